@@ -1,0 +1,7 @@
+"""`python -m xscatter`, the same as `xscatter`."""
+
+import sys
+
+from xscatter.cli import main
+
+sys.exit(main())

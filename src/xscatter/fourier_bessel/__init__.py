@@ -1,0 +1,1 @@
+"""The Fourier-Bessel expansion of detector images."""

@@ -1,0 +1,1 @@
+"""Real detector frames: reading, beam centre, tagging."""

@@ -1,0 +1,1 @@
+"""Networks, training, evaluation. TensorFlow is imported only by modules in here."""

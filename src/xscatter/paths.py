@@ -1,0 +1,79 @@
+"""The only place that knows the names of the files of a study."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+VIEWS = ("image", "coefficient", "joint")
+
+
+@dataclass(frozen=True)
+class StudyPaths:
+    """Names below ``results/<study>/``; every method returns a path, and touches nothing."""
+
+    root: Path
+
+    @property
+    def study(self) -> Path:
+        """The resolved study, as it was run."""
+        return self.root / "study.yaml"
+
+    @property
+    def plan(self) -> Path:
+        """What will run, and what it costs."""
+        return self.root / "plan.json"
+
+    def experiment(self, number: int) -> Path:
+        """Experiment shard."""
+        return self.root / "experiments" / f"{number:05d}.h5"
+
+    def coefficients(self, number: int) -> Path:
+        """Coefficients of one experiment."""
+        return self.root / "coefficients" / f"{number:05d}.h5"
+
+    @property
+    def batches(self) -> Path:
+        """Folder of the record batches."""
+        return self.root / "batches"
+
+    def batch(self, number: int) -> Path:
+        """One record batch."""
+        return self.batches / f"batch-{number}.bin"
+
+    @property
+    def records(self) -> Path:
+        """Layout and content of the batches."""
+        return self.batches / "records.json"
+
+    def model(self, view: str) -> Path:
+        """Folder of one view: ``model.keras``, ``history.csv``, ``timings.csv``, ``tensorboard/``."""
+        return self.root / "models" / view
+
+    def training(self, view: str) -> Path:
+        """Live training state: not an output of the workflow, so that nothing deletes it."""
+        return self.root / ".training" / view
+
+    def evaluation(self, view: str) -> Path:
+        """Scores of one view on the test batch; also of `mean`, the mean of the two logits."""
+        return self.root / "evaluation" / f"{view}.json"
+
+    def scores(self, view: str) -> Path:
+        """Score of every test image."""
+        return self.root / "evaluation" / f"{view}-scores.npz"
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.root / "report.html"
+
+    def log(self, stage: str, unit: str | int = "all") -> Path:
+        """Log of one job."""
+        return self.root / "logs" / stage / f"{unit}.log"
+
+    def benchmark(self, stage: str, unit: str | int = "all") -> Path:
+        """Time and memory of one job, as Snakemake measured them."""
+        return self.root / "benchmarks" / stage / f"{unit}.tsv"
+
+
+def study_paths(name: str, results: str | Path = "results") -> StudyPaths:
+    """Paths of the study called `name` below the folder `results`."""
+    return StudyPaths(Path(results) / name)

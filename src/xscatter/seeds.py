@@ -1,0 +1,32 @@
+"""Random streams that depend on (study seed, purpose, experiment, image) and on nothing else.
+
+Every stream is a child of ``numpy.random.SeedSequence(study seed)`` with its own spawn key, so
+streams are independent however many jobs draw from them and in whatever order.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Purpose(IntEnum):
+    """What a stream is for: the first number of its spawn key. Never renumber."""
+
+    SCENE = 0  # what an image shows
+    NOISE = 1  # photon and detector noise of an image
+    EXPERIMENT = 2  # what is constant within an experiment
+    STRATA = 3  # choices balanced over experiments
+    SHUFFLE = 4  # order of records in the batches
+    SPLIT = 5  # which experiments are held out
+    TRAINING = 6  # initial weights, data order, augmentation, dropout
+    BOOTSTRAP = 7  # confidence intervals
+
+
+def sequence(seed: int, purpose: Purpose, *key: int) -> np.random.SeedSequence:
+    """The seed sequence of (seed, purpose, key); key is () or (experiment,) or (experiment, image)."""
+    return np.random.SeedSequence(seed, spawn_key=(int(purpose), *map(int, key)))
+
+
+def generator(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:
+    """A PCG64 generator on :func:`sequence`."""
+    return np.random.Generator(np.random.PCG64(sequence(seed, purpose, *key)))

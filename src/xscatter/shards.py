@@ -1,0 +1,163 @@
+"""Files that are whole or not there: write aside, flush to disk, rename; the mark of completeness last.
+
+An HDF5 shard carries two root attributes, written last: ``checksum``, the SHA-256 over all its
+datasets (chunks as stored, so that checking never decompresses) and attributes, and ``complete``.
+"""
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import hdf5plugin  # noqa: F401 - registers the compression filters with HDF5
+import numpy as np
+
+from xscatter.errors import UserError
+
+_MARKS = ("checksum", "complete")
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success flush it to disk and rename it to `path`.
+
+    On any exception the temporary file is removed and `path` is untouched.
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written.
+    """
+    path = Path(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        with open(part, "rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(part, path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise _explain(error, path) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _explain(error: OSError, path: Path) -> Exception:
+    text = str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "Disk quota" in text:
+        return UserError(f"{path}: no space left on the disk; free some, then run the same command again")
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return UserError(f"{path}: cannot be written ({os.strerror(error.errno)}); choose another folder with -o")
+    return error
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write `value` as indented JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=1) + "\n")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text`, whole or not at all."""
+    with whole_file(path) as part:
+        part.write_text(text)
+
+
+@contextmanager
+def new_shard(path: str | Path, **attributes: object) -> Iterator[h5py.File]:
+    """Yield an open HDF5 file that becomes `path` when the block ends well.
+
+    `attributes` become attributes of the root; ``checksum`` and ``complete`` follow last.
+    """
+    with whole_file(path) as part:
+        with h5py.File(part, "w", libver=("earliest", "v110")) as file:
+            for key, value in attributes.items():
+                file.attrs[key] = value
+            yield file
+        with h5py.File(part, "r+") as file:
+            file.attrs["checksum"] = checksum(file)
+            file.flush()
+            file.attrs["complete"] = True
+
+
+def checksum(file: h5py.File) -> str:
+    """SHA-256 (lower-case hex) over names, types, shapes, stored bytes and attributes of `file`."""
+    digest = hashlib.sha256()
+
+    def add(name: str, item: h5py.HLObject) -> None:
+        digest.update(name.encode())
+        for key in sorted(item.attrs):
+            if not (name == "/" and key in _MARKS):
+                value = item.attrs[key]
+                digest.update(f"@{key}={np.asarray(value).tolist()!r}".encode())
+        if isinstance(item, h5py.Dataset):
+            digest.update(f"{item.dtype.str}{item.shape}".encode())
+            _add_data(digest, item)
+
+    add("/", file["/"])
+    file.visititems(add)
+    return digest.hexdigest()
+
+
+def _add_data(digest, data: h5py.Dataset) -> None:
+    if data.chunks is None:
+        value = np.asarray(data[()])
+        digest.update(repr(value.tolist()).encode() if value.dtype.kind == "O" else value.tobytes())
+        return
+    for index in range(data.id.get_num_chunks()):
+        offset = data.id.get_chunk_info(index).chunk_offset
+        digest.update(repr(offset).encode())
+        digest.update(data.id.read_direct_chunk(offset)[1])
+
+
+def problem(path: str | Path, deep: bool = True, **expected: object) -> str | None:
+    """What is wrong with the HDF5 shard at `path`, in a few words, or None if it is whole.
+
+    `expected` names root attributes and the values that they must have. `deep` compares the
+    checksum with the content; without it only the marks and `expected` are looked at.
+    """
+    path = Path(path)
+    if not path.exists():
+        return "missing"
+    try:
+        with h5py.File(path, "r") as file:
+            if not file.attrs.get("complete", False):
+                return "partial: its mark of completeness is missing"
+            for key, value in expected.items():
+                if file.attrs.get(key) != value:
+                    return f"foreign: its {key} is {file.attrs.get(key)!r}, not {value!r}"
+            if deep and checksum(file) != file.attrs["checksum"]:
+                return "corrupt: its content does not match its checksum"
+    except Exception as error:  # h5py raises many kinds of errors for damaged files
+        return f"corrupt: HDF5 cannot read it ({str(error).splitlines()[0][:120]})"
+    return None
+
+
+@contextmanager
+def open_shard(path: str | Path, **expected: object) -> Iterator[h5py.File]:
+    """Open a complete shard for reading.
+
+    Raises:
+        UserError: it is missing, partial, corrupt or of another study.
+    """
+    wrong = problem(path, deep=False, **expected)
+    if wrong:
+        raise UserError(f"{path}: {wrong}; run `xscatter verify --delete-bad`, then make it again")
+    with h5py.File(path, "r") as file:
+        yield file
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, lower-case hex, read in pieces."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Synthetic experiments: physics, detectors, tags by construction."""

@@ -1,0 +1,1 @@
+"""Scattering features, one file each; `registry` finds them."""

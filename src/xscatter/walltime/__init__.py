@@ -1,0 +1,1 @@
+"""What jobs cost, how long they may run, and advice from past runs."""
