@@ -1,0 +1,253 @@
+"""One way to draw a detector frame: log scale, perceptual colours, masked pixels apart, axes in q.
+
+Nothing here touches the state of pyplot or needs a screen, and matplotlib is imported only when
+something is drawn. Row 0 of a frame is drawn at the top.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from xscatter.errors import UserError
+from xscatter.shards import whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+# Inferno runs from black over red to pale yellow: blues are told from it by every kind of colour vision.
+COLOURS = "inferno"
+MASKED = "#8da9c4"
+SATURATED = "#00e5ff"
+
+
+class Geometry(NamedTuple):
+    """Where a frame was taken: lengths in metres, the beam centre (row, column) in pixels."""
+
+    wavelength: float
+    distance: float
+    pixel_size: float
+    center: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame to be drawn; the fields are the arguments of :func:`show_frame`."""
+
+    counts: np.ndarray
+    mask: np.ndarray | None = None
+    geometry: Geometry | None = None
+    saturation: float | None = None
+    title: str = ""
+
+
+def show_frame(
+    axes: Axes,
+    counts: np.ndarray,
+    mask: np.ndarray | None = None,
+    *,
+    geometry: Any = None,
+    saturation: float | None = None,
+    title: str = "",
+    limits: tuple[float, float] | None = None,
+    colorbar: bool = True,
+    label: str = "counts per pixel",
+    most: int = 800,
+) -> AxesImage:
+    """Draw `counts` (rows, cols) on `axes`.
+
+    Args:
+        axes: where to draw.
+        counts: counts of each pixel; not finite ones, and the largest value of an unsigned type, count as masked.
+        mask: (rows, cols) bool, True = not usable.
+        geometry: an object with the attributes of :class:`Geometry`; gives axes in q. Without it, pixels.
+        saturation: live pixels at or above this value are marked as saturated.
+        title: title of the axes.
+        limits: counts at the ends of the colour scale; default: :func:`count_limits`.
+        colorbar: whether a colour bar, and a key to the marked pixels, are drawn.
+        label: what the colour bar says.
+        most: frames of more pixels a side than this are averaged over square blocks first.
+
+    Returns:
+        The drawn image.
+    """
+    from matplotlib import colormaps
+    from matplotlib.colors import LogNorm
+
+    counts = np.asarray(counts)
+    hidden = _hidden(counts, mask)
+    full = ~hidden & (counts >= saturation) if saturation is not None else np.zeros_like(hidden)
+    low, high = limits or count_limits(counts, hidden | full)
+    block = max(1, math.ceil(max(counts.shape) / most))
+    shown, hidden, full = _reduce(counts, hidden, full, block)
+    # Empty pixels get the lowest colour; on a log scale they would else be lost among the masked ones.
+    shown = np.ma.array(np.maximum(shown, low), mask=hidden)
+    colours = colormaps[COLOURS].with_extremes(bad=MASKED)
+    rows, cols = counts.shape
+    extent = (-0.5, cols - 0.5, rows - 0.5, -0.5)
+    image = axes.imshow(shown, cmap=colours, norm=LogNorm(low, high), extent=extent, interpolation="nearest")
+    if full.any():
+        _mark(axes, full, extent)
+    axes.set_title(title)
+    label_axes(axes, counts.shape, geometry)
+    if colorbar:
+        bar = axes.figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03, extend="both")
+        bar.set_label(label)
+        _key(axes, {"masked": (MASKED, bool(hidden.any())), "saturated": (SATURATED, bool(full.any()))})
+    return image
+
+
+def count_limits(counts: np.ndarray, hidden: np.ndarray | None = None) -> tuple[float, float]:
+    """Ends of a log scale that a few hot pixels cannot stretch: the 1st and 99.8th percentile of live pixels."""
+    live = np.asarray(counts)[~hidden] if hidden is not None else np.asarray(counts).ravel()
+    if not live.size:
+        return 0.5, 10.0
+    low, high = np.percentile(live, (1, 99.8))
+    low = max(float(low), 0.5)
+    return low, max(float(high), 4 * low)
+
+
+def _hidden(counts: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    hidden = ~np.isfinite(counts)
+    if counts.dtype.kind == "u":
+        hidden |= counts == np.iinfo(counts.dtype).max
+    return hidden if mask is None else hidden | np.asarray(mask, bool)
+
+
+def _reduce(counts, hidden, full, block: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean of the live pixels of every block; a block without any is hidden, one saturated pixel marks it."""
+    counts = np.where(hidden, 0.0, counts)
+    if block > 1:
+        rows, cols = (-(-side // block) * block for side in counts.shape)
+        wider = [(0, rows - counts.shape[0]), (0, cols - counts.shape[1])]
+
+        def total(values: np.ndarray, fill: float) -> np.ndarray:
+            padded = np.pad(values.astype(float), wider, constant_values=fill)
+            return padded.reshape(rows // block, block, cols // block, block).sum((1, 3))
+
+        live = block**2 - total(hidden, 1)
+        counts, hidden, full = total(counts, 0) / np.maximum(live, 1), live == 0, total(full, 0) > 0
+    return counts, hidden, full
+
+
+def _mark(axes: Axes, full: np.ndarray, extent: tuple[float, float, float, float]) -> None:
+    from matplotlib.colors import ListedColormap
+
+    axes.imshow(
+        np.ma.array(np.ones(full.shape), mask=~full),
+        cmap=ListedColormap([SATURATED]),
+        extent=extent,
+        interpolation="nearest",
+    )
+
+
+def _key(axes: Axes, entries: dict[str, tuple[str, bool]]) -> None:
+    from matplotlib.patches import Patch
+
+    handles = [Patch(color=colour, label=name) for name, (colour, present) in entries.items() if present]
+    if handles:
+        axes.legend(handles=handles, loc="lower left", fontsize="x-small", framealpha=0.85, handlelength=1.0)
+
+
+def q_of_pixels(pixels: np.ndarray, geometry: Any) -> np.ndarray:
+    """Momentum transfer in nm^-1 at signed distances (in pixels) from the beam centre on a flat detector.
+
+    q = 4π/λ sin θ with the scattering angle 2θ = atan(distance on the detector / distance of the detector).
+    """
+    angle = np.arctan(np.asarray(pixels) * geometry.pixel_size / geometry.distance)
+    return 4e-9 * np.pi / geometry.wavelength * np.sin(angle / 2)
+
+
+def pixels_of_q(q: np.ndarray, geometry: Any) -> np.ndarray:
+    """The inverse of :func:`q_of_pixels`."""
+    angle = 2 * np.arcsin(np.asarray(q) * 1e9 * geometry.wavelength / (4 * np.pi))
+    return np.tan(angle) * geometry.distance / geometry.pixel_size
+
+
+def label_axes(axes: Axes, shape: tuple[int, ...], geometry: Any = None) -> None:
+    """Label both axes: in q (nm^-1) along the row and the column through the beam centre, or in pixels."""
+    if geometry is None:
+        axes.set_xlabel("column (pixels)")
+        axes.set_ylabel("row (pixels)")
+        return
+    from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
+
+    for axis, center, side in ((axes.yaxis, geometry.center[0], shape[0]), (axes.xaxis, geometry.center[1], shape[1])):
+        ends = q_of_pixels(np.array([-0.5, side - 0.5]) - center, geometry)
+        ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(*ends)
+        ticks = ticks[(ticks >= ends[0]) & (ticks <= ends[1])]
+        # Pixels stay evenly spaced; the ticks lie where q has round values, which is exact at wide angles too.
+        axis.set_major_locator(FixedLocator(list(center + pixels_of_q(ticks, geometry))))
+        axis.set_major_formatter(FixedFormatter([f"{tick:.6g}".replace("-", "−") if tick else "0" for tick in ticks]))
+    axes.set_xlabel("$q_x$ (nm$^{-1}$)")
+    axes.set_ylabel("$q_y$ (nm$^{-1}$)")
+
+
+def new_figure(width: float, height: float, **options: Any) -> Figure:
+    """An empty figure, `width` by `height` inches, that draws without a screen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained", **options)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def contact_sheet(frames: Sequence[Frame], columns: int = 4, side: float = 2.6, most: int = 256) -> Figure:
+    """A figure of many frames, `columns` in a row, each `side` inches wide, on colour scales of their own."""
+    rows = max(1, math.ceil(len(frames) / columns))
+    figure = new_figure(side * columns, (side + 0.25) * rows)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes, frame in zip(grid.flat, frames, strict=False):
+        show_frame(
+            axes,
+            frame.counts,
+            frame.mask,
+            geometry=frame.geometry,
+            saturation=frame.saturation,
+            colorbar=False,
+            most=most,
+        )
+        axes.set_title(frame.title, fontsize="small")
+        axes.tick_params(labelsize="x-small")
+        # Every frame may have a beam centre of its own, so each keeps its ticks; only the words are shared.
+        if not axes.get_subplotspec().is_first_col():
+            axes.set_ylabel("")
+        if not axes.get_subplotspec().is_last_row():
+            axes.set_xlabel("")
+    for axes in grid.flat[len(frames) :]:
+        axes.set_axis_off()
+    return figure
+
+
+def to_bytes(figure: Figure, kind: str = "png", dpi: int = 100) -> bytes:
+    """The figure as the bytes of a PNG or SVG file, the same bytes every time."""
+    from matplotlib import rc_context
+
+    stream = io.BytesIO()
+    metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {}
+    with rc_context({"svg.hashsalt": "xscatter"}):
+        figure.savefig(stream, format=kind, dpi=dpi, metadata=metadata)
+    return stream.getvalue()
+
+
+def save_figure(figure: Figure, path: str | Path, dpi: int = 150) -> None:
+    """Write the figure, whole or not at all.
+
+    Raises:
+        UserError: the name ends in neither .png nor .svg, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise UserError(f"{path}: unknown kind of picture; let the name end in .png or .svg")
+    data = to_bytes(figure, path.suffix.lower()[1:], dpi)
+    with whole_file(path) as part:
+        part.write_bytes(data)
