@@ -22,22 +22,27 @@ class StudyPaths:
         """What will run, and what it costs."""
         return self.root / "plan.json"
 
-    def experiment(self, number: int) -> Path:
+    def experiment(self, number: int | str) -> Path:
         """Experiment shard."""
-        return self.root / "experiments" / f"{number:05d}.h5"
+        return self.root / "experiments" / f"{_digits(number)}.h5"
 
-    def coefficients(self, number: int) -> Path:
+    def coefficients(self, number: int | str) -> Path:
         """Coefficients of one experiment."""
-        return self.root / "coefficients" / f"{number:05d}.h5"
+        return self.root / "coefficients" / f"{_digits(number)}.h5"
 
     @property
     def batches(self) -> Path:
         """Folder of the record batches."""
         return self.root / "batches"
 
-    def batch(self, number: int) -> Path:
+    def batch(self, number: int | str) -> Path:
         """One record batch."""
         return self.batches / f"batch-{number}.bin"
+
+    @property
+    def assignment(self) -> Path:
+        """Which record goes to which batch, with the checksum of every shard."""
+        return self.batches / "assignment.json"
 
     @property
     def records(self) -> Path:
@@ -72,6 +77,11 @@ class StudyPaths:
     def benchmark(self, stage: str, unit: str | int = "all") -> Path:
         """Time and memory of one job, as Snakemake measured them."""
         return self.root / "benchmarks" / stage / f"{unit}.tsv"
+
+
+def _digits(number: int | str) -> str:
+    """Five digits or more; a text is a wildcard of the workflow, left as it is."""
+    return number if isinstance(number, str) else f"{number:05d}"
 
 
 def study_paths(name: str, results: str | Path = "results") -> StudyPaths:

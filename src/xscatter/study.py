@@ -65,6 +65,14 @@ class Pack(Section):
 class Train(Section):
     """Training of the three networks."""
 
+    threads: Annotated[int, Field(ge=1, le=1024)] = Field(
+        1, description="Threads of one training; results are the same bit for bit only for the same number."
+    )
+
+    def decides(self, view: str) -> dict[str, Any]:
+        """All that decides the training of `view`, besides the records."""
+        return self.model_dump(mode="json")
+
 
 class Walltime(Section):
     """How long a job may run on a cluster."""
@@ -147,6 +155,12 @@ def _describe(problem: Any) -> str:
         return f"{key} is missing; add it"
     message = problem["msg"].removeprefix("Value error, ")
     return f"{key}: {message[0].lower()}{message[1:]} (it is {problem['input']!r})" if key != "study" else message
+
+
+def schema() -> str:
+    """JSON schema of a study file."""
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps(dialect | Study.model_json_schema(), indent=2) + "\n"
 
 
 def dump_study(study: Study) -> str:

@@ -1,0 +1,50 @@
+# make demo: the whole pipeline on this machine. make test: the tests. Nothing but Python 3.11 to 3.13 is needed.
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+DEMO := config/demo.yaml
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test check docs lock clean
+
+demo: $(VENV)/.demo
+	$(BIN)/snakemake --cores $(CORES) --configfile $(DEMO)
+	$(BIN)/xscatter report $(DEMO) --table
+
+test: $(VENV)/.test check
+	$(BIN)/pytest
+
+# What the code must look like; part of the tests.
+check: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+$(VENV)/.demo: EXTRAS = mpi,train,workflow
+$(VENV)/.test: EXTRAS = mpi,train,workflow,test
+$(VENV)/.docs: EXTRAS = mpi,train,workflow,docs
+$(VENV)/.demo $(VENV)/.test $(VENV)/.docs: $(VENV)/bin/python pyproject.toml envs/lock.txt
+	$(BIN)/python -m pip install --quiet --constraint envs/lock.txt --editable '.[$(EXTRAS)]'
+	@touch $@
+
+# The first Python from 3.11 to 3.13 that can make an environment.
+$(VENV)/bin/python:
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	  if $$python -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
+	    echo "making $(VENV) with $$($$python --version)"; exec $$python -m venv $(VENV); fi; \
+	done; \
+	echo "no Python 3.11 to 3.13 with venv found; install one (Debian: apt install python3-venv) or name it: make PYTHON=/path/to/python3.12"; \
+	exit 2
+
+# Newest versions that fit pyproject.toml, for all supported Pythons at once.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header \
+	  --extra mpi --extra train --extra workflow --extra test --extra docs pyproject.toml --output-file envs/lock.txt
+
+clean:
+	rm -rf $(VENV) results .snakemake

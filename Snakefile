@@ -1,0 +1,38 @@
+# simulate -> transform -> pack -> train -> test -> report, for the study that --configfile names.
+from snakemake.utils import min_version, validate
+
+from xscatter.shards import write_text
+from xscatter.study import dump_study
+
+min_version("9.0")
+
+# The demo is the default; a study that is given stands alone, never mixed with the demo's keys.
+if "name" not in config:
+
+    configfile: "config/demo.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+validate(config, "workflow/schemas/study.schema.json", set_default=False)
+
+
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/transform.smk"
+include: "workflow/rules/pack.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/test.smk"
+include: "workflow/rules/report.smk"
+
+
+# The jobs read the resolved study, with what the command line overrides. It is no input of a
+# rule: each rule names in its params the part of the study that its outputs depend on.
+onstart:
+    write_text(PATHS.study, dump_study(STUDY))
+
+
+rule all:
+    default_target: True
+    input:
+        PATHS.report,

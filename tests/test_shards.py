@@ -1,0 +1,101 @@
+"""Files are whole or absent, and what is damaged is told."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import hdf5plugin
+import numpy as np
+import pytest
+
+from xscatter import shards
+from xscatter.errors import UserError
+
+
+def make(path, value=7, **attributes):
+    with shards.new_shard(path, study_hash="abc", **attributes) as file:
+        data = np.full((5, 64, 64), value, "u2")
+        file.create_dataset("entry/data/counts", data=data, chunks=(1, 64, 64), **hdf5plugin.Bitshuffle())
+        file["entry/names"] = ["ring", "halo"]
+        file["entry/data"].attrs["signal"] = "counts"
+
+
+def test_whole_shard_has_no_problem_and_equal_content_gives_equal_bytes(tmp_path):
+    make(tmp_path / "a.h5")
+    make(tmp_path / "b.h5")
+    assert shards.problem(tmp_path / "a.h5", study_hash="abc") is None
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+    make(tmp_path / "c.h5", value=8)
+    sums = [h5py.File(tmp_path / name)["/"].attrs["checksum"] for name in ("a.h5", "c.h5")]
+    assert sums[0] != sums[1]
+
+
+def test_every_kind_of_damage_is_named(tmp_path):
+    path = tmp_path / "a.h5"
+    assert shards.problem(path) == "missing"
+    make(path)
+    whole = path.read_bytes()
+    assert "foreign" in shards.problem(path, study_hash="other")
+    path.write_bytes(whole[: len(whole) // 2])
+    assert "corrupt" in shards.problem(path)
+    with pytest.raises(UserError, match=r"a\.h5: corrupt"), shards.open_shard(path):
+        pass
+    path.write_bytes(whole)
+    with h5py.File(path, "r+") as file:
+        file["entry/data/counts"][2, 3, 4] = 9
+    assert "checksum" in shards.problem(path)
+    path.write_bytes(whole)
+    with h5py.File(path, "r+") as file:
+        del file.attrs["complete"]
+    assert "partial" in shards.problem(path)
+
+
+def test_flipped_bytes_of_the_data_are_found(tmp_path):
+    path = tmp_path / "a.h5"
+    make(path)
+    whole = bytearray(path.read_bytes())
+    with h5py.File(path) as file:
+        chunk = file["entry/data/counts"].id.get_chunk_info(3)
+    whole[chunk.byte_offset + chunk.size // 2] ^= 0xFF
+    path.write_bytes(whole)
+    assert "corrupt" in shards.problem(path)
+
+
+def test_failed_writing_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    shards.write_text(path, "old")
+    with pytest.raises(RuntimeError), shards.whole_file(path) as part:
+        part.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_full_disk_and_forbidden_folder_are_one_line(tmp_path):
+    if os.path.exists("/dev/full"):
+        with pytest.raises(UserError, match="no space left"), shards.whole_file(tmp_path / "a") as part:
+            part.symlink_to("/dev/full")
+            with open(part, "w") as stream:
+                stream.write("x" * 10)
+    (tmp_path / "file").write_text("")
+    with pytest.raises((UserError, OSError)):
+        shards.write_text(tmp_path / "file" / "below", "x")
+
+
+def test_killed_writer_leaves_no_file_under_the_final_name(tmp_path):
+    program = (
+        "import sys, time\nfrom xscatter.shards import new_shard\n"
+        "with new_shard(sys.argv[1]) as file:\n"
+        "    file['a'] = list(range(1000)); file.flush(); print('writing', flush=True); time.sleep(60)\n"
+    )
+    path = tmp_path / "a.h5"
+    with subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout.readline() == b"writing\n"
+        time.sleep(0.1)
+        writer.send_signal(signal.SIGKILL)
+    assert not path.exists()
+    make(path)
+    assert shards.problem(path) is None

@@ -1,0 +1,86 @@
+"""The study file: what is refused, in which words; the schema; what a fingerprint depends on."""
+
+from pathlib import Path
+
+import pytest
+
+from xscatter.errors import UserError
+from xscatter.study import Study, dump_study, load_study, parse_study, schema
+
+ROOT = Path(__file__).parent.parent
+SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_studies_are_valid_and_named_after_their_file(path):
+    assert load_study(path).name == path.stem
+
+
+def test_schema_file_is_that_of_the_typed_study():
+    stored = (ROOT / "workflow/schemas/study.schema.json").read_text()
+    assert stored == schema(), "write it anew: python -c 'import xscatter.study as s; print(s.schema(), end=\"\")'"
+
+
+def test_every_key_is_documented():
+    def walk(model, path=""):
+        for name, field in model.model_fields.items():
+            inner = field.annotation
+            if isinstance(inner, type) and hasattr(inner, "model_fields"):
+                walk(inner, f"{path}{name}.")
+            else:
+                assert field.description, f"{path}{name} has no description"
+
+    walk(Study)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ({"name": "a", "simulat": {}}, "simulat is not a key of a study"),
+        ({"name": "a", "simulate": {"sizes": 3}}, "simulate.sizes is not a key"),
+        ({"name": "a", "simulate": {"size": 0}}, "simulate.size: input should be greater than or equal to 32"),
+        ({"name": "a", "simulate": {"size": "big"}}, "simulate.size: input should be a valid integer"),
+        ({"name": "a", "pack": {"test_batch": 10}}, "test_batch 10 is not among the batches 0 to 9"),
+        ({"name": "../a"}, "name:"),
+        ({}, "name is missing"),
+    ],
+)
+def test_bad_studies_are_refused_in_one_line(content, says):
+    with pytest.raises(UserError) as caught:
+        parse_study(content)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["- a list", "name: [", "\0", ""])
+def test_files_that_are_not_studies_are_refused(tmp_path, text):
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"study\.yaml"):
+        load_study(path)
+    with pytest.raises(UserError, match="cannot be read"):
+        load_study(tmp_path / "none.yaml")
+
+
+def test_resolved_study_reads_back_the_same(tmp_path):
+    study = load_study(SHIPPED[0])
+    (tmp_path / "study.yaml").write_text(dump_study(study))
+    assert load_study(tmp_path / "study.yaml") == study
+
+
+def test_fingerprints_change_with_what_they_depend_on_only():
+    def prints(**changes):
+        study = parse_study({"name": "a", **changes})
+        return [study.fingerprint(stage) for stage in ("simulate", "transform", "pack")]
+
+    plain = prints()
+    assert prints(name="b") == plain
+    assert prints(walltime={"limit_hours": 2.0}) == plain
+    assert prints(simulate={"experiments": 99})[:2] == plain[:2]
+    assert prints(seed=1)[0] != plain[0]
+    longer = prints(transform={"angular_orders": 8})
+    assert longer[0] == plain[0]
+    assert longer[1] != plain[1]
+    fewer = prints(pack={"batches": 5, "test_batch": 0})
+    assert fewer[:2] == plain[:2]
+    assert fewer[2] != plain[2]

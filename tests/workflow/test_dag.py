@@ -1,0 +1,101 @@
+"""The DAG of every shipped study, and what one changed key runs again (by the touch executor)."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from xscatter.paths import VIEWS, study_paths
+
+ROOT = Path(__file__).parent.parent.parent
+STUDIES = sorted((ROOT / "config").glob("*.yaml"))
+ONCE = {"assign": 1, "index": 1, "train_image": 1, "train_coefficient": 1, "train_joint": 1}
+ONCE |= {"test": 3, "test_mean": 1, "report": 1, "all": 1}
+
+
+def snakemake(folder, *arguments):
+    command = [sys.executable, "-m", "snakemake", "--directory", str(folder), "-s", str(ROOT / "Snakefile"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def planned(folder, study):
+    """How many jobs of each rule would run."""
+    table = snakemake(folder, "-n", "-q", "rules", "--configfile", str(study)).partition("Job stats:")[2]
+    rows = [line.split() for line in table.splitlines()]
+    return Counter({row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit() and row[0] != "total"})
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)
+def test_shipped_studies_run_every_stage(study, tmp_path):
+    content = yaml.safe_load(study.read_text())
+    experiments = content["simulate"]["experiments"]
+    batches = content.get("pack", {}).get("batches", 10)
+    assert planned(tmp_path, study) == ONCE | {"simulate": experiments, "transform": experiments, "pack": batches}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder in which a small study counts as done, and the study file."""
+    folder = tmp_path_factory.mktemp("finished")
+    path = folder / "small.yaml"
+    path.write_text(yaml.safe_dump({"name": "small", "simulate": {"experiments": 3, "images": 4, "size": 64}}))
+    names = study_paths("small", folder / "results")
+    files = [names.study, names.assignment, names.records, names.report]
+    files += [name(number) for number in range(3) for name in (names.experiment, names.coefficients)]
+    files += [names.batch(number) for number in range(10)]
+    files += [name(view) for view in (*VIEWS, "mean") for name in (names.evaluation, names.scores)]
+    files += [names.model(view) / file for view in VIEWS for file in ("model.keras", "history.csv", "timings.csv")]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    snakemake(folder, "--executor", "touch", "--jobs", "1", "--forceall", "--configfile", str(path))
+    return folder, path
+
+
+TEST = {"test", "test_mean", "report", "all"}
+TRAIN = {"train_image", "train_coefficient", "train_joint"} | TEST
+PACK = {"assign", "pack", "index"} | TRAIN
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "rules"),
+    [
+        ("seed", 1, {"simulate", "transform"} | PACK),
+        ("simulate.size", 128, {"simulate", "transform"} | PACK),
+        ("simulate.experiments", 4, {"simulate", "transform"} | PACK),
+        ("transform.angular_orders", 8, {"transform"} | PACK),
+        ("pack.test_batch", 3, PACK),
+        ("walltime.limit_hours", 2.0, set()),
+    ],
+)
+def test_one_changed_key_reruns_only_what_depends_on_it(finished, key, value, rules):
+    folder, path = finished
+    assert planned(folder, path) == {}
+    content = yaml.safe_load(path.read_text())
+    section, _, name = key.rpartition(".")
+    (content.setdefault(section, {}) if section else content)[name] = value
+    changed = folder / "changed.yaml"
+    changed.write_text(yaml.safe_dump(content))
+    assert set(planned(folder, changed)) == rules
+
+
+def test_more_experiments_leave_the_old_ones_alone(finished):
+    folder, path = finished
+    more = folder / "more.yaml"
+    more.write_text(path.read_text().replace("experiments: 3", "experiments: 5"))
+    jobs = planned(folder, more)
+    assert jobs["simulate"] == jobs["transform"] == 2
+
+
+def test_image_and_coefficient_training_do_not_wait_for_each_other():
+    rules = (ROOT / "workflow/rules/train.smk").read_text().split("\nrule ")[1:]
+    inputs = {rule.split(":")[0]: rule.partition("input:")[2].partition("output:")[0] for rule in rules}
+    assert "coefficient" not in inputs["train_image"]
+    assert "image" not in inputs["train_coefficient"]
+    assert "image" in inputs["train_joint"]
+    assert "coefficient" in inputs["train_joint"]

@@ -1,0 +1,26 @@
+# What every rule file uses: the checked study and its paths.
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from xscatter.errors import UserError
+from xscatter.paths import VIEWS, study_paths
+from xscatter.study import parse_study
+
+# The rules call `xscatter` and `mpiexec`: those installed beside this Snakemake come first.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+try:
+    STUDY = parse_study(dict(config))
+except UserError as error:
+    raise WorkflowError(str(error))
+
+PATHS = study_paths(STUDY.name)
+EXPERIMENTS = range(STUDY.simulate.experiments)
+
+
+wildcard_constraints:
+    number=r"\d+",
+    batch=r"\d+",

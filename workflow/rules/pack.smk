@@ -1,0 +1,56 @@
+# The only wide fan-in: which record goes where, with the checksum of every shard.
+rule assign:
+    input:
+        experiments=[PATHS.experiment(number) for number in EXPERIMENTS],
+        coefficients=[PATHS.coefficients(number) for number in EXPERIMENTS],
+    output:
+        PATHS.assignment,
+    log:
+        PATHS.log("assign"),
+    benchmark:
+        PATHS.benchmark("assign")
+    params:
+        fingerprint=STUDY.fingerprint("pack"),
+        study=PATHS.study,
+        results=PATHS.root,
+    message:
+        "assign the images of {STUDY.simulate.experiments} experiments to batches"
+    shell:
+        "xscatter pack {params.study} --assign -o {params.results} > {log} 2>&1"
+
+
+rule pack:
+    input:
+        assignment=PATHS.assignment,
+    output:
+        PATHS.batch("{batch}"),
+    log:
+        PATHS.log("pack", "{batch}"),
+    benchmark:
+        PATHS.benchmark("pack", "{batch}")
+    params:
+        study=PATHS.study,
+        results=PATHS.root,
+    message:
+        "pack batch {wildcards.batch}"
+    shell:
+        "xscatter pack {params.study} --batch {wildcards.batch} -o {params.results} > {log} 2>&1"
+
+
+rule index:
+    input:
+        assignment=PATHS.assignment,
+        batches=[PATHS.batch(number) for number in range(STUDY.pack.batches)],
+    output:
+        PATHS.records,
+    log:
+        PATHS.log("index"),
+    benchmark:
+        PATHS.benchmark("index")
+    params:
+        study=PATHS.study,
+        results=PATHS.root,
+    message:
+        "index the batches"
+    shell:
+        "xscatter pack {params.study} --index -o {params.results} > {log} 2>&1"

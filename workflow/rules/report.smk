@@ -1,0 +1,16 @@
+rule report:
+    input:
+        evaluations=[PATHS.evaluation(view) for view in (*VIEWS, "mean")],
+    output:
+        report(PATHS.report, caption="../report/report.rst", category="Report"),
+    log:
+        PATHS.log("report"),
+    benchmark:
+        PATHS.benchmark("report")
+    params:
+        study=PATHS.study,
+        results=PATHS.root,
+    message:
+        "write the report"
+    shell:
+        "xscatter report {params.study} -o {params.results} > {log} 2>&1"

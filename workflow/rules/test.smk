@@ -1,0 +1,43 @@
+rule test:
+    input:
+        records=PATHS.records,
+        model=trained("{view}")["model"],
+    output:
+        evaluation=PATHS.evaluation("{view}"),
+        scores=PATHS.scores("{view}"),
+    log:
+        PATHS.log("test", "{view}"),
+    benchmark:
+        PATHS.benchmark("test", "{view}")
+    wildcard_constraints:
+        view="image|coefficient|joint",
+    threads: STUDY.train.threads
+    params:
+        study=PATHS.study,
+        results=PATHS.root,
+    message:
+        "test the {wildcards.view} network on batch {STUDY.pack.test_batch}"
+    shell:
+        "xscatter test {params.study} --view {wildcards.view} -o {params.results} > {log} 2>&1"
+
+
+# The mean of the two single views' logits: the baseline that the joint network must beat.
+rule test_mean:
+    input:
+        records=PATHS.records,
+        models=[trained(view)["model"] for view in ("image", "coefficient")],
+    output:
+        evaluation=PATHS.evaluation("mean"),
+        scores=PATHS.scores("mean"),
+    log:
+        PATHS.log("test", "mean"),
+    benchmark:
+        PATHS.benchmark("test", "mean")
+    threads: STUDY.train.threads
+    params:
+        study=PATHS.study,
+        results=PATHS.root,
+    message:
+        "test the mean of the image and coefficient logits"
+    shell:
+        "xscatter test {params.study} --view mean -o {params.results} > {log} 2>&1"
