@@ -2,7 +2,13 @@
 # deletes it, and a job that was killed or ran out of walltime goes on from it.
 def trained(view):
     folder = PATHS.model(view)
-    return {"model": folder / "model.keras", "history": folder / "history.csv", "timings": folder / "timings.csv"}
+    return {
+        "model": folder / "model.keras",
+        "facts": folder / "training.json",
+        "calibration": folder / "calibration.json",
+        "history": folder / "history.csv",
+        "timings": folder / "timings.csv",
+    }
 
 
 rule train_image:

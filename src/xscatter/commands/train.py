@@ -1,0 +1,50 @@
+"""Train one network on the record batches of a study until it converges.
+
+Killed or stopped at any moment, the same command goes on exactly where it was: the result is bit for
+bit that of an undisturbed run with the same number of threads on the same kind of CPU. The joint
+network starts from the two others, which are trained first. Writes model.keras, calibration.json,
+history.csv, timings.csv, training.json and tensorboard/ below results/<study>/models/<view>/.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+from xscatter.commands import add_study, read_study
+from xscatter.paths import VIEWS
+from xscatter.shards import write_json
+
+EXAMPLE = """examples:
+  xscatter train config/demo.yaml --view image
+  xscatter train config/demo.yaml --view joint --leg-minutes 55 --leg-file leg.json
+  xscatter train config/demo.yaml --view image --continue    # after experiments were added
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_study(parser)
+    parser.add_argument("--view", required=True, choices=VIEWS, help="which network")
+    parser.add_argument(
+        "--continue",
+        dest="carry_on",
+        action="store_true",
+        help="when batches were added, go on from the weights of the earlier training with old and new batches",
+    )
+    parser.add_argument(
+        "--leg-minutes",
+        type=float,
+        metavar="M",
+        help="stop after M minutes with the whole state saved and exit status 0; the same command goes on",
+    )
+    parser.add_argument("--leg-file", type=Path, metavar="JSON", help="say here whether the training has converged")
+
+
+def run(args: argparse.Namespace) -> int:
+    deadline = None if args.leg_minutes is None else time.monotonic() + 60 * args.leg_minutes
+    study, paths = read_study(args)
+    from xscatter.learn.train import train
+
+    converged = train(study, paths, args.view, deadline, args.carry_on)
+    if args.leg_file:
+        write_json(args.leg_file, {"view": args.view, "converged": converged})
+    return 0

@@ -1,0 +1,77 @@
+"""The whole state of a training in one file, written whole, and never trusted unseen.
+
+A state is an HDF5 shard (checksum and mark of completeness last): all variables of the network
+(seeds of dropout among them), of the optimizer, the running average, the best weights so far, and
+as JSON the step, the losses of the unfinished round, the history and the state of the rule of
+convergence. The order of the data is a function of (seed, pass), so the step says where it was.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xscatter import shards
+from xscatter.errors import UserError
+
+
+def save(folder: Path, fingerprint: str, step: int, arrays: Mapping[str, list[np.ndarray]], facts: dict, keep: int):
+    """Write `state-<step>.h5` into `folder`, then remove all but the newest `keep` states.
+
+    Args:
+        folder: where the states of one training lie.
+        fingerprint: of the training; a state with another one is never loaded.
+        step: number of steps done.
+        arrays: groups of arrays, each in the order of the variables that it came from.
+        facts: all else, JSON values.
+        keep: number of states that remain.
+
+    Raises:
+        UserError: no space, or not writable; earlier states stay as they are.
+    """
+    with shards.new_shard(folder / f"state-{step:09d}.h5", fingerprint=fingerprint) as file:
+        file["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+        for group, values in arrays.items():
+            file.create_group(group)
+            for number, value in enumerate(values):
+                file[group].create_dataset(f"{number:05d}", data=value)
+    for old in states(folder)[keep:]:
+        old.unlink(missing_ok=True)
+
+
+def states(folder: Path) -> list[Path]:
+    """Saved states, newest first."""
+    return sorted(folder.glob("state-*.h5"), reverse=True)
+
+
+def newest(folder: Path, fingerprint: str, say=print) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | None:
+    """Arrays and facts of the newest state that is whole and has `fingerprint`, or None when there is no state.
+
+    A state that is damaged or foreign is named through `say`, and the one before it is tried.
+
+    Raises:
+        UserError: there are states, and none of them can be used.
+    """
+    found = states(folder)
+    for path in found:
+        problem = shards.problem(path, deep=True, fingerprint=fingerprint)
+        if problem is None:
+            return read(path)
+        say(f"{path}: {problem}; it is not used")
+    if found:
+        raise UserError(f"{folder}: none of its {len(found)} training states can be used; delete it to start anew")
+    return None
+
+
+def read(path: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]]:
+    """Arrays and facts of one state.
+
+    Raises:
+        UserError: it is missing, partial or corrupt.
+    """
+    with shards.open_shard(path) as file:
+        groups = [name for name in file if name != "facts"]
+        arrays = {group: [file[group][name][()] for name in sorted(file[group])] for group in groups}
+        return arrays, json.loads(file["facts"][()].tobytes())

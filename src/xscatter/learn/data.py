@@ -1,0 +1,202 @@
+"""What a training step sees, as a pure function of (seed, step): split, order, decoding, augmentation."""
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xscatter.errors import UserError
+from xscatter.seeds import Purpose, generator
+
+NOT_USABLE = -1.0  # what stands for the counts of a pixel that is not usable
+FIELDS = {"image": ("image",), "coefficient": ("coefficients",), "joint": ("image", "coefficients")}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some records of a study: `where` (n, 2) is batch and row of each."""
+
+    records: Any
+    where: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.where)
+
+    def field(self, name: str, index: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """One field of the records at `index`, as stored, (n, ...)."""
+        where = self.where[index]
+        first = self.records.batches[where[0, 0] if len(where) else 0][name]
+        out = np.empty((len(where), *first.shape[1:]), first.dtype)
+        for batch in np.unique(where[:, 0]):
+            chosen = where[:, 0] == batch
+            out[chosen] = self.records.batches[batch][name][where[chosen, 1]]
+        return out
+
+    def inputs(self, view: str, index: np.ndarray | slice) -> dict[str, np.ndarray]:
+        """Inputs of the network of `view`: counts with -1 for masked pixels; real and imaginary parts."""
+        found = {}
+        if "image" in FIELDS[view]:
+            counts, mask = self.records.decode(self.field("image", index))
+            counts[mask] = NOT_USABLE
+            found["image"] = counts
+        if "coefficients" in FIELDS[view]:
+            c = self.field("coefficients", index).astype(np.complex64)
+            found["coefficients"] = c.view(np.float32).reshape(*c.shape, 2)
+        return found
+
+    def labels(self, index: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Tags (n, T), 0 or 1, float32."""
+        return self.field("tags", index).astype(np.float32)
+
+
+def batches_of(records: Any, test: bool) -> list[int]:
+    """Numbers (places in the list) of the batches for the test, or for training."""
+    return [n for n in range(len(records.manifest["batches"])) if (n == records.manifest["test_batch"]) == test]
+
+
+def whole(records: Any, numbers: Sequence[int]) -> Part:
+    """All records of the batches `numbers`, in order."""
+    where = [np.stack([np.full(len(records.batches[n]), n), np.arange(len(records.batches[n]))], 1) for n in numbers]
+    return Part(records, np.concatenate(where).astype(np.int64))
+
+
+def split(records: Any, seed: int, portion: float, known: dict[str, list[int]] | None = None) -> tuple[Part, Part]:
+    """Training and validation part of the training batches; an experiment lies in one of them only.
+
+    `known` (`training`, `validation`: experiments) keeps an earlier split; new experiments are divided alike.
+
+    Raises:
+        UserError: fewer than two experiments, or experiments of the test batch among them.
+    """
+    part = whole(records, batches_of(records, test=False))
+    experiment = part.field("source")[:, 0].astype(np.int64)
+    names = np.unique(experiment)
+    tested = np.unique(whole(records, batches_of(records, test=True)).field("source")[:, 0])
+    if np.intersect1d(names, tested).size:
+        raise UserError("records: the test batch shares experiments with the training batches; pack the study again")
+    known = known or {"training": [], "validation": []}
+    held = set(known["validation"])
+    fresh = [int(n) for n in names if n not in held and n not in set(known["training"])]
+    draw = {n: generator(seed, Purpose.SPLIT, n).random() for n in fresh}
+    count = max(round(portion * len(fresh)), 0 if held else 1)
+    held |= set(sorted(fresh, key=draw.__getitem__)[:count])
+    chosen = np.isin(experiment, sorted(held))
+    if chosen.all() or not chosen.any():
+        raise UserError(
+            f"records: {len(names)} training experiments cannot be split into training and validation; simulate more"
+        )
+    return Part(records, part.where[~chosen]), Part(records, part.where[chosen])
+
+
+def experiments(part: Part) -> list[int]:
+    """Numbers of the experiments in `part`, ascending."""
+    return np.unique(part.field("source")[:, 0]).astype(int).tolist()
+
+
+def digest(records: Any) -> str:
+    """Hash of what training reads: layout, tags and the checksums of the training batches; never of the test batch."""
+    manifest = records.manifest
+    content = [manifest["fields"], manifest["tags"]]
+    content += [manifest["batches"][n]["sha256"] for n in batches_of(records, test=False)]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def order(seed: int, view_key: int, number: int, length: int) -> np.ndarray:
+    """Permutation of `length` records for pass `number` over them."""
+    return generator(seed, Purpose.TRAINING, view_key, 0, number).permutation(length)
+
+
+def quarter_turn(inputs: dict[str, np.ndarray], turns: np.ndarray, mirror: np.ndarray) -> dict[str, np.ndarray]:
+    """Turn each record by `turns` quarters (np.rot90), then mirror it left to right where `mirror` is true.
+
+    The coefficients follow exactly: a quarter turn multiplies order m by e^{i m pi/2}, reversing the
+    columns makes c into (-1)^m conj(c), whatever the beam centre, which moves with the image.
+    """
+    out = dict(inputs)
+    if "image" in inputs:
+        image = np.empty_like(inputs["image"])
+        for n, one in enumerate(inputs["image"]):
+            turned = np.rot90(one, turns[n])
+            image[n] = turned[:, ::-1] if mirror[n] else turned
+        out["image"] = image
+    if "coefficients" in inputs:
+        c = inputs["coefficients"].view(np.complex64)[..., 0]
+        orders = np.arange(c.shape[1])
+        c = c * _turn(turns * (np.pi / 2), orders)
+        out["coefficients"] = _parts(np.where(mirror[:, None, None], _mirrored(c, orders), c))
+    return out
+
+
+def any_turn(inputs: dict[str, np.ndarray], angle: np.ndarray, mirror: np.ndarray) -> dict[str, np.ndarray]:
+    """Turn the coefficients of each record by `angle` (radians), then mirror where `mirror` is true."""
+    c = inputs["coefficients"].view(np.complex64)[..., 0]
+    orders = np.arange(c.shape[1])
+    c = c * _turn(angle, orders)
+    return {"coefficients": _parts(np.where(mirror[:, None, None], _mirrored(c, orders), c))}
+
+
+def _turn(angle: np.ndarray, orders: np.ndarray) -> np.ndarray:
+    return np.exp(1j * angle[:, None] * orders)[..., None]
+
+
+def _mirrored(c: np.ndarray, orders: np.ndarray) -> np.ndarray:
+    return np.where(orders[:, None] % 2, -1, 1) * c.conj()
+
+
+def _parts(c: np.ndarray) -> np.ndarray:
+    c = np.ascontiguousarray(c, np.complex64)
+    return c.view(np.float32).reshape(*c.shape, 2)
+
+
+def shifted(images: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """Shift each of `images` (n, rows, cols) by whole pixels `by` (n, 2); what comes in is not usable."""
+    out = np.full_like(images, NOT_USABLE)
+    for n, (dy, dx) in enumerate(by):
+        rows, cols = images.shape[1:]
+        out[n, max(dy, 0) : rows + min(dy, 0), max(dx, 0) : cols + min(dx, 0)] = images[
+            n, max(-dy, 0) : rows + min(-dy, 0), max(-dx, 0) : cols + min(-dx, 0)
+        ]
+    return out
+
+
+def augmented(
+    inputs: dict[str, np.ndarray], random: np.random.Generator, turn: bool, shift: float
+) -> dict[str, np.ndarray]:
+    """`inputs` turned and mirrored (where `turn`) and shifted at random; both views of a record alike.
+
+    A shift moves the beam within the image, and so leaves the coefficients as they are.
+    """
+    count = len(next(iter(inputs.values())))
+    mirror = random.random(count) < 0.5
+    out = dict(inputs)
+    if turn and "image" not in inputs:
+        out = any_turn(inputs, random.uniform(0, 2 * np.pi, count), mirror)
+    elif turn:
+        rows, cols = inputs["image"].shape[1:]
+        turns = random.integers(0, 4, count) if rows == cols else 2 * random.integers(0, 2, count)
+        out = quarter_turn(inputs, turns, mirror)
+    if shift and "image" in inputs:
+        most = round(shift * min(inputs["image"].shape[1:]))
+        out["image"] = shifted(out["image"], random.integers(-most, most + 1, (count, 2)))
+    return out
+
+
+def ahead(make: Callable[[int], Any], steps: Iterator[int] | range, depth: int = 3) -> Iterator[Any]:
+    """Yield `make(step)` for each step, in order, made ahead of time in a thread."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque = deque()
+        try:
+            for step in steps:
+                waiting.append(pool.submit(make, step))
+                if len(waiting) > depth:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,180 @@
+"""The test: scores of a trained view on the test batch, which no training has seen."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from xscatter import shards
+from xscatter.errors import UserError
+from xscatter.learn import calibrate, data, metrics
+from xscatter.learn.data import Part
+from xscatter.paths import StudyPaths
+from xscatter.provenance import run_record
+from xscatter.study import Study
+
+_CONFUSIONS = 30
+
+
+def evaluate(study: Study, paths: StudyPaths, view: str, say: Callable[[str], None] = print) -> dict[str, Any]:
+    """Score `view` (or `mean`, the mean of the logits of image and coefficient view) on the test batch.
+
+    Writes ``evaluation/<view>.json`` and ``evaluation/<view>-scores.npz``; returns the former.
+
+    Raises:
+        UserError: no model or batches, or they do not fit each other or the study.
+    """
+    from xscatter import records as records_room
+    from xscatter.learn.learner import prepare
+    from xscatter.learn.train import check
+
+    records = records_room.open(paths.batches)
+    check(study, records)
+    tested = data.whole(records, data.batches_of(records, test=True))
+    if not len(tested):
+        raise UserError(f"{paths.batches}: the test batch is empty; simulate more experiments")
+    prepare(study.train.threads, study.seed, 0)
+    tags = list(records.tags)
+    if view == "mean":
+        held = data.split(records, study.seed, study.train.validation, _split(paths, "image"))[1]
+        logits, validation = (
+            sum(score(paths, name, tags, part) for name in ("image", "coefficient")) / 2 for part in (tested, held)
+        )
+        calibration = calibrate.fit(tags, held.labels(), validation)
+    else:
+        logits = score(paths, view, tags, tested)
+        calibration = calibrate.load(paths.model(view) / "calibration.json")
+    source, labels = tested.field("source"), tested.field("tags")
+    scores = calibration.probability(logits).astype(np.float32)
+    found = describe(tags, labels, logits, scores, source[:, 0], calibration, study.seed)
+    found = {"view": view, **found, "run": run_record()}
+    with shards.whole_file(paths.scores(view)) as name, open(name, "wb") as stream:
+        np.savez_compressed(stream, scores=scores, logits=logits, labels=labels, source=source)
+    shards.write_json(paths.evaluation(view), found)
+    low, high = found["mean_average_precision_interval"]
+    say(f"{view}: mean average precision {found['mean_average_precision']:.4f} [{low:.4f}, {high:.4f}] over "
+        f"{found['tags_that_occur']} tags, {len(tested)} records of {found['experiments']} experiments; mean "
+        f"prevalence {found['mean_prevalence']:.4f}")  # fmt: skip
+    return found
+
+
+def score(paths: StudyPaths, view: str, tags: list[str], part: Part) -> np.ndarray:
+    """Logits (n, T) of the trained `view` for the records of `part`.
+
+    Raises:
+        UserError: the model is missing, damaged, of other tags or of another size.
+    """
+    from xscatter.learn.train import load_model
+
+    model = load_model(paths.model(view))
+    known = _facts(paths, view)["tags"]
+    if known != tags:
+        raise UserError(
+            f"{paths.model(view)}: was trained on other tags than the records have; train --view {view} again"
+        )
+    wanted = {name: tuple(x.shape[1:]) for name, x in model.input.items()}
+    logits = []
+    for first in range(0, len(part), 64):
+        inputs = part.inputs(view, slice(first, first + 64))
+        if first == 0 and any(inputs[name].shape[1:] != shape for name, shape in wanted.items()):
+            raise UserError(
+                f"{paths.model(view)}: was trained on another size than the records'; train --view {view} again"
+            )
+        logits.append(model(inputs, training=False).numpy())
+    return np.concatenate(logits).astype(np.float32)
+
+
+def _facts(paths: StudyPaths, view: str) -> dict[str, Any]:
+    path = paths.model(view) / "training.json"
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: missing or damaged; train --view {view} first") from error
+
+
+def _split(paths: StudyPaths, view: str) -> dict[str, list[int]]:
+    return _facts(paths, view)["split"]
+
+
+def describe(
+    tags: list[str],
+    labels: np.ndarray,
+    logits: np.ndarray,
+    scores: np.ndarray,
+    experiment: np.ndarray,
+    calibration: calibrate.Calibration,
+    seed: int,
+) -> dict[str, Any]:
+    """All figures of a test, as plain values; null stands for what is not defined.
+
+    Args:
+        tags: names, T.
+        labels: (n, T) 0 or 1.
+        logits: (n, T).
+        scores: (n, T) calibrated probabilities; the figures are those of the scores as they are saved.
+        experiment: (n,) number of the experiment of each record; the bootstrap draws experiments.
+        calibration: from the validation part.
+        seed: of the bootstrap.
+    """
+    each = metrics.per_tag(labels, scores)
+    weights = metrics.resampled(experiment, seed)
+    drawn = metrics.bootstrap(labels, scores, weights)
+    chosen = scores >= np.array(calibration.threshold)
+    prevalence = labels.mean(0)
+    occurs = ~np.isnan(each)
+    micro = metrics.weighted_average_precision(labels.ravel(), scores.ravel(), np.ones((1, labels.size)))
+    per_tag = {}
+    for t, tag in enumerate(tags):
+        precision, recall = metrics.precision_recall(labels[:, t], chosen[:, t])
+        per_tag[tag] = {
+            "average_precision": float(each[t]) if occurs[t] else None,
+            "interval": metrics.interval(drawn[:, t]),
+            "prevalence": float(prevalence[t]),
+            "positives": int(labels[:, t].sum()),
+            "threshold": calibration.threshold[t],
+            "precision": precision,
+            "recall": recall,
+        }
+    return {
+        "mean_average_precision": float(metrics.mean_of(each)),
+        "mean_average_precision_interval": metrics.interval(metrics.mean_of(drawn)),
+        "micro_average_precision": float(micro[0]),
+        "micro_average_precision_interval": _micro_interval(labels, scores, weights),
+        "mean_prevalence": float(prevalence[occurs].mean()),
+        "tags_that_occur": int(occurs.sum()),
+        "tags_without_positives": [tag for tag, some in zip(tags, occurs, strict=True) if not some],
+        "records": len(labels),
+        "experiments": len(np.unique(experiment)),
+        "tags": per_tag,
+        "calibration": {
+            "temperature": calibration.temperature,
+            "raw": metrics.reliability(labels, calibrate.sigmoid(logits)),
+            "temperature_scaled": metrics.reliability(labels, calibrate.sigmoid(logits / calibration.temperature)),
+            "per_tag": metrics.reliability(labels, scores),
+        },
+        "confusions": confusions(tags, labels, chosen),
+        "bootstrap": {"seed": seed, "draws": len(weights), "unit": "experiment", "level": 0.95},
+    }
+
+
+def _micro_interval(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> list[float] | None:
+    each = [
+        metrics.weighted_average_precision(labels.ravel(), scores.ravel(), np.repeat(w, labels.shape[1])[None])[0]
+        for w in weights[:200]
+    ]
+    return metrics.interval(np.array(each))
+
+
+def confusions(tags: list[str], labels: np.ndarray, chosen: np.ndarray) -> list[dict[str, Any]]:
+    """Pairs of look-alikes, most frequent first: `shown` is true and missed where `said` is false and given."""
+    missed = (labels > 0) & ~chosen
+    invented = (labels == 0) & chosen
+    count = missed.T.astype(int) @ invented.astype(int)
+    order = np.argsort(-count, axis=None, kind="stable")[:_CONFUSIONS]
+    pairs = [np.unravel_index(place, count.shape) for place in order]
+    return [
+        {"shown": tags[a], "said": tags[b], "records": int(count[a, b]), "of": int(labels[:, a].sum())}
+        for a, b in pairs
+        if count[a, b]
+    ]

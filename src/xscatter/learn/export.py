@@ -1,0 +1,64 @@
+"""What a finished training leaves in ``models/<view>/``."""
+
+import csv
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+from xscatter import shards
+from xscatter.learn import calibrate, data
+from xscatter.provenance import run_record
+
+
+def write(folder: Path, run: Any) -> None:
+    """Write model, calibration, history, timings and facts of `run`, whose network carries its best weights."""
+    model = run.learner.model
+    labels, logits = run.validation.labels(), run.learner.logits(run.validation, run.view)
+    calibrate.fit(list(run.records.tags), labels, logits).save(folder / "calibration.json")
+    table(folder / "history.csv", run.progress.history)
+    table(folder / "timings.csv", run.progress.timings)
+    with shards.whole_file(folder / "model.keras") as part:
+        # Keras writes only to names that end in .keras.
+        named = part.with_suffix(".keras")
+        try:
+            model.save(named)
+            named.replace(part)
+        finally:
+            named.unlink(missing_ok=True)
+    rule = run.progress.rule
+    facts = {
+        "view": run.view,
+        "fingerprint": run.identity.fingerprint,
+        "weights_sha256": weights_sha256(model),
+        "weights": model.count_params(),
+        "step": run.progress.step,
+        "rounds": rule.round,
+        "best_round": rule.best_round,
+        "best_validation": rule.best_validation,
+        "reason": rule.reason,
+        "training_records": len(run.training),
+        "validation_records": len(run.validation),
+        "tags": list(run.records.tags),
+        "split": {"training": data.experiments(run.training), "validation": data.experiments(run.validation)},
+        "settings": run.settings.model_dump(mode="json"),
+        "run": run_record(),
+    }
+    shards.write_json(folder / "training.json", facts)
+
+
+def weights_sha256(model) -> str:
+    """SHA-256 over all variables of a Keras `model`, in order."""
+    digest = hashlib.sha256()
+    for value in model.get_weights():
+        digest.update(value.tobytes())
+    return digest.hexdigest()
+
+
+def table(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write `rows` as CSV; floats as the shortest text that reads back equal."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    shards.write_text(path, text.getvalue())

@@ -1,0 +1,182 @@
+"""One network with its optimizer and the running average of its weights: a step, a score, its whole state."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from xscatter.errors import UserError
+from xscatter.learn import models
+from xscatter.learn.data import Part
+from xscatter.seeds import Purpose, sequence
+from xscatter.study import Train
+
+_SAMPLE = 512  # records that measure the scale of the inputs
+
+
+def prepare(threads: int, seed: int, view_key: int, precision: str = "float32") -> None:
+    """Set threads, number format and every random state, so that what follows is repeatable."""
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:  # TensorFlow has started in this process: its threads stay as they are
+        pass
+    if tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.enable_op_determinism()
+    keras.config.set_dtype_policy(precision)
+    keras.utils.set_random_seed(int(sequence(seed, Purpose.TRAINING, view_key, 1).generate_state(1)[0]))
+
+
+def strategy(devices: int) -> tf.distribute.Strategy:
+    """The default strategy for one device, or one that mirrors the network over `devices` of them.
+
+    Raises:
+        UserError: there are not so many.
+    """
+    if devices == 1:
+        return tf.distribute.get_strategy()
+    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    found = tf.config.list_logical_devices(kind)
+    if len(found) < devices:
+        raise UserError(f"train.devices: {devices} asked for, {len(found)} {kind} found; lower it")
+    return tf.distribute.MirroredStrategy([device.name for device in found[:devices]])
+
+
+def build(view: str, part: Part, tags: int, train: Train, branches: list[keras.Model] | None = None) -> keras.Model:
+    """The network of `view`, its input scales measured on `part`; the joint one on two trained `branches`."""
+    if view == "joint":
+        return models.joint_network(*branches, train)
+    index = np.linspace(0, len(part) - 1, min(_SAMPLE, len(part))).astype(int)
+    sample = next(iter(part.inputs(view, index).values()))
+    make = models.image_network if view == "image" else models.coefficient_network
+    shape = tuple(sample.shape[1:3])
+    model = make(shape, tags, train)
+    layer = model.get_layer(f"{view}_channels")
+    before = keras.Model(model.input, layer.input)
+    name = next(iter(model.input))
+    layer.adapt(np.concatenate([before({name: sample[n : n + 32]}) for n in range(0, len(sample), 32)]))
+    return model
+
+
+def loss_of(train: Train, prevalence: np.ndarray):
+    """Loss (labels, logits) -> mean over records and tags; rare tags' positives weigh up to `positive_weight`."""
+    rarity = np.sqrt((1 - prevalence) / np.maximum(prevalence, 1e-6))
+    weight = tf.constant(np.clip(rarity, 1.0, train.positive_weight), tf.float32)
+
+    def cross_entropy(labels, logits):
+        return tf.reduce_mean(tf.nn.weighted_cross_entropy_with_logits(labels, logits, weight))
+
+    def asymmetric(labels, logits):
+        # Ridnik et al. 2021 (arXiv 2009.14119): gamma+ = 0, gamma- = 4, margin 0.05. The focal factor
+        # is a constant for the gradient: that of (1 - p)^0 is not a number at p = 1.
+        shifted = tf.maximum(tf.sigmoid(logits) - 0.05, 0.0)
+        focal = tf.stop_gradient(shifted**4)
+        positive = labels * weight * tf.math.log_sigmoid(logits)
+        negative = (1 - labels) * focal * tf.math.log(tf.maximum(1 - shifted, 1e-7))
+        return -tf.reduce_mean(positive + negative)
+
+    return asymmetric if train.loss == "asymmetric" else cross_entropy
+
+
+class Learner:
+    """A network in training.
+
+    Args:
+        model: maps inputs to logits; made within the scope of `strategy`.
+        train: the settings.
+        loss: see :func:`loss_of`.
+        strategy: see :func:`strategy`.
+    """
+
+    def __init__(self, model: keras.Model, train: Train, loss, strategy: tf.distribute.Strategy):
+        self.model, self.train, self.strategy = model, train, strategy
+        with strategy.scope():
+            if train.optimizer == "adamw":
+                optimizer = keras.optimizers.AdamW(weight_decay=train.weight_decay, clipnorm=1.0)
+                optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "blend"])
+            else:
+                optimizer = keras.optimizers.SGD(momentum=0.9)
+            self.rate = optimizer.learning_rate
+            if train.precision == "mixed_float16":
+                optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+            optimizer.build(model.trainable_variables)
+            self.optimizer = optimizer
+            self.averaged = [v.value for v in model.variables if v.dtype.startswith("float")]
+            self.averages = [tf.Variable(v, trainable=False) for v in self.averaged]
+        self._step = tf.function(self._make_step(loss), jit_compile=train.xla or None)
+        self._blend = tf.function(self._make_blend())
+        self._logits = tf.function(lambda inputs: model(inputs, training=False))
+
+    def _make_step(self, loss):
+        model, optimizer, strategy = self.model, self.optimizer, self.strategy
+        replicas = strategy.num_replicas_in_sync
+
+        def replica(inputs, labels):
+            with tf.GradientTape() as tape:
+                value = loss(labels, model(inputs, training=True)) / replicas
+                scaled = optimizer.scale_loss(value) if hasattr(optimizer, "scale_loss") else value
+            gradients = tape.gradient(scaled, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            return value
+
+        if replicas == 1:
+            return replica
+        return lambda *batch: strategy.reduce("SUM", strategy.run(replica, batch), axis=None)
+
+    def _make_blend(self):
+        def blend(decay):
+            for average, variable in zip(self.averages, self.averaged, strict=True):
+                average.assign(decay * average + (1.0 - decay) * variable)
+
+        return blend
+
+    def step(self, number: int, rate: float, inputs: dict[str, np.ndarray], labels: np.ndarray) -> tf.Tensor:
+        """One step of the optimizer at learning `rate`, the `number`-th from 0; return the loss."""
+        self.rate.assign(rate)
+        if self.strategy.num_replicas_in_sync > 1:
+            inputs, labels = self._spread(inputs, labels)
+        loss = self._step(inputs, labels)
+        # A short memory at first, so that the first weights do not linger.
+        self._blend(tf.constant(min(self.train.average, (1 + number) / (10 + number)), tf.float32))
+        return loss
+
+    def _spread(self, inputs, labels):
+        count = self.strategy.num_replicas_in_sync
+        take = lambda x, n: tf.constant(x[n * len(x) // count : (n + 1) * len(x) // count])  # noqa: E731
+        place = self.strategy.experimental_distribute_values_from_function
+        cut = lambda x: place(lambda context: take(x, context.replica_id_in_sync_group))  # noqa: E731
+        return {name: cut(value) for name, value in inputs.items()}, cut(labels)
+
+    def logits(self, part: Part, view: str, size: int = 64) -> np.ndarray:
+        """Logits (n, T) of all records of `part`, with the weights as they are."""
+        found = [self._logits(part.inputs(view, slice(n, n + size))).numpy() for n in range(0, len(part), size)]
+        return np.concatenate(found).astype(np.float32)
+
+    def swap(self, values: list[np.ndarray]) -> list[np.ndarray]:
+        """Give the averaged variables these values; return those that they had."""
+        before = [v.numpy() for v in self.averaged]
+        for variable, value in zip(self.averaged, values, strict=True):
+            variable.assign(value)
+        return before
+
+    def average_values(self) -> list[np.ndarray]:
+        """The running average of every float variable."""
+        return [v.numpy() for v in self.averages]
+
+    def arrays(self) -> dict[str, list[np.ndarray]]:
+        """Everything that a next step depends on, and the averages."""
+        read = lambda variables: [keras.ops.convert_to_numpy(v) for v in variables]  # noqa: E731
+        return {
+            "model": read(self.model.variables),
+            "optimizer": read(self.optimizer.variables),
+            "averages": self.average_values(),
+        }
+
+    def restore(self, arrays: dict[str, list[np.ndarray]]) -> None:
+        """Inverse of :meth:`arrays`."""
+        for variables, values in (
+            (self.model.variables, arrays["model"]),
+            (self.optimizer.variables, arrays["optimizer"]),
+            (self.averages, arrays["averages"]),
+        ):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)

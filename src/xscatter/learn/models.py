@@ -1,0 +1,210 @@
+"""The networks in one file: image view, coefficient view, and the joint double view.
+
+Every network maps raw inputs to logits (n, T), one a tag, float32, and has a layer `embedding`
+that holds the features before the last dense layer. Inputs: `image` (rows, cols) counts, -1 where
+not usable; `coefficients` (orders, zeros, 2), real and imaginary part.
+"""
+
+import keras
+from keras import layers
+
+from xscatter.errors import UserError
+from xscatter.learn.inputs import CoefficientChannels, ImageChannels
+from xscatter.study import Train
+
+_DENSE_LIMIT = 512  # image side beyond which a dense head has half a billion weights
+
+
+def image_network(shape: tuple[int, int], tags: int, train: Train) -> keras.Model:
+    """Network of the image view for counts of `shape` (rows, cols).
+
+    Raises:
+        UserError: its dense head would not fit; the message says how much memory it needs.
+    """
+    counts = keras.Input(shape, name="image")
+    x = ImageChannels(train.image_input, name="image_channels")(counts)
+    if train.image_network == "alexnet":
+        features = _alexnet(x, shape, train)
+    elif train.image_network == "vgg16":
+        features = _vgg16(x, shape, train)
+    else:
+        features = _compact_image(x, shape, train.width)
+    return keras.Model({"image": counts}, _logits(features, tags), name="image")
+
+
+def coefficient_network(shape: tuple[int, int], tags: int, train: Train) -> keras.Model:
+    """Network of the coefficient view for maps of `shape` (angular orders, radial orders).
+
+    Raises:
+        UserError: the published network is asked for, and the expansion is too short for it.
+    """
+    if "report-2017" in (train.coefficient_network, train.preset) and (shape[0] < 21 or shape[1] < 40):
+        raise UserError(
+            f"train: report-2017 needs 21 angular orders and 40 radial orders, the records have {shape[0]} and "
+            f"{shape[1]}; set transform.angular_orders and transform.radial_orders, or another coefficient_network"
+        )
+    c = keras.Input((*shape, 2), name="coefficients")
+    if train.coefficient_network == "report-2017":
+        # 40 zeros x even orders 0 .. 20, as published.
+        x = layers.Cropping2D(((0, shape[0] - 21), (0, shape[1] - 40)), name="published_truncation")(c)
+        x = CoefficientChannels(train.coefficient_input, name="coefficient_channels")(x)
+        x = layers.Permute((2, 1, 3))(x)
+        features = _report_coefficient(x, train.width)
+    else:
+        x = CoefficientChannels(train.coefficient_input, name="coefficient_channels")(c)
+        features = _compact_coefficient(x, train.width)
+    return keras.Model({"coefficients": c}, _logits(features, tags), name="coefficient")
+
+
+def joint_network(image: keras.Model, coefficient: keras.Model, train: Train) -> keras.Model:
+    """The double view on two trained networks, which become its branches.
+
+    `residual` starts as the mean of their logits exactly: logits = w * image + (1 - w) * coefficient
+    + correction, w = 1/2 for each tag and the correction's last layer zero at first.
+    """
+    inputs = {**image.input, **coefficient.input}
+    image_features, image_logits = _branch(image, "image_branch")(image.input)
+    coefficient_features, coefficient_logits = _branch(coefficient, "coefficient_branch")(coefficient.input)
+    features = layers.Concatenate()([image_features, coefficient_features])
+    if train.joint_network == "report-2017":
+        logits = _logits(_dense_head(features, int(4000 * train.width)), image_logits.shape[-1])
+    else:
+        mean = Blend(name="blend")([image_logits, coefficient_logits])
+        x = layers.Dropout(0.3)(layers.LayerNormalization()(features))
+        x = layers.Dense(int(256 * train.width), activation="gelu", name="embedding")(x)
+        tags = image_logits.shape[-1]
+        correction = layers.Dense(tags, kernel_initializer="zeros", dtype="float32", name="correction")(x)
+        logits = layers.Add(dtype="float32", name="logits")([mean, correction])
+    return keras.Model(inputs, logits, name="joint")
+
+
+def _branch(model: keras.Model, name: str) -> keras.Model:
+    features = model.get_layer("embedding").output
+    return keras.Model(model.input, [features, model.output], name=name)
+
+
+@keras.saving.register_keras_serializable("xscatter")
+class Blend(keras.layers.Layer):
+    """w a + (1 - w) b with one trained w for each tag, 1/2 at first."""
+
+    def __init__(self, **options):
+        super().__init__(**{**options, "dtype": "float32"})
+
+    def build(self, shapes):
+        self.weight = self.add_weight(
+            name="weight", shape=(shapes[0][-1],), initializer=keras.initializers.Constant(0.5)
+        )
+
+    def call(self, pair):
+        return self.weight * pair[0] + (1.0 - self.weight) * pair[1]
+
+
+def _logits(features, tags: int):
+    return layers.Dense(tags, dtype="float32", name="logits")(features)
+
+
+def _normal(x, channels: int, size: int = 3, strides: int = 1):
+    x = layers.Conv2D(channels, size, strides=strides, padding="same", use_bias=False)(x)
+    return layers.Activation("relu")(layers.BatchNormalization(momentum=0.95)(x))
+
+
+def _residual(x, channels: int):
+    y = _normal(x, channels)
+    y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(y)
+    y = layers.BatchNormalization(momentum=0.95, gamma_initializer="zeros")(y)
+    return layers.Activation("relu")(layers.Add()([x, y]))
+
+
+def _pooled(x, dropout: float):
+    """Mean and maximum of each channel: how much there is, and whether it is anywhere."""
+    x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
+    return layers.Dropout(dropout, name="embedding")(x)
+
+
+def _compact_image(x, shape: tuple[int, int], width: float):
+    """A small residual network; each doubling of the image beyond 64 pixels adds a cheap stage in front."""
+    channels = [max(8, int(c * width)) for c in (32, 64, 128, 192)]
+    side = min(shape)
+    first = max(8, channels[0] // 2)
+    x = _normal(x, first, 5, strides=2 if side >= 96 else 1)
+    side = side // 2 if side >= 96 else side
+    while side > 96:
+        x = _normal(x, channels[0], 3, strides=2)
+        side = (side + 1) // 2
+    for stage, count in enumerate(channels):
+        x = _normal(x, count, 3, strides=2 if stage else 1)
+        x = _residual(x, count) if stage else x
+    return _pooled(x, 0.2)
+
+
+def _compact_coefficient(x, width: float):
+    """A residual network on the map; pooled over zeros only, since an order has a meaning of its own."""
+    channels = [max(8, int(c * width)) for c in (32, 64, 128)]
+    for stage, count in enumerate(channels):
+        x = _normal(x, count, 3, strides=2 if stage else 1)
+        x = _residual(x, count)
+    x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x), _by_order(x)])
+    return layers.Dropout(0.3, name="embedding")(x)
+
+
+def _by_order(x):
+    x = layers.AveragePooling2D((1, x.shape[2]))(x)
+    x = layers.Flatten()(x)
+    return layers.Dense(128, activation="relu")(x)
+
+
+def _dense_head(x, units: int):
+    x = layers.Dropout(0.5)(layers.Dense(units, activation="relu")(x))
+    return layers.Dropout(0.5, name="embedding")(layers.Dense(units, activation="relu")(x))
+
+
+def _head(x, shape: tuple[int, int], train: Train, units: int):
+    if train.head == "pooling":
+        return _pooled(x, 0.5)
+    rows, cols, channels = x.shape[1:]
+    weights = rows * cols * channels * units + units * units
+    if min(shape) > _DENSE_LIMIT:
+        raise UserError(
+            f"train.head: dense layers on images of {shape[0]}x{shape[1]} have {weights / 1e9:.1f} billion weights and "
+            f"need {weights * 16 / 2**30:.0f} GiB with their gradients and moments; use `head: pooling`"
+        )
+    return _dense_head(layers.Flatten()(x), units)
+
+
+def _alexnet(x, shape: tuple[int, int], train: Train):
+    """AlexNet as used in 2017: the middle 227 of 256 pixels, three 4/2 poolings, two layers of 4000."""
+    crop = [round(side * 29 / 256) for side in shape]
+    x = layers.Cropping2D([(c // 2, c - c // 2) for c in crop])(x)
+    channels = [max(8, int(c * train.width)) for c in (96, 192, 384, 256, 256)]
+
+    def convolve(x, count, size, strides=1):
+        return layers.Conv2D(count, size, strides=strides, padding="same", activation="relu")(x)
+
+    x = layers.MaxPooling2D(4, 2, padding="same")(convolve(x, channels[0], 11, 4))
+    x = layers.MaxPooling2D(4, 2, padding="same")(convolve(x, channels[1], 5))
+    for count in channels[2:]:
+        x = convolve(x, count, 3)
+    x = layers.MaxPooling2D(4, 2, padding="same")(x)
+    return _head(x, shape, train, int(4000 * train.width))
+
+
+def _vgg16(x, shape: tuple[int, int], train: Train):
+    """VGG-16 (Simonyan and Zisserman 2014), configuration D; He initialisation, since it starts from nothing."""
+    for count, repeats in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+        for _ in range(repeats):
+            x = layers.Conv2D(
+                max(8, int(count * train.width)), 3, padding="same", activation="relu", kernel_initializer="he_normal"
+            )(x)
+        x = layers.MaxPooling2D(2)(x)
+    return _head(x, shape, train, int(4096 * train.width))
+
+
+def _report_coefficient(x, width: float):
+    channels = [max(8, int(c * width)) for c in (64, 128, 256, 256)]
+    for count in channels[:2]:
+        x = layers.Conv2D(count, 3, padding="same", activation="relu")(x)
+    x = layers.MaxPooling2D(4, 2, padding="same")(x)
+    for count in channels[2:]:
+        x = layers.Conv2D(count, 3, padding="same", activation="relu")(x)
+    x = layers.Dense(channels[2], activation="relu")(layers.Flatten()(x))
+    return layers.Dense(channels[2], activation="relu", name="embedding")(x)

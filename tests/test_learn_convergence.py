@@ -1,0 +1,53 @@
+"""The rule that lowers the learning rate and ends the training."""
+
+from xscatter.learn.convergence import Convergence
+from xscatter.study import Train
+
+TRAIN = Train(patience=3, overfitting_patience=6, drops=1, minimum_fall=0.01, minimum_gain=0.001)
+
+
+def decisions(rule, losses, scores, train=TRAIN):
+    return [rule.see(loss, score, train) for loss, score in zip(losses, scores, strict=True)]
+
+
+def test_goes_on_while_either_makes_progress():
+    falling = [0.9**n for n in range(20)]
+    rising = [0.02 * n for n in range(20)]
+    assert set(decisions(Convergence(), falling, rising)) == {""}
+    assert set(decisions(Convergence(), [1.0] * 20, rising)) == {""}
+    assert decisions(Convergence(), falling[:6], [0.5] * 6) == [""] * 6
+
+
+def test_drops_once_then_stops_when_nothing_moves():
+    rule = Convergence()
+    found = decisions(rule, [1.0] * 7, [0.5] * 7)
+    assert found == ["", "", "", "drop", "", "", "stop"]
+    assert rule.converged
+    assert rule.best_round == 1
+    assert "3 rounds" in rule.reason
+
+
+def test_overfitting_ends_it_although_the_training_loss_falls():
+    falling = [0.9**n for n in range(30)]
+    found = decisions(Convergence(), falling, [0.5] * 30)
+    assert found.index("drop") == 6
+    assert found.index("stop") == 12
+
+
+def test_a_score_that_is_not_a_number_is_no_gain():
+    rule = Convergence()
+    assert decisions(rule, [1.0] * 7, [float("nan")] * 7)[-1] == "stop"
+
+
+def test_its_state_carries_over():
+    losses, scores = [1, 0.9, 0.89, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], [0.1, 0.2, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3]
+    whole, first = Convergence(), Convergence()
+    expected = decisions(whole, losses, scores)
+    found = decisions(first, losses[:5], scores[:5])
+    second = Convergence(**first.state())
+    assert found + decisions(second, losses[5:], scores[5:]) == expected
+    assert second == whole
+
+
+def test_most_rounds_ends_it():
+    assert decisions(Convergence(), [0.9, 0.8], [0.1, 0.2], Train(most_rounds=2)) == ["", "stop"]

@@ -1,0 +1,60 @@
+"""Order, split and augmentation of the training data."""
+
+import numpy as np
+import pytest
+
+from toy_records import expansion, toy_images
+from xscatter.learn import data
+
+
+def parts(c):
+    return c.view(np.float32).reshape(*c.shape, 2)
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("mirror", [False, True])
+def test_turned_coefficients_are_those_of_the_turned_image(turns, mirror):
+    images, _ = toy_images(3, 32, 5)
+    inputs = {"image": images.astype(np.float32), "coefficients": parts(expansion(images, 7, 6))}
+    out = data.quarter_turn(inputs, np.full(3, turns), np.full(3, mirror))
+    expected = expansion(out["image"].astype(float), 7, 6)
+    found = out["coefficients"].view(np.complex64)[..., 0]
+    assert np.abs(found - expected).max() < 2e-6 * np.abs(expected).max()
+
+
+def test_a_shift_moves_pixels_and_marks_what_comes_in():
+    image = np.arange(12, dtype=np.float32).reshape(1, 3, 4)
+    out = data.shifted(image, np.array([[1, -2]]))[0]
+    assert out.tolist() == [[-1, -1, -1, -1], [2, 3, -1, -1], [6, 7, -1, -1]]
+
+
+def test_both_views_turn_alike_and_single_ones_keep_their_magnitude():
+    images, _ = toy_images(8, 32, 6)
+    c = expansion(images, 5, 6)
+    both = {"image": images.astype(np.float32), "coefficients": parts(c)}
+    out = data.augmented(both, np.random.default_rng(1), True, 0.0)
+    expected = expansion(out["image"].astype(float), 5, 6)
+    assert np.abs(out["coefficients"].view(np.complex64)[..., 0] - expected).max() < 2e-6 * np.abs(expected).max()
+    assert not np.array_equal(out["image"], both["image"])
+    alone = data.augmented({"coefficients": parts(c)}, np.random.default_rng(1), True, 0.0)["coefficients"]
+    assert np.allclose(np.hypot(alone[..., 0], alone[..., 1]), np.abs(c), atol=1e-5)
+
+
+def test_an_order_is_a_permutation_that_depends_on_seed_and_pass():
+    first = data.order(7, 0, 0, 100)
+    assert sorted(first) == list(range(100))
+    assert np.array_equal(first, data.order(7, 0, 0, 100))
+    assert not np.array_equal(first, data.order(7, 0, 1, 100))
+    assert not np.array_equal(first, data.order(8, 0, 0, 100))
+
+
+def test_what_is_made_ahead_comes_in_order_and_errors_come_through():
+    assert list(data.ahead(lambda n: n * n, range(20))) == [n * n for n in range(20)]
+
+    def fail(n):
+        if n == 3:
+            raise OSError("gone")
+        return n
+
+    with pytest.raises(OSError, match="gone"):
+        list(data.ahead(fail, range(9)))

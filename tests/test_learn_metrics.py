@@ -1,0 +1,113 @@
+"""Average precision, its bootstrap, calibration and thresholds."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
+
+from xscatter.errors import UserError
+from xscatter.learn import calibrate, evaluate, metrics
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 6), st.integers(0, 3)), min_size=2, max_size=40))
+def test_weighted_average_precision_is_that_of_scikit_learn(rows):
+    labels, scores, weights = (np.array(column, float) for column in zip(*rows, strict=True))
+    found = metrics.weighted_average_precision(labels, scores, weights[None])[0]
+    if (labels * weights).sum() == 0:
+        assert np.isnan(found)
+    else:
+        assert found == pytest.approx(average_precision_score(labels, scores, sample_weight=weights))
+
+
+def test_the_bootstrap_draws_whole_experiments():
+    experiment = np.repeat([3, 5, 9], [2, 3, 1])
+    weights = metrics.resampled(experiment, seed=1, draws=50)
+    for name in (3, 5, 9):
+        assert (np.ptp(weights[:, experiment == name], axis=1) == 0).all()
+    assert (weights[:, [0, 2, 5]].sum(1) == 3).all()
+    assert not np.array_equal(weights, metrics.resampled(experiment, seed=2, draws=50))
+
+
+def test_an_interval_covers_the_truth_about_as_often_as_it_says():
+    covered = 0
+    for trial in range(60):
+        random = np.random.default_rng(trial)
+        labels = random.random(400) < 0.3
+        scores = labels + random.normal(0, 1, 400)
+        drawn = metrics.bootstrap(labels[:, None], scores[:, None], metrics.resampled(np.arange(400), trial, 200))
+        low, high = metrics.interval(drawn[:, 0])
+        covered += low <= 0.5832 <= high  # the value of two million records
+    assert 50 <= covered <= 60
+
+
+def calibrated(labels, logits):
+    return calibrate.fit([f"t{n}" for n in range(labels.shape[1])], labels, logits)
+
+
+def overconfident(count, seed):
+    random = np.random.default_rng(seed)
+    truth = random.normal(-1, 1.5, (count, 3))
+    labels = (random.random((count, 3)) < calibrate.sigmoid(truth)).astype(float)
+    return labels, 3.0 * truth + [0.0, 2.0, -1.0]
+
+
+def test_calibration_mends_overconfident_logits():
+    calibration = calibrated(*overconfident(3000, 1))
+    labels, logits = overconfident(3000, 2)
+    raw = metrics.reliability(labels, calibrate.sigmoid(logits))["expected_calibration_error"]
+    mended = metrics.reliability(labels, calibration.probability(logits))["expected_calibration_error"]
+    assert raw > 0.1
+    assert mended < 0.02
+    assert np.allclose(calibration.slope, 1 / 3, rtol=0.15)
+
+
+def test_the_threshold_is_that_of_the_best_f1():
+    labels = np.array([0, 0, 0, 0, 0, 1, 0, 1, 1, 1, 1, 1.0])
+    logits = np.arange(12.0) - 6
+    found = calibrated(labels[:, None], logits[:, None])
+    chosen = found.probability(logits[:, None])[:, 0] >= found.threshold[0]
+    assert chosen.tolist() == [False] * 5 + [True] * 7
+
+
+def test_a_rare_tag_keeps_the_common_temperature_and_half():
+    labels, logits = overconfident(500, 3)
+    labels[:, 0] = 0
+    found = calibrated(labels, logits)
+    assert found.threshold[0] == 0.5
+    assert found.slope[0] == pytest.approx(1 / found.temperature)
+
+
+def test_calibration_is_read_as_it_was_written(tmp_path):
+    found = calibrated(*overconfident(200, 4))
+    found.save(tmp_path / "calibration.json")
+    assert calibrate.load(tmp_path / "calibration.json") == found
+    (tmp_path / "calibration.json").write_text("{}")
+    with pytest.raises(UserError, match="no calibration"):
+        calibrate.load(tmp_path / "calibration.json")
+
+
+def described(labels, logits, experiment):
+    calibration = calibrated(labels, logits)
+    scores = calibration.probability(logits).astype(np.float32)
+    return evaluate.describe(calibration.tags, labels, logits, scores, experiment, calibration, seed=1)
+
+
+def test_a_tag_without_positives_is_reported_as_such():
+    labels, logits = overconfident(300, 5)
+    labels[:, 1] = 0
+    found = described(labels, logits, np.arange(300) % 10)
+    assert found["tags_without_positives"] == ["t1"]
+    one = found["tags"]["t1"]
+    assert (one["average_precision"], one["interval"], one["recall"], one["positives"]) == (None, None, None, 0)
+    others = [found["tags"][name]["average_precision"] for name in ("t0", "t2")]
+    assert found["mean_average_precision"] == pytest.approx(np.mean(others))
+    assert found["tags_that_occur"] == 2
+
+
+def test_confusions_name_what_was_shown_and_what_was_said():
+    labels = np.array([[1, 0, 0]] * 6 + [[0, 1, 0]] * 4)
+    chosen = np.array([[False, True, False]] * 5 + [[True, False, False]] + [[False, True, False]] * 4)
+    assert evaluate.confusions(["arc", "ring", "halo"], labels, chosen) == [
+        {"shown": "arc", "said": "ring", "records": 5, "of": 6}
+    ]
