@@ -1,0 +1,1 @@
+"""Physics that several features share: size averages, orientation distributions, peaks, lattices."""
