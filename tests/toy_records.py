@@ -42,7 +42,9 @@ def toy_images(count, side, seed):
     return images, labels
 
 
-def write_records(folder, experiments=12, images=20, side=32, orders=6, zeros=8, batches=4, test_batch=3, seed=1):
+def write_records(
+    folder, experiments=12, images=20, side=32, orders=6, zeros=8, batches=4, test_batch=3, seed=1, first=0, labels=True
+):
     """Write `batches` of toy records; experiments are dealt to them in turn."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,12 +57,12 @@ def write_records(folder, experiments=12, images=20, side=32, orders=6, zeros=8,
     dtype = np.dtype([(name, kind, shape) for name, kind, shape in layout])
     lists = []
     for batch in range(batches):
-        numbers = list(range(batch, experiments, batches))
+        numbers = list(range(first + batch, first + experiments, batches))
         parts = []
         for number in numbers:
-            counts, labels = toy_images(images, side, [seed, number])
+            counts, true = toy_images(images, side, [seed, number])
             part = np.zeros(images, dtype)
-            part["image"], part["tags"] = counts, labels
+            part["image"], part["tags"] = counts, true * labels
             part["image"][:, :3, :3] = 65535
             part["coefficients"] = expansion(np.log1p(counts), orders, zeros)
             part["source"] = [(number, n) for n in range(images)]

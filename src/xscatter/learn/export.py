@@ -6,16 +6,20 @@ import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from xscatter import shards
 from xscatter.learn import calibrate, data
 from xscatter.provenance import run_record
 
 
-def write(folder: Path, run: Any) -> None:
-    """Write model, calibration, history, timings and facts of `run`, whose network carries its best weights."""
+def write(folder: Path, run: Any, logits: np.ndarray) -> None:
+    """Write model, calibration, history, timings and facts of `run`, whose network has its best weights.
+
+    `logits` (n, T) are those of its validation part.
+    """
     model = run.learner.model
-    labels, logits = run.validation.labels(), run.learner.logits(run.validation, run.view)
-    calibrate.fit(list(run.records.tags), labels, logits).save(folder / "calibration.json")
+    calibrate.fit(list(run.records.tags), run.validation.labels(), logits).save(folder / "calibration.json")
     table(folder / "history.csv", run.progress.history)
     table(folder / "timings.csv", run.progress.timings)
     with shards.whole_file(folder / "model.keras") as part:

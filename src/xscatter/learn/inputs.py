@@ -122,13 +122,14 @@ class CoefficientChannels(keras.layers.Layer):
         """Set the scales from sample coefficients `c` (n, orders, zeros, 2)."""
         if self.kind == "sign-log":
             return
+        c = c[np.isfinite(c).all(axis=(1, 2, 3))]
         magnitude = np.hypot(c[..., 0], c[..., 1])
         if self.kind == "real-imaginary":
             scale = np.sqrt(np.mean(magnitude**2, axis=0))
         else:
             scale = np.median(magnitude, axis=0)
         self.scale.assign(np.maximum(scale, 1e-6 * max(float(scale.max()), 1e-30)))
-        channels = ops.convert_to_numpy(self._channels(ops.convert_to_tensor(c, "float32")))
+        channels = self._channels(ops.convert_to_tensor(c, "float32")).numpy()
         self.mean.assign(channels.mean(axis=0))
         deviation = channels.std(axis=0)
         self.deviation.assign(np.maximum(deviation, 0.05))

@@ -22,6 +22,7 @@ def prepare(threads: int, seed: int, view_key: int, precision: str = "float32") 
         pass
     if tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()
+    keras.backend.clear_session()
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(int(sequence(seed, Purpose.TRAINING, view_key, 1).generate_state(1)[0]))
 
@@ -164,7 +165,7 @@ class Learner:
 
     def arrays(self) -> dict[str, list[np.ndarray]]:
         """Everything that a next step depends on, and the averages."""
-        read = lambda variables: [keras.ops.convert_to_numpy(v) for v in variables]  # noqa: E731
+        read = lambda variables: [v.value.numpy() for v in variables]  # noqa: E731
         return {
             "model": read(self.model.variables),
             "optimizer": read(self.optimizer.variables),

@@ -145,9 +145,9 @@ def _parent(folder: Path, identity: Identity, say: Callable[[str], None]):
                 say(f"{error}")
                 continue
             ours = set(facts["batches"]) <= set(identity.batches)
-            if facts["settings"] == identity.settings and ours:
-                rank = (len(facts["batches"]), facts["step"])
-                best = max(best or (rank, None, None), (rank, arrays, facts), key=lambda found: found[0])
+            rank = (len(facts["batches"]), facts["step"])
+            if facts["settings"] == identity.settings and ours and (best is None or rank > best[0]):
+                best = (rank, arrays, facts)
             break
     return best and best[1:]
 
@@ -213,6 +213,10 @@ class _Run:
 
     def run(self) -> bool:
         """Rounds until convergence or the deadline."""
+        from xscatter.learn.board import Board
+
+        folder = self.paths.model(self.view) / "tensorboard"
+        self.board = Board(folder, self.progress.history, self.progress.timings)
         before = signal.signal(signal.SIGTERM, self._interrupt)
         try:
             while not self.progress.rule.converged:
@@ -225,6 +229,7 @@ class _Run:
             self._export()
         finally:
             signal.signal(signal.SIGTERM, before)
+            self.board.close()
         return True
 
     def _interrupt(self, *_) -> None:
@@ -326,6 +331,8 @@ class _Run:
             f"validation loss {loss:.4f}, mean average precision {macro:.4f} (best {rule.best_validation:.4f} "
             f"in round {rule.best_round}), {images / seconds:.0f} images/s{said.get(decision, '')}"
         )
+        self.board.add(row, progress.timings[-1])
+        self.board.examples(progress.step, self.validation, list(self.records.tags), logits)
         self._save()
 
     def _save(self) -> None:
@@ -352,7 +359,9 @@ class _Run:
         from xscatter.learn import export
 
         self.learner.swap(self.best)
-        export.write(self.paths.model(self.view), self)
+        logits = self.learner.logits(self.validation, self.view)
+        self.board.examples(self.progress.step, self.validation, list(self.records.tags), logits, last=True)
+        export.write(self.paths.model(self.view), self, logits)
         self.say(f"{self.view}: {self.progress.rule.reason}; model in {self.paths.model(self.view)}")
 
 
