@@ -1,0 +1,40 @@
+"""Write tags, images and coefficients into record batches.
+
+Without an option, everything that is not done yet: decide which record goes where (--assign), write
+the batches (--batch), gather their checksums in records.json (--index). A cluster runs the three
+steps as jobs of their own, one a batch. Experiments that were added since fill new batches; those
+that exist, and the test batch, stay as they are.
+"""
+
+import argparse
+
+from xscatter.commands import add_study, number_list, read_study
+
+EXAMPLE = """example:
+  xscatter pack config/demo.yaml
+  xscatter pack config/demo.yaml --assign && xscatter pack config/demo.yaml --batch 0-9 \\
+    && xscatter pack config/demo.yaml --index"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_study(parser)
+    steps = parser.add_mutually_exclusive_group()
+    steps.add_argument("--assign", action="store_true", help="only check the shards and write assignment.json")
+    steps.add_argument("--batch", type=number_list, metavar="N", help="only write these batches, such as 3 or 0-4")
+    steps.add_argument("--index", action="store_true", help="only write records.json from the batches")
+
+
+def run(args: argparse.Namespace) -> None:
+    from xscatter.records import assign, pack
+
+    study, paths = read_study(args)
+    if args.assign:
+        assign.assign(study, paths)
+    elif args.batch is not None:
+        for batch in args.batch:
+            if not pack.write_batch(study, paths, batch):
+                print(f"{paths.batch(batch)}: is whole already")
+    elif args.index:
+        pack.index(study, paths)
+    else:
+        pack.pack(study, paths)

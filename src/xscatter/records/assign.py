@@ -1,0 +1,239 @@
+"""Which record goes where: whole experiments to the test batch, the others shuffled over the rest.
+
+The split is a pure function of the seed and the experiment's number. What was packed once stays
+where it is: experiments that are added later fill new batches, and never the test batch.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xscatter import shards
+from xscatter.errors import UserError
+from xscatter.paths import StudyPaths
+from xscatter.progress import track
+from xscatter.seeds import Purpose, generator
+from xscatter.study import Study
+
+_BLOCK_KEY = 1  # second number of the split's streams: training draws its validation part from others
+
+
+def tested(seed: int, experiments: list[int], batches: int) -> list[int]:
+    """Which of `experiments` are kept for the test: one drawn from every `batches` consecutive numbers.
+
+    Where no drawn one exists (a study of very few experiments), the lowest number.
+    """
+    blocks = sorted({number // batches for number in experiments})
+    drawn = {
+        block * batches + int(generator(seed, Purpose.SPLIT, block, _BLOCK_KEY).integers(batches)) for block in blocks
+    }
+    return sorted(drawn & set(experiments)) or experiments[:1]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One experiment: how many images, and the checksums of its two files."""
+
+    experiment: int
+    images: int
+    counts: str
+    coefficients: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """Experiments whose records are shuffled over the batches `first` to `first + batches - 1`, but for the test's."""
+
+    first: int
+    batches: int
+    experiments: list[int]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Where every record goes: `groups` of training batches in the order in which they were added.
+
+    `identity` is a hash of all that decides the content of a record and the split, but not the number of experiments.
+    """
+
+    identity: str
+    seed: int
+    test_batch: int
+    test_experiments: list[int]
+    groups: list[Group]
+    sources: dict[int, Source]
+
+    @property
+    def batches(self) -> int:
+        """Number of batches, the test batch among them."""
+        return max(group.first + group.batches for group in self.groups)
+
+    def numbers(self, group: Group) -> list[int]:
+        """Numbers of the training batches of `group`."""
+        return [n for n in range(group.first, group.first + group.batches) if n != self.test_batch]
+
+    def rows(self, batch: int) -> np.ndarray:
+        """Experiment and image (n, 2) int32 of every record of `batch`, in order.
+
+        Raises:
+            UserError: there is no such batch.
+        """
+        if not 0 <= batch < self.batches:
+            raise UserError(f"batch {batch} is not among the batches 0 to {self.batches - 1}")
+        if batch == self.test_batch:
+            return self._records(self.test_experiments)
+        number, group = next((k, g) for k, g in enumerate(self.groups) if g.first <= batch < g.first + g.batches)
+        records = self._records(group.experiments)
+        records = records[generator(self.seed, Purpose.SHUFFLE, number).permutation(len(records))]
+        numbers = self.numbers(group)
+        return np.array_split(records, len(numbers))[numbers.index(batch)]
+
+    def _records(self, experiments: list[int]) -> np.ndarray:
+        parts = [
+            np.stack([np.full(self.sources[e].images, e), np.arange(self.sources[e].images)], 1) for e in experiments
+        ]
+        return np.concatenate(parts).astype(np.int32) if parts else np.zeros((0, 2), np.int32)
+
+    def content(self, batch: int) -> str:
+        """Hash of all that decides the bytes of `batch`."""
+        rows = self.rows(batch)
+        names = np.unique(rows[:, 0]).tolist()
+        facts = [self.identity, [[e, self.sources[e].counts, self.sources[e].coefficients] for e in names]]
+        digest = hashlib.sha256(json.dumps(facts).encode())
+        digest.update(rows.astype("<i4").tobytes())
+        return digest.hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; the order of records follows from them, and so is not written out."""
+        return {
+            "identity": self.identity,
+            "seed": self.seed,
+            "test_batch": self.test_batch,
+            "test_experiments": self.test_experiments,
+            "groups": [vars(group) for group in self.groups],
+            "sources": [vars(self.sources[number]) for number in sorted(self.sources)],
+        }
+
+
+def from_json(content: dict[str, Any]) -> Assignment:
+    """The inverse of :meth:`Assignment.to_json`."""
+    return Assignment(
+        content["identity"],
+        content["seed"],
+        content["test_batch"],
+        content["test_experiments"],
+        [Group(**group) for group in content["groups"]],
+        {source["experiment"]: Source(**source) for source in content["sources"]},
+    )
+
+
+def load(path: Path) -> Assignment:
+    """Read an assignment.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    try:
+        return from_json(json.loads(path.read_text()))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: missing; run `xscatter pack STUDY --assign` first") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: is not an assignment ({error}); run `xscatter pack STUDY --assign` again") from error
+
+
+def identity(study: Study) -> str:
+    """Hash of what decides the content of a record and the split."""
+    facts = [study.fingerprint("transform"), study.pack.test_batch]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _history(paths: StudyPaths) -> Path:
+    # A workflow removes its outputs before it makes them again; the split must outlive that.
+    return paths.batches / ".assignment.json"
+
+
+def assign(study: Study, paths: StudyPaths, say=print) -> Assignment:
+    """Check every shard of `study`, decide where its records go, and write assignment.json.
+
+    Raises:
+        UserError: shards are missing, partial, corrupt, or do not fit each other.
+    """
+    numbers = list(range(study.simulate.experiments))
+    if len(numbers) < 2:
+        raise UserError(
+            f"{study.name}: {len(numbers)} experiment cannot be split into training and test; simulate more"
+        )
+    earlier = None
+    for path in (_history(paths), paths.assignment):
+        if path.exists() and earlier is None:
+            earlier = load(path)
+    if earlier and (earlier.identity != identity(study) or not set(earlier.sources) <= set(numbers)):
+        say("the study has changed since its records were packed: they are split and packed anew")
+        earlier = None
+    sources = {n: _source(study, paths, n, earlier) for n in track(numbers, "checking shards")}
+    if earlier:
+        changed = [n for n in earlier.sources if earlier.sources[n] != sources[n]]
+        if any(earlier.sources[n].images != sources[n].images for n in changed):
+            earlier = None
+        elif changed:
+            say(f"{len(changed)} experiments have changed since they were packed: their batches are written again")
+    found = extend(study, sources, earlier)
+    text = json.dumps(found.to_json(), indent=1) + "\n"
+    for path in (_history(paths), paths.assignment):
+        if not path.exists() or path.read_text() != text:
+            shards.write_text(path, text)
+    return found
+
+
+def extend(study: Study, sources: dict[int, Source], earlier: Assignment | None) -> Assignment:
+    """The assignment of `sources`; what `earlier` assigned stays."""
+    batches, test_batch = study.pack.batches, study.pack.test_batch
+    if earlier is None:
+        kept = tested(study.seed, sorted(sources), batches)
+        group = Group(0, batches, [n for n in sorted(sources) if n not in kept])
+        return Assignment(identity(study), study.seed, test_batch, kept, [group], sources)
+    groups = list(earlier.groups)
+    known = set(earlier.sources)
+    fresh = [n for n in sorted(sources) if n not in known]
+    if fresh:
+        # As many batches as the study asks for; without a wish, of about the size of the old ones.
+        old = sum(s.images for n, s in earlier.sources.items() if n not in earlier.test_experiments)
+        size = old / (earlier.batches - 1)
+        wanted = round(sum(sources[n].images for n in fresh) / size)
+        groups.append(Group(earlier.batches, max(1, batches - earlier.batches, wanted), fresh))
+    return Assignment(earlier.identity, study.seed, test_batch, earlier.test_experiments, groups, sources)
+
+
+def _source(study: Study, paths: StudyPaths, number: int, earlier: Assignment | None) -> Source:
+    """Check both files of an experiment against the study and each other."""
+    counts_path, coefficients_path = paths.experiment(number), paths.coefficients(number)
+    known = earlier.sources.get(number) if earlier else None
+    with shards.open_shard(counts_path, study_hash=study.fingerprint("simulate"), experiment=number) as file:
+        counts_sum = str(file.attrs["checksum"])
+        shape = file["entry/data/counts"].shape
+        tags = file["entry/tags/labels"].shape
+        size = study.simulate.size
+        if shape[1:] != (size, size) or tags[0] != shape[0]:
+            raise UserError(f"{counts_path}: holds images of {shape} and tags of {tags}; simulate it again")
+    with shards.open_shard(coefficients_path, study_hash=study.fingerprint("transform"), experiment=number) as file:
+        coefficients_sum = str(file.attrs["checksum"])
+        orders = (study.transform.angular_orders, study.transform.radial_orders)
+        if file["entry/coefficients"].shape != (shape[0], *orders):
+            raise UserError(
+                f"{coefficients_path}: holds {file['entry/coefficients'].shape}, not {(shape[0], *orders)}; "
+                "transform it again"
+            )
+        if file.attrs.get("source_checksum") != counts_sum:
+            raise UserError(f"{coefficients_path}: was made from another {counts_path.name}; transform it again")
+    for path, checksum, was in (
+        (counts_path, counts_sum, known and known.counts),
+        (coefficients_path, coefficients_sum, known and known.coefficients),
+    ):
+        wrong = shards.problem(path) if checksum != was else None
+        if wrong:
+            raise UserError(f"{path}: {wrong}; run `xscatter verify --delete-bad`, then make it again")
+    return Source(number, shape[0], counts_sum, coefficients_sum)

@@ -1,0 +1,57 @@
+"""Where each field of a record lies, and what records.json says."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from xscatter.records import code
+
+FORMAT = 1
+
+
+def record_dtype(tags: int, image: tuple[int, int], coefficients: tuple[int, int]) -> np.dtype:
+    """The structured type of a record: little-endian, and aligned to eight bytes.
+
+    Args:
+        tags: number of tags.
+        image: rows and columns.
+        coefficients: angular and radial orders.
+    """
+    fields = [
+        ("coefficients", np.dtype("<c8"), coefficients),
+        ("source", np.dtype("<i4"), (2,)),
+        ("image", code.DTYPE, image),
+        ("tags", np.dtype("u1"), (tags,)),
+    ]
+    offsets = np.cumsum([0] + [kind.itemsize * int(np.prod(shape)) for _, kind, shape in fields])
+    return np.dtype(
+        {
+            "names": [name for name, _, _ in fields],
+            "formats": [(kind, shape) for _, kind, shape in fields],
+            "offsets": [int(offset) for offset in offsets[:-1]],
+            "itemsize": int(-(-offsets[-1] // 8) * 8),  # records stay aligned to their widest field
+        }
+    )
+
+
+def describe_fields(dtype: np.dtype) -> list[dict[str, Any]]:
+    """`fields` of records.json."""
+    found = []
+    for name in dtype.names or ():
+        kind, offset = dtype.fields[name][:2]  # type: ignore[index]
+        found.append({"name": name, "dtype": kind.base.str, "shape": list(kind.shape), "offset": int(offset)})
+    return found
+
+
+def dtype_of(manifest: dict[str, Any]) -> np.dtype:
+    """The structured type that `fields` and `record_length` of records.json describe."""
+    fields: Sequence[dict[str, Any]] = manifest["fields"]
+    return np.dtype(
+        {
+            "names": [field["name"] for field in fields],
+            "formats": [(field["dtype"], tuple(field["shape"])) for field in fields],
+            "offsets": [field["offset"] for field in fields],
+            "itemsize": manifest["record_length"],
+        }
+    )

@@ -1,0 +1,148 @@
+"""Write the batches: each by itself, in bounded memory, whole or not at all."""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xscatter import __version__, shards
+from xscatter.errors import UserError
+from xscatter.paths import StudyPaths
+from xscatter.progress import track
+from xscatter.records import code, layout
+from xscatter.records.assign import Assignment, assign, load
+from xscatter.study import Study
+
+_TOGETHER = 32 * 2**20  # bytes of images held at once
+
+
+def pack(study: Study, paths: StudyPaths) -> None:
+    """Everything: assign, then every batch that is not whole, then records.json."""
+    assignment = assign(study, paths)
+    for batch in range(assignment.batches):
+        write_batch(study, paths, batch, assignment)
+    index(study, paths, assignment)
+
+
+def write_batch(study: Study, paths: StudyPaths, batch: int, assignment: Assignment | None = None) -> bool:
+    """Write one batch, unless it is there with this content; return whether it was written.
+
+    Raises:
+        UserError: no assignment or no such batch; a shard is missing or has changed since; no space is left.
+    """
+    assignment = assignment or load(paths.assignment)
+    rows = assignment.rows(batch)
+    path = paths.batch(batch)
+    dtype = _dtype(study, paths, assignment)
+    facts = {"content": assignment.content(batch), "bytes": len(rows) * dtype.itemsize}
+    if _is_whole(path, facts):
+        return False
+    _mark(path).unlink(missing_ok=True)
+    with shards.whole_file(path) as part, open(part, "wb") as stream:
+        stream.truncate(facts["bytes"])
+        for experiment in track(np.unique(rows[:, 0]).tolist(), f"batch {batch}"):
+            places = np.flatnonzero(rows[:, 0] == experiment)
+            places = places[np.argsort(rows[places, 1], kind="stable")]
+            for some in np.array_split(places, -(-len(places) * dtype.itemsize // _TOGETHER)):
+                records = _read(paths, assignment, experiment, rows[some, 1], dtype)
+                for place, record in zip(some, records, strict=True):
+                    stream.seek(int(place) * dtype.itemsize)
+                    stream.write(record.tobytes())
+    shards.write_json(_mark(path), facts)
+    return True
+
+
+def _mark(path: Path) -> Path:
+    """Says what a finished batch was made from, so that it is not made twice."""
+    return path.with_name(f".{path.name}.json")
+
+
+def _is_whole(path: Path, facts: dict[str, Any]) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return path.stat().st_size == facts["bytes"] and json.loads(_mark(path).read_text()) == facts
+    return False
+
+
+def _dtype(study: Study, paths: StudyPaths, assignment: Assignment) -> np.dtype:
+    return layout.record_dtype(
+        len(_tags(study, paths, assignment)),
+        (study.simulate.size, study.simulate.size),
+        (study.transform.angular_orders, study.transform.radial_orders),
+    )
+
+
+def _tags(study: Study, paths: StudyPaths, assignment: Assignment) -> list[str]:
+    first = paths.experiment(min(assignment.sources))
+    with shards.open_shard(first, study_hash=study.fingerprint("simulate")) as file:
+        return [name.decode() for name in file["entry/tags/names"][()]]
+
+
+def _read(
+    paths: StudyPaths, assignment: Assignment, experiment: int, images: np.ndarray, dtype: np.dtype
+) -> np.ndarray:
+    """Records (n,) of some `images` (ascending) of an experiment."""
+    source = assignment.sources[experiment]
+    records = np.zeros(len(images), dtype)
+    records["source"] = np.stack([np.full(len(images), experiment), images], 1)
+    with shards.open_shard(paths.experiment(experiment), checksum=source.counts) as file:
+        counts = file["entry/data/counts"]
+        mask = file["entry/instrument/detector/mask"][()].astype(bool)
+        top, full = np.iinfo(counts.dtype).max, counts.attrs.get("saturation_value")
+        for record, image in zip(records, images, strict=True):
+            one = counts[int(image)]
+            saturated = None if full is None else one >= full
+            record["image"] = code.encode(one, mask | (one == top), saturated)
+        records["tags"] = file["entry/tags/labels"][images]
+    with shards.open_shard(paths.coefficients(experiment), checksum=source.coefficients) as file:
+        records["coefficients"] = file["entry/coefficients"][images]
+    return records
+
+
+def index(study: Study, paths: StudyPaths, assignment: Assignment | None = None) -> dict[str, Any]:
+    """Write records.json from the batches as they lie on the disk; return its content.
+
+    Batches that the assignment names beyond those of the study (experiments were added) are written first if missing.
+
+    Raises:
+        UserError: a batch is missing or not of the size that the assignment says.
+    """
+    assignment = assignment or load(paths.assignment)
+    dtype = _dtype(study, paths, assignment)
+    for batch in range(study.pack.batches, assignment.batches):
+        write_batch(study, paths, batch, assignment)
+    batches = []
+    for batch in track(range(assignment.batches), "checksums"):
+        rows, path = assignment.rows(batch), paths.batch(batch)
+        size = path.stat().st_size if path.exists() else -1
+        if size != len(rows) * dtype.itemsize:
+            what = "missing" if size < 0 else f"truncated: {size} bytes, not {len(rows) * dtype.itemsize}"
+            raise UserError(f"{path}: {what}; run `xscatter pack STUDY --batch {batch}`")
+        batches.append(
+            {
+                "file": path.name,
+                "records": len(rows),
+                "sha256": shards.file_sha256(path),
+                "experiments": np.unique(rows[:, 0]).tolist(),
+            }
+        )
+    manifest = {
+        "format": layout.FORMAT,
+        "xscatter_version": __version__,
+        "study": study.name,
+        "study_hash": assignment.identity,
+        "fields": layout.describe_fields(dtype),
+        "record_length": dtype.itemsize,
+        "tags": _tags(study, paths, assignment),
+        "test_batch": assignment.test_batch,
+        "image_code": code.describe(),
+        "source": ["experiment", "image"],
+        "transform": {**study.transform.model_dump(), "radius": study.radius},
+        "simulate": {"size": study.simulate.size, "sampling": study.simulate.sampling},
+        "batches": batches,
+    }
+    text = json.dumps(manifest, indent=1) + "\n"
+    if not paths.records.exists() or paths.records.read_text() != text:
+        shards.write_text(paths.records, text)
+    return manifest

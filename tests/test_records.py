@@ -1,0 +1,235 @@
+import json
+import os
+
+import numpy as np
+import pytest
+
+from toy_shards import TAGS, toy_study, write_coefficients, write_experiment, write_shards
+from xscatter import records
+from xscatter.cli import main
+from xscatter.errors import UserError
+from xscatter.paths import StudyPaths
+from xscatter.records import assign, pack
+from xscatter.study import dump_study
+
+
+@pytest.fixture
+def packed(tmp_path):
+    study, paths = toy_study(), StudyPaths(tmp_path / "toy")
+    write_shards(study, paths)
+    pack.pack(study, paths)
+    return study, paths
+
+
+def content(paths):
+    return {path.name: path.read_bytes() for path in paths.batches.glob("*")}
+
+
+def sources(batch):
+    return [tuple(row) for row in batch["source"].tolist()]
+
+
+def test_every_image_lies_in_one_record_with_its_own_tags_and_coefficients(packed):
+    _study, paths = packed
+    import h5py
+
+    found = records.open(paths.batches, verify=True)
+    seen = []
+    for batch in found.batches:
+        for record in batch:
+            experiment, image = record["source"]
+            seen.append((int(experiment), int(image)))
+            with h5py.File(paths.experiment(experiment)) as file:
+                counts = file["entry/data/counts"][image].astype(float)
+                mask = file["entry/instrument/detector/mask"][()]
+                np.testing.assert_array_equal(record["tags"], file["entry/tags/labels"][image])
+            with h5py.File(paths.coefficients(experiment)) as file:
+                np.testing.assert_array_equal(record["coefficients"], file["entry/coefficients"][image])
+            decoded, hidden = found.decode(record["image"])
+            np.testing.assert_array_equal(hidden, mask)
+            live = ~mask & (counts < 4_000_000)
+            assert (np.abs(decoded - counts)[live] <= 0.64 * np.sqrt(counts[live])).all()
+            assert (record["image"] == 65534).sum() == 1
+    assert sorted(seen) == [(e, n) for e in range(6) for n in range(5)]
+
+
+def test_a_batch_is_read_with_numpy_and_the_json_alone(packed):
+    paths = packed[1]
+    manifest = json.loads(paths.records.read_text())
+    field = {f["name"]: f for f in manifest["fields"]}
+    raw = np.fromfile(paths.batches / manifest["batches"][0]["file"], np.uint8)
+    raw = raw.reshape(manifest["batches"][0]["records"], manifest["record_length"])
+    f = field["source"]
+    size = np.dtype(f["dtype"]).itemsize * int(np.prod(f["shape"]))
+    source = np.ascontiguousarray(raw[:, f["offset"] : f["offset"] + size]).view(f["dtype"]).reshape(-1, *f["shape"])
+    np.testing.assert_array_equal(source, records.open(paths.batches).batches[0]["source"])
+    assert manifest["tags"] == TAGS
+    assert set(field) == {"tags", "image", "coefficients", "source"}
+    assert manifest["batches"][0]["experiments"] == sorted({int(e) for e in source[:, 0]})
+
+
+def test_test_batch_shares_no_experiment_and_training_records_are_spread(packed):
+    found = records.open(packed[1].batches)
+    held = set(found.batches[2]["source"][:, 0])
+    assert len(held) == 2
+    for batch in (0, 1):
+        names = found.batches[batch]["source"][:, 0]
+        assert not held & set(names)
+        assert len(names) == 10
+        assert len(set(names)) >= 3
+    assert sources(found.batches[0]) != sorted(sources(found.batches[0]))
+
+
+def test_the_split_depends_on_seed_and_number_alone():
+    few, many = assign.tested(1, list(range(40)), 10), assign.tested(1, list(range(400)), 10)
+    assert len(few) == 4
+    assert len(many) == 40
+    assert few == many[:4]
+    assert assign.tested(2, list(range(400)), 10) != many
+    assert all(len(assign.tested(seed, [0, 1, 2], 10)) == 1 for seed in range(20))
+
+
+def test_packing_twice_changes_nothing_and_parts_make_the_same_bytes(packed, tmp_path):
+    study, paths = packed
+    before = content(paths)
+    times = {path: path.stat().st_mtime_ns for path in paths.batches.glob("*")}
+    pack.pack(study, paths)
+    assert {path: path.stat().st_mtime_ns for path in paths.batches.glob("*")} == times
+    file = tmp_path / "study.yaml"
+    file.write_text(dump_study(study))
+    for path in paths.batches.glob("*"):
+        path.unlink()
+    for step in (["--assign"], ["--batch", "2"], ["--batch", "0-1"], ["--index"]):
+        assert main(["pack", str(file), "-o", str(paths.root), *step]) == 0
+    assert content(paths) == before
+
+
+def test_added_experiments_fill_new_batches_only(packed):
+    _study, paths = packed
+    before, manifest = content(paths), json.loads(paths.records.read_text())
+    more = toy_study(experiments=12)
+    write_shards(more, paths, range(6, 12))
+    pack.pack(more, paths)
+    after = content(paths)
+    assert all(after[f"batch-{n}.bin"] == before[f"batch-{n}.bin"] for n in range(3))
+    grown = json.loads(paths.records.read_text())
+    assert grown["batches"][:3] == manifest["batches"]
+    assert grown["test_batch"] == 2
+    found = records.open(paths.batches, verify=True)
+    assert len(found.batches) == 6
+    assert sorted(e for batch in found.batches[3:] for e, _ in sources(batch)) == sorted(list(range(6, 12)) * 5)
+
+
+def test_growth_survives_outputs_that_a_workflow_removed(packed):
+    _study, paths = packed
+    before = content(paths)
+    for path in (paths.assignment, paths.records, *(paths.batch(n) for n in range(3))):
+        path.unlink()
+    more = toy_study(experiments=9)
+    write_shards(more, paths, range(6, 9))
+    pack.pack(more, paths)
+    assert all(content(paths)[f"batch-{n}.bin"] == before[f"batch-{n}.bin"] for n in range(3))
+
+
+def test_another_study_is_packed_anew(packed, capsys):
+    _study, paths = packed
+    other = toy_study(seed=5)
+    write_shards(other, paths)
+    pack.pack(other, paths)
+    assert "anew" in capsys.readouterr().out
+    assert len(records.open(paths.batches, verify=True).batches) == 3
+
+
+def test_a_damaged_shard_is_named(packed, tmp_path):
+    study = toy_study()
+    paths = StudyPaths(tmp_path / "other")
+    write_shards(study, paths)
+    data = bytearray(paths.experiment(4).read_bytes())
+    with __import__("h5py").File(paths.experiment(4)) as file:
+        offset = file["entry/data/counts"].id.get_chunk_info(2).byte_offset
+    data[offset + 7] ^= 1
+    paths.experiment(4).write_bytes(data)
+    with pytest.raises(UserError, match=r"00004\.h5: corrupt"):
+        pack.pack(study, paths)
+    paths.experiment(4).unlink()
+    with pytest.raises(UserError, match=r"00004\.h5: missing"):
+        pack.pack(study, paths)
+    assert not paths.records.exists()
+
+
+def test_coefficients_of_another_simulation_are_refused(tmp_path):
+    study, paths = toy_study(), StudyPaths(tmp_path)
+    write_shards(study, paths)
+    changed = toy_study(images=6)
+    write_experiment(changed, paths, 3)
+    with pytest.raises(UserError, match=r"00003\.h5: foreign"):
+        assign.assign(study, paths)
+    write_coefficients(changed, paths, 3)
+    write_experiment(study, paths, 3)
+    with pytest.raises(UserError, match=r"coefficients/00003\.h5"):
+        assign.assign(study, paths)
+
+
+def test_a_shard_that_changed_after_the_assignment_is_refused(tmp_path):
+    study, paths = toy_study(), StudyPaths(tmp_path)
+    write_shards(study, paths)
+    assign.assign(study, paths)
+    import h5py
+
+    with h5py.File(paths.experiment(1), "r+") as file:
+        file.attrs["checksum"] = "0" * 64
+    with pytest.raises(UserError, match=r"00001\.h5: foreign"):
+        for batch in range(3):
+            pack.write_batch(study, paths, batch)
+
+
+def test_a_truncated_or_changed_batch_is_named(packed):
+    paths = packed[1]
+    path = paths.batch(1)
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+    records.open(paths.batches)
+    with pytest.raises(UserError, match=r"batch-1\.bin: does not match its sha256"):
+        records.open(paths.batches, verify=True)
+    os.truncate(path, len(data) - 5)
+    with pytest.raises(UserError, match=r"batch-1\.bin: .*truncated"):
+        records.open(paths.batches)
+    path.unlink()
+    with pytest.raises(UserError, match=r"batch-1\.bin: missing"):
+        records.open(paths.batches)
+    with pytest.raises(UserError, match=r"records\.json: missing"):
+        records.open(paths.root)
+
+
+def test_order_is_a_pure_function_and_resumes_by_skipping(packed):
+    found = records.open(packed[1].batches)
+    steps = list(found.iterate(3, seed=4, epoch=1))
+    rest = list(found.iterate(3, seed=4, epoch=1, skip=2))
+    assert len(steps) == 7
+    for a, b in zip(steps[2:], rest, strict=True):
+        assert all(np.array_equal(a[name], b[name]) for name in a)
+    seen = np.concatenate([step["source"] for step in steps]).tolist()
+    assert sorted(seen) == sorted(s for n in (0, 1) for s in found.batches[n]["source"].tolist())
+    other = np.concatenate([step["source"] for step in found.iterate(3, seed=4, epoch=2)]).tolist()
+    assert other != seen
+    assert steps[0]["counts"].dtype == np.float32
+    assert steps[0]["counts"].flags.writeable
+
+
+def test_tf_data_gives_the_same_as_the_iterator(packed):
+    found = records.open(packed[1].batches)
+    pipeline = found.dataset(4, seed=1, epoch=3, skip=1)
+    assert int(pipeline.cardinality()) == 4
+    for given, wanted in zip(pipeline, found.iterate(4, seed=1, epoch=3, skip=1), strict=True):
+        assert set(given) == set(wanted)
+        for name in wanted:
+            np.testing.assert_array_equal(given[name].numpy(), wanted[name])
+
+
+def test_opening_records_does_not_import_tensorflow():
+    import subprocess
+    import sys
+
+    code = "import sys, xscatter.records; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
