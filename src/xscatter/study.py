@@ -28,6 +28,9 @@ class Simulate(Section):
         description="What a larger image shows: `resample`, the same range of q on more pixels; "
         "`extend`, pixels of the same size over a wider range of q.",
     )
+    features: tuple[str, ...] | None = Field(
+        None, description="Names of the scattering features that may occur; null: all of them."
+    )
 
 
 class Transform(Section):

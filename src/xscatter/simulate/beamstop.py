@@ -1,0 +1,41 @@
+"""Beamstops and other things in the way: transmittance of everything between sample and detector.
+
+Edges are blurred: they are out of focus by the divergence of the beam, and by the point spread.
+"""
+
+import numpy as np
+
+
+def _edge(distance: np.ndarray, blur: float) -> np.ndarray:
+    """Shadow, 1 where `distance` (pixels, positive outside) is well below 0: a logistic of the width of `blur`."""
+    return 1.0 / (1.0 + np.exp(np.clip(distance * (1.702 / max(blur, 0.2)), -40, 40)))
+
+
+def _strip(x: np.ndarray, y: np.ndarray, width: float, blur: float) -> np.ndarray:
+    """Shadow of a rod of full `width` that begins at the origin and runs along +x."""
+    return _edge(np.maximum(np.abs(y) - width / 2, -x), blur)
+
+
+def beamstop_shadow(kind: str, drow: np.ndarray, dcol: np.ndarray, stop: dict) -> np.ndarray:
+    """Shadow (rows, cols) in [0, 1] of a beamstop; 1 is fully dark.
+
+    `drow` (rows, 1) and `dcol` (1, cols) are pixels from the beam; `stop` holds radius, blur,
+    holder (full width) in pixels, angle in radians, opening (half angle of a wedge).
+    """
+    if kind == "none":
+        return np.zeros(np.broadcast_shapes(drow.shape, dcol.shape), np.float32)
+    cosine, sine = np.cos(stop["angle"]), np.sin(stop["angle"])
+    x = dcol * cosine + drow * sine
+    y = drow * cosine - dcol * sine
+    if kind == "circular":
+        shadow = _edge(np.hypot(x, y) - stop["radius"], stop["blur"])
+        if stop["holder"] > 0:
+            shadow = np.maximum(shadow, _strip(x, y, stop["holder"], stop["blur"]) * stop["holder_opacity"])
+    elif kind == "linear":
+        shadow = _strip(x + stop["radius"], y, 2 * stop["radius"], stop["blur"])
+    else:
+        opening = stop["opening"]
+        reach = stop["radius"] / np.sin(opening)  # the apex lies so that the beam is `radius` from both sides
+        side = np.abs(y) * np.cos(opening) - (x + reach) * np.sin(opening)
+        shadow = _edge(side, stop["blur"])
+    return shadow.astype(np.float32)

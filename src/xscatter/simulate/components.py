@@ -1,0 +1,72 @@
+"""What a feature adds to the expected image: four shapes, each rendered by one compiled loop.
+
+Intensities are in units that all components of one feature share; the renderer scales the feature
+as a whole to its part of the dose. A shape says nothing about detectors: solid angle, polarisation,
+beamstop and point spread come with the experiment.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Component:
+    """Base of all shapes.
+
+    `tags` are true of the image if this component is detectable. `order` numbers the orders of
+    one feature from 1 (0: not an order), for the tags that count them.
+    """
+
+    tags: tuple[str, ...] = ()
+    order: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Radial(Component):
+    """R(q s(χ)) A(χ): rings, halos, form factors, diffuse scattering; by far the quickest shape.
+
+    Components that hold the same `azimuth` and `stretch` arrays (the same objects) cost as much as
+    one, so several orders of one ring share theirs.
+    """
+
+    profile: np.ndarray  # (radii,) intensity at `experiment.q`
+    azimuth: np.ndarray | None = None  # (angles,) factor at `experiment.chi`; None: 1
+    stretch: np.ndarray | None = None  # (angles,) factor of q at `experiment.chi`; None: 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spots(Component):
+    """Gaussian spots; each array (n,), lengths in pixels. `intensity` is the integral over a spot."""
+
+    rows: np.ndarray
+    cols: np.ndarray
+    intensity: np.ndarray  # integral, intensity times pixels
+    radial_width: np.ndarray  # standard deviation along the direction from the beam centre
+    tangential_width: np.ndarray  # standard deviation across it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plane(Component):
+    """Σ_l U_l(x) V_l(y) in axes turned by `angle`: layer lines, streaks, rods.
+
+    x runs along the azimuth `angle` and y along `angle` + 90°; both in nm⁻¹ on `experiment.axis`.
+    """
+
+    along: np.ndarray  # (terms, points) U_l at `experiment.axis`
+    across: np.ndarray  # (terms, points) V_l at `experiment.axis`
+    angle: float = 0.0  # radians
+
+
+@dataclass(frozen=True, kw_only=True)
+class Map(Component):
+    """An intensity for each pixel, for what no other shape can describe."""
+
+    image: np.ndarray  # (rows, cols) float32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modulation(Component):
+    """A factor on all scattering of the image, of mean 1: coherent speckle."""
+
+    factor: np.ndarray  # (rows, cols) float32, not negative

@@ -1,0 +1,334 @@
+"""What is constant within an experiment: instrument, geometry, family of samples.
+
+`Experiment(study, number)` is a pure function of the study's seed and the number. What decides the
+scene is drawn first, in quantities that do not depend on the image size; what belongs to single
+pixels (dead, hot, sensitivity) comes from a stream of its own.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from xscatter.errors import UserError
+from xscatter.seeds import Purpose, generator
+from xscatter.simulate.beamstop import beamstop_shadow
+from xscatter.simulate.detector import LAYOUTS, REFERENCE, Geometry, gap_mask
+from xscatter.simulate.strata import choose, fraction
+from xscatter.study import Study
+
+ANGLES = 4096  # points of azimuthal tables
+OVERSAMPLING = 4  # points of radial tables in a pixel
+
+BEAM_POSITIONS = {"middle": 0.45, "off centre": 0.25, "edge": 0.15, "off the image": 0.15}
+BEAMSTOPS = {"circular": 0.28, "linear": 0.24, "wedge": 0.24, "none": 0.24}
+FAMILIES = {
+    "powder": 0.16, "solution": 0.14, "block copolymer": 0.14, "superlattice": 0.16, "polymer": 0.14,
+    "fibre": 0.12, "crystal": 0.14,
+}  # fmt: skip
+
+
+@dataclass
+class Experiment:
+    """One experiment of a study; all that features and the renderer ask for."""
+
+    study: Study
+    number: int
+    settings: dict[str, Any] = field(init=False)
+    geometry: Geometry = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.settings = draw_settings(self.study, self.number)
+        chosen = self.settings
+        self.geometry = Geometry(
+            chosen["wavelength"],
+            chosen["distance"],
+            chosen["pixel_size"],
+            (chosen["center"][0] * self.size - 0.5, chosen["center"][1] * self.size - 0.5),
+            chosen["rot1"],
+            chosen["rot2"],
+        )
+
+    @property
+    def size(self) -> int:
+        """Image side in pixels."""
+        return self.study.simulate.size
+
+    @property
+    def grazing(self) -> bool:
+        """Whether the beam meets a film under grazing incidence (else it crosses the sample)."""
+        return self.settings["geometry"] == "grazing"
+
+    @property
+    def scale(self) -> float:
+        """Side of an image pixel in pixels of the detector's layout."""
+        return self.settings["pixel_size"] / LAYOUTS[self.settings["detector"]].pitch
+
+    @cached_property
+    def _rows_cols(self) -> tuple[np.ndarray, np.ndarray]:
+        index = np.arange(self.size, dtype=float)
+        return index[:, None], index[None, :]
+
+    @cached_property
+    def _q_chi(self) -> tuple[np.ndarray, np.ndarray]:
+        q, chi = self.geometry.q_chi(*self._rows_cols)
+        return q, chi
+
+    # ---- the axes on which features describe themselves -------------------------------------
+
+    @cached_property
+    def q_per_pixel(self) -> float:
+        """Change of q over one pixel near the beam, nm⁻¹."""
+        g = self.geometry
+        along = g.distance / (np.cos(g.rot1) * np.cos(g.rot2))
+        return 2e-9 * np.pi / g.wavelength * g.pixel_size / along
+
+    @cached_property
+    def q(self) -> np.ndarray:
+        """q of the points of radial tables (radii,), nm⁻¹, evenly spaced; the first is half a step, not 0."""
+        q = np.arange(self._radii) * self.q_step
+        q[0] = 0.5 * self.q_step
+        return q
+
+    @cached_property
+    def q_step(self) -> float:
+        """Step of :attr:`q`, nm⁻¹."""
+        return self.q_per_pixel / OVERSAMPLING
+
+    @cached_property
+    def _radii(self) -> int:
+        return int(self._q_chi[0].max() / self.q_step) + 2 * OVERSAMPLING
+
+    @cached_property
+    def chi(self) -> np.ndarray:
+        """Azimuth of the points of azimuthal tables (angles,), radians from -π to just below π."""
+        return (np.arange(ANGLES) / ANGLES * 2 - 1) * np.pi
+
+    @cached_property
+    def axis(self) -> np.ndarray:
+        """Points (2 radii - 1,) of the tables of `Plane`, nm⁻¹, from -q to q, evenly spaced."""
+        return np.arange(-self._radii + 1, self._radii) * self.q_step
+
+    @cached_property
+    def resolution(self) -> float:
+        """Standard deviation of q by point spread, pixel and beam size, nm⁻¹; the renderer applies it."""
+        return self.spread_pixels * self.q_per_pixel
+
+    @cached_property
+    def spread_pixels(self) -> float:
+        """Standard deviation of the point spread (with the beam and half the pixel) in pixels of the image."""
+        layout = LAYOUTS[self.settings["detector"]]
+        return float(np.hypot(np.hypot(layout.point_spread, self.settings["beam_size"]) / self.scale, 0.29))
+
+    @property
+    def q_low(self) -> float:
+        """Least q that is seen beside the beamstop, nm⁻¹."""
+        return float(self._seen[0])
+
+    @property
+    def q_high(self) -> float:
+        """q below which rings are still seen over a good part of their circle, nm⁻¹."""
+        return float(self._seen[1])
+
+    @cached_property
+    def _seen(self) -> tuple[float, float]:
+        # On a coarse grid, so that the answer does not depend on the image size.
+        edge = (np.arange(100) + 0.5) * self.size / 100 - 0.5
+        q, _ = self.geometry.q_chi(edge[:, None], edge[None, :])
+        least = 1.3 * self.stop_radius * self.q_per_pixel
+        # The beam off the image: begin where the image begins.
+        return max(least, float(q.min()) * 1.05), float(np.quantile(q, 0.9))
+
+    @cached_property
+    def stop_radius(self) -> float:
+        """Radius about the beam that the beamstop hides, or a few pixels of the layout without one; image pixels."""
+        return max(self.settings["stop"]["radius"], 6.0) / self.scale
+
+    def pixels(self, q: np.ndarray, chi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns (not rounded) of points at `q` (nm⁻¹) and azimuth `chi`; NaN where none."""
+        return self.geometry.pixels(q, chi)
+
+    # ---- maps of the whole detector ---------------------------------------------------------
+
+    @cached_property
+    def q_index(self) -> np.ndarray:
+        """Where each pixel falls in radial tables: (rows, cols) float32."""
+        return (self._q_chi[0] / self.q_step).astype(np.float32)
+
+    @cached_property
+    def chi_index(self) -> np.ndarray:
+        """Where each pixel falls in azimuthal tables: (rows, cols) float32 in [0, angles)."""
+        turn = (self._q_chi[1] / (2 * np.pi) + 0.5) * ANGLES
+        return np.minimum(turn % ANGLES, np.nextafter(np.float32(ANGLES), np.float32(0))).astype(np.float32)
+
+    @cached_property
+    def _pixel_stream(self) -> dict[str, np.ndarray]:
+        rng = generator(self.study.seed, Purpose.EXPERIMENT, self.number, 1)
+        layout = LAYOUTS[self.settings["detector"]]
+        shape = (self.size, self.size)
+        flat = (1 + layout.flat_field * rng.standard_normal(shape, dtype=np.float32)).astype(np.float32)
+        bad = rng.random(shape, dtype=np.float32) < self.settings["bad_pixels"]
+        return {"flat": np.maximum(flat, 0.5), "bad": bad}
+
+    @cached_property
+    def mask(self) -> np.ndarray:
+        """(rows, cols) bool, True = not usable: gaps, outside of the aperture, dead and hot pixels."""
+        layout = LAYOUTS[self.settings["detector"]]
+        return gap_mask(layout, self.size, self.scale, self.settings["module_offset"]) | self._pixel_stream["bad"]
+
+    @cached_property
+    def live(self) -> np.ndarray:
+        """(rows, cols) bool, the opposite of the mask."""
+        return ~self.mask
+
+    @cached_property
+    def response(self) -> np.ndarray:
+        """(rows, cols) float32: solid angle × polarisation × sensitivity; 0 on masked pixels.
+
+        The solid angle is in pixels of the layout, so that one dose gives as many photons on any
+        number of pixels.
+        """
+        rows, cols = self._rows_cols
+        value = self.geometry.solid_angle(rows, cols) * self.geometry.polarisation(
+            rows, cols, self.settings["polarisation"]
+        )
+        value *= self.scale**2
+        return np.where(self.mask, 0, value * self._pixel_stream["flat"]).astype(np.float32)
+
+    @cached_property
+    def transmittance(self) -> np.ndarray:
+        """(rows, cols) float32 of beamstop, window frame and other obstructions."""
+        rows, cols = self._rows_cols
+        stop = dict(self.settings["stop"])
+        for key in ("radius", "blur", "holder"):
+            stop[key] = stop[key] / self.scale
+        stop["blur"] = float(np.hypot(stop["blur"], self.spread_pixels))
+        center = self.geometry.center
+        shadow = beamstop_shadow(self.settings["beamstop"], rows - center[0], cols - center[1], stop)
+        return (1 - shadow * (1 - stop["leak"])).astype(np.float32)
+
+    @cached_property
+    def gain(self) -> np.ndarray:
+        """(rows, cols) float32: response × transmittance, and -1 on masked pixels."""
+        return np.where(self.mask, np.float32(-1), self.response * self.transmittance)
+
+    @cached_property
+    def weight(self) -> np.ndarray:
+        """(radii,) sum of the response over the pixels nearest to each radius, beamstop taken away."""
+        index = np.minimum(np.rint(self.q_index).astype(np.int64), self._radii - 1)
+        return np.bincount(index.ravel(), self.response.ravel(), self._radii)
+
+    @property
+    def dark(self) -> float:
+        """Expected counts of a pixel of the image without beam."""
+        return self.settings["dark"] * self.scale**2
+
+    @property
+    def saturation(self) -> int:
+        """Largest count that a pixel of the image can hold."""
+        layout = LAYOUTS[self.settings["detector"]]
+        return int(min(max(layout.saturation * self.scale**2, 1000), 2**32 - 2))
+
+
+def draw_settings(study: Study, number: int) -> dict[str, Any]:
+    """The constants of experiment `number`: a pure function of the seed; lengths in pixels of the layout.
+
+    Raises:
+        UserError: no position of the beam keeps the disk of the expansion covered.
+    """
+    seed = study.seed
+    rng = generator(seed, Purpose.EXPERIMENT, number, 0)
+    layout = LAYOUTS[choose(seed, "detector", number, tuple(LAYOUTS))]
+    size = study.simulate.size
+    resample = study.simulate.sampling == "resample"
+    scale = REFERENCE / size if resample else 1.0
+    side = size * scale  # pixels of the layout
+    grazing = fraction(seed, "geometry", number) < 0.16
+    settings: dict[str, Any] = {
+        "detector": layout.name,
+        "geometry": "grazing" if grazing else "transmission",
+        "pixel_size": layout.pitch * scale,
+        "wavelength": 1.23984e-9 / rng.uniform(7.0, 18.0),
+        "polarisation": float(np.clip(rng.normal(0.95, 0.04), 0, 1)) if rng.random() < 0.85 else 0.0,
+        "beam_size": float(rng.uniform(0.5, 3.0)),
+        "module_offset": [float(rng.uniform(0, 200)), float(rng.uniform(0, 400))],
+        "bad_pixels": float(10 ** rng.uniform(-5.5, -3.5)),
+        "dark": float(layout.dark * np.exp(rng.normal(0, 0.3))),
+        "family": choose(seed, "family", number, FAMILIES),
+        "second_family": choose(seed, "second family", number, FAMILIES),
+    }
+    # The angle of the far edge: small-angle for the one half of experiments, wide-angle for the other.
+    edge = np.deg2rad(10 ** np.interp(fraction(seed, "range", number), [0, 0.55, 1], [0.0, 0.7, 1.55]))
+    settings["distance"] = float(side * layout.pitch / np.tan(edge))
+    tilt = np.deg2rad(rng.uniform(2, 12)) if fraction(seed, "tilt", number) < 0.15 and edge > 0.1 else np.deg2rad(0.2)
+    turn = rng.uniform(0, 2 * np.pi)
+    settings["rot1"], settings["rot2"] = float(tilt * np.cos(turn)), float(tilt * np.sin(turn))
+    where = "grazing" if grazing else choose(seed, "beam", number, BEAM_POSITIONS)
+    settings["center"] = _draw_center(study, layout, where, rng)
+    inside = all(0 <= x < 1 for x in settings["center"])
+    kind = choose(seed, "beamstop", number, BEAMSTOPS) if inside else "none"
+    settings["beamstop"] = kind
+    settings["stop"] = {
+        "radius": float(np.exp(rng.uniform(np.log(8), np.log(60)))) if kind != "none" else 0.0,
+        "blur": float(rng.uniform(0.5, 4.0)),
+        "holder": float(rng.uniform(3, 20)) if rng.random() < 0.7 else 0.0,
+        "holder_opacity": float(rng.uniform(0.5, 1.0)),
+        "angle": float(rng.uniform(-np.pi, np.pi) if rng.random() < 0.5 else rng.integers(4) * np.pi / 2),
+        "opening": float(np.deg2rad(rng.uniform(3, 15))),
+        "leak": float(10 ** rng.uniform(-5, -2)),
+    }
+    settings["exposure"] = 4.2 + 2.9 * fraction(seed, "exposure", number)  # log10 of photons in a typical image
+    settings["air"] = fraction(seed, "air", number)
+    settings["slits"] = fraction(seed, "slits", number)
+    settings["coherent"] = fraction(seed, "coherence", number) < 0.25
+    return settings
+
+
+def _draw_center(study: Study, layout, where: str, rng: np.random.Generator) -> list[float]:
+    """Beam centre as a part of the side (row, column); 0 and 1 are the edges of the image."""
+    radius = study.radius / study.simulate.size
+    for _ in range(400):
+        if where == "middle":
+            center = rng.normal(0.5, 0.06, 2)
+        elif where == "off centre":
+            center = rng.uniform(0.15, 0.85, 2)
+        elif where == "grazing":
+            center = np.array([rng.uniform(0.72, 0.97), rng.uniform(0.25, 0.75)])
+        elif where == "edge":
+            center = _along_edge(rng, rng.uniform(0.0, 0.1))
+        else:
+            center = _along_edge(rng, -rng.uniform(0.01, 0.2))
+        if covered(layout, center, radius) >= study.transform.minimum_coverage:
+            return [float(x) for x in center]
+    # None of this kind will do: the nearest to it that does, on the way to the middle.
+    for step in np.linspace(0, 1, 41):
+        trial = center + step * (0.5 - center)
+        if covered(layout, trial, radius) >= study.transform.minimum_coverage:
+            return [float(x) for x in trial]
+    raise UserError(
+        f"transform.minimum_coverage: at most {covered(layout, np.array([0.5, 0.5]), radius):.3f} of a disk of radius "
+        f"{study.radius:g} pixels fits on an image of {study.simulate.size} (it is "
+        f"{study.transform.minimum_coverage}); lower it or transform.radius"
+    )
+
+
+def _along_edge(rng: np.random.Generator, depth: float) -> np.ndarray:
+    center = np.array([rng.uniform(0.1, 0.9), depth])
+    if rng.random() < 0.5:
+        center = center[::-1]
+    return center if rng.random() < 0.5 else 1 - center
+
+
+def covered(layout, center: np.ndarray, radius: float) -> float:
+    """Part of the disk of `radius` about `center` (parts of the side) that lies on live pixels.
+
+    Counted on a grid of 120 × 120 whatever the image size, less the largest part that gaps and bad
+    pixels can take, so the true part is never below.
+    """
+    grid = (np.arange(120) + 0.5) / 120
+    inside = np.hypot(grid[:, None] - center[0], grid[None, :] - center[1]) <= radius
+    if layout.round_aperture:
+        inside &= np.hypot(grid[:, None] - 0.5, grid[None, :] - 0.5) <= 0.5
+    gaps = 0.88 if layout.module else 0.98
+    return float(inside.mean() / (np.pi * radius**2) * gaps)

@@ -1,0 +1,260 @@
+"""From components to expected counts, and to the sums that say what is detectable.
+
+All radial components of one azimuthal dependence form a family: one table over q and one over χ.
+A single pass over the pixels adds all families, weighs them with the detector, and collects for
+every family Σ (g A)²/λ and Σ g A by radius, from which d' of each of its components follows
+without looking at pixels again (`visibility.py`).
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from xscatter.compiled import compiled
+from xscatter.simulate.components import Component, Map, Modulation, Plane, Radial, Spots
+from xscatter.simulate.experiment import ANGLES, Experiment
+from xscatter.simulate.features.registry import get
+
+
+@dataclass
+class Part:
+    """A component as rendered: `scale` turns its intensity into counts."""
+
+    feature: str
+    kind: str  # sample, background or standard
+    component: Component
+    scale: float
+    image: np.ndarray | None = None  # (rows, cols) float32 intensity, for shapes other than Radial
+    family: int = -1
+
+
+@dataclass
+class Rendering:
+    """Expected counts of an image, and what `visibility` needs."""
+
+    expected: np.ndarray  # (rows, cols) float32, after beamstop and point spread, dark counts included
+    parts: list[Part] = field(default_factory=list)
+    information: np.ndarray | None = None  # (radii, families) Σ (g A)²/λ
+    flux: np.ndarray | None = None  # (radii, families) Σ g A
+    unmodulated: np.ndarray | None = None  # (rows, cols) expected counts before a Modulation
+
+
+@compiled
+def _compose(
+    expected,
+    q_index,
+    chi_index,
+    gain,
+    radial,
+    azimuth,
+    stretch,
+    plain,
+    drift,
+    extra,
+    has_extra,
+    dark,
+    information,
+    flux,
+):
+    """One pass over the pixels. Families before `plain` have no stretch; family 0 has no azimuth.
+
+    `azimuth` and `stretch` (angles + 1, families), `drift` (angles + 1,): shift of q_index.
+    """
+    rows, cols = expected.shape
+    radii, families = radial.shape
+    weight = np.empty(families, np.float32)
+    at = np.empty(families, np.int64)
+    last = np.float32(radii - 1.001)
+    zero = np.float32(0)
+    for r in range(rows):
+        for c in range(cols):
+            g = gain[r, c]
+            if g < zero:
+                expected[r, c] = zero
+                continue
+            t = chi_index[r, c]
+            j = np.int64(t)
+            v = t - np.float32(j)
+            q = q_index[r, c] + drift[j]
+            x = min(max(q, zero), last)
+            i = np.int64(x)
+            u = x - np.float32(i)
+            total = radial[i, 0] + u * (radial[i + 1, 0] - radial[i, 0])
+            nearest = np.int64(x + np.float32(0.5))
+            for f in range(1, families):
+                if f < plain:
+                    k, w = i, u
+                    at[f] = nearest
+                else:
+                    y = min(max(q * (stretch[j, f] + v * (stretch[j + 1, f] - stretch[j, f])), zero), last)
+                    k = np.int64(y)
+                    w = y - np.float32(k)
+                    at[f] = np.int64(y + np.float32(0.5))
+                a = azimuth[j, f] + v * (azimuth[j + 1, f] - azimuth[j, f])
+                weight[f] = a
+                total += a * (radial[k, f] + w * (radial[k + 1, f] - radial[k, f]))
+            if has_extra:
+                total += extra[r, c]
+            counts = g * total + dark
+            expected[r, c] = counts
+            power = g * g / counts
+            information[nearest, 0] += power
+            flux[nearest, 0] += g
+            for f in range(1, families):
+                information[at[f], f] += power * weight[f] * weight[f]
+                flux[at[f], f] += g * weight[f]
+
+
+@compiled
+def _plane(image, q_index, chi_index, cosine, sine, along, across, scale):
+    """Add Σ_l along_l(x) across_l(y) to `image`; tables have q = 0 in their middle."""
+    rows, cols = image.shape
+    points, terms = along.shape
+    middle = np.float32((points - 1) // 2)
+    last = np.float32(points - 1.001)
+    for r in range(rows):
+        for c in range(cols):
+            j = np.int64(chi_index[r, c])
+            x = min(max(q_index[r, c] * cosine[j] + middle, np.float32(0)), last)
+            y = min(max(q_index[r, c] * sine[j] + middle, np.float32(0)), last)
+            i, k = np.int64(x), np.int64(y)
+            u, w = x - np.float32(i), y - np.float32(k)
+            total = np.float32(0)
+            for f in range(terms):
+                first = along[i, f] + u * (along[i + 1, f] - along[i, f])
+                total += first * (across[k, f] + w * (across[k + 1, f] - across[k, f]))
+            image[r, c] += total * scale
+
+
+@compiled
+def _spots(image, rows, cols, intensity, radial_width, tangential_width, center_row, center_col):
+    """Add Gaussian spots to `image`, each in a window of four standard deviations."""
+    height, width = image.shape
+    for n in range(len(rows)):
+        wide = max(radial_width[n], tangential_width[n])
+        reach = 4.0 * wide
+        first, last = max(0, int(rows[n] - reach)), min(height - 1, int(rows[n] + reach + 1))
+        left, right = max(0, int(cols[n] - reach)), min(width - 1, int(cols[n] + reach + 1))
+        drow, dcol = rows[n] - center_row, cols[n] - center_col
+        length = max(np.sqrt(drow * drow + dcol * dcol), 1e-9)
+        sine, cosine = drow / length, dcol / length
+        peak = intensity[n] / (2 * np.pi * radial_width[n] * tangential_width[n])
+        a, b = 0.5 / radial_width[n] ** 2, 0.5 / tangential_width[n] ** 2
+        for r in range(first, last + 1):
+            for c in range(left, right + 1):
+                y, x = r - rows[n], c - cols[n]
+                out, side = x * cosine + y * sine, y * cosine - x * sine
+                image[r, c] += peak * np.exp(-(a * out * out + b * side * side))
+
+
+def _smear(profiles: np.ndarray, width: float) -> np.ndarray:
+    """`profiles` (n, points) convolved with a Gaussian of standard deviation `width` points."""
+    reach = int(np.ceil(4 * width))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    kernel /= kernel.sum()
+    from scipy.ndimage import correlate1d
+
+    return correlate1d(profiles, kernel, axis=-1, mode="nearest")
+
+
+def as_image(component: Component, experiment: Experiment) -> np.ndarray:
+    """The intensity (rows, cols) float32 of a component that is not Radial."""
+    if isinstance(component, Map):
+        return np.ascontiguousarray(component.image, dtype=np.float32)
+    image = np.zeros((experiment.size, experiment.size), np.float32)
+    if isinstance(component, Spots):
+        seen = np.isfinite(component.rows) & np.isfinite(component.cols)
+        chosen = [np.ascontiguousarray(np.asarray(getattr(component, name), float)[seen]) for name in _SPOT_FIELDS]
+        _spots(image, *chosen, *experiment.geometry.center)
+    elif isinstance(component, Plane):
+        smeared = [_smear(np.atleast_2d(t), experiment.resolution / experiment.q_step).T for t in _tables(component)]
+        turned = experiment.chi - component.angle
+        cosine, sine = np.cos(turned).astype(np.float32), np.sin(turned).astype(np.float32)
+        tables = [np.ascontiguousarray(t, dtype=np.float32) for t in smeared]
+        _plane(image, experiment.q_index, experiment.chi_index, cosine, sine, *tables, np.float32(1))
+    return image
+
+
+_SPOT_FIELDS = ("rows", "cols", "intensity", "radial_width", "tangential_width")
+
+
+def _tables(component: Plane) -> tuple[np.ndarray, np.ndarray]:
+    return component.along, component.across
+
+
+def _parts(scene: dict[str, Any], experiment: Experiment) -> list[Part]:
+    """The components of all features of `scene`, scaled to their shares of the photons."""
+    parts: list[Part] = []
+    outside = experiment.q > 1.2 * experiment.stop_radius * experiment.q_per_pixel
+    weight = np.where(outside, experiment.weight, 0.0)
+    for entry in scene["features"]:
+        feature = get(entry["feature"])
+        own = [
+            Part(feature.name, feature.kind, component, 1.0)
+            for component in feature.contribute(entry["parameters"], experiment)
+        ]
+        total = 0.0
+        for part in own:
+            component = part.component
+            if isinstance(component, Radial):
+                azimuth = 1.0 if component.azimuth is None else float(np.mean(component.azimuth))
+                total += azimuth * float(weight @ component.profile)
+            elif not isinstance(component, Modulation):
+                part.image = as_image(component, experiment)
+                total += float(np.vdot(part.image, np.maximum(experiment.gain, 0)))
+        for part in own:
+            part.scale = scene["photons"] * entry["share"] / total if total > 0 else 0.0
+        parts += own
+    return parts
+
+
+def render(scene: dict[str, Any], experiment: Experiment) -> Rendering:
+    """Expected counts of `scene` in `experiment`, with the sums over pixels that `visibility` needs."""
+    shape = (experiment.size, experiment.size)
+    parts = _parts(scene, experiment) if scene["photons"] > 0 else []
+    families: dict[tuple[int, int], list[Part]] = {(0, 0): []}
+    for stretched in (False, True):
+        for part in parts:
+            c = part.component
+            if isinstance(c, Radial) and (c.stretch is not None) == stretched:
+                key = (0 if c.azimuth is None else id(c.azimuth), 0 if c.stretch is None else id(c.stretch))
+                families.setdefault(key, []).append(part)
+        if not stretched:
+            plain = len(families)
+    points = len(experiment.q)
+    radial = np.zeros((points, len(families)), np.float32)
+    azimuth = np.ones((ANGLES + 1, len(families)), np.float32)
+    stretch = np.ones((ANGLES + 1, len(families)), np.float32)
+    for f, members in enumerate(families.values()):
+        if not members:
+            continue
+        for part in members:
+            part.family = f
+        total = sum(part.scale * part.component.profile for part in members)
+        radial[:, f] = _smear(total, experiment.resolution / experiment.q_step)
+        first = members[0].component
+        for table, values in ((azimuth, first.azimuth), (stretch, first.stretch)):
+            if values is not None:
+                table[:-1, f], table[-1, f] = values, values[0]
+    extra = np.zeros((1, 1), np.float32)
+    images = [part for part in parts if part.image is not None]
+    if images:
+        extra = images[0].image * np.float32(images[0].scale)
+        for part in images[1:]:
+            extra += part.image * np.float32(part.scale)
+    drow, dcol = (x / experiment.scale for x in scene["drift"])
+    turn = np.append(experiment.chi, np.pi)
+    shift = -(drow * np.sin(turn) + dcol * np.cos(turn)) * (experiment.q_per_pixel / experiment.q_step)
+    done = Rendering(np.empty(shape, np.float32), parts, np.zeros(radial.shape), np.zeros(radial.shape))
+    _compose(
+        done.expected, experiment.q_index, experiment.chi_index, experiment.gain, radial, azimuth, stretch, plain,
+        shift.astype(np.float32), extra, bool(images), np.float32(experiment.dark), done.information, done.flux,
+    )  # fmt: skip
+    for part in parts:
+        if isinstance(part.component, Modulation):
+            done.unmodulated = done.expected.copy()
+            done.expected -= np.float32(experiment.dark)
+            done.expected *= part.component.factor
+            done.expected += np.float32(experiment.dark)
+    return done

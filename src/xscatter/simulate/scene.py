@@ -1,0 +1,62 @@
+"""What one image shows: which features, with what parameters, and how many photons each.
+
+A scene is plain data (it is stored as JSON beside the image) and, with the experiment, enough to
+regenerate the image.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from xscatter.seeds import Purpose, generator
+from xscatter.simulate.experiment import Experiment
+from xscatter.simulate.features.registry import Feature, chosen_features
+
+STANDARDS = 0.01  # part of images that show a calibration standard
+BLANKS = 0.006  # part of images without beam
+
+
+def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
+    """The scene of image number `image`: a pure function of (seed, experiment, image)."""
+    study = experiment.study
+    rng = generator(study.seed, Purpose.SCENE, experiment.number, image)
+    known = chosen_features(study.simulate.features)
+    photons = 10 ** (experiment.settings["exposure"] + rng.normal(0, 0.45))
+    scene: dict[str, Any] = {
+        "photons": float(photons),
+        "drift": [float(x) for x in np.clip(rng.normal(0, 0.15, 2), -0.5, 0.5)],  # pixels of the layout
+        "zingers": int(rng.poisson(8) + 1) if rng.random() < 0.07 else 0,
+        "features": [],
+    }
+    kind = rng.random()
+    if kind < BLANKS:
+        scene["photons"] = 0.0
+        return scene
+    standards = _weighted(known, "standard", experiment)
+    if kind < BLANKS + STANDARDS and standards:
+        scene["features"] = [_entry(experiment, rng, _pick(rng, standards, 1)[0], 1.0)]
+        return scene
+    background = 10 ** rng.normal(-1.3, 0.5) if rng.random() < 0.8 else 10 ** rng.uniform(-0.3, 0.8)
+    for feature, weight in _weighted(known, "background", experiment):
+        if rng.random() < weight:
+            scene["features"].append(_entry(experiment, rng, feature, background))
+    for feature in _pick(rng, _weighted(known, "sample", experiment), 1 + rng.poisson(1.1)):
+        scene["features"].append(_entry(experiment, rng, feature, 10 ** rng.uniform(-1.2, 0.0)))
+    return scene
+
+
+def _weighted(known: dict[str, Feature], kind: str, experiment: Experiment) -> list[tuple[Feature, float]]:
+    pairs = ((feature, feature.weight(experiment)) for feature in known.values() if feature.kind == kind)
+    return [(feature, weight) for feature, weight in pairs if weight > 0]
+
+
+def _pick(rng: np.random.Generator, weighted: list[tuple[Feature, float]], n: int) -> list[Feature]:
+    """`n` different features by their weights (all of them, if there are fewer)."""
+    weights = np.array([weight for _, weight in weighted])
+    # The n smallest of exponential variables over the weights: sampling without replacement.
+    order = np.argsort(rng.exponential(size=len(weights)) / weights)
+    return [weighted[i][0] for i in order[:n]]
+
+
+def _entry(experiment: Experiment, rng: np.random.Generator, feature: Feature, share: float) -> dict[str, Any]:
+    return {"feature": feature.name, "share": float(share), "parameters": feature.draw(rng, experiment)}

@@ -1,0 +1,132 @@
+"""Experiment shards: all images of one experiment, written one at a time."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin
+import numpy as np
+
+from xscatter import __version__, tags
+from xscatter.seeds import Purpose, generator, sequence
+from xscatter.shards import new_shard
+from xscatter.simulate.experiment import Experiment
+from xscatter.simulate.poisson import poisson_counts
+from xscatter.simulate.render import Rendering, render
+from xscatter.simulate.scene import draw_scene
+from xscatter.simulate.visibility import label
+from xscatter.study import Study
+
+MASKED = np.uint32(0xFFFFFFFF)
+
+
+def simulate_experiment(study: Study, number: int, path: str | Path) -> None:
+    """Simulate experiment `number` of `study` into the shard `path`; memory holds one image at a time.
+
+    Raises:
+        UserError: the study cannot be simulated, or `path` cannot be written.
+    """
+    experiment = Experiment(study, number)
+    n, size = study.simulate.images, study.simulate.size
+    attributes = {
+        "xscatter_version": __version__,
+        "study": study.name,
+        "study_hash": study.fingerprint("simulate"),
+        "seed": np.uint64(study.seed),
+        "experiment": number,
+    }
+    with new_shard(path, **attributes) as file:
+        entry = _group(file, "entry", "NXentry", default="data")
+        data = _group(entry, "data", "NXdata", signal="counts")
+        compression = hdf5plugin.Bitshuffle(cname="lz4")
+        counts = data.create_dataset(
+            "counts", (n, size, size), np.uint32, chunks=(1, size, size), compression=compression
+        )
+        counts.attrs["saturation_value"] = np.uint32(experiment.saturation)
+        counts.attrs["masked_value"] = MASKED
+        labels = np.zeros((n, len(tags.NAMES)), np.uint8)
+        detectability = np.zeros(labels.shape, np.float32)
+        scenes = []
+        frame = np.empty((size, size), np.uint32)
+        for image in range(n):
+            scene, _, labels[image], detectability[image] = simulate_image(experiment, image, frame)
+            counts[image] = frame
+            scenes.append(json.dumps(scene))
+        group = _group(entry, "tags", "NXcollection")
+        group["names"] = np.array([name.encode() for name in tags.NAMES])
+        group["labels"] = labels
+        group["detectability"] = detectability
+        entry["parameters"] = np.array([text.encode() for text in scenes])
+        entry["parameters"].attrs["format"] = "JSON, one object for each image"
+        _write_instrument(entry, experiment)
+
+
+def simulate_image(
+    experiment: Experiment, image: int, out: np.ndarray, scene: dict[str, Any] | None = None
+) -> tuple[dict[str, Any], Rendering, np.ndarray, np.ndarray]:
+    """Fill `out` (rows, cols) uint32 with image number `image`; return its scene, rendering, labels, detectability.
+
+    With `scene` (as stored in a shard) that scene is shown, with the noise of this image number.
+    """
+    scene = draw_scene(experiment, image) if scene is None else scene
+    done = render(scene, experiment)
+    labels, detectability = label(scene, done, experiment)
+    seed = experiment.study.seed
+    poisson_counts(
+        done.expected, experiment.live, experiment.saturation,
+        sequence(seed, Purpose.NOISE, experiment.number, image, 0), out,
+    )  # fmt: skip
+    if scene["zingers"]:
+        _add_zingers(out, experiment, scene["zingers"], generator(seed, Purpose.NOISE, experiment.number, image, 1))
+    saturated = np.count_nonzero(out == experiment.saturation)
+    if saturated >= max(1, 1e-5 * out.size):
+        labels[tags.INDEX["saturation"]] = 1
+    return scene, done, labels, detectability
+
+
+def _add_zingers(out: np.ndarray, experiment: Experiment, number: int, rng: np.random.Generator) -> None:
+    """Cosmic rays and decays: `number` short tracks of bright pixels."""
+    size = experiment.size
+    for _ in range(number):
+        start, angle = rng.uniform(0, size, 2), rng.uniform(0, 2 * np.pi)
+        steps = np.arange(1 + rng.poisson(3.0 / experiment.scale))
+        rows = (start[0] + steps * np.sin(angle)).astype(int)
+        cols = (start[1] + steps * np.cos(angle)).astype(int)
+        charge = rng.exponential(10 ** rng.uniform(2, 4.5), len(steps))
+        on = (rows >= 0) & (rows < size) & (cols >= 0) & (cols < size)
+        rows, cols, charge = rows[on], cols[on], charge[on]
+        value = np.minimum(out[rows, cols] + np.rint(charge), experiment.saturation).astype(np.uint32)
+        out[rows, cols] = np.where(experiment.live[rows, cols], value, MASKED)
+
+
+def _group(parent: h5py.Group, name: str, kind: str, **attributes: str) -> h5py.Group:
+    group = parent.create_group(name)
+    group.attrs["NX_class"] = kind
+    for key, value in attributes.items():
+        group.attrs[key] = value
+    return group
+
+
+def _write_instrument(entry: h5py.Group, experiment: Experiment) -> None:
+    instrument = _group(entry, "instrument", "NXinstrument")
+    detector = _group(instrument, "detector", "NXdetector")
+    geometry = experiment.geometry
+    detector.create_dataset(
+        "mask", data=experiment.mask, chunks=experiment.mask.shape, compression=hdf5plugin.Bitshuffle()
+    )
+    detector["description"] = experiment.settings["detector"]
+    values = {
+        "wavelength": (geometry.wavelength, "m"),
+        "distance": (geometry.distance, "m"),
+        "pixel_size": (geometry.pixel_size, "m"),
+        "beam_center": (np.array(geometry.center), "pixel"),
+        "polarisation": (experiment.settings["polarisation"], ""),
+        "rot1": (geometry.rot1, "rad"),
+        "rot2": (geometry.rot2, "rad"),
+        "saturation_value": (np.uint32(experiment.saturation), "counts"),
+    }
+    for key, (value, units) in values.items():
+        instrument[key] = value
+        instrument[key].attrs["units"] = units
+    instrument["settings"] = json.dumps(experiment.settings).encode()
