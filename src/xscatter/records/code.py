@@ -73,14 +73,25 @@ def decode(codes: np.ndarray, masked: float = 0.0) -> tuple[np.ndarray, np.ndarr
     Saturated pixels get the largest count of the other pixels of their image, so that one hot pixel
     does not outshine everything; masked ones get `masked`.
     """
-    mask = codes == MASKED
-    counts = table()[codes]
-    full = codes == SATURATED
-    if full.any():
-        top = np.broadcast_to(counts.max(axis=(-2, -1), keepdims=True), counts.shape)
-        counts[full] = np.maximum(top[full], 1.0)
-    counts[mask] = masked
+    codes = np.asarray(codes)
+    flat = codes.reshape(-1, *codes.shape[-2:])
+    counts, mask = decode_rows(flat, np.arange(len(flat)), masked)
+    return counts.reshape(codes.shape), mask.reshape(codes.shape)
+
+
+def decode_rows(codes: np.ndarray, rows: np.ndarray, masked: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`decode` of the images `rows` (n,) of `codes` (N, rows, cols), which may be a field of a memory map."""
+    counts = np.empty((len(rows), *codes.shape[1:]), np.float32)
+    mask = np.empty(counts.shape, bool)
+    decode_into(codes, rows, counts, mask, masked)
     return counts, mask
+
+
+def decode_into(codes: np.ndarray, rows: np.ndarray, counts: np.ndarray, mask: np.ndarray, masked: float = 0.0) -> None:
+    """:func:`decode_rows` into `counts` float32 and `mask` bool (n, rows, cols)."""
+    from xscatter.records import loops
+
+    loops.decode(codes, rows, table(), counts, mask, MASKED, SATURATED, np.float32(masked))
 
 
 def describe() -> dict[str, Any]:

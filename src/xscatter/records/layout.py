@@ -18,13 +18,14 @@ def record_dtype(tags: int, image: tuple[int, int], coefficients: tuple[int, int
         image: rows and columns.
         coefficients: angular and radial orders.
     """
-    fields = [
+    fields: list[tuple[str, np.dtype, tuple[int, ...]]] = [
         ("coefficients", np.dtype("<c8"), coefficients),
         ("source", np.dtype("<i4"), (2,)),
         ("image", code.DTYPE, image),
         ("tags", np.dtype("u1"), (tags,)),
     ]
-    offsets = np.cumsum([0] + [kind.itemsize * int(np.prod(shape)) for _, kind, shape in fields])
+    lengths = [kind.itemsize * int(np.prod(shape)) for _, kind, shape in fields]
+    offsets = np.cumsum([0, *lengths])
     return np.dtype(
         {
             "names": [name for name, _, _ in fields],

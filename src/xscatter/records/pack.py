@@ -36,12 +36,13 @@ def write_batch(study: Study, paths: StudyPaths, batch: int, assignment: Assignm
     rows = assignment.rows(batch)
     path = paths.batch(batch)
     dtype = _dtype(study, paths, assignment)
-    facts = {"content": assignment.content(batch), "bytes": len(rows) * dtype.itemsize}
+    size = len(rows) * dtype.itemsize
+    facts = {"content": assignment.content(batch), "bytes": size}
     if _is_whole(path, facts):
         return False
     _mark(path).unlink(missing_ok=True)
     with shards.whole_file(path) as part, open(part, "wb") as stream:
-        stream.truncate(facts["bytes"])
+        stream.truncate(size)
         for experiment in track(np.unique(rows[:, 0]).tolist(), f"batch {batch}"):
             places = np.flatnonzero(rows[:, 0] == experiment)
             places = places[np.argsort(rows[places, 1], kind="stable")]

@@ -64,6 +64,7 @@ class Records:
         self.tags: list[str] = self.manifest["tags"]
         self.dtype = layout.dtype_of(self.manifest)
         self.batches = [self._map(entry) for entry in self.manifest["batches"]]
+        self._plain = [np.asarray(batch) for batch in self.batches]  # the same memory, without memmap's slow views
 
     def _map(self, entry: dict[str, Any]) -> np.ndarray:
         path, length = self.folder / entry["file"], entry["records"] * self.dtype.itemsize
@@ -118,12 +119,25 @@ class Records:
         found = self.where(batches)
         return found[generator(seed, Purpose.SHUFFLE, epoch, 1).permutation(len(found))]
 
-    def take(self, where: np.ndarray) -> np.ndarray:
-        """Records (n,) of :attr:`dtype` at `where` (n, 2): batch and row of each."""
-        out = np.empty(len(where), self.dtype)
-        for n, (batch, row) in enumerate(where):
-            out[n] = self.batches[batch][row]
+    def field(self, name: str, where: np.ndarray) -> np.ndarray:
+        """One field (n, ...) at `where` (n, 2): batch and row of each record; as stored, writable, contiguous."""
+        kind, shape = self.dtype[name].base, self.dtype[name].shape
+        out = np.empty((len(where), *shape), kind)
+        views = {batch: self._plain[batch][name] for batch in np.unique(where[:, 0]).tolist()}
+        for n, (batch, row) in enumerate(where.tolist()):
+            out[n] = views[batch][row]
         return out
+
+    def images(self, where: np.ndarray, masked: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """Counts float32 (n, rows, cols) and mask bool at `where`; masked pixels hold `masked`. See :meth:`decode`."""
+        numbers = np.unique(where[:, 0])
+        if len(numbers) == 1:
+            return code.decode_rows(self._plain[numbers[0]]["image"], where[:, 1], masked)
+        counts = np.empty((len(where), *self.dtype["image"].shape), np.float32)
+        mask = np.empty(counts.shape, bool)
+        for n, (batch, row) in enumerate(where.tolist()):
+            code.decode_into(self._plain[batch]["image"], np.array([row]), counts[n : n + 1], mask[n : n + 1], masked)
+        return counts, mask
 
     def iterate(
         self,
@@ -149,22 +163,40 @@ class Records:
         """
         where = self.where(batches) if seed is None else self.order(seed, epoch, batches)
         for first in range(skip * size, len(where), size):
-            records = self.take(where[first : first + size])
-            found = {name: np.ascontiguousarray(records[name]) for name in self.dtype.names if name != "image"}
-            if decode:
-                found["counts"], found["mask"] = code.decode(records["image"])
-            else:
-                found["image"] = np.ascontiguousarray(records["image"])
-            yield found
+            yield self._step(where[first : first + size], decode)
 
-    def dataset(self, size: int, **options: Any) -> Any:
+    def _step(self, where: np.ndarray, decode: bool) -> dict[str, np.ndarray]:
+        names = [name for name in self.dtype.names or () if not (decode and name == "image")]
+        found = {name: self.field(name, where) for name in names}
+        if decode:
+            found["counts"], found["mask"] = self.images(where)
+        return found
+
+    def dataset(
+        self,
+        size: int,
+        *,
+        batches: Sequence[int] | None = None,
+        seed: int | None = None,
+        epoch: int = 0,
+        skip: int = 0,
+        decode: bool = True,
+    ) -> Any:
         """:meth:`iterate` as a ``tf.data.Dataset`` of known length that reads ahead; same arguments."""
         import tensorflow as tf
 
-        first = next(self.iterate(size, **{**options, "skip": 0}), None)
-        if first is None:
+        where = self.where(batches) if seed is None else self.order(seed, epoch, batches)
+        if not len(where):
             raise UserError(f"{self.folder}: the chosen batches are empty; simulate more experiments")
-        signature = {name: tf.TensorSpec((None, *x.shape[1:]), x.dtype) for name, x in first.items()}
-        steps = -(-len(self.where(options.get("batches"))) // size) - options.get("skip", 0)
-        made = tf.data.Dataset.from_generator(lambda: self.iterate(size, **options), output_signature=signature)
-        return made.apply(tf.data.experimental.assert_cardinality(max(steps, 0))).prefetch(2)
+        example = self._step(where[:1], decode)
+
+        def load(step):
+            return list(self._step(where[step * size : (step + 1) * size], decode).values())
+
+        def read(step):
+            arrays = tf.numpy_function(load, [step], [x.dtype for x in example.values()], stateful=False)
+            for array, x in zip(arrays, example.values(), strict=True):
+                array.set_shape((None, *x.shape[1:]))
+            return dict(zip(example, arrays, strict=True))
+
+        return tf.data.Dataset.range(skip, -(-len(where) // size)).map(read).prefetch(2)

@@ -1,0 +1,93 @@
+"""How fast records are read: the pipelines against a plain memory-mapped copy of the same records, one core.
+
+    python benchmarks/records.py [--sizes 256 1000] [--records 2000 200]
+
+Makes records of photon-like images below a temporary folder, then reads them, each way in turn, several times;
+the rate is by process CPU time, so that other work on the machine does not change it.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.update(OMP_NUM_THREADS="1", TF_CPP_MIN_LOG_LEVEL="3")
+
+import numpy as np
+
+from xscatter import records
+from xscatter.records import code, layout
+
+
+def write(folder: Path, size: int, count: int, orders: int) -> None:
+    """Two batches of `count` records each, of images that fall off from 10^4 counts."""
+    random = np.random.default_rng(size)
+    dtype = layout.record_dtype(60, (size, size), (orders, orders))
+    y, x = np.mgrid[:size, :size] / size - 0.5
+    scene = 1e4 * np.exp(-np.hypot(y, x) / 0.04) + 0.3
+    batches = []
+    for batch in range(2):
+        with open(folder / f"batch-{batch}.bin", "wb") as stream:
+            for image in range(count):
+                record = np.zeros((), dtype)
+                record["image"] = code.encode(random.poisson(scene * 10 ** random.uniform(-2, 2)), np.hypot(y, x) > 0.7)
+                record["source"] = (batch, image)
+                stream.write(record.tobytes())
+        batches.append({"file": f"batch-{batch}.bin", "records": count, "sha256": "", "experiments": [batch]})
+    manifest = {"fields": layout.describe_fields(dtype), "record_length": dtype.itemsize}
+    manifest |= {"tags": [f"tag {n}" for n in range(60)], "test_batch": 1, "batches": batches}
+    (folder / "records.json").write_text(json.dumps(manifest))
+
+
+def copied(found, size):
+    """A copy of every record of the memory map, `size` at a time, shuffled."""
+    plain, order = np.asarray(found.batches[0]), found.order(1, 0)
+    for first in range(0, len(plain), size):
+        yield {"image": plain[order[first : first + size, 1]]}
+
+
+def copied_at_once(found, size):
+    """A copy of the whole batch into new memory."""
+    yield {"image": np.array(found.batches[0])}
+
+
+WAYS = {
+    "memory-mapped copy": copied_at_once,
+    "the same in small steps": copied,
+    "iterate, as stored": lambda found, size: found.iterate(size, seed=1, decode=False),
+    "iterate, counts and mask": lambda found, size: found.iterate(size, seed=1),
+    "tf.data, as stored": lambda found, size: found.dataset(size, seed=1, decode=False),
+    "tf.data, counts and mask": lambda found, size: found.dataset(size, seed=1),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[256, 1000])
+    parser.add_argument("--records", type=int, nargs="+", default=[2000, 200])
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    for size, count in zip(arguments.sizes, arguments.records, strict=True):
+        step = 32 if size <= 512 else 4
+        with tempfile.TemporaryDirectory() as name:
+            write(Path(name), size, count, 32 if size <= 512 else 64)
+            found = records.open(name)
+            spent = {way: [] for way in WAYS}
+            for _ in range(arguments.repeats):  # the ways take turns, so that a busy machine hurts all alike
+                for way, read in WAYS.items():
+                    begin, seen = time.process_time(), 0
+                    for batch in read(found, step):
+                        seen += len(next(iter(batch.values())))
+                    assert seen == count
+                    spent[way].append(time.process_time() - begin)
+            plain = min(spent["memory-mapped copy"])
+            print(f"{size}x{size}, {found.dtype.itemsize} bytes a record, batches of {step}, warm page cache")
+            for way, times in spent.items():
+                print(f"  {way:26s} {count / min(times):9.0f} records/s   {plain / min(times):5.2f} of the copy")
+
+
+if __name__ == "__main__":
+    main()
