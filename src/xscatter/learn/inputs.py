@@ -41,10 +41,10 @@ class ImageChannels(keras.layers.Layer):
         counts = ops.clip(counts, 0.0, _MOST)
         if self.kind == "log-uint8":
             # As published in 2017: log(1 + n) in 256 steps up to 65,536 counts, each image standardised.
-            steps = ops.floor(ops.minimum(ops.log1p(counts) * (255 / np.log(65536.0)), 255.0)) * usable
+            steps = ops.floor(ops.minimum(ops.log1p(counts) * float(255 / np.log(65536.0)), 255.0)) * usable
             mean = ops.mean(steps, axis=(1, 2), keepdims=True)
             deviation = ops.std(steps, axis=(1, 2), keepdims=True)
-            least = 1.0 / np.sqrt(counts.shape[1] * counts.shape[2])
+            least = float(1.0 / np.sqrt(counts.shape[1] * counts.shape[2]))
             value = (steps - mean) / ops.maximum(deviation, least)
         else:
             value = 2.0 * ops.sqrt(counts + 0.375) if self.kind == "anscombe" else ops.log1p(counts)
@@ -92,7 +92,7 @@ class CoefficientChannels(keras.layers.Layer):
         if self.kind == "sign-log":
             c = c[:, ::2]
             most = ops.maximum(ops.max(ops.abs(c), axis=(1, 2, 3), keepdims=True), 1e-30)
-            return ops.sign(c) * ops.log1p(255.0 * ops.abs(c) / most) / np.log(256.0)
+            return ops.sign(c) * ops.log1p(255.0 * ops.abs(c) / most) / float(np.log(256.0))
         c = c / self.scale[..., None]
         square = ops.sum(ops.square(c), axis=-1, keepdims=True)
         magnitude = 0.5 * ops.log(square + 1e-3)
