@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from scipy.special import jn_zeros, jv
 
+from xscatter.records import code
+
 TAGS = ["ring", "2-fold", "halo", "never"]
 
 
@@ -62,8 +64,9 @@ def write_records(
         for number in numbers:
             counts, true = toy_images(images, side, [seed, number])
             part = np.zeros(images, dtype)
-            part["image"], part["tags"] = counts, true * labels
-            part["image"][:, :3, :3] = 65535
+            mask = np.zeros((side, side), bool)
+            mask[:3, :3] = True
+            part["image"], part["tags"] = code.encode(counts, mask), true * labels
             part["coefficients"] = expansion(np.log1p(counts), orders, zeros)
             part["source"] = [(number, n) for n in range(images)]
             parts.append(part)

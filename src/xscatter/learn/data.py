@@ -1,7 +1,5 @@
 """What a training step sees, as a pure function of (seed, step): split, order, decoding, augmentation."""
 
-import hashlib
-import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -54,15 +52,9 @@ class Part:
         return self.field("tags", index).astype(np.float32)
 
 
-def batches_of(records: Any, test: bool) -> list[int]:
-    """Numbers (places in the list) of the batches for the test, or for training."""
-    return [n for n in range(len(records.manifest["batches"])) if (n == records.manifest["test_batch"]) == test]
-
-
-def whole(records: Any, numbers: Sequence[int]) -> Part:
-    """All records of the batches `numbers`, in order."""
-    where = [np.stack([np.full(len(records.batches[n]), n), np.arange(len(records.batches[n]))], 1) for n in numbers]
-    return Part(records, np.concatenate(where).astype(np.int64))
+def whole(records: Any, numbers: Sequence[int] | None = None) -> Part:
+    """All records of the batches `numbers` (default: those for training), in order."""
+    return Part(records, records.where(numbers))
 
 
 def split(records: Any, seed: int, portion: float, known: dict[str, list[int]] | None = None) -> tuple[Part, Part]:
@@ -73,10 +65,10 @@ def split(records: Any, seed: int, portion: float, known: dict[str, list[int]] |
     Raises:
         UserError: fewer than two experiments, or experiments of the test batch among them.
     """
-    part = whole(records, batches_of(records, test=False))
+    part = whole(records)
     experiment = part.field("source")[:, 0].astype(np.int64)
     names = np.unique(experiment)
-    tested = np.unique(whole(records, batches_of(records, test=True)).field("source")[:, 0])
+    tested = np.unique(whole(records, [records.test_batch]).field("source")[:, 0])
     if np.intersect1d(names, tested).size:
         raise UserError("records: the test batch shares experiments with the training batches; pack the study again")
     known = known or {"training": [], "validation": []}
@@ -96,14 +88,6 @@ def split(records: Any, seed: int, portion: float, known: dict[str, list[int]] |
 def experiments(part: Part) -> list[int]:
     """Numbers of the experiments in `part`, ascending."""
     return np.unique(part.field("source")[:, 0]).astype(int).tolist()
-
-
-def digest(records: Any) -> str:
-    """Hash of what training reads: layout, tags and the checksums of the training batches; never of the test batch."""
-    manifest = records.manifest
-    content = [manifest["fields"], manifest["tags"]]
-    content += [manifest["batches"][n]["sha256"] for n in batches_of(records, test=False)]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 def order(seed: int, view_key: int, number: int, length: int) -> np.ndarray:

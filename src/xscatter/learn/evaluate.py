@@ -31,7 +31,7 @@ def evaluate(study: Study, paths: StudyPaths, view: str, say: Callable[[str], No
 
     records = records_room.open(paths.batches)
     check(study, records)
-    tested = data.whole(records, data.batches_of(records, test=True))
+    tested = data.whole(records, [records.test_batch])
     if not len(tested):
         raise UserError(f"{paths.batches}: the test batch is empty; simulate more experiments")
     prepare(study.train.threads, study.seed, 0)

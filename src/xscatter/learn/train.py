@@ -59,7 +59,7 @@ def identify(study: Study, records: Any, view: str, branches: list[str]) -> Iden
     """Identity of the training of `view` on `records`; `branches` are the weights' hashes of the joint's branches."""
     fields = [f for f in records.manifest["fields"] if f["name"] not in ("source",)]
     settings = _hash([study.seed, view, study.train.decides(view), fields, list(records.tags)])
-    batches = [records.manifest["batches"][n]["sha256"] for n in data.batches_of(records, test=False)]
+    batches = [records.manifest["batches"][n]["sha256"] for n in records.training_batches]
     return Identity(_hash([settings, batches, branches]), settings, batches)
 
 
@@ -202,7 +202,7 @@ class _Run:
             self.say(f"{self.view}: no training record shows {', '.join(absent)}: not learnt")
 
     def _take_over(self, facts: dict[str, Any]) -> None:
-        tested = set(data.experiments(data.whole(self.records, data.batches_of(self.records, test=True))))
+        tested = set(data.experiments(data.whole(self.records, [self.records.test_batch])))
         if tested & set(facts["split"]["training"] + facts["split"]["validation"]):
             raise UserError("--continue: the earlier training has seen experiments of the test batch; train anew")
         self.progress.since, self.progress.losses = self.progress.step, []

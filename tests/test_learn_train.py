@@ -1,0 +1,395 @@
+"""Training ends by itself, can be stopped at any moment, and goes on bit for bit."""
+
+import csv
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from toy_records import TAGS, write_records
+from xscatter import shards
+from xscatter.errors import UserError
+from xscatter.learn import checkpoint
+from xscatter.paths import StudyPaths
+from xscatter.study import parse_study
+
+KEYS = {
+    "width": 0.25,
+    "batch_size": 8,
+    "learning_rate": 5e-3,
+    "joint_learning_rate": 1e-3,
+    "warmup_steps": 5,
+    "patience": 2,
+    "overfitting_patience": 3,
+    "most_rounds": 3,
+}
+
+
+def toy_study(**keys):
+    content = {
+        "name": "toy",
+        "seed": 5,
+        "simulate": {"experiments": 12, "images": 20, "size": 32},
+        "transform": {"angular_orders": 6, "radial_orders": 8},
+        "pack": {"batches": 4, "test_batch": 3},
+        "train": {**KEYS, **keys},
+    }
+    return parse_study(content)
+
+
+@pytest.fixture(scope="module")
+def batches(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("batches")
+    write_records(folder)
+    return folder
+
+
+@pytest.fixture
+def paths(batches, tmp_path):
+    os.symlink(batches, tmp_path / "batches")
+    return StudyPaths(tmp_path)
+
+
+def train(paths, view, **options):
+    from xscatter.learn.train import train as run
+
+    lines = []
+    keys = {name: options.pop(name) for name in list(options) if name in type(toy_study().train).model_fields}
+    return run(toy_study(**keys), paths, view, say=lines.append, **options), lines
+
+
+def products(paths, view):
+    folder = paths.model(view)
+    history = (folder / "history.csv").read_bytes()
+    return json.loads((folder / "training.json").read_text())["weights_sha256"], history
+
+
+def read_rows(paths, view):
+    return list(csv.DictReader((paths.model(view) / "history.csv").read_text().splitlines()))
+
+
+@pytest.fixture(scope="module")
+def whole(batches, tmp_path_factory):
+    """Three views trained and tested without a pause."""
+    from xscatter.learn.evaluate import evaluate
+
+    folder = tmp_path_factory.mktemp("whole")
+    os.symlink(batches, folder / "batches")
+    paths = StudyPaths(folder)
+    for view in ("image", "coefficient", "joint"):
+        assert train(paths, view)[0]
+    for view in ("image", "coefficient", "joint", "mean"):
+        evaluate(toy_study(), paths, view, say=lambda _: None)
+    return paths
+
+
+def test_three_views_learn_and_write_what_they_should(whole):
+    for view in ("image", "coefficient", "joint"):
+        names = {path.name for path in whole.model(view).iterdir()}
+        files = {"model.keras", "calibration.json", "history.csv", "timings.csv", "training.json", "tensorboard"}
+        assert names == files
+        rows = read_rows(whole, view)
+        assert 1 <= len(rows) <= 3
+        assert rows[-1]["decision"] == "stop"
+    for view in ("image", "coefficient", "joint", "mean"):
+        found = json.loads(whole.evaluation(view).read_text())
+        assert found["mean_average_precision"] > 1.3 * found["mean_prevalence"]
+        assert found["tags_without_positives"] == ["never"]
+        with np.load(whole.scores(view)) as scores:
+            assert scores["scores"].shape == scores["labels"].shape == (60, len(TAGS))
+            assert set(scores["source"][:, 0]) == {3, 7, 11}
+
+
+def test_the_figures_are_those_of_the_saved_scores(whole):
+    from sklearn.metrics import average_precision_score
+
+    found = json.loads(whole.evaluation("joint").read_text())
+    with np.load(whole.scores("joint")) as saved:
+        each = [average_precision_score(saved["labels"][:, t], saved["scores"][:, t]) for t in range(3)]
+    assert found["mean_average_precision"] == pytest.approx(np.mean(each), abs=1e-12)
+
+
+def test_the_baseline_is_the_mean_of_the_logits(whole):
+    logits = {view: np.load(whole.scores(view))["logits"] for view in ("image", "coefficient", "mean")}
+    assert np.allclose(logits["mean"], (logits["image"] + logits["coefficient"]) / 2, atol=1e-6)
+
+
+def test_the_joint_network_starts_at_the_mean_of_the_logits(whole, batches):
+    from xscatter import records
+    from xscatter.learn import data, models
+    from xscatter.learn.train import load_model
+
+    part = data.whole(records.open(batches), [0])
+    branches = [load_model(whole.model(view)) for view in ("image", "coefficient")]
+    joint = models.joint_network(*branches, toy_study().train)
+    inputs = part.inputs("joint", slice(None))
+    single = [branch({name: inputs[name] for name in branch.input}).numpy() for branch in branches]
+    assert np.allclose(joint(inputs).numpy(), (single[0] + single[1]) / 2, atol=1e-5)
+
+
+def test_tensorboard_shows_what_the_history_holds(whole):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    rows = read_rows(whole, "image")
+    events = EventAccumulator(str(whole.model("image") / "tensorboard"), size_guidance={"tensors": 0}).Reload()
+    names = set(events.Tags()["tensors"])
+    assert {"average_precision/ring", "learning_rate", "images_per_second", "loss/training", "examples"} <= names
+    shown = [event.step for event in events.Tensors("loss/training")]
+    assert shown == [int(row["step"]) for row in rows]
+
+
+class Clock:
+    """A clock that each look at it moves on by a second."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        self.now += 1.0
+        return self.now
+
+
+def test_legs_end_with_the_weights_of_one_run(paths, whole, monkeypatch):
+    import xscatter.learn.train as module
+
+    legs, clock = 0, Clock()
+    monkeypatch.setattr(module, "time", clock)
+    while not train(paths, "image", deadline=clock.now + 15)[0]:
+        legs += 1
+    assert 3 <= legs <= 10
+    assert products(paths, "image") == products(whole, "image")
+
+
+def test_once_converged_it_has_nothing_to_do(whole, monkeypatch):
+    before = (whole.model("image") / "model.keras").stat().st_mtime_ns
+    done, lines = train(whole, "image")
+    assert done
+    assert "nothing to do" in lines[-1]
+    assert (whole.model("image") / "model.keras").stat().st_mtime_ns == before
+
+
+def state_folder(paths, view):
+    return next(paths.training(view).iterdir())
+
+
+def test_a_damaged_state_is_named_and_the_one_before_it_used(paths, whole):
+    train(paths, "coefficient", deadline=time.monotonic() + 0.2)
+    train(paths, "coefficient", deadline=time.monotonic())
+    last, before = checkpoint.states(state_folder(paths, "coefficient"))
+    content = bytearray(last.read_bytes())
+    content[len(content) // 2] ^= 1
+    last.write_bytes(content)
+    done, lines = train(paths, "coefficient")
+    assert done
+    assert any(str(last) in line and "not used" in line for line in lines)
+    assert any(f"goes on at step {int(before.stem[-9:])}" in line for line in lines)
+    assert products(paths, "coefficient") == products(whole, "coefficient")
+
+
+def test_states_that_are_all_damaged_or_foreign_are_refused(paths):
+    train(paths, "coefficient", deadline=time.monotonic())
+    folder = state_folder(paths, "coefficient")
+    for path in checkpoint.states(folder):
+        path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserError, match="none of its 1 training states can be used"):
+        train(paths, "coefficient")
+    checkpoint.save(folder, "another", 7, {"model": [np.zeros(3)]}, {}, keep=2)
+    with pytest.raises(UserError, match="none of its"):
+        train(paths, "coefficient")
+
+
+def test_other_settings_start_anew_and_leave_the_first_state(paths):
+    train(paths, "coefficient", deadline=time.monotonic())
+    _, lines = train(paths, "coefficient", batch_size=20, deadline=time.monotonic())
+    assert any("starts" in line for line in lines)
+    assert len(list(paths.training("coefficient").iterdir())) == 2
+
+
+@pytest.fixture
+def grown(batches, tmp_path):
+    """The same batches, and three more of other experiments."""
+    other = tmp_path / "grown"
+    extra = tmp_path / "extra"
+    write_records(extra, experiments=30, batches=3, seed=9, first=100)
+    shutil.copytree(batches, other / "batches")
+    manifest = json.loads((other / "batches/records.json").read_text())
+    for n, batch in enumerate(json.loads((extra / "records.json").read_text())["batches"]):
+        name = f"batch-{4 + n}.bin"
+        shutil.copy(extra / batch["file"], other / "batches" / name)
+        manifest["batches"].append({**batch, "file": name})
+    (other / "batches/records.json").write_text(json.dumps(manifest))
+    return StudyPaths(other)
+
+
+def test_with_new_data_the_error_falls_from_where_it_was(whole, grown):
+    shutil.copytree(whole.training("image"), grown.training("image"))
+    old = [float(row["training_loss"]) for row in read_rows(whole, "image")]
+    done, lines = train(grown, "image", carry_on=True)
+    assert done
+    assert any("with 3 new batches, 6 in all" in line for line in lines)
+    new = [float(row["training_loss"]) for row in read_rows(grown, "image")]
+    assert new[: len(old)] == old
+    assert new[len(old)] < 0.8 * old[0]
+    assert new[-1] < old[-1]
+    split = json.loads((grown.model("image") / "training.json").read_text())["split"]
+    before = json.loads((whole.model("image") / "training.json").read_text())["split"]
+    assert set(before["validation"]) < set(split["validation"])
+    assert set(before["training"]) < set(split["training"])
+    assert not {3, 7, 11} & set(split["training"] + split["validation"])
+
+
+def test_without_continue_new_data_start_anew(whole, grown):
+    shutil.copytree(whole.training("coefficient"), grown.training("coefficient"))
+    _, lines = train(grown, "coefficient", deadline=time.monotonic())
+    assert any("starts" in line for line in lines)
+
+
+def test_a_loss_that_is_not_a_number_stops_and_names_the_records(batches, tmp_path):
+    shutil.copytree(batches, tmp_path / "batches")
+    manifest = json.loads((batches / "records.json").read_text())
+    fields = {f["name"]: f for f in manifest["fields"]}
+    path = tmp_path / "batches/batch-0.bin"
+    content = bytearray(path.read_bytes())
+    offset = 33 * manifest["record_length"] + fields["coefficients"]["offset"]
+    content[offset : offset + 4] = np.float32(np.nan).tobytes()
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"the loss is nan at step \d+.*\(experiment, image\): .*\(\d+, \d+\)"):
+        train(StudyPaths(tmp_path), "coefficient", checkpoint_minutes=0.0)
+    kept = checkpoint.states(next(StudyPaths(tmp_path).training("coefficient").iterdir()))
+    assert kept
+    arrays, _ = checkpoint.read(kept[0])
+    assert all(np.isfinite(values).all() for values in arrays["model"])
+
+
+def test_batches_of_another_size_are_refused(batches, tmp_path):
+    os.symlink(batches, tmp_path / "batches")
+    study = parse_study({**toy_study().model_dump(), "simulate": {"experiments": 12, "images": 20, "size": 64}})
+    from xscatter.learn.train import train as run
+
+    with pytest.raises(UserError, match=r"image has the shape \(32, 32\), the study needs \(64, 64\)"):
+        run(study, StudyPaths(tmp_path), "image")
+
+
+def test_joint_before_its_branches_is_refused(paths):
+    with pytest.raises(UserError, match="train --view image before --view joint"):
+        train(paths, "joint")
+
+
+def test_labels_without_a_positive_are_refused(tmp_path):
+    write_records(tmp_path / "batches", labels=False)
+    with pytest.raises(UserError, match="no tag is true"):
+        train(StudyPaths(tmp_path), "image")
+
+
+def test_no_space_for_a_state_is_one_line_and_keeps_the_last(paths, monkeypatch):
+    train(paths, "coefficient", deadline=time.monotonic())
+    before = checkpoint.states(state_folder(paths, "coefficient"))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shards.os, "fsync", full)
+    with pytest.raises(UserError, match="no space left"):
+        train(paths, "coefficient")
+    assert checkpoint.states(state_folder(paths, "coefficient")) == before
+    assert not list(state_folder(paths, "coefficient").glob(".*"))
+
+
+def newest_state(paths):
+    return max((path.name for path in paths.training("image").glob("*/state-*")), default="")
+
+
+def life(folder, log):
+    """One process's attempt at the training, until it ends or is killed."""
+    with open(log, "a") as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+    from xscatter.learn.train import train as run
+
+    run(toy_study(checkpoint_minutes=0.0), StudyPaths(folder), "image", say=lambda line: print(line, flush=True))
+
+
+def test_killed_at_twenty_random_moments_it_ends_bit_for_bit_alike(paths, whole, tmp_path):
+    start = multiprocessing.get_context("forkserver")
+    start.set_forkserver_preload(["tensorflow", "keras", "sklearn.metrics", "h5py"])
+    chance = random.Random(11)
+    log = tmp_path / "log"
+    log.touch()
+    kills = 0
+    for _ in range(200):
+        states, patience = newest_state(paths), time.monotonic() + 60
+        process = start.Process(target=life, args=(paths.root, log))
+        process.start()
+        if kills < 20:
+            # Every second life ends anywhere, most often before its first step; the others soon after a new state.
+            if kills % 2:
+                process.join(chance.uniform(0, 4))
+            while not kills % 2 and newest_state(paths) == states and time.monotonic() < patience:
+                process.join(0.002)
+            process.join(chance.uniform(0, 0.1))
+        else:
+            process.join()
+        if process.exitcode is not None:
+            break
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        kills += 1
+    assert process.exitcode == 0, log.read_text()[-2000:]
+    assert kills >= 20, log.read_text()
+    assert products(paths, "image") == products(whole, "image")
+
+    from xscatter.learn.evaluate import evaluate
+
+    evaluate(toy_study(), paths, "image", say=lambda _: None)
+    with np.load(paths.scores("image")) as found, np.load(whole.scores("image")) as expected:
+        assert all(np.array_equal(found[key], expected[key]) for key in expected)
+
+
+def in_a_fresh_process(target, *arguments):
+    """Run where TensorFlow has not started yet."""
+    process = multiprocessing.get_context("forkserver").Process(target=target, args=arguments)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+def on_two_devices(folder, options):
+    import tensorflow as tf
+
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    paths = StudyPaths(folder)
+    assert train(paths, "image", devices=2, **options)[0] is not bool(options)
+
+
+def test_two_devices_share_each_batch_and_resume(paths):
+    in_a_fresh_process(on_two_devices, paths.root, {"deadline": 0.0})
+    in_a_fresh_process(on_two_devices, paths.root, {})
+    rows = read_rows(paths, "image")
+    assert float(rows[-1]["training_loss"]) < 0.8 * float(rows[0]["training_loss"])
+
+
+def test_devices_that_are_not_there_are_refused(paths):
+    with pytest.raises(UserError, match="5 asked for, 1 CPU found"):
+        train(paths, "coefficient", devices=5)
+
+
+@pytest.mark.parametrize("keys", [{"precision": "mixed_bfloat16"}, {"precision": "mixed_float16"}, {"xla": True}])
+def test_number_formats_and_xla_learn_alike(paths, whole, keys):
+    assert train(paths, "coefficient", **keys)[0]
+    losses = [float(row["training_loss"]) for row in read_rows(paths, "coefficient")]
+    expected = [float(row["training_loss"]) for row in read_rows(whole, "coefficient")]
+    assert losses == pytest.approx(expected, rel=0.15)
+
+
+@pytest.mark.parametrize("keys", [{"loss": "asymmetric"}, {"positive_weight": 3.0}, {"optimizer": "momentum"}])
+def test_other_losses_and_optimizers_learn(paths, keys):
+    assert train(paths, "coefficient", **keys)[0]
+    rows = read_rows(paths, "coefficient")
+    assert float(rows[-1]["training_loss"]) < 0.9 * float(rows[0]["training_loss"])
