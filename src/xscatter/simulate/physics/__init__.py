@@ -1,1 +1,1 @@
-"""Physics that several features share: size averages, orientation distributions, peaks, lattices."""
+"""Physics that several features share: sizes, particles, lattices, crystals, powders, surfaces."""

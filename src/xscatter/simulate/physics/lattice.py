@@ -17,17 +17,15 @@ from functools import cache
 
 import numpy as np
 
-from xscatter.simulate.physics.peaks import pseudo_voigt, pseudo_voigt_area
-
 SIMPLE_CUBIC, BODY_CENTRED, FACE_CENTRED, HEXAGONAL, LAMELLAR = (
-    "simple cubic", "body-centred cubic", "face-centred cubic", "hexagonal", "lamellar",
+    "simple cubic", "bcc", "fcc", "hexagonal", "lamellar",
 )  # fmt: skip
 DIMENSION = {SIMPLE_CUBIC: 3, BODY_CENTRED: 3, FACE_CENTRED: 3, HEXAGONAL: 2, LAMELLAR: 1}
 PARTICLES = {SIMPLE_CUBIC: 1, BODY_CENTRED: 2, FACE_CENTRED: 4, HEXAGONAL: 1, LAMELLAR: 1}
 
 
 @cache
-def reflections(lattice: str, count: int = 40) -> tuple[np.ndarray, np.ndarray]:
+def reflections(lattice: str, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The first `count` reflections: q relative to the first of them (n,), multiplicity (n,).
 
     Reflections of equal q are one entry; the multiplicity is the number of reciprocal lattice points.
@@ -36,6 +34,11 @@ def reflections(lattice: str, count: int = 40) -> tuple[np.ndarray, np.ndarray]:
     values, multiplicity = np.unique(squares, return_counts=True)
     values, multiplicity = values[:count], multiplicity[:count]
     return np.sqrt(values / values[0]), multiplicity
+
+
+def squared_ratios(lattice: str, count: int) -> list[float]:
+    """Squares of q relative to the first reflection, of the first `count`, rounded to six digits."""
+    return [round(float(x) ** 2, 6) for x in reflections(lattice, count)[0]]
 
 
 def _squares(lattice: str) -> np.ndarray:
@@ -65,23 +68,16 @@ def first_reflection(lattice: str, spacing: float) -> float:
     return 2 * np.pi / spacing * factor[lattice]
 
 
-def lattice_factor(
-    q: np.ndarray, lattice: str, spacing: float, width: float, strain: float, lorentzian: float, count: int = 40
-) -> np.ndarray:
-    """S (n,) at `q` (n,) of a perfect lattice (no Debye-Waller factor), 1 on average.
-
-    `width` is the full width of the reflections by grain size, in the unit of q; `strain` the relative full width
-    by strain: the two add in squares (Williamson & Hall, Acta Metall. 1 (1953) 22). Beyond the last of `count`
-    reflections S is 1.
-    """
+def strengths(lattice: str, spacing: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """q (n,) of the first `count` reflections, and the area over q (n,) of their peaks in S(q)."""
     ratio, multiplicity = reflections(lattice, count)
     centre = ratio * first_reflection(lattice, spacing)
-    widths = np.sqrt(width**2 + (strain * centre) ** 2)
     dimension = DIMENSION[lattice]
     volume = {3: spacing**3, 2: spacing**2 * 3**0.5 / 2, 1: spacing}[dimension] / PARTICLES[lattice]
     sphere = {3: 4 * np.pi, 2: 2 * np.pi, 1: 2.0}[dimension]
-    strength = (2 * np.pi) ** dimension / volume * multiplicity / (sphere * centre ** (dimension - 1))
-    strength = strength / (pseudo_voigt_area(lorentzian) * widths)
-    peaks = pseudo_voigt(q[:, None], centre[None, :], widths[None, :], lorentzian) @ strength
-    last = centre[-1]
-    return np.where(q > last, 1.0, peaks)
+    return centre, (2 * np.pi) ** dimension / volume * multiplicity / (sphere * centre ** (dimension - 1))
+
+
+def peak_area(lorentzian: float) -> float:
+    """Integral over q of a pseudo-Voigt peak of height 1, in units of its full width at half maximum."""
+    return lorentzian * np.pi / 2 + (1 - lorentzian) * np.sqrt(np.pi / np.log(2)) / 2

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 NODES = 35  # enough for the oscillations that survive to q R = 50 at every σ
+Curve = Callable[[np.ndarray], np.ndarray]
 
 
 def size_nodes(polydispersity: float) -> tuple[np.ndarray, np.ndarray]:
@@ -29,26 +30,28 @@ def size_nodes(polydispersity: float) -> tuple[np.ndarray, np.ndarray]:
     return np.exp(6 * polydispersity**2 + polydispersity * t), weights / weights.sum()
 
 
-def size_average(shape: Callable[[np.ndarray], np.ndarray], q: np.ndarray, polydispersity: float) -> np.ndarray:
+def size_average(shape: Curve, q: np.ndarray, polydispersity: float) -> np.ndarray:
     """⟨P⟩ (n,) at `q` (n,) of the form factor `shape`, which maps an array of q to P of its shape."""
     sizes, weights = size_nodes(polydispersity)
-    return shape(sizes[:, None] * q[None, :]).T @ weights if len(sizes) > 1 else shape(q)
+    return weights @ shape(sizes[:, None] * q[None, :]) if len(sizes) > 1 else shape(q)
 
 
-def tabulated_average(shape: Callable[[np.ndarray], np.ndarray], q: np.ndarray, polydispersity: float) -> np.ndarray:
-    """As :func:`size_average`, for a `shape` that is slow: it is evaluated on one logarithmic table of q.
-
-    The table resolves oscillations as `q` does; P must be positive.
-    """
+def tabulated_average(shape: Curve, q: np.ndarray, polydispersity: float) -> np.ndarray:
+    """As :func:`size_average`, for a `shape` that is slow: it is evaluated on one table, then interpolated."""
     sizes, weights = size_nodes(polydispersity)
     if len(sizes) == 1:
         return shape(q)
-    positive = q > 0
-    low, high = np.log(q[positive].min() * sizes[0]), np.log(q.max() * sizes[-1])
-    table = np.linspace(low, high, max(len(q), 256))
-    values = shape(np.exp(table))
-    log_q = np.log(np.where(positive, q, q[positive].min()))
-    result = np.zeros(len(q))
-    for size, weight in zip(np.log(sizes), weights, strict=True):
-        result += weight * np.interp(log_q + size, table, values)
-    return result
+    table = grid(q.max() * sizes[-1], len(q) + len(q) // 2)
+    values = shape(table)
+    return weights @ np.interp((sizes[:, None] * q[None, :]).ravel(), table, values).reshape(len(sizes), len(q))
+
+
+def grid(largest: float, points: int = 700) -> np.ndarray:
+    """`points` values of q from near 0 to `largest`, denser towards 0: step/q falls with q as √q."""
+    return largest * np.linspace(0.5 / points, 1, points) ** 1.5
+
+
+def tabulated(curve: Curve, q: np.ndarray, points: int = 700) -> np.ndarray:
+    """`curve` at `q` (n,), evaluated at `points` values only: for curves that vary slowly over the range."""
+    table = grid(float(q[-1]), points)
+    return np.interp(q, table, curve(table))

@@ -1,0 +1,55 @@
+"""Form factor of wide flat sheets in random orientation, polydisperse in thickness.
+
+P(q) = 2/(qD)² [1 − J₁(2qD)/(qD)] · [sin(q t/2)/(q t/2)]²: the thin disk of radius D, which goes as q⁻² beyond
+q D = 1, times the profile of the thickness t ≪ D.
+
+Source: Kratky & Porod, J. Colloid Sci. 4 (1949) 35; Nallet, Laversanne & Roux, J. Phys. II 3 (1993) 487.
+"""
+
+import numpy as np
+
+from xscatter.simulate.features.cylinder import disk_amplitude
+from xscatter.simulate.parameter import Parameter
+from xscatter.simulate.physics.particles import (
+    POLYDISPERSITY,
+    RADIUS,
+    draw_polydispersity,
+    draw_size,
+    particle_components,
+    ratio,
+)
+from xscatter.simulate.physics.sizes import size_average
+
+KIND = "sample"
+FAMILIES = {"solution": 1.2, "superlattice": 0.5, "polymer": 0.4, "any": 0.15}
+GRAZING = 0.1
+TAGS = ("form factor: lamella", "diffuse low-q: isotropic")
+PARAMETERS = (
+    Parameter("thickness", "nm", 5.0, RADIUS, "median thickness"),
+    Parameter("extent", "", 40.0, (5.0, 1000.0), "lateral radius over thickness"),
+    POLYDISPERSITY,
+)
+
+
+def form_factor(q: np.ndarray, thickness: float, extent: float, polydispersity: float) -> np.ndarray:
+    """P (n,) at `q` (n,) in nm⁻¹; `thickness`, `extent` its lateral radius relative to it."""
+    x = np.maximum(q * (extent * thickness), 1e-2)
+    disk = 2 / x**2 * (1 - disk_amplitude(2 * x))
+    return disk * size_average(lambda k: np.sinc(k * (thickness / (2 * np.pi))) ** 2, q, polydispersity)
+
+
+REFERENCES = ((ratio, (form_factor, 0.5, 1.0, 5.0, 1000.0, 0.0), 0.0248570, "sasmodels 1.1, lamellar"),)
+
+
+def draw(rng, experiment):
+    return {
+        "thickness": draw_size(rng, experiment, 2 * np.pi),
+        "extent": np.exp(rng.uniform(np.log(10), np.log(400))),
+        "polydispersity": draw_polydispersity(rng),
+    }
+
+
+def contribute(parameters, experiment):
+    p = parameters
+    split = 2 * np.pi / (p["thickness"] * np.exp(6 * p["polydispersity"] ** 2))
+    return particle_components(lambda q: form_factor(q, **p), experiment.q, split, ("form factor: lamella",))

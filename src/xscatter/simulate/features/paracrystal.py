@@ -1,0 +1,62 @@
+"""Particles with short-range order: the paracrystal.
+
+S(q) = (1 − g²) / (1 + g² − 2 g cos q d), g = exp(−q² σ² d²/2): along a line of neighbours at the distance d,
+each distance varies by σ d, and the deviations add up, so the peaks broaden and fade with their order.
+I(q) = P(q) [1 + β(q) (S(q) − 1)], P the form factor of polydisperse spheres; the decoupling factor β = exp(−q² s²)
+with s the spread of radii keeps the form factor where order is lost.
+
+Source: Hosemann & Bagchi, Direct Analysis of Diffraction by Matter (1962), chapter 8.
+"""
+
+import numpy as np
+
+from xscatter.simulate.features.sphere import form_factor
+from xscatter.simulate.parameter import Parameter
+from xscatter.simulate.physics.particles import POLYDISPERSITY, correlation_components, draw_polydispersity
+from xscatter.simulate.physics.sizes import tabulated
+from xscatter.simulate.profiles import between
+
+KIND = "sample"
+FAMILIES = {"solution": 0.7, "superlattice": 1.2, "block copolymer": 1.2, "polymer": 0.8, "any": 0.2}
+GRAZING = 0.5
+TAGS = ("structure factor",)
+PARAMETERS = (
+    Parameter("distance", "nm", 30.0, (0.04, 1e5), "mean distance of neighbours"),
+    Parameter("disorder", "", 0.15, (0.02, 0.5), "standard deviation of the distance, relative to it"),
+    Parameter("filling", "", 0.3, (0.05, 0.5), "median radius over distance"),
+    POLYDISPERSITY,
+)
+
+
+def structure_factor(q: np.ndarray, distance: float, disorder: float) -> np.ndarray:
+    """S (n,) at `q` (n,) in nm⁻¹; neighbour `distance` in nm, `disorder` its relative standard deviation σ."""
+    g = np.exp(-0.5 * (q * disorder * distance) ** 2)
+    return (1 - g**2) / (1 + g**2 - 2 * g * np.cos(q * distance) + 1e-12)
+
+
+def intensity(q: np.ndarray, distance: float, disorder: float, filling: float, polydispersity: float) -> np.ndarray:
+    """I (n,) at `q` (n,) in nm⁻¹; spheres of median radius `filling` × `distance`."""
+    radius = filling * distance
+    beta = np.exp(-((q * polydispersity * radius) ** 2))
+    return form_factor(q, radius, polydispersity) * (1 + beta * (structure_factor(q, distance, disorder) - 1))
+
+
+REFERENCES = (
+    # g = exp(−2π²·0.01) = 0.82091 there.
+    (lambda: float(structure_factor(np.array([2 * np.pi]), 1.0, 0.1)[0]), (), 10.165, "(1 + g)/(1 − g), first peak"),
+)
+
+
+def draw(rng, experiment):
+    return {
+        "distance": float(np.clip(2 * np.pi / between(rng, experiment, 0.15, 0.75), 0.04, 1e5)),
+        "disorder": rng.uniform(0.06, 0.28),
+        "filling": rng.uniform(0.15, 0.48),
+        "polydispersity": draw_polydispersity(rng),
+    }
+
+
+def contribute(parameters, experiment):
+    p = parameters
+    profile = tabulated(lambda q: intensity(q, **p), experiment.q)
+    return correlation_components(profile, experiment.q, 2 * np.pi / p["distance"])

@@ -1,0 +1,89 @@
+"""Bragg spots of one crystal, where its reciprocal lattice meets the Ewald sphere.
+
+A reflection G of a crystal in the beam k is seen when |k + G| = |k|; a finite grain and a mosaic of orientations
+give G a thickness, so its intensity falls as exp(−s²/2σ²) with the excitation error s = |k + G| − |k| and
+σ² = σ_grain² + (|G| ω)², ω the mosaic spread. Source: Warren, X-ray Diffraction (1969), chapters 2 and 4.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from xscatter.simulate.physics.peaks import TO_SIGMA, scherrer_width
+
+LARGEST_INDEX = 24
+
+
+class Spots(NamedTuple):
+    """Bragg spots (n,) of a crystal."""
+
+    q: np.ndarray  # nm⁻¹
+    chi: np.ndarray  # azimuth in radians
+    intensity: np.ndarray  # relative, at the top of the spot
+
+
+def cubic_reflections(cell: float, largest: float, centring: str = "P") -> np.ndarray:
+    """Reciprocal lattice vectors (n, 3) in nm⁻¹ up to |G| = `largest` of a cubic `cell` edge in nm.
+
+    `centring` is P (simple), I (body-centred) or F (face-centred). No index exceeds 24.
+    """
+    reach = int(min(LARGEST_INDEX, np.ceil(largest * cell / (2 * np.pi))))
+    index = np.arange(-reach, reach + 1)
+    hkl = np.stack(np.meshgrid(index, index, index), axis=-1).reshape(-1, 3)
+    if centring == "I":
+        hkl = hkl[hkl.sum(axis=1) % 2 == 0]
+    elif centring == "F":
+        hkl = hkl[((hkl[:, 0] + hkl[:, 1]) % 2 == 0) & ((hkl[:, 1] + hkl[:, 2]) % 2 == 0)]
+    vectors = 2 * np.pi / cell * hkl
+    length = np.einsum("ij,ij->i", vectors, vectors)
+    return vectors[(length > 0) & (length <= largest**2)]
+
+
+def hexagonal_reflections(spacing: float, largest: float) -> np.ndarray:
+    """Reciprocal lattice vectors (n, 3) of rods packed hexagonally at the distance `spacing`, along the third axis."""
+    first = 4 * np.pi / (spacing * 3**0.5)
+    reach = int(min(LARGEST_INDEX, np.ceil(largest / first * 1.2)))
+    h, k = np.meshgrid(np.arange(-reach, reach + 1), np.arange(-reach, reach + 1))
+    vectors = first * np.stack([h + k / 2, k * 3**0.5 / 2, np.zeros_like(h)], axis=-1).reshape(-1, 3)
+    length = np.einsum("ij,ij->i", vectors, vectors)
+    return vectors[(length > 0) & (length <= largest**2)]
+
+
+def rotation(generator: np.random.Generator) -> np.ndarray:
+    """A rotation matrix (3, 3) drawn evenly from all (Shoemake, Graphics Gems III (1992) 124)."""
+    w, x, y, z = (lambda v: v / np.linalg.norm(v))(generator.standard_normal(4))
+    return np.array([
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ])  # fmt: skip
+
+
+def tilt(angle: float, direction: float, turn: float) -> np.ndarray:
+    """A turn by `turn` about the beam (third axis), then a tilt by `angle` away from it towards azimuth `direction`."""
+    c, s = np.cos(direction), np.sin(direction)
+    to_axis = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+    ca, sa = np.cos(angle), np.sin(angle)
+    bend = np.array([[ca, 0, sa], [0, 1, 0], [-sa, 0, ca]])
+    ct, st = np.cos(turn), np.sin(turn)
+    spin = np.array([[ct, -st, 0], [st, ct, 0], [0, 0, 1]])
+    return to_axis @ bend @ to_axis.T @ spin
+
+
+def ewald_spots(vectors: np.ndarray, wavelength: float, grain: float, mosaic: float, faintest: float = 1e-3) -> Spots:
+    """Spots of the reciprocal lattice `vectors` (n, 3) in nm⁻¹, whose third axis is along the beam.
+
+    `wavelength` and `grain` size in nm, `mosaic` ω in radians. Spots fainter than `faintest` are left out.
+    """
+    k = 2 * np.pi / wavelength
+    scattered = vectors + np.array([0.0, 0.0, k])
+    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    error = np.sqrt(np.einsum("ij,ij->i", scattered, scattered)) - k
+    sigma = np.hypot(TO_SIGMA * scherrer_width(grain), length * mosaic)
+    intensity = np.exp(-0.5 * (error / sigma) ** 2)
+    seen = (intensity > faintest) & (scattered[:, 2] > 0)
+    # What is recorded is the direction of the ray: a spot off the sphere shows at the nearest point of it.
+    sine = np.hypot(scattered[seen, 0], scattered[seen, 1])
+    two_theta = np.arctan2(sine, scattered[seen, 2])
+    azimuth = np.arctan2(scattered[seen, 1], scattered[seen, 0])
+    return Spots(2 * k * np.sin(two_theta / 2), azimuth, intensity[seen])

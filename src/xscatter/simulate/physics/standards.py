@@ -1,0 +1,51 @@
+"""What the calibration standards have in common: their rings as components."""
+
+from typing import Any
+
+import numpy as np
+
+from xscatter.simulate.components import Component, Radial
+from xscatter.simulate.features.ring import width_tag
+from xscatter.simulate.parameter import Parameter
+from xscatter.simulate.profiles import peak
+
+COUNTED = 10  # rings that are components of their own; the rest go with the last of them
+RING_TAGS = (
+    "ring",
+    "ring: isotropic",
+    "ring: sharp",
+    "ring: intermediate",
+    "ring: broad",
+    "polycrystalline",
+    "standard",
+)
+WIDTH_AND_SCATTER = (
+    Parameter("width", "nm⁻¹", 0.06, (1e-3, 2.0), "full width of the rings at half maximum"),
+    Parameter("scatter", "", 0.02, (0.0, 10.0), "smooth scattering of container and binder, over the strongest ring"),
+)
+
+
+def visible(experiment: Any, rings: np.ndarray) -> bool:
+    """Whether the first of `rings` (n,) in nm⁻¹ is well within the image."""
+    return experiment.q_low < rings[0] < 0.9 * experiment.q_high
+
+
+def standard_components(parameters: dict[str, Any], experiment: Any, tag: str, rings: Any) -> list[Component]:
+    """Components of the `rings`, two arrays (n,): q in nm⁻¹ and strength. The second seen ring tells the standard."""
+    q, width = experiment.q, parameters["width"]
+    shown = max(width, 2.5 * experiment.resolution)
+    components: list[Component] = [Radial(profile=parameters["scatter"] / (1 + (q / experiment.q_low) ** 2))]
+    seen = 0
+    for order, (centre, strength) in enumerate(zip(*rings, strict=True), start=1):
+        begin, end = np.searchsorted(q, (centre - 12 * shown, centre + 12 * shown))
+        if end - begin < 3:
+            continue
+        profile = np.zeros_like(q)
+        profile[begin:end] = strength * peak(q[begin:end], centre, width, 0.6)
+        if order > COUNTED:
+            components[-1].profile[begin:end] += profile[begin:end]
+            continue
+        seen += centre > experiment.q_low
+        names = ("ring", "ring: isotropic", "polycrystalline", width_tag(width / centre))
+        components.append(Radial(tags=(*names, tag) if seen <= 2 else names, order=order, profile=profile))
+    return components
