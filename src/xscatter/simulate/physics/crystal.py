@@ -2,15 +2,16 @@
 
 A reflection G of a crystal in the beam k is seen when |k + G| = |k|; a finite grain and a mosaic of orientations
 give G a thickness, so its intensity falls as exp(−s²/2σ²) with the excitation error s = |k + G| − |k| and
-σ² = σ_grain² + (|G| ω)², ω the mosaic spread. Source: Warren, X-ray Diffraction (1969), chapters 2 and 4.
+σ² = σ_grain² + (|G| ω)², ω the mosaic spread and σ_grain that of Scherrer's width 0.9 · 2π/size.
+
+Source: Warren, X-ray Diffraction (1969), chapters 2 and 4.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from xscatter.simulate.physics.peaks import TO_SIGMA, scherrer_width
-
+TO_SIGMA = 1 / np.sqrt(8 * np.log(2))  # standard deviation of a Gaussian of full width 1 at half maximum
 LARGEST_INDEX = 24
 
 
@@ -79,7 +80,7 @@ def ewald_spots(vectors: np.ndarray, wavelength: float, grain: float, mosaic: fl
     scattered = vectors + np.array([0.0, 0.0, k])
     length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     error = np.sqrt(np.einsum("ij,ij->i", scattered, scattered)) - k
-    sigma = np.hypot(TO_SIGMA * scherrer_width(grain), length * mosaic)
+    sigma = np.hypot(TO_SIGMA * 2 * np.pi * 0.9 / grain, length * mosaic)
     intensity = np.exp(-0.5 * (error / sigma) ** 2)
     seen = (intensity > faintest) & (scattered[:, 2] > 0)
     # What is recorded is the direction of the ray: a spot off the sphere shows at the nearest point of it.

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-NODES = 35  # enough for the oscillations that survive to q R = 50 at every σ
+NODES = 37  # enough for the oscillations that survive to q R = 50 at every σ
 Curve = Callable[[np.ndarray], np.ndarray]
 
 
@@ -25,7 +25,7 @@ def size_nodes(polydispersity: float) -> tuple[np.ndarray, np.ndarray]:
     """
     if polydispersity <= 0:
         return np.ones(1), np.ones(1)
-    t = np.linspace(-3.2, 3.2, NODES)
+    t = np.linspace(-3.8, 3.8, NODES)
     weights = np.exp(-0.5 * t**2)
     return np.exp(6 * polydispersity**2 + polydispersity * t), weights / weights.sum()
 
