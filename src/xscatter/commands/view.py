@@ -1,0 +1,111 @@
+"""Show an experiment shard as PNG, in the current folder.
+
+A contact sheet of the shard, or with --image one image large, with its tags, detectabilities (d')
+and the parameters that were drawn.
+"""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+import numpy as np
+
+from xscatter import pictures
+from xscatter.errors import UserError
+from xscatter.shards import open_shard
+
+EXAMPLE = """examples:
+  xscatter view results/demo/experiments/00000.h5
+  xscatter view results/demo/experiments/00000.h5 --image 3 -o third.png"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shard", type=Path, metavar="SHARD", help="experiment shard, such as experiments/00000.h5")
+    parser.add_argument("--image", type=int, help="show this image large (default: a contact sheet)")
+    parser.add_argument("--first", type=int, default=0, help="first image of the contact sheet (default: 0)")
+    parser.add_argument("--number", type=int, default=24, help="images on the contact sheet (default: 24)")
+    parser.add_argument("-o", "--output", type=Path, help="PNG or SVG file (default: named after the shard)")
+
+
+def run(args: argparse.Namespace) -> None:
+    with open_shard(args.shard) as file:
+        if "entry/tags/labels" not in file or "entry/data/counts" not in file:
+            raise UserError(f"{args.shard}: is not an experiment shard; give a file of results/<study>/experiments/")
+        total = len(file["entry/data/counts"])
+        wanted = args.first if args.image is None else args.image
+        if not 0 <= wanted < total:
+            raise UserError(f"{args.shard}: has no image {wanted}; its images are 0 to {total - 1}")
+        if args.number < 1:
+            raise UserError(f"--number: is {args.number}; give at least 1")
+        if args.image is None:
+            figure = sheet(file, range(args.first, min(args.first + args.number, total)))
+            name = f"{args.shard.stem}.png"
+        else:
+            figure = large(file, args.image)
+            name = f"{args.shard.stem}-{args.image}.png"
+    output = args.output or Path(name)
+    pictures.save_figure(figure, output)
+    print(output)
+
+
+def read_frame(file: Any, image: int) -> pictures.Frame:
+    """Image number `image` of an open shard, ready to be drawn."""
+    group = file["entry/instrument"]
+    wavelength, distance, pixel = (float(group[key][()]) for key in ("wavelength", "distance", "pixel_size"))
+    center = tuple(float(x) for x in group["beam_center"][()])
+    counts = file["entry/data/counts"]
+    return pictures.Frame(
+        counts[image],
+        group["detector/mask"][()],
+        pictures.Geometry(wavelength, distance, pixel, center),
+        float(counts.attrs["saturation_value"]),
+    )
+
+
+def _tags(file: Any, image: int) -> list[tuple[str, float]]:
+    """Tags of an image that are true, with their detectability."""
+    names = [name.decode() for name in file["entry/tags/names"][()]]
+    labels, strength = (file[f"entry/tags/{key}"][image] for key in ("labels", "detectability"))
+    return [(name, float(d)) for name, on, d in zip(names, labels, strength, strict=True) if on]
+
+
+def sheet(file: Any, images: range) -> Any:
+    """Contact sheet of `images`, each under its tags."""
+    frames = []
+    for image in images:
+        text = f"{image}: " + ", ".join(_briefly([name for name, _ in _tags(file, image)]))
+        title = "\n".join(wrap(text, 46)[:5])
+        frames.append(replace(read_frame(file, image), title=title))
+    return pictures.contact_sheet(frames, columns=min(6, len(frames)))
+
+
+def _briefly(names: list[str]) -> list[str]:
+    """Without the names that a more special one repeats."""
+    return [name for name in names if not any(other.startswith(f"{name}:") for other in names)]
+
+
+def large(file: Any, image: int) -> Any:
+    """One image, its tags and d', and what was drawn."""
+    frame = read_frame(file, image)
+    figure = pictures.new_figure(13, 8)
+    left, right = figure.subplots(1, 2, width_ratios=(2.2, 1))
+    experiment = file.attrs["experiment"]
+    pictures.show_frame(
+        left, frame.counts, frame.mask, geometry=frame.geometry, saturation=frame.saturation,
+        title=f"experiment {experiment}, image {image}",
+    )  # fmt: skip
+    right.set_axis_off()
+    lines = ["tags and detectability d'", ""]
+    lines += [f"  {name:<32}" + (f"{d:10.4g}" if np.isfinite(d) else "") for name, d in _tags(file, image)]
+    scene = json.loads(file["entry/parameters"][image])
+    lines += ["", f"photons  {scene['photons']:.3g}"]
+    for entry in scene["features"]:
+        lines += ["", f"{entry['feature'].replace('_', ' ')}  (share {entry['share']:.3g})"]
+        values = ", ".join(f"{key} {value:.4g}" for key, value in entry["parameters"].items())
+        lines += [f"  {line}" for line in wrap(values, 52)]
+    size = 8 if len(lines) < 58 else 5.5
+    right.text(0, 1, "\n".join(lines), va="top", family="monospace", fontsize=size, transform=right.transAxes)
+    return figure

@@ -1,0 +1,37 @@
+"""`xscatter view`: pictures of a shard, and what is refused."""
+
+import pytest
+
+from xscatter.cli import main
+from xscatter.simulate import simulate_experiment
+from xscatter.study import parse_study
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory):
+    path = tmp_path_factory.mktemp("view") / "00000.h5"
+    study = parse_study({"name": "v", "simulate": {"experiments": 1, "images": 3, "size": 48}})
+    simulate_experiment(study, 0, path)
+    return path
+
+
+@pytest.mark.parametrize("options", [[], ["--image", "1"]])
+def test_png_lands_in_the_current_folder(shard, options, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["view", str(shard), *options]) == 0
+    name = capsys.readouterr().out.strip()
+    assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("options", [["--image", "3"], ["--image", "-1"], ["--number", "0"], ["-o", "x.bmp"]])
+def test_bad_arguments_are_refused_in_one_line(shard, options, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["view", str(shard), *options]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_no_shard_is_refused(tmp_path, capsys):
+    (tmp_path / "x.h5").write_text("no")
+    assert main(["view", str(tmp_path / "x.h5")]) == 2
+    assert "x.h5" in capsys.readouterr().err
