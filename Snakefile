@@ -29,6 +29,7 @@ include: "workflow/rules/report.smk"
 # The jobs read the resolved study, with what the command line overrides. It is no input of a
 # rule: each rule names in its params the part of the study that its outputs depend on.
 onstart:
+    driver.insist(PATHS.root)
     write_text(PATHS.study, dump_study(STUDY))
 
 

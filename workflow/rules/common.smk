@@ -5,6 +5,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from xscatter import driver
 from xscatter.errors import UserError
 from xscatter.paths import VIEWS, study_paths
 from xscatter.study import parse_study
@@ -19,6 +20,10 @@ except UserError as error:
 
 PATHS = study_paths(STUDY.name)
 EXPERIMENTS = range(STUDY.simulate.experiments)
+
+# A killed driver leaves locks and marks behind: cleared here, so that typing the line again is enough.
+if workflow.is_main_process:
+    driver.take_over(PATHS.root)
 
 
 wildcard_constraints:

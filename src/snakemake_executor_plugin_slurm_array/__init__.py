@@ -1,0 +1,43 @@
+"""Snakemake executor `slurm-array`: ready jobs of one rule and equal resources become one Slurm job array.
+
+It extends the official Slurm executor, whose own array mode runs wrong shards and deadlocks. Every
+shard stays a Snakemake job of its own, with its own command, outputs, log, retries and resources;
+an array task only runs the command files of its jobs. Groups, MPI jobs, GPU jobs and single jobs
+are submitted by the official executor.
+"""
+
+from dataclasses import dataclass, field
+from typing import Optional
+
+from snakemake_executor_plugin_slurm import ExecutorSettings as OfficialSettings
+from snakemake_executor_plugin_slurm import common_settings
+
+from .executor import Executor
+
+__all__ = ["Executor", "ExecutorSettings", "common_settings"]
+
+
+def _setting(default: object, text: str) -> object:
+    return field(default=default, metadata={"help": text, "env_var": False, "required": False})
+
+
+@dataclass
+class ExecutorSettings(OfficialSettings):
+    """Settings of the official executor, and those of the arrays."""
+
+    status_command: Optional[str] = _setting(  # type: ignore[assignment]  # noqa: UP045 - Snakemake wants this spelling
+        None,
+        "What to ask first for the state of jobs, 'squeue' or 'sacct'. Jobs that the first does not know are looked "
+        "up with the other one, where there is accounting. Default: squeue.",
+    )
+    task_minutes: int = _setting(  # type: ignore[assignment]
+        60,
+        "Length of an array task to aim for, in minutes: jobs that are shorter, by their resource `job_seconds` or "
+        "else by their runtime, run one after another in one task. 0: one job a task.",
+    )
+    throttle: int = _setting(  # type: ignore[assignment]
+        0, "How many tasks of one array may run at the same time. 0: as many as Slurm allows."
+    )
+    settle_seconds: int = _setting(  # type: ignore[assignment]
+        2, "How long to wait for more ready jobs before an array is submitted, so that a wave becomes one array."
+    )

@@ -1,0 +1,159 @@
+"""What an array is made of: tasks, the jobs in each, and their files.
+
+A folder of an array holds, for job k: `k.sh` its command, `k.start` once it began, `k.exit` its exit
+status once it ended; `tasks` names the jobs of each task, a line a task; `jobs.json` says what each job makes.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# A task's script. Slurm keeps a copy, so that only the files of the jobs are read when it runs.
+SCRIPT = """#!/bin/sh
+here='{folder}'
+failed=0
+for job in $(sed -n "${{SLURM_ARRAY_TASK_ID}}p" "$here/tasks"); do
+    : > "$here/$job.start"
+    sh "$here/$job.sh"
+    status=$?
+    echo $status > "$here/$job.part" && mv "$here/$job.part" "$here/$job.exit"
+    [ $status -eq 0 ] || failed=1
+done
+exit $failed
+"""
+
+# Resources that differ from job to job, or mean nothing to Slurm.
+_PRIVATE = {"tmpdir", "disk_mb", "disk_mib", "disk", "_cores", "_nodes"}
+
+
+class Resources(dict):
+    """Resources of a task, readable as the official executor reads those of a job."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+@dataclass(frozen=True)
+class Task:
+    """Stands for the jobs of a task where the official executor wants one job to build its request from."""
+
+    name: str
+    rule: Any
+    threads: int
+    resources: Resources
+
+    def is_group(self) -> bool:
+        """Groups are never part of an array."""
+        return False
+
+
+@dataclass(frozen=True)
+class Member:
+    """Job `number` of the array in `folder`; `siblings` are the jobs of its task, itself among them."""
+
+    folder: Path
+    number: int
+    siblings: tuple[int, ...]
+
+    def exit_status(self) -> int | None:
+        """How the job ended, or None while it has not."""
+        try:
+            return int((self.folder / f"{self.number}.exit").read_text())
+        except (OSError, ValueError):
+            return None
+
+    def started(self) -> bool:
+        """Whether the job began."""
+        return (self.folder / f"{self.number}.start").exists()
+
+    def task_started(self) -> bool:
+        """Whether any job of the task began."""
+        return any((self.folder / f"{number}.start").exists() for number in self.siblings)
+
+
+def wants_array(job: Any) -> bool:
+    """Whether `job` is a plain one: no group, no GPU, no more than one task on one node."""
+    if job.is_group():
+        return False
+    get = job.resources.get
+    several = any(isinstance(get(key), int) and get(key) > 1 for key in ("tasks", "nodes", "tasks_per_node"))
+    return not (several or get("gpu") or get("gres"))
+
+
+def kind(job: Any) -> Hashable:
+    """Jobs of equal kind may share an array; a job that is tried again gets a task of its own."""
+    resources = sorted((key, str(value)) for key, value in job.resources.items() if key not in _PRIVATE)
+    return job.rule.name, job.threads, tuple(resources), job.attempt > 1
+
+
+def bundle(jobs: list[Any], minutes: int) -> list[list[Any]]:
+    """Divide jobs of equal kind into tasks of about `minutes` minutes."""
+    size = 1
+    if minutes > 0 and jobs[0].attempt == 1:
+        size = max(1, int(minutes * 60 // seconds(jobs[0]))) if seconds(jobs[0]) else 1
+    # As many tasks as needed, all of nearly the same length.
+    count = math.ceil(len(jobs) / size)
+    return [jobs[start::count] for start in range(count)]
+
+
+def seconds(job: Any) -> float:
+    """How long one job may take, in seconds; 0 if nobody said."""
+    own = job.resources.get("job_seconds")
+    if isinstance(own, (int, float)) and own > 0:
+        return float(own)
+    runtime = job.resources.get("runtime")
+    return runtime * 60.0 if isinstance(runtime, (int, float)) else 0.0
+
+
+def task_request(jobs: list[Any]) -> Task:
+    """The request of a task that runs `jobs` one after another."""
+    resources = Resources({key: value for key, value in jobs[0].resources.items() if key != "mpi"})
+    if resources.get("runtime"):
+        resources["runtime"] = max(resources["runtime"], math.ceil(sum(map(seconds, jobs)) / 60))
+    return Task(jobs[0].name, jobs[0].rule, jobs[0].threads, resources)
+
+
+def fingerprint(job: Any) -> str:
+    """What decides what `job` makes: rule, parameters, names of inputs and outputs."""
+    parts = [job.rule.name, [str(item) for item in job.params], list(map(str, job.input)), list(map(str, job.output))]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def write(folder: Path, tasks: list[list[tuple[Any, str]]]) -> list[tuple[Any, int, Member]]:
+    """Write the files of an array whose tasks hold (job, command); give (job, task, member) of each job."""
+    folder.mkdir(parents=True)
+    found: list[tuple[Any, int, Member]] = []
+    lines, number = [], 0
+    for index, members in enumerate(tasks, start=1):
+        numbers = tuple(range(number + 1, number + 1 + len(members)))
+        number += len(members)
+        lines.append(" ".join(map(str, numbers)))
+        for own, (job, command) in zip(numbers, members, strict=True):
+            (folder / f"{own}.sh").write_text(f"{command}\n")
+            found.append((job, index, Member(folder, own, numbers)))
+    (folder / "tasks").write_text("\n".join(lines) + "\n")
+    (folder / "script.sh").write_text(SCRIPT.format(folder=folder))
+    write_jobs(folder / "jobs.json", found)
+    return found
+
+
+def write_jobs(path: Path, found: Iterable[tuple[Any, int, Member | None]]) -> None:
+    """Note what each job makes, for a driver that comes after this one."""
+    rows = [
+        {
+            "output": [str(file) for file in job.output],
+            "fingerprint": fingerprint(job),
+            "task": task,
+            "number": member.number if member else 0,
+            "siblings": member.siblings if member else (),
+        }
+        for job, task, member in found
+    ]
+    path.write_text(json.dumps(rows))

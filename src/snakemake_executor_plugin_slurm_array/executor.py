@@ -1,0 +1,293 @@
+"""The executor: what is submitted how, and what becomes of it."""
+
+import itertools
+import re
+import shlex
+import subprocess
+import threading
+import time
+from collections import defaultdict
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from snakemake_executor_plugin_slurm import Executor as OfficialExecutor
+from snakemake_executor_plugin_slurm.submit_string import get_submit_command
+from snakemake_executor_plugin_slurm.utils import get_job_wildcards
+from snakemake_executor_plugin_slurm.validation import validate_or_get_slurm_job_id, validate_slurm_extra
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+
+from . import arrays, check, orphans, states
+
+# sbatch's words for a controller that is away, or too busy, for a while.
+_PASSING = re.compile(r"contact slurm controller|timed out|try again|temporarily|Connection refused|Zero Bytes", re.I)
+_PATIENCE = 1800.0  # seconds that a submission waits for the controller
+_VANISHED = 120.0  # seconds for which Slurm may not know a job before it counts as gone
+
+
+class Executor(OfficialExecutor):
+    """Submits waves of equal jobs as arrays; see the package's description."""
+
+    def __post_init__(self, test_mode: bool = False) -> None:
+        check.slurm_is_here()
+        super().__post_init__(test_mode)
+        self.settings = self.workflow.executor_settings
+        self._since = datetime.now()
+        self._home = Path(".snakemake/slurm-array").resolve()
+        self._folder = self._home / self.run_uuid
+        self._names = {self.run_uuid}
+        self._numbers = itertools.count(1)
+        self._waiting: list[Any] = []
+        self._guard = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._cancelled = False
+        self._unknown: dict[str, float] = {}
+        self._ended: dict[str, float] = {}
+        self._away = False
+        check.requests_fit(self)
+        self._orphans = orphans.find(self._home)
+        self._lock_file = orphans.hold(self._folder)
+
+    # Submission ---------------------------------------------------------------------------------
+
+    def run_jobs(self, jobs: list[Any]) -> None:
+        """Submit what is ready: what runs already is taken up, plain jobs wait a moment for company."""
+        for job in jobs:
+            if self._take_up(job):
+                continue
+            if arrays.wants_array(job):
+                with self._guard:
+                    self._waiting.append(job)
+            else:
+                self._submit_job(job)
+        with self._guard:
+            if self._waiting and not self._cancelled:
+                if self._timer:
+                    self._timer.cancel()
+                self._timer = threading.Timer(self.settings.settle_seconds, self._flush)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _take_up(self, job: Any) -> bool:
+        orphan = None if job.is_group() else self._orphans.pop(str(next(iter(job.output), "")), None)
+        if orphan is None:
+            return False
+        if not orphans.takes_up(orphan, job):
+            self.logger.info(f"Slurm job {orphan.identifier} of an earlier run makes another version: cancelled.")
+            orphans.cancel([orphan.identifier])
+            return False
+        self.run_job_pre(job)
+        self.logger.info(f"Job {job.jobid} still runs as Slurm job {orphan.identifier} of an earlier run: taken up.")
+        self._names.add(orphan.run)
+        self.report_job_submission(SubmittedJobInfo(job, orphan.identifier, {"member": orphan.member}))
+        return True
+
+    def _flush(self) -> None:
+        with self._guard:
+            jobs, self._waiting = self._waiting, []
+            self._timer = None
+        kinds = defaultdict(list)
+        for job in jobs:
+            kinds[arrays.kind(job)].append(job)
+        for equal in kinds.values():
+            # The official executor refuses an MPI job of one task, which is a plain job.
+            if len(equal) == 1 and not equal[0].resources.get("mpi"):
+                self._submit_job(equal[0])
+                continue
+            tasks = arrays.bundle(equal, self.settings.task_minutes)
+            for start in range(0, len(tasks), self.max_array_size):
+                part = tasks[start : start + self.max_array_size]
+                for job in itertools.chain(*part):
+                    self.run_job_pre(job)
+                self._job_submission_executor.submit(self._run_array, part)
+
+    def run_job(self, job: Any) -> None:
+        """Submit one job the official way, once the controller answers."""
+        if not job.is_group():
+            comment = f"rule_{job.name}"
+            if get_job_wildcards(job):
+                comment += f"_wildcards_{get_job_wildcards(job)}"
+            arrays.write_jobs(self._folder / f"{comment}.json", [(job, 0, None)])
+        self._await_controller()
+        super().run_job(job)
+
+    def _run_array(self, tasks: list[list[Any]]) -> None:
+        jobs = list(itertools.chain(*tasks))
+        try:
+            self._submit_array(tasks)
+        except Exception as error:
+            for job in jobs:
+                self._report_job_error_threadsafe(SubmittedJobInfo(job), f"Submission failed: {error}")
+
+    def _submit_array(self, tasks: list[list[Any]]) -> None:
+        number = next(self._numbers)
+        folder = self._folder / str(number)
+        members = arrays.write(folder, [[(job, self._command(job)) for job in task] for task in tasks])
+        first = max(tasks, key=len)
+        validate_slurm_extra(first[0])
+        request = arrays.task_request(first)
+        log = self.slurm_logdir / f"rule_{request.name}" / "%A_%a.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        call = get_submit_command(
+            request,
+            {
+                "run_uuid": self.run_uuid,
+                "slurm_logfile": log,
+                "comment_str": f"array {number}",
+                "account": next(self.get_account_arg(request)),
+                "partition": self.get_partition_arg(request),
+                "workdir": self.workflow.workdir_init,
+            },
+            settings=self.settings,
+            failed_nodes=self._failed_nodes,
+        )
+        throttle = f"%{self.settings.throttle}" if self.settings.throttle else ""
+        call += f" --array=1-{len(tasks)}{throttle} {shlex.quote(str(folder / 'script.sh'))}"
+        identifier = self._sbatch(call, f"array {number}")
+        cluster = request.resources.get("slurm_cluster") or request.resources.get("cluster")
+        if cluster:
+            self._submitted_job_clusters.add(cluster)
+        self.logger.info(f"{len(members)} jobs of rule {request.name}: Slurm array {identifier}, {len(tasks)} tasks.")
+        for job, task, member in members:
+            path = Path(str(log).replace("%A", identifier).replace("%a", str(task)))
+            info = SubmittedJobInfo(job, f"{identifier}_{task}", {"member": member, "slurm_logfile": path})
+            self._report_job_submission_threadsafe(info)
+
+    def _command(self, job: Any) -> str:
+        """The job's own Snakemake command, run by the task itself rather than by a step of it."""
+        return super().format_job_exec(job).replace("--executor slurm-jobstep --jobs 1", "")
+
+    def _sbatch(self, call: str, comment: str) -> str:
+        """Submit; wait for a controller that is away; never submit twice what it had accepted."""
+        end = time.monotonic() + _PATIENCE
+        while True:
+            done = subprocess.run(call, shell=True, capture_output=True, text=True)
+            if done.returncode == 0:
+                return validate_or_get_slurm_job_id(done.stdout.strip().split(";")[0], done.stdout)
+            if self._cancelled or time.monotonic() > end or not _PASSING.search(done.stderr):
+                raise OSError(f"sbatch: {' '.join(done.stderr.split())}")
+            self.logger.warning("Slurm's controller does not answer; the submission waits for it.")
+            time.sleep(10)
+            self._await_controller()
+            queue = subprocess.run(
+                ["squeue", "--noheader", "--states=all", f"--name={self.run_uuid}", "--format=%A|%k"],
+                capture_output=True,
+                text=True,
+            )
+            for row in queue.stdout.splitlines():
+                identifier, _, text = row.partition("|")
+                if text.strip() == comment:
+                    return identifier.strip()
+
+    def _await_controller(self) -> None:
+        end = time.monotonic() + _PATIENCE
+        while time.monotonic() < end and not self._cancelled:
+            if subprocess.run(["scontrol", "ping"], capture_output=True).returncode == 0:
+                return
+            time.sleep(5)
+
+    # States -------------------------------------------------------------------------------------
+
+    async def check_active_jobs(self, active_jobs: list[SubmittedJobInfo]) -> AsyncGenerator[SubmittedJobInfo, None]:
+        """Report the jobs that ended; yield the others."""
+        pending = []
+        for info in active_jobs:
+            member = (info.aux or {}).get("member")
+            status = member.exit_status() if member else None
+            if status is None:
+                pending.append(info)
+            else:
+                self._finish(info, status)
+        if not pending:
+            return
+        async with self.status_rate_limiter:
+            wanted = {str(info.external_jobid) for info in pending}
+            found, complete = await states.read(
+                wanted,
+                self._names,
+                self._submitted_job_clusters,
+                self._since,
+                self.settings.status_command or "squeue",
+                self.logger,
+            )
+        if self._away != (not complete):
+            self._away = not complete
+            self.logger.warning("Slurm does not answer; waiting for it." if self._away else "Slurm answers again.")
+        again = []
+        for info in pending:
+            verdict = self._judge(info, found.get(str(info.external_jobid)), complete)
+            if verdict == "goes on":
+                yield info
+            elif verdict == "again":
+                again.append(info.job)
+        if again:
+            self._job_submission_executor.submit(self._run_array, [[job] for job in again])
+
+    def _judge(self, info: SubmittedJobInfo, state: str | None, complete: bool) -> str:
+        """Report `info` if its Slurm state says that it ended. Answers "goes on", "again" or "ended"."""
+        identifier = str(info.external_jobid)
+        member = (info.aux or {}).get("member")
+        if state is None:
+            since = self._unknown.setdefault(identifier, time.monotonic()) if complete else time.monotonic()
+            if time.monotonic() - since < _VANISHED:
+                return "goes on"
+            # Slurm forgot the job. A single one may be done: Snakemake looks whether its files are there.
+            if member is None:
+                self.report_job_success(info)
+            else:
+                self._fail(info, "Slurm does not know it any more")
+            return "ended"
+        self._unknown.pop(identifier, None)
+        if state == "COMPLETED":
+            self._finish(info, 0)
+            return "ended"
+        if state not in states.ENDED_BADLY:
+            return "goes on"
+        if member and len(member.siblings) > 1:
+            # The files of the last jobs may show late on a shared file system.
+            wait = self.workflow.execution_settings.latency_wait
+            if time.monotonic() - self._ended.setdefault(identifier, time.monotonic()) < wait:
+                return "goes on"
+            if not member.started() and member.task_started():
+                return "again"  # never its turn: no attempt of this job
+        self._fail(info, f"{state}, {states.ENDED_BADLY[state]}")
+        return "ended"
+
+    def _finish(self, info: SubmittedJobInfo, status: int) -> None:
+        if status:
+            killed = ", killed: out of memory?" if status == 137 else ""
+            self._fail(info, f"its command ended with status {status}{killed}")
+            return
+        self.report_job_success(info)
+        member, log = (info.aux or {}).get("member"), (info.aux or {}).get("slurm_logfile")
+        keep = self.settings.keep_successful_logs
+        if log and not keep and (member is None or member.number == member.siblings[-1]):
+            others = member.siblings if member else ()
+            if all(arrays.Member(member.folder, other, others).exit_status() == 0 for other in others):
+                Path(log).unlink(missing_ok=True)
+
+    def _fail(self, info: SubmittedJobInfo, why: str) -> None:
+        log = (info.aux or {}).get("slurm_logfile")
+        message = f"Slurm job {info.external_jobid}: {why}. "
+        self.report_job_error(info, msg=message, aux_logs=[str(log)] if log else [])
+
+    # The end ------------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """Cancel all that this driver submitted, also what is being submitted now."""
+        self._cancelled = True
+        with self._guard:
+            self._waiting.clear()
+            if self._timer:
+                self._timer.cancel()
+        super().cancel()
+
+    def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
+        """Cancel by name: one call however many jobs, and none is missed while its state is read."""
+        self._job_submission_executor.shutdown(wait=True)
+        where = [f"--clusters={','.join(self._submitted_job_clusters)}"] if self._submitted_job_clusters else []
+        for name in self._names:
+            done = subprocess.run(["scancel", *where, f"--name={name}"], capture_output=True, text=True, timeout=120)
+            if done.returncode:
+                self.logger.error(f"scancel --name={name}: {done.stderr.strip()}; cancel these jobs by hand")

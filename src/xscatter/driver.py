@@ -1,0 +1,89 @@
+"""One living driver a study: what a killed `snakemake` left behind never asks for `--unlock`.
+
+Snakemake's own locks stay when their process dies. Beside them, the driver of a study holds a lock
+of the operating system, which ends with the process, however it ends. Whoever gets it knows that
+Snakemake's locks and marks of unfinished files for this study are of the dead: every file of a
+study is whole or not there, so that the marks say nothing. Whoever does not get it leaves them
+alone, and Snakemake refuses to start.
+"""
+
+import fcntl
+import os
+import platform
+import time
+from base64 import urlsafe_b64decode
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
+
+from xscatter.errors import UserError
+
+_held: dict[Path, TextIO] = {}
+
+
+def take_over(results: Path, state: Path = Path(".snakemake")) -> bool:
+    """Become the driver of the study in `results`, unless another one lives; clear what the dead left.
+
+    `results` is spelled as in the rules, `state` is Snakemake's folder. The lock is held until this
+    process ends. False: another driver lives, or the file system knows no locks.
+    """
+    place = state / "drivers" / f"{results.name}.lock"
+    if place in _held:
+        return True
+    place.parent.mkdir(parents=True, exist_ok=True)
+    handle = open(place, "a+")  # noqa: SIM115 - held on purpose
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.close()
+        return False
+    _held[place] = handle
+    handle.truncate(0)
+    handle.write(f"process {os.getpid()} on {platform.node()}")
+    handle.flush()
+    below = f"{results}/"
+    for lock in (state / "locks").glob("*.lock"):
+        with suppress(OSError):
+            if any(line.startswith(below) for line in lock.read_text().splitlines()):
+                lock.unlink()
+    unfinished = state / "incomplete"
+    for path in unfinished.rglob("*"):
+        if path.is_file() and _decode(path.relative_to(unfinished)).startswith(below):
+            path.unlink(missing_ok=True)
+    return True
+
+
+def _decode(record: Path) -> str:
+    """The file that one of Snakemake's marks is about: base64, in pieces marked by ``@`` when long."""
+    try:
+        return urlsafe_b64decode("".join(part.removeprefix("@") for part in record.parts)).decode()
+    except ValueError:
+        return ""
+
+
+def insist(results: Path, state: Path = Path(".snakemake"), patience: float = 60.0) -> None:
+    """As :func:`take_over`, when jobs are about to start; waits `patience` seconds for a dry run to end.
+
+    Raises:
+        UserError: another driver of this study lives.
+    """
+    place = state / "drivers" / f"{results.name}.lock"
+    end = time.monotonic() + patience
+    while not take_over(results, state):
+        if not _lockable(place):
+            return  # Snakemake's own locks must do
+        if time.monotonic() > end:
+            raise UserError(f"{results}: {place.read_text() or 'another snakemake'} works on this study; wait for it")
+        time.sleep(1)
+
+
+def _lockable(place: Path) -> bool:
+    """Whether the file system knows locks at all."""
+    with open(place, "a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+    return True

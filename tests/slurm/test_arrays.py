@@ -1,0 +1,158 @@
+"""Job arrays on a real Slurm: every shard whole and right, computed once, whatever happens."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+pytestmark = pytest.mark.slurm
+
+
+def submissions(output):
+    """(jobs, tasks) of every array that was submitted."""
+    return [(int(a), int(b)) for a, b in re.findall(r"(\d+) jobs of rule shard: Slurm array \d+, (\d+) tasks", output)]
+
+
+def test_every_accident_in_one_run(cluster, run):
+    """40 shards, 30 slots: two fail, one is killed, one runs into its walltime, one is cancelled, a node dies,
+    the controller is away; only those are computed again, alone, with more time and memory."""
+    run.trouble("fail", 3)
+    run.trouble("fail", 11, times=2)
+    run.trouble("kill", 5)
+    run.trouble("hang", 7)
+    run.seconds(6)
+    driver = run.start("--jobs", "30", "--retries", "3", shards=40)
+    run.wait_for("start", 8)
+    rows = [row for row in run.journal("start") if row[0] not in ("3", "5", "7", "11")]
+    cancelled = rows[-1]
+    cluster.run("scancel", cancelled[3])
+    cluster.stop_controller()
+    time.sleep(15)
+    cluster.start_controller()
+    node, lost = _running_on(cluster, run, avoid={"7"})
+    cluster.kill_node(node)
+    output = run.finish(driver)
+    assert driver.returncode == 0, output[-4000:]
+    run.assert_right(40)
+    run.assert_done_once(40)
+    starts = run.starts()
+    unlucky = {3, 11, 5, 7, int(cancelled[0]), *map(int, lost)}
+    again = {number for number, rows in starts.items() if len(rows) > 1}
+    assert {3, 11, 5, 7} <= again <= unlucky
+    assert len(starts[11]) == 3
+    for number in again:
+        # One minute and 50 MB more at each attempt; the repetition is a task of its own.
+        assert [row[:2] for row in starts[number]] == [[str(n), str(50 * n)] for n in range(1, len(starts[number]) + 1)]
+    assert "TIMEOUT" in output
+    assert "Slurm does not answer" in output
+    assert "Slurm answers again" in output
+    assert sum(jobs for jobs, _ in submissions(output)) >= 30
+    cluster.start_node(node)
+    cluster.wait_for_nodes(4)
+
+
+def _running_on(cluster, run, avoid):
+    """A node that runs shards but none of `avoid`, and those shards."""
+    for _ in range(50):
+        places = {}
+        for line in cluster.run("squeue", "-h", "-r", "-t", "R", "-o", "%A %N").splitlines():
+            job, node = line.split()
+            places.setdefault(node, set()).update(row[0] for row in run.journal("start") if row[3] == job)
+        for node, shards in places.items():
+            if shards and not shards & avoid:
+                return node, shards
+        time.sleep(0.2)
+    raise AssertionError(f"no such node: {places}")
+
+
+def test_short_shards_share_a_task_and_fail_alone(cluster, run):
+    run.trouble("fail", 2)
+    run.trouble("hang", 4)
+    run.seconds(0.2)
+    options = ["--slurm-array-task-minutes", "1", "--retries", "2", "--slurm-array-throttle", "2"]
+    driver = run.start(*options, shards=12, job_seconds=15)
+    run.wait_for("start", 3)
+    assert len([row for row in cluster.queue() if row.endswith("RUNNING")]) <= 2
+    output = run.finish(driver)
+    assert driver.returncode == 0, output[-4000:]
+    run.assert_right(12)
+    run.assert_done_once(12)
+    assert submissions(output)[0] == (12, 3)
+    starts = run.starts()
+    assert {number for number, rows in starts.items() if len(rows) > 1} == {2, 4}
+    # Shards that waited behind the one that hung were not tried, and keep their first request.
+    assert all(rows[0][:2] == ["1", "50"] for rows in starts.values())
+
+
+def test_a_killed_driver_is_succeeded_while_its_jobs_run(cluster, run):
+    run.seconds(25)
+    driver = run.start(shards=12)
+    run.wait_for("start", 8)
+    second = run.start(shards=12)
+    refusal = run.finish(second, 60)
+    assert second.returncode != 0
+    assert "lock" in refusal.lower()
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    third = run.start(shards=12)
+    output = run.finish(third)
+    assert third.returncode == 0, output[-4000:]
+    assert output.count("taken up") >= 8
+    run.assert_right(12)
+    run.assert_done_once(12)
+    assert all(len(rows) == 1 for rows in run.starts().values())
+
+
+def test_another_version_replaces_what_a_dead_driver_left_running(cluster, run):
+    run.seconds(300)
+    driver = run.start(shards=3)
+    run.wait_for("start", 3)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    run.seconds(0.1)
+    successor = run.start(shards=3, version=2)
+    output = run.finish(successor)
+    assert successor.returncode == 0, output[-4000:]
+    assert output.count("another version: cancelled") == 3
+    run.assert_right(3, version=2)
+
+
+def test_interrupting_the_driver_cancels_its_jobs(cluster, run):
+    run.seconds(300)
+    driver = run.start(shards=10)
+    run.wait_for("start", 4)
+    assert cluster.queue()
+    os.killpg(driver.pid, signal.SIGINT)
+    run.finish(driver, 60)
+    assert not [row for row in cluster.queue() if not row.endswith("COMPLETING")]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            ["--set-resources", "shard:runtime=2000", "shard:slurm_partition=short"],
+            "over the limit of partition 'short'",
+        ),
+        (["--default-resources", "slurm_partition=nosuch"], "no partition 'nosuch'; it has long, short, gpu"),
+        (["--set-resources", "shard:mem_mb=9000000"], "Slurm refuses it"),
+    ],
+)
+def test_what_slurm_would_refuse_is_told_before_submission(cluster, run, options, told):
+    driver = run.start(*options, shards=3)
+    output = run.finish(driver, 60)
+    assert driver.returncode != 0
+    assert told in output
+    assert "Rule shard: " in output
+    assert "Traceback" not in output
+    assert not run.journal("start")
+
+
+def test_without_slurm_one_line_says_so(run, tmp_path):
+    environment = os.environ | {"PATH": "/usr/bin:/bin" if not os.path.exists("/usr/bin/sbatch") else str(tmp_path)}
+    done = subprocess.run(run.command(shards=1), cwd=run.folder, capture_output=True, text=True, env=environment)
+    assert done.returncode != 0
+    assert "No Slurm here" in done.stdout + done.stderr
