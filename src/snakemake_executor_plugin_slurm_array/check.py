@@ -49,7 +49,7 @@ def requests_fit(executor: Any) -> None:
             continue
         seen.add(job.rule.name)
         request = arrays.task_request([job]) if arrays.wants_array(job) else job
-        if any(type(value).__name__ == "TBDString" for value in request.resources.values()):
+        if any(type(request.resources.get(key)).__name__ == "TBDString" for key in ("runtime", "mem_mb", "tasks")):
             continue  # known only when its input is there
         problem = _problem(executor, request, limits)
         if problem:

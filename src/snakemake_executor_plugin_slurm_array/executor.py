@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -153,6 +153,11 @@ class Executor(OfficialExecutor):
             path = Path(str(log).replace("%A", identifier).replace("%a", str(task)))
             info = SubmittedJobInfo(job, f"{identifier}_{task}", {"member": member, "slurm_logfile": path})
             self._report_job_submission_threadsafe(info)
+
+    def get_account_arg(self, job: Any) -> Iterator[str]:
+        """The account of the profile, or none: Slurm then charges the user's default, so nobody need guess."""
+        account = job.resources.get("slurm_account")
+        yield f" -A {shlex.quote(str(account))}" if account else ""
 
     def _command(self, job: Any) -> str:
         """The job's own Snakemake command, run by the task itself rather than by a step of it."""

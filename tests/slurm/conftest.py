@@ -33,16 +33,16 @@ rule shard:
         runtime=lambda wildcards, attempt: attempt,
         mem_mb=lambda wildcards, attempt: 50 * attempt,
         job_seconds=int(config.get("job_seconds", 60)),
-    shell: sys.executable + " -S shard.py {wildcards.i} {resources.runtime} {resources.mem_mb} {params.version} > {log} 2>&1"
+    shell: sys.executable + " -S shard.py {wildcards.i} {resources.runtime} {resources.mem_mb} {params.version}"
 """
 SHARD = """
 import os, signal, sys, time
 from pathlib import Path
 number, runtime, memory, version = sys.argv[1:]
 def note(what):
-    place = os.environ.get("SLURM_ARRAY_TASK_ID", "-")
+    place = (os.environ.get("SLURM_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID", "-"))
     with open("journal.txt", "a") as journal:
-        journal.write(f"{what} {number} {runtime} {memory} {os.environ.get('SLURM_JOB_ID')} {place} {time.time():.2f}\\n")
+        print(what, number, runtime, memory, *place, file=journal)
 note("start")
 def troubled(kind):
     file = Path("trouble") / f"{kind}-{number}"

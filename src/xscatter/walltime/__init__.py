@@ -1,1 +1,1 @@
-"""What jobs cost, how long they may run, and advice from past runs."""
+"""How long jobs take, what they ask for, and whether that was right."""

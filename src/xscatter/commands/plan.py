@@ -1,0 +1,42 @@
+"""Print what a study will run, how long it takes and what it costs: jobs, core-hours, GPU-hours, disk.
+
+Nothing is submitted. With --pilot a few images are simulated and transformed here first, and the
+figures are kept in plan.json, from which the jobs take their walltime and memory. Run it on the kind
+of node that the jobs will run on (`srun xscatter plan ... --pilot`).
+"""
+
+import argparse
+import json
+
+from xscatter import provenance
+from xscatter.commands import add_study, read_study
+from xscatter.shards import write_json
+
+EXAMPLE = """examples:
+  xscatter plan config/report-1000.yaml
+  xscatter plan config/report-1000.yaml --pilot --cores 500"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_study(parser)
+    parser.add_argument("--pilot", action="store_true", help="measure a few images here, and keep the figures")
+    parser.add_argument("--cores", type=int, default=100, help="cores that may work at the same time (default: 100)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(args: argparse.Namespace) -> None:
+    from xscatter.walltime import cost, plan
+
+    study, paths = read_study(args)
+    measured = cost.read_pilot(paths.plan)
+    if args.pilot:
+        from xscatter.walltime import pilot
+
+        measured = pilot.measure(study)
+        write_json(paths.plan, {"measured": measured, **provenance.run_record()})
+    price = cost.of(study, paths.plan)
+    price.check()
+    if args.json:
+        print(json.dumps({"study": study.name, "measured": measured, **plan.summary(price, args.cores)}, indent=1))
+    else:
+        print(plan.text(price, args.cores, bool(measured), paths.root))

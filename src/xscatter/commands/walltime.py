@@ -1,0 +1,42 @@
+"""Compare requested with used time and memory of a run, rule by rule, and propose better values.
+
+Reads the benchmark files of the study, and Slurm's accounting (sacct) where there is one. Prints the
+waste, the jobs that came near their limits, and a `set-resources` block as a diff of the profile.
+"""
+
+import argparse
+from pathlib import Path
+
+EXAMPLE = """examples:
+  xscatter walltime results/report-1000
+  xscatter walltime results/report-1000 --diff | patch -p0"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="folder of the study, such as results/demo")
+    parser.add_argument("--profile", type=Path, default=Path("profiles/slurm/config.yaml"), help="profile to improve")
+    parser.add_argument("--diff", action="store_true", help="print the diff alone")
+
+
+def run(args: argparse.Namespace) -> None:
+    from xscatter.errors import UserError
+    from xscatter.paths import StudyPaths
+    from xscatter.verify import read_study
+    from xscatter.walltime import profile, usage
+
+    study = read_study(args.results)
+    uses = usage.read_benchmarks(StudyPaths(args.results))
+    if not args.diff:
+        print(usage.table(uses, usage.lost_jobs()))
+    if not args.profile.exists():
+        raise UserError(f"{args.profile}: no such profile; name one with --profile")
+    limit = int(60 * study.walltime.limit_hours)
+    # A training asks for a leg, which ends itself: its time says nothing about what it needs.
+    wanted = {use.rule: use.proposal(study.walltime.safety, limit) for use in uses}
+    for rule in wanted:
+        if rule.startswith("train"):
+            wanted[rule].pop("runtime")
+    change = profile.difference(args.profile, profile.proposed(args.profile, wanted))
+    if not args.diff:
+        print("\nproposed:" if change else f"\n{args.profile} has these values already")
+    print(change, end="")
