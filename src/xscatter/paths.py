@@ -57,6 +57,10 @@ class StudyPaths:
         """Live training state: not an output of the workflow, so that nothing deletes it."""
         return self.root / ".training" / view
 
+    def leg(self, view: str, number: int | str) -> Path:
+        """What one job of a training that takes several says at its end."""
+        return self.root / "models" / "legs" / f"{view}-{number}.json"
+
     def evaluation(self, view: str) -> Path:
         """Scores of one view on the test batch; also of `mean`, the mean of the two logits."""
         return self.root / "evaluation" / f"{view}.json"

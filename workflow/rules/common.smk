@@ -9,16 +9,20 @@ from xscatter import driver
 from xscatter.errors import UserError
 from xscatter.paths import VIEWS, study_paths
 from xscatter.study import parse_study
+from xscatter.walltime import cost
 
 # The rules call `xscatter` and `mpiexec`: those installed beside this Snakemake come first.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 try:
     STUDY = parse_study(dict(config))
+    PATHS = study_paths(STUDY.name)
+    # What the jobs ask Slurm for; a profile's set-resources goes before it.
+    COST = cost.of(STUDY, PATHS.plan)
+    COST.check()
 except UserError as error:
     raise WorkflowError(str(error))
 
-PATHS = study_paths(STUDY.name)
 EXPERIMENTS = range(STUDY.simulate.experiments)
 
 # A killed driver leaves locks and marks behind: cleared here, so that typing the line again is enough.

@@ -9,6 +9,9 @@ rule assign:
         PATHS.log("assign"),
     benchmark:
         PATHS.benchmark("assign")
+    resources:
+        runtime=lambda wildcards, attempt: COST.runtime("assign", attempt),
+        mem_mb=lambda wildcards, attempt: COST.memory("assign", attempt),
     params:
         fingerprint=STUDY.fingerprint("pack"),
         study=PATHS.study,
@@ -28,6 +31,9 @@ rule pack:
         PATHS.log("pack", "{batch}"),
     benchmark:
         PATHS.benchmark("pack", "{batch}")
+    resources:
+        runtime=lambda wildcards, attempt: COST.runtime("pack", attempt),
+        mem_mb=lambda wildcards, attempt: COST.memory("pack", attempt),
     params:
         study=PATHS.study,
         results=PATHS.root,
@@ -47,6 +53,9 @@ rule index:
         PATHS.log("index"),
     benchmark:
         PATHS.benchmark("index")
+    resources:
+        runtime=lambda wildcards, attempt: COST.runtime("index", attempt),
+        mem_mb=lambda wildcards, attempt: COST.memory("index", attempt),
     params:
         study=PATHS.study,
         results=PATHS.root,

@@ -7,6 +7,9 @@ rule report:
         PATHS.log("report"),
     benchmark:
         PATHS.benchmark("report")
+    resources:
+        runtime=lambda wildcards, attempt: COST.runtime("report", attempt),
+        mem_mb=lambda wildcards, attempt: COST.memory("report", attempt),
     params:
         study=PATHS.study,
         results=PATHS.root,

@@ -5,6 +5,10 @@ rule simulate:
         PATHS.log("simulate", "{number}"),
     benchmark:
         PATHS.benchmark("simulate", "{number}")
+    resources:
+        runtime=lambda wildcards, attempt: COST.runtime("simulate", attempt),
+        mem_mb=lambda wildcards, attempt: COST.memory("simulate", attempt),
+        job_seconds=COST.safe_seconds("simulate"),
     params:
         fingerprint=STUDY.fingerprint("simulate"),
         study=PATHS.study,

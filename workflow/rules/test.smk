@@ -12,6 +12,9 @@ rule test:
     wildcard_constraints:
         view="image|coefficient|joint",
     threads: STUDY.train.threads
+    resources:
+        runtime=lambda wildcards, attempt: COST.runtime("test", attempt),
+        mem_mb=lambda wildcards, attempt: COST.memory("test", attempt),
     params:
         study=PATHS.study,
         results=PATHS.root,
@@ -34,6 +37,9 @@ rule test_mean:
     benchmark:
         PATHS.benchmark("test", "mean")
     threads: STUDY.train.threads
+    resources:
+        runtime=lambda wildcards, attempt: COST.runtime("test", attempt),
+        mem_mb=lambda wildcards, attempt: COST.memory("test", attempt),
     params:
         study=PATHS.study,
         results=PATHS.root,

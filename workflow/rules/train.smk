@@ -11,8 +11,51 @@ def trained(view):
     }
 
 
+# A training longer than a walltime is a chain of legs: each goes on from the live state, stops itself
+# before its limit, and ends well; once the training has converged, those that are left are instant.
+def last_leg(view):
+    legs = STUDY.walltime.training_legs - 1
+    return [PATHS.leg(view, legs)] if legs else []
+
+
+def before_leg(wildcards):
+    earlier = [PATHS.leg(wildcards.view, int(wildcards.leg) - 1)] if int(wildcards.leg) > 1 else []
+    branches = [trained(view)["model"] for view in ("image", "coefficient")] if wildcards.view == "joint" else []
+    return earlier + branches
+
+
+rule train_leg:
+    input:
+        before_leg,
+        records=PATHS.records,
+    output:
+        PATHS.leg("{view}", "{leg}"),
+    log:
+        PATHS.log("train_leg", "{view}-{leg}"),
+    benchmark:
+        PATHS.benchmark("train_leg", "{view}-{leg}")
+    wildcard_constraints:
+        view="image|coefficient|joint",
+        leg=r"\d+",
+    threads: STUDY.train.threads
+    resources:
+        runtime=lambda wildcards, attempt: COST.runtime("train", attempt),
+        mem_mb=lambda wildcards, attempt: COST.memory("train", attempt),
+    params:
+        training=lambda wildcards: STUDY.train.decides(wildcards.view),
+        minutes=COST.leg_minutes,
+        study=PATHS.study,
+        results=PATHS.root,
+    message:
+        "train the {wildcards.view} network, leg {wildcards.leg}"
+    shell:
+        "xscatter train {params.study} --view {wildcards.view} -o {params.results}"
+        " --leg-minutes {params.minutes} --leg-file {output} > {log} 2>&1"
+
+
 rule train_image:
     input:
+        last_leg("image"),
         records=PATHS.records,
     output:
         **trained("image"),
@@ -21,6 +64,9 @@ rule train_image:
     benchmark:
         PATHS.benchmark("train", "image")
     threads: STUDY.train.threads
+    resources:
+        runtime=lambda wildcards, attempt: COST.runtime("train", attempt),
+        mem_mb=lambda wildcards, attempt: COST.memory("train", attempt),
     params:
         training=STUDY.train.decides("image"),
         study=PATHS.study,
@@ -33,6 +79,7 @@ rule train_image:
 
 rule train_coefficient:
     input:
+        last_leg("coefficient"),
         records=PATHS.records,
     output:
         **trained("coefficient"),
@@ -41,6 +88,9 @@ rule train_coefficient:
     benchmark:
         PATHS.benchmark("train", "coefficient")
     threads: STUDY.train.threads
+    resources:
+        runtime=lambda wildcards, attempt: COST.runtime("train", attempt),
+        mem_mb=lambda wildcards, attempt: COST.memory("train", attempt),
     params:
         training=STUDY.train.decides("coefficient"),
         study=PATHS.study,
@@ -53,6 +103,7 @@ rule train_coefficient:
 
 rule train_joint:
     input:
+        last_leg("joint"),
         records=PATHS.records,
         image=trained("image")["model"],
         coefficient=trained("coefficient")["model"],
@@ -63,6 +114,9 @@ rule train_joint:
     benchmark:
         PATHS.benchmark("train", "joint")
     threads: STUDY.train.threads
+    resources:
+        runtime=lambda wildcards, attempt: COST.runtime("train", attempt),
+        mem_mb=lambda wildcards, attempt: COST.memory("train", attempt),
     params:
         training=STUDY.train.decides("joint"),
         study=PATHS.study,

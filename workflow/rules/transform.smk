@@ -8,7 +8,10 @@ rule transform:
     benchmark:
         PATHS.benchmark("transform", "{number}")
     resources:
-        tasks=1,
+        runtime=lambda wildcards, attempt: COST.runtime("transform", attempt),
+        mem_mb=lambda wildcards, attempt: COST.memory("transform", attempt),
+        job_seconds=COST.safe_seconds("transform"),
+        tasks=COST.ranks,
         mpi="mpiexec",
     params:
         fingerprint=STUDY.fingerprint("transform"),
