@@ -1,9 +1,10 @@
 """The vocabulary: every tag, its order, its definition, its group, and what it implies.
 
 A tag is true of an image when a component that carries it was generated and is detectable: d' and
-contrast (`simulate/visibility.py`) at least `DETECTABLE` and `CONTRAST`. Tags of the group
-"instrument" and "exposure" follow from the experiment, or from the rule in their definition; their
-detectability is NaN. Names are those of the published vocabularies where a tag exists there.
+contrast (`simulate/visibility.py`) at least `DETECTABLE` and `CONTRAST`. A beamstop, a window or a
+horizon is tagged where the counts that it takes away are detectable. The other tags of the groups
+"instrument", "exposure" and "background" follow the rule in their definition; their detectability is
+NaN. Names are those of the published vocabularies where a tag exists there.
 """
 
 from dataclasses import dataclass

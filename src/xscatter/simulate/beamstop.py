@@ -39,3 +39,12 @@ def beamstop_shadow(kind: str, drow: np.ndarray, dcol: np.ndarray, stop: dict) -
         side = np.abs(y) * np.cos(opening) - (x + reach) * np.sin(opening)
         shadow = _edge(side, stop["blur"])
     return shadow.astype(np.float32)
+
+
+def window_shadow(shape: str, y: np.ndarray, x: np.ndarray, radius: float, blur: float) -> np.ndarray:
+    """Shadow (rows, cols) in [0, 1] outside of an opening, a "circle" or a "square".
+
+    `y` (rows, 1) and `x` (1, cols) are pixels from its centre, `radius` and `blur` pixels.
+    """
+    distance = np.hypot(y, x) if shape == "circle" else np.maximum(np.abs(y), np.abs(x))
+    return _edge(radius - distance, blur).astype(np.float32)

@@ -13,8 +13,9 @@ import numpy as np
 
 from xscatter.errors import UserError
 from xscatter.seeds import Purpose, generator
-from xscatter.simulate.beamstop import beamstop_shadow
+from xscatter.simulate.beamstop import beamstop_shadow, window_shadow
 from xscatter.simulate.detector import LAYOUTS, REFERENCE, Geometry, gap_mask
+from xscatter.simulate.physics.grazing import transmission
 from xscatter.simulate.strata import choose, fraction
 from xscatter.study import Study
 
@@ -196,17 +197,66 @@ class Experiment:
         value *= self.scale**2
         return np.where(self.mask, 0, value * self._pixel_stream["flat"]).astype(np.float32)
 
+    def exit_angle(self) -> np.ndarray:
+        """α_f (rows, cols) radians: angle above the surface of a film that lies flat, the beam running along it."""
+        rows, cols = self._rows_cols
+        up, across, along = self.geometry.directions(rows, cols)
+        # Rows count downwards and the film faces up. The beam goes down into the film by the angle of
+        # incidence, so its surface is tilted up against the beam by that much.
+        angle = self.settings["incidence"]
+        height = -up * np.cos(angle) - along * np.sin(angle)
+        return np.arcsin(height / np.sqrt(up**2 + across**2 + along**2))
+
+    @cached_property
+    def obstacles(self) -> dict[str, np.ndarray]:
+        """What changes the scattering on its way, by tag: factors (rows, cols) float32, 1 where nothing does."""
+        found = {}
+        rows, cols = self._rows_cols
+        drow, dcol = rows - self.geometry.center[0], cols - self.geometry.center[1]
+        if self.settings["beamstop"] != "none":
+            stop = dict(self.settings["stop"])
+            for key in ("radius", "blur", "holder"):
+                stop[key] = stop[key] / self.scale
+            stop["blur"] = float(np.hypot(stop["blur"], self.spread_pixels))
+            shadow = beamstop_shadow(self.settings["beamstop"], drow, dcol, stop)
+            found[f"{self.settings['beamstop']} beamstop"] = 1 - shadow * np.float32(1 - stop["leak"])
+        if self.settings["window"]:
+            window = self.settings["window"]
+            y, x = ((v + 0.5) / self.size - c for v, c in zip((rows, cols), window["center"], strict=True))
+            blur = float(np.hypot(window["blur"] / self.scale, self.spread_pixels))
+            shadow = window_shadow(window["shape"], y * self.size, x * self.size, window["radius"] * self.size, blur)
+            found["windowed"] = 1 - shadow * np.float32(1 - window["leak"])
+        if self.grazing:
+            exit_angle = self.exit_angle()
+            critical = self.settings["critical"]
+            # The edge of the film is not perfect: the horizon is as blurred as the beam is divergent.
+            width = max(self.settings["horizon_blur"] * critical, 1e-6)
+            open_part = 0.5 * (1 + np.tanh(exit_angle / width))
+            leak = self.settings["horizon_leak"]
+            found["horizon"] = (leak + (1 - leak) * open_part).astype(np.float32)
+            table = np.linspace(0, max(float(exit_angle.max()), critical) * 1.001, 4096)
+            factor = transmission(table, critical, 0.5 * (self.settings["film_loss"] * critical) ** 2)
+            above = np.interp(np.maximum(exit_angle, 0), table, np.maximum(factor, 0.02))
+            found["Yoneda"] = np.where(exit_angle > 0, above, 0.3).astype(np.float32)
+        return found
+
+    @cached_property
+    def altered(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """For each of `obstacles`, the live pixels (flat indices) that it changes visibly, and its factor there."""
+        found = {}
+        for name, factor in self.obstacles.items():
+            changed = (factor > 1.1) if name == "Yoneda" else (factor < 0.9)
+            where = np.flatnonzero(changed & self.live)
+            found[name] = where, factor.ravel()[where].astype(np.float64)
+        return found
+
     @cached_property
     def transmittance(self) -> np.ndarray:
-        """(rows, cols) float32 of beamstop, window frame and other obstructions."""
-        rows, cols = self._rows_cols
-        stop = dict(self.settings["stop"])
-        for key in ("radius", "blur", "holder"):
-            stop[key] = stop[key] / self.scale
-        stop["blur"] = float(np.hypot(stop["blur"], self.spread_pixels))
-        center = self.geometry.center
-        shadow = beamstop_shadow(self.settings["beamstop"], rows - center[0], cols - center[1], stop)
-        return (1 - shadow * (1 - stop["leak"])).astype(np.float32)
+        """(rows, cols) float32: the product of all `obstacles`."""
+        value = np.ones((self.size, self.size), np.float32)
+        for factor in self.obstacles.values():
+            value *= factor
+        return value
 
     @cached_property
     def gain(self) -> np.ndarray:
@@ -259,8 +309,28 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
         "second_family": choose(seed, "second family", number, FAMILIES),
     }
     # The angle of the far edge: small-angle for the one half of experiments, wide-angle for the other.
-    edge = np.deg2rad(10 ** np.interp(fraction(seed, "range", number), [0, 0.55, 1], [0.0, 0.7, 1.55]))
+    place = fraction(seed, "range", number)
+    edge = np.deg2rad(10 ** np.interp(place, [0, 0.55, 1], [0.0, 0.7, 1.55]))
+    if grazing:
+        edge = np.deg2rad(10 ** np.interp(place, [0, 0.7, 1], [0.1, 0.6, 1.3]))
+        critical = np.deg2rad(rng.uniform(0.09, 0.24)) * np.clip(np.rad2deg(edge) / 3, 0.5, 1.5)
+        settings |= {
+            "critical": float(critical),
+            "incidence": float(critical * rng.uniform(0.8, 2.5)),
+            "film_loss": float(rng.uniform(0.15, 0.5)),
+            "horizon_blur": float(10 ** rng.uniform(-1.5, -0.3)),
+            "horizon_leak": float(10 ** rng.uniform(-2.0, -0.5)),
+        }
     settings["distance"] = float(side * layout.pitch / np.tan(edge))
+    settings["window"] = None
+    if fraction(seed, "window", number) < 0.09:
+        settings["window"] = {
+            "shape": "circle" if rng.random() < 0.6 else "square",
+            "center": [float(x) for x in rng.normal(0.5, 0.05, 2)],
+            "radius": float(rng.uniform(0.3, 0.48)),
+            "blur": float(rng.uniform(1, 15)),
+            "leak": float(10 ** rng.uniform(-3, -0.7)),
+        }
     tilt = np.deg2rad(rng.uniform(2, 12)) if fraction(seed, "tilt", number) < 0.15 and edge > 0.1 else np.deg2rad(0.2)
     turn = rng.uniform(0, 2 * np.pi)
     settings["rot1"], settings["rot2"] = float(tilt * np.cos(turn)), float(tilt * np.sin(turn))

@@ -55,6 +55,9 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def between(rng: np.random.Generator, experiment, low: float = 0.0, high: float = 1.0) -> float:
-    """A q (nm⁻¹) that is seen: log-uniform between the fractions `low` and `high` of log q_low .. log q_high."""
-    first, last = np.log(experiment.q_low), np.log(experiment.q_high)
-    return float(np.exp(first + (last - first) * rng.uniform(low, high)))
+    """A q (nm⁻¹) that is seen, between the parts `low` and `high` of the range q_low .. q_high.
+
+    Uniform in √q: neither crowded about the beam nor at the edge.
+    """
+    first, last = np.sqrt(experiment.q_low), np.sqrt(experiment.q_high)
+    return float((first + (last - first) * rng.uniform(low, high)) ** 2)

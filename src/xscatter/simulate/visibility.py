@@ -97,7 +97,7 @@ def label(scene: dict[str, Any], done: Rendering, experiment: Experiment) -> tup
     if len(rings) >= MANY_RINGS:
         found.add("many rings")
         seen[tags.INDEX["many rings"]] = sorted(rings)[-MANY_RINGS]
-    found |= _exposure(scene, counts) | _instrument(scene, experiment)
+    found |= _exposure(scene, counts) | _instrument(scene, done, experiment, seen)
     labels = np.zeros(len(tags.NAMES), np.uint8)
     labels[[tags.INDEX[name] for name in tags.with_implied(found)]] = 1
     return labels, seen
@@ -115,14 +115,21 @@ def _exposure(scene: dict[str, Any], counts: dict[str, float]) -> set[str]:
     return found
 
 
-def _instrument(scene: dict[str, Any], experiment: Experiment) -> set[str]:
+def _instrument(scene: dict[str, Any], done: Rendering, experiment: Experiment, seen: np.ndarray) -> set[str]:
+    """Tags of the instrument; d' of what stands in the way, by the counts that it takes or adds, enters `seen`."""
     found = set()
-    if not all(0 <= x < 1 for x in experiment.settings["center"]):
-        found.add("beam off image")
-    if experiment.settings["beamstop"] != "none":
-        found.add(f"{experiment.settings['beamstop']} beamstop")
-    if experiment.grazing:
-        found.add("grazing incidence")
     if scene["zingers"]:
         found.add("zingers")
+    if scene["photons"] == 0:
+        return found
+    if not all(0 <= x < 1 for x in experiment.settings["center"]):
+        found.add("beam off image")
+    dark = experiment.dark
+    for name, (where, factor) in experiment.altered.items():
+        counts = done.expected.ravel()[where].astype(np.float64)
+        without = np.maximum(counts - dark, 0) / factor + dark
+        strength = float(np.sqrt(np.sum((counts - without) ** 2 / np.maximum(without, counts))))
+        seen[tags.INDEX[name]] = strength
+        if strength >= tags.DETECTABLE:
+            found.add(name)
     return found

@@ -7,6 +7,8 @@ A file `simulate/features/<name>.py` is a feature. It holds, and its tests and d
 - ``FAMILIES``: how likely it is in each family of samples (see `experiment.FAMILIES`) as a dict of
   weights, with the key "any" for all that are not named; ``GRAZING`` the same for experiments under
   grazing incidence (one number, default 0). Weights are relative to other features;
+  A background is drawn with its weight as the chance. An optional ``applies(experiment) -> bool`` leaves the
+  feature out of experiments that cannot show it (``experiment.settings["coherent"]`` for speckle);
 - ``TAGS``: every tag that it can imply (names of `tags.py`);
 - ``PARAMETERS``: a tuple of `Parameter(name, unit, default, (low, high), meaning)`. Values are floats,
   or ints where both bounds are ints; lengths in nm, q in nm⁻¹, angles in degrees;
@@ -20,6 +22,11 @@ A file `simulate/features/<name>.py` is a feature. It holds, and its tests and d
   is applied for you to `Radial` profiles and to `Plane`; use `experiment.spread_pixels` in quadrature for `Spots`;
 - ``REFERENCES``: a tuple of checks for one test that walks all features:
   `(function, arguments, value, source)`, the value known from elsewhere (a table, a paper, sasmodels).
+
+Under grazing incidence (`experiment.grazing`) the experiment itself darkens what lies below the horizon and
+weighs the rest with |t(α_f)|², for all features; it also decides the tags "horizon" and "Yoneda".
+`experiment.exit_angle()` maps α_f, `experiment.settings["incidence"]` and `["critical"]` are angles in
+radians. Features of films add rods and peaks, and a diffuse share for the Yoneda band to act on.
 
 Helpers are in `simulate/profiles.py`: peaks (never narrower than the table), `wrapped_cauchy`,
 lognormal sizes, Debye-Waller. Keep one image's `contribute` below about 2 ms at 1000 × 1000: tables are

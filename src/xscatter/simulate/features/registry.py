@@ -56,6 +56,8 @@ class Feature:
 
     def weight(self, experiment: Any) -> float:
         """How likely the feature is in `experiment`, relative to others of its kind."""
+        if not getattr(self.module, "applies", lambda _: True)(experiment):
+            return 0.0
         if experiment.grazing:
             return float(getattr(self.module, "GRAZING", 0.0))
         table = self.module.FAMILIES
