@@ -23,7 +23,7 @@ FAMILIES = {"solution": 2.0, "superlattice": 0.5, "polymer": 0.4, "any": 0.15}
 GRAZING = 0.3
 TAGS = ("form factor: sphere", "diffuse low-q: isotropic")
 PARAMETERS = (Parameter("radius", "nm", 10.0, RADIUS, "median radius"), POLYDISPERSITY)
-MINIMUM = 4.493  # first zero of the amplitude
+MINIMUM = 4.493409457909064  # first zero of the amplitude
 
 
 def amplitude(x: np.ndarray) -> np.ndarray:
@@ -38,7 +38,7 @@ def form_factor(q: np.ndarray, radius: float, polydispersity: float) -> np.ndarr
 
 
 REFERENCES = (
-    (amplitude, (MINIMUM,), 0.0, "first zero of the spherical Bessel function j1: 4.4934"),
+    (amplitude, (MINIMUM,), 0.0, "first zero of the spherical Bessel function j1"),
     (ratio, (form_factor, 0.1, 1.0, 12.0, 0.0), 6.20114062 / 13483.6265, "sasmodels 1.1, sphere, radius 120 Å"),
 )
 

@@ -1,0 +1,64 @@
+"""The equator of a fibre: a streak across the fibre axis, with the reflections of its packing on it.
+
+Voids and fibrils are long and thin: their scattering is a streak, I(q_r, q_z) = S(q_r) exp(−q_z²/2w²) with
+S = 1/(1 + (q_r/κ)²)^(p/2); w is the inverse length and the misorientation. Filaments packed side by side add peaks
+at q_r = k, √3 k, 2 k.
+
+Source: Ruland, J. Polym. Sci. C 28 (1969) 143; Huxley & Brown, J. Mol. Biol. 30 (1967) 383 (packing of filaments).
+"""
+
+import numpy as np
+
+from xscatter.simulate.components import Plane
+from xscatter.simulate.parameter import Parameter
+from xscatter.simulate.profiles import between, log_uniform, peak
+
+KIND = "sample"
+FAMILIES = {"fibre": 4.0, "polymer": 0.6, "any": 0.05}
+GRAZING = 0.0
+TAGS = ("equatorial streak",)
+PARAMETERS = (
+    Parameter("decay", "nm⁻¹", 0.2, (1e-4, 300.0), "κ, where the streak begins to fall"),
+    Parameter("power", "", 3.0, (1.0, 5.0), "p, exponent of its fall"),
+    Parameter("width", "", 0.3, (0.01, 3.0), "w over κ"),
+    Parameter("packing", "nm⁻¹", 1.0, (1e-3, 300.0), "k, position of the first reflection of the packing"),
+    Parameter("height", "", 0.0, (0.0, 100.0), "height of that reflection over the streak; 0 for none"),
+    Parameter("sharpness", "", 0.1, (0.01, 0.5), "full width of the reflections over k"),
+    Parameter("angle", "°", 0.0, (-180.0, 180.0), "azimuth of the streak"),
+)
+
+
+def streak(q, decay, power):
+    """S at `q` (n,) in nm⁻¹."""
+    return (1 + (np.asarray(q) / decay) ** 2) ** (-power / 2)
+
+
+REFERENCES = ((streak, (2.0, 2.0, 2.0), 0.5, "half at q = κ for p = 2"),)
+
+
+def draw(rng, experiment):
+    packed = rng.random() < 0.5
+    decay = float(np.clip(experiment.q_low * log_uniform(rng, 0.3, 3.0), 1e-4, 300))
+    return {
+        "decay": decay,
+        "power": rng.uniform(1.5, 4.0),
+        "width": float(np.clip(experiment.q_low * log_uniform(rng, 0.08, 0.7) / decay, 0.01, 3)),
+        "packing": between(rng, experiment, 0.15, 0.6),
+        "height": log_uniform(rng, 1.0, 30.0) if packed else 0.0,
+        "sharpness": log_uniform(rng, 0.04, 0.25),
+        "angle": rng.choice([0, 90]) + rng.normal(0, 8) if rng.random() < 0.75 else rng.uniform(-180, 180),
+    }
+
+
+def contribute(parameters, experiment):
+    p, axis = parameters, experiment.axis
+    along = streak(axis, p["decay"], p["power"])
+    if p["height"] > 0:
+        for ratio, part in ((1.0, 1.0), (3**0.5, 0.5), (2.0, 0.25)):
+            at = ratio * p["packing"]
+            if at < axis[-1]:
+                top = part * p["height"] * streak(at, p["decay"], p["power"])
+                width = p["sharpness"] * p["packing"]
+                along = along + top * (peak(axis, at, width, 0.3) + peak(axis, -at, width, 0.3))
+    across = np.exp(-0.5 * (axis / (p["width"] * p["decay"])) ** 2)
+    return [Plane(tags=TAGS, along=along[None], across=across[None], angle=np.deg2rad(p["angle"]))]

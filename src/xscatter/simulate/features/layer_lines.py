@@ -1,0 +1,77 @@
+"""Layer lines of a fibre: a structure that repeats along an axis, with no order across it.
+
+Lines at q_z = l q_c, l = 1, 2, 3 ... On a helix of radius R line l has the intensity J_n²(q_r R) with n = l; on a
+structure that only repeats, n = 0 on every line and the intensity lies on the meridian. Lines fade with order as
+exp(−l²d²) and along q_r as exp(−q_r²u²).
+
+Source: Cochran, Crick & Vand, Acta Cryst. 5 (1952) 581; Vainshtein, Diffraction of X-rays by Chain Molecules (1966).
+"""
+
+import numpy as np
+
+from xscatter.simulate.components import Plane
+from xscatter.simulate.parameter import Parameter
+from xscatter.simulate.profiles import between, log_uniform, peak
+
+KIND = "sample"
+FAMILIES = {"fibre": 4.0, "polymer": 0.4, "any": 0.05}
+GRAZING = 0.0
+TAGS = ("layer lines",)
+PARAMETERS = (
+    Parameter("position", "nm⁻¹", 1.0, (1e-3, 300.0), "q_c, distance of the lines"),
+    Parameter("lines", "", 4, (1, 8), "number of lines on each side of the equator"),
+    Parameter("helix", "", 0, (0, 1), "1: the line of order l has the Bessel function of order l; 0: all have J₀"),
+    Parameter("radius", "", 1.0, (0.05, 20.0), "radius R times q_c"),
+    Parameter("extent", "", 1.5, (0.05, 20.0), "length of the lines, 1/u over q_c"),
+    Parameter("width", "", 0.06, (0.005, 0.5), "full width of the lines over q_c"),
+    Parameter("decay", "", 0.3, (0.0, 2.0), "d, loss of intensity with order"),
+    Parameter("angle", "°", 90.0, (-180.0, 180.0), "azimuth of the fibre axis"),
+    Parameter("seed", "", 0, (0, 2**31), "of the strengths of lines"),
+)
+
+
+def line(y, order, radius, extent):
+    """Intensity along a line at `y` (n,) = q_r/q_c: J_order²(y radius) exp(−(y/extent)²)."""
+    from scipy.special import jv
+
+    return jv(order, np.asarray(y) * radius) ** 2 * np.exp(-((np.asarray(y) / extent) ** 2))
+
+
+REFERENCES = (
+    (line, (3.8317059702, 1, 1.0, 1e6), 0.0, "first zero of J1"),
+    (line, (1.0, 0, 1.0, 1e6), 0.7651976865579665**2, "J0(1), Abramowitz & Stegun table 9.1"),
+)
+
+
+def draw(rng, experiment):
+    position = between(rng, experiment, 0.1, 0.6)
+    return {
+        "position": position,
+        "lines": int(rng.integers(2, 9)),
+        "helix": int(rng.random() < 0.4),
+        "radius": log_uniform(rng, 0.3, 4.0),
+        "extent": log_uniform(rng, 0.2, 4.0),
+        "width": log_uniform(rng, 0.02, 0.15),
+        "decay": rng.uniform(0.05, 0.5),
+        "angle": rng.choice([0, 90]) + rng.normal(0, 8) if rng.random() < 0.75 else rng.uniform(-180, 180),
+        "seed": int(rng.integers(2**31)),
+    }
+
+
+def contribute(parameters, experiment):
+    p, axis = parameters, experiment.axis
+    strength = np.random.default_rng(p["seed"]).exponential(size=8) + 0.1
+    along, across = [], []
+    table = np.linspace(0, axis[-1], 500)
+    for order in range(1, p["lines"] + 1):
+        at = order * p["position"]
+        if at > axis[-1]:
+            break
+        width = p["width"] * p["position"]
+        height = strength[order - 1] * np.exp(-((order * p["decay"]) ** 2))
+        along.append(height * (peak(axis, at, width, 0.3) + peak(axis, -at, width, 0.3)))
+        values = line(table / p["position"], order if p["helix"] else 0, p["radius"], p["extent"])
+        across.append(np.interp(np.abs(axis), table, values / max(values.max(), 1e-30)))
+    if not along:
+        return []
+    return [Plane(tags=TAGS, along=np.array(along), across=np.array(across), angle=np.deg2rad(p["angle"]))]

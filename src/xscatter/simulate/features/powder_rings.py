@@ -1,0 +1,91 @@
+"""Powder rings of a crystal: very many grains of all orientations, many rings.
+
+q_hkl = 2π √(h²/a² + k²/b² + l²/c²); per solid angle I ∝ m |F|² exp(−2 q²u²)/q², m the multiplicity. The structure
+factors |F|² are drawn: those of a crystal of many atoms are exponentially distributed (Wilson's statistics).
+
+Source: Warren, X-ray Diffraction (1969), chapters 4 and 5; Wilson, Acta Cryst. 2 (1949) 318.
+"""
+
+import numpy as np
+
+from xscatter.simulate.components import Radial
+from xscatter.simulate.features.ring import width_tag
+from xscatter.simulate.parameter import Parameter
+from xscatter.simulate.profiles import between, debye_waller, log_uniform, peak
+
+KIND = "sample"
+FAMILIES = {"powder": 3.0, "crystal": 0.5, "superlattice": 0.3, "any": 0.15}
+GRAZING = 0.4
+TAGS = ("ring", "ring: isotropic", "ring: sharp", "ring: intermediate", "ring: broad", "polycrystalline")
+PARAMETERS = (
+    Parameter("cell", "nm", 0.5, (0.01, 1e4), "edge a of the orthogonal cell"),
+    Parameter("second", "", 1.0, (0.3, 3.0), "edge b over a"),
+    Parameter("third", "", 1.0, (0.3, 3.0), "edge c over a"),
+    Parameter("width", "", 0.02, (0.001, 0.2), "full width of the first ring over its q; the same for all rings"),
+    Parameter("strain", "", 0.0, (0.0, 0.1), "width that grows with q, relative to it"),
+    Parameter("displacement", "", 0.03, (0.0, 0.3), "root mean square displacement u over a"),
+    Parameter("present", "", 0.7, (0.1, 1.0), "part of the reflections that the symmetry allows"),
+    Parameter("seed", "", 0, (0, 2**31), "of the structure factors"),
+)
+COUNTED, MOST = 12, 40
+
+
+def lines(cell: float, second: float, third: float, largest: float) -> tuple[np.ndarray, np.ndarray]:
+    """q (n,) in nm⁻¹ of the rings up to `largest`, and their multiplicities (n,)."""
+    index = np.arange(-7, 8)
+    h, k, m = np.meshgrid(index, index, index)
+    squares = (h**2 + (k / second) ** 2 + (m / third) ** 2).ravel()
+    values, count = np.unique(np.round(squares[squares > 0], 9), return_counts=True)
+    q = 2 * np.pi / cell * np.sqrt(values)
+    seen = (q <= largest) & (values <= (7 * min(1, 1 / second, 1 / third)) ** 2)
+    return q[seen], count[seen]
+
+
+REFERENCES = (
+    (lambda: [round(float(q), 9) for q in lines(2 * np.pi, 1.0, 1.0, 2.01)[0]],
+     (), [1.0, 1.414213562, 1.732050808, 2.0], "simple cubic: √1, √2, √3, √4"),
+    (lambda: lines(2 * np.pi, 1.0, 2.0, 1.2)[1].tolist(), (), [2, 6, 8], "tetragonal: 001; 100 and 002; 101"),
+)  # fmt: skip
+
+
+def draw(rng, experiment):
+    kind = rng.integers(3)  # cubic, tetragonal, orthorhombic
+    first = between(rng, experiment, 0.15, 0.65)
+    second = 1.0 if kind < 2 else rng.uniform(0.6, 1.6)
+    third = 1.0 if kind == 0 else rng.uniform(0.5, 2.0)
+    return {
+        "cell": float(np.clip(2 * np.pi / first, 0.01, 1e4)),
+        "second": second,
+        "third": third,
+        "width": log_uniform(rng, 0.004, 0.06),
+        "strain": float(rng.beta(1, 5) * 0.03),
+        "displacement": rng.uniform(0.01, 0.08),
+        "present": rng.uniform(0.35, 1.0),
+        "seed": int(rng.integers(2**31)),
+    }
+
+
+def contribute(parameters, experiment):
+    p, q = parameters, experiment.q
+    centres, multiplicity = lines(p["cell"], p["second"], p["third"], q[-1])
+    rng = np.random.default_rng(p["seed"])
+    # As many numbers whatever the range of the detector, so that a ring has one strength at every size.
+    chance, factor = rng.random(800)[: len(centres)], rng.exponential(size=800)[: len(centres)] + 0.05
+    chosen = np.flatnonzero(chance < p["present"])
+    strength = multiplicity * factor * debye_waller(centres, p["displacement"] * p["cell"]) ** 2 / centres**2
+    components, rest = [], np.zeros_like(q)
+    tags = ("ring", "ring: isotropic", "polycrystalline")
+    for order, index in enumerate(chosen[:MOST], start=1):
+        centre = centres[index]
+        width = np.hypot(p["width"] * 2 * np.pi / p["cell"], p["strain"] * centre)
+        reach = 12 * max(width, 2 * (q[2] - q[1]))
+        begin, end = np.searchsorted(q, (centre - reach, centre + reach))
+        if end - begin < 3:
+            continue
+        profile = np.zeros_like(q) if order <= COUNTED else rest
+        profile[begin:end] += strength[index] / width * peak(q[begin:end], centre, width, 0.5)
+        if order <= COUNTED:
+            components.append(Radial(tags=(*tags, width_tag(width / centre)), order=order, profile=profile))
+    if rest.any():
+        components.append(Radial(tags=tags, profile=rest))
+    return components
