@@ -209,10 +209,14 @@ def _parts(scene: dict[str, Any], experiment: Experiment) -> list[Part]:
     return parts
 
 
-def render(scene: dict[str, Any], experiment: Experiment) -> Rendering:
-    """Expected counts of `scene` in `experiment`, with the sums over pixels that `visibility` needs."""
+def render(scene: dict[str, Any], experiment: Experiment, only: int | None = None) -> Rendering:
+    """Expected counts of `scene` in `experiment`, with the sums over pixels that `visibility` needs.
+
+    With `only`, the number of a part, the others are left out, after all were scaled.
+    """
     shape = (experiment.size, experiment.size)
     parts = _parts(scene, experiment) if scene["photons"] > 0 else []
+    parts = parts if only is None else [parts[only]]
     families: dict[tuple[int, int], list[Part]] = {(0, 0): []}
     for stretched in (False, True):
         for part in parts:

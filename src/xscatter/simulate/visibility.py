@@ -129,7 +129,8 @@ def _instrument(scene: dict[str, Any], done: Rendering, experiment: Experiment, 
         counts = done.expected.ravel()[where].astype(np.float64)
         without = np.maximum(counts - dark, 0) / factor + dark
         strength = float(np.sqrt(np.sum((counts - without) ** 2 / np.maximum(without, counts))))
-        seen[tags.INDEX[name]] = strength
+        for implied in tags.with_implied({name}):
+            seen[tags.INDEX[implied]] = np.fmax(seen[tags.INDEX[implied]], strength)
         if strength >= tags.DETECTABLE:
             found.add(name)
     return found
