@@ -31,6 +31,17 @@ class Simulate(Section):
     features: tuple[str, ...] | None = Field(
         None, description="Names of the scattering features that may occur; null: all of them."
     )
+    detectors: tuple[Literal["pilatus", "eiger", "ccd", "square"], ...] = Field(
+        ("pilatus", "eiger", "ccd", "square"),
+        min_length=1,
+        description="Layouts of detectors, in equal parts: modules with gaps of 17 and 7 pixels, or of 37 and 10; "
+        "a CCD behind a round aperture; a plain square.",
+    )
+    mask: str | None = Field(
+        None,
+        description="File of a mask for all images, beside the gaps of the layouts: .npy or a detector image, "
+        "size × size, non-zero = not usable.",
+    )
 
 
 class Transform(Section):
@@ -252,6 +263,8 @@ class Study(Section):
         content: dict[str, Any] = {"seed": self.seed, "simulate": self.simulate.model_dump()}
         content["coverage"] = self.transform.minimum_coverage
         content["radius"] = self.radius
+        if self.simulate.mask is not None:  # what it hides counts, not where it lies
+            content["simulate"]["mask"] = _sha256(self.simulate.mask)
         if stage in ("simulate", "transform"):
             del content["simulate"]["experiments"]
         if stage != "simulate":
@@ -261,6 +274,13 @@ class Study(Section):
         if stage == "train":
             content["train"] = self.train.model_dump()
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _sha256(path: str) -> str:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(f"simulate.mask: {path} cannot be read ({error.strerror})") from error
 
 
 def load_study(path: str | Path) -> Study:

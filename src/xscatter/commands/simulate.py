@@ -29,6 +29,9 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(
             f"--experiments: {outside[0]} is not among the {total} experiments (0 to {total - 1}) of {args.study}"
         )
+    from xscatter.simulate.limits import check_study
+
+    check_study(study)
     wanted = {"study_hash": study.fingerprint("simulate")}
     missing = []
     for number in numbers:

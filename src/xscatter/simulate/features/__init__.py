@@ -4,7 +4,7 @@ A file `simulate/features/<name>.py` is a feature. It holds, and its tests and d
 
 - its docstring: what it is, the equation, and the source of the equation;
 - ``KIND``: "sample", "background" or "standard" (a standard is drawn alone, now and then);
-- ``FAMILIES``: how likely it is in each family of samples (see `experiment.FAMILIES`) as a dict of
+- ``FAMILIES``: how likely it is in each family of samples (see `settings.FAMILIES`) as a dict of
   weights, with the key "any" for all that are not named; ``GRAZING`` the same for experiments under
   grazing incidence (one number, default 0). Weights are relative to other features;
   A background is drawn with its weight as the chance. An optional ``applies(experiment) -> bool`` leaves the

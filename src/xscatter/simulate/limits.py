@@ -1,0 +1,76 @@
+"""What is refused before anything is drawn: features, masks and sizes that cannot work."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from xscatter.errors import UserError
+from xscatter.simulate.features.registry import chosen_features
+from xscatter.study import Study
+
+BYTES_A_PIXEL = 130  # of the maps of an experiment and the image in hand, at their most
+BYTES_AT_LEAST = 200e6  # of Python, libraries and tables
+
+
+def memory_limit() -> float:
+    """Bytes that this process may use: that of the machine, or of the control group (Slurm, a container)."""
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            limits.append(int(Path(name).read_text()))
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+    return float(min(limits))
+
+
+def check_study(study: Study) -> None:
+    """Refuse what could not be simulated.
+
+    Raises:
+        UserError: an unknown feature, a mask that cannot be used, or an image larger than memory allows.
+    """
+    chosen = chosen_features(study.simulate.features)
+    if not any(feature.kind == "sample" for feature in chosen.values()):
+        raise UserError("simulate.features: none of them is of a sample; add one, such as ring")
+    size, limit = study.simulate.size, memory_limit()
+    needed = size**2 * BYTES_A_PIXEL + BYTES_AT_LEAST
+    if needed > limit:
+        largest = int(max((limit - BYTES_AT_LEAST) / BYTES_A_PIXEL, 0) ** 0.5)
+        raise UserError(
+            f"simulate.size: {size} needs {needed / 1e9:.1f} GB of memory, and there are {limit / 1e9:.1f}; "
+            f"at most {largest} fits"
+        )
+    user_mask(study)
+
+
+def user_mask(study: Study) -> np.ndarray | None:
+    """The mask (size, size) bool that `simulate.mask` names, True = not usable, or None.
+
+    Raises:
+        UserError: it cannot be read, is of another shape, or leaves too little of the image.
+    """
+    path = study.simulate.mask
+    if path is None:
+        return None
+    try:
+        if str(path).endswith(".npy"):
+            mask = np.load(path)
+        else:
+            import fabio
+
+            with fabio.open(str(path)) as image:
+                mask = image.data
+    except Exception as error:  # every format of fabio fails in its own way
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(f"simulate.mask: {path} cannot be read ({reason}); give a .npy or a detector image") from error
+    size = study.simulate.size
+    if mask.shape != (size, size):
+        shape = " × ".join(map(str, mask.shape))
+        raise UserError(f"simulate.mask: {path} is {shape}, the images are {size} × {size}; make them equal")
+    mask = mask != 0
+    if mask.mean() > 0.5:
+        raise UserError(
+            f"simulate.mask: {path} hides {mask.mean():.0%} of the image (non-zero is not usable); at most half may be"
+        )
+    return mask

@@ -1,0 +1,150 @@
+"""The constants of an experiment, drawn: stratified over experiments where a class must not be missing.
+
+Lengths are in pixels of the detector's layout, positions in parts of the side, so that nothing here
+depends on the number of pixels of an image.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from xscatter.errors import UserError
+from xscatter.seeds import Purpose, generator
+from xscatter.simulate.detector import LAYOUTS, REFERENCE, Layout
+from xscatter.simulate.limits import user_mask
+from xscatter.simulate.strata import choose, fraction
+from xscatter.study import Study
+
+BEAM_POSITIONS = {"middle": 0.45, "off centre": 0.25, "edge": 0.15, "off the image": 0.15}
+BEAMSTOPS = {"circular": 0.28, "linear": 0.24, "wedge": 0.24, "none": 0.24}
+FAMILIES = {
+    "powder": 0.16, "solution": 0.14, "block copolymer": 0.14, "superlattice": 0.16, "polymer": 0.14,
+    "fibre": 0.12, "crystal": 0.14,
+}  # fmt: skip
+
+
+def draw_settings(study: Study, number: int) -> dict[str, Any]:
+    """The constants of experiment `number`: a pure function of the seed; lengths in pixels of the layout.
+
+    Raises:
+        UserError: no position of the beam keeps the disk of the expansion covered.
+    """
+    seed = study.seed
+    rng = generator(seed, Purpose.EXPERIMENT, number, 0)
+    layout = LAYOUTS[choose(seed, "detector", number, study.simulate.detectors)]
+    size = study.simulate.size
+    resample = study.simulate.sampling == "resample"
+    scale = REFERENCE / size if resample else 1.0
+    side = size * scale  # pixels of the layout
+    grazing = fraction(seed, "geometry", number) < 0.16
+    settings: dict[str, Any] = {
+        "detector": layout.name,
+        "geometry": "grazing" if grazing else "transmission",
+        "pixel_size": layout.pitch * scale,
+        "wavelength": 1.23984e-9 / rng.uniform(7.0, 18.0),
+        "polarisation": float(np.clip(rng.normal(0.95, 0.04), 0, 1)) if rng.random() < 0.85 else 0.0,
+        "beam_size": float(rng.uniform(0.5, 3.0)),
+        "module_offset": [float(rng.uniform(0, 200)), float(rng.uniform(0, 400))],
+        "bad_pixels": float(10 ** rng.uniform(-5.5, -3.5)),
+        "dark": float(layout.dark * np.exp(rng.normal(0, 0.3))),
+        "family": choose(seed, "family", number, FAMILIES),
+        "second_family": choose(seed, "second family", number, FAMILIES),
+    }
+    # The angle of the far edge: small-angle for the one half of experiments, wide-angle for the other.
+    place = fraction(seed, "range", number)
+    edge = np.deg2rad(10 ** np.interp(place, [0, 0.55, 1], [0.0, 0.7, 1.55]))
+    if grazing:
+        edge = np.deg2rad(10 ** np.interp(place, [0, 0.7, 1], [0.1, 0.6, 1.3]))
+        critical = np.deg2rad(rng.uniform(0.09, 0.24)) * np.clip(np.rad2deg(edge) / 3, 0.5, 1.5)
+        settings |= {
+            "critical": float(critical),
+            "incidence": float(critical * rng.uniform(0.8, 2.5)),
+            "film_loss": float(rng.uniform(0.15, 0.5)),
+            "horizon_blur": float(10 ** rng.uniform(-1.5, -0.3)),
+            "horizon_leak": float(10 ** rng.uniform(-2.0, -0.5)),
+        }
+    settings["distance"] = float(REFERENCE * layout.pitch / np.tan(edge))
+    settings["window"] = None
+    if fraction(seed, "window", number) < 0.09:
+        settings["window"] = {
+            "shape": "circle" if rng.random() < 0.6 else "square",
+            "center": [float(x) for x in rng.normal(0.5, 0.05, 2)],
+            "radius": float(rng.uniform(0.3, 0.48)),
+            "blur": float(rng.uniform(1, 15)),
+            "leak": float(10 ** rng.uniform(-3, -0.7)),
+        }
+    tilt = np.deg2rad(rng.uniform(2, 12)) if fraction(seed, "tilt", number) < 0.15 and edge > 0.1 else np.deg2rad(0.2)
+    turn = rng.uniform(0, 2 * np.pi)
+    settings["rot1"], settings["rot2"] = float(tilt * np.cos(turn)), float(tilt * np.sin(turn))
+    where = "grazing" if grazing else choose(seed, "beam", number, BEAM_POSITIONS)
+    settings["center"] = _draw_center(study, layout, where, rng)
+    inside = all(0 <= x < 1 for x in settings["center"])
+    kind = choose(seed, "beamstop", number, BEAMSTOPS) if inside else "none"
+    settings["beamstop"] = kind
+    settings["stop"] = {
+        "radius": float(min(np.exp(rng.uniform(np.log(8), np.log(60))), 0.1 * side)) if kind != "none" else 0.0,
+        "blur": float(rng.uniform(0.5, 4.0)),
+        "holder": float(rng.uniform(3, 20)) if rng.random() < 0.7 else 0.0,
+        "holder_opacity": float(rng.uniform(0.5, 1.0)),
+        "angle": float(rng.uniform(-np.pi, np.pi) if rng.random() < 0.5 else rng.integers(4) * np.pi / 2),
+        "opening": float(np.deg2rad(rng.uniform(3, 15))),
+        "leak": float(10 ** rng.uniform(-5, -2)),
+    }
+    settings["exposure"] = 4.2 + 2.9 * fraction(seed, "exposure", number)  # log10 of photons in a typical image
+    settings["air"] = fraction(seed, "air", number)
+    settings["slits"] = fraction(seed, "slits", number)
+    settings["coherent"] = fraction(seed, "coherence", number) < 0.25
+    return settings
+
+
+def _draw_center(study: Study, layout: Layout, where: str, rng: np.random.Generator) -> list[float]:
+    """Beam centre as a part of the side (row, column); 0 and 1 are the edges of the image."""
+    radius = study.radius / study.simulate.size
+    own = user_mask(study)
+    for _ in range(400):
+        if where == "middle":
+            center = rng.normal(0.5, 0.06, 2)
+        elif where == "off centre":
+            center = rng.uniform(0.15, 0.85, 2)
+        elif where == "grazing":
+            center = np.array([rng.uniform(0.72, 0.97), rng.uniform(0.25, 0.75)])
+        elif where == "edge":
+            center = _along_edge(rng, rng.uniform(0.0, 0.1))
+        else:
+            center = _along_edge(rng, -rng.uniform(0.01, 0.2))
+        if covered(layout, center, radius, own) >= study.transform.minimum_coverage:
+            return [float(x) for x in center]
+    # None of this kind will do: the nearest to it that does, on the way to the middle.
+    for step in np.linspace(0, 1, 41):
+        trial = center + step * (0.5 - center)
+        if covered(layout, trial, radius, own) >= study.transform.minimum_coverage:
+            return [float(x) for x in trial]
+    most = covered(layout, np.array([0.5, 0.5]), radius, own)
+    raise UserError(
+        f"transform.minimum_coverage: is {study.transform.minimum_coverage}, but at most {most:.3f} of a disk of "
+        f"radius {study.radius:g} pixels lies on an image of {study.simulate.size}; lower it or transform.radius"
+    )
+
+
+def _along_edge(rng: np.random.Generator, depth: float) -> np.ndarray:
+    center = np.array([rng.uniform(0.1, 0.9), depth])
+    if rng.random() < 0.5:
+        center = center[::-1]
+    return center if rng.random() < 0.5 else 1 - center
+
+
+def covered(layout: Layout, center: np.ndarray, radius: float, mask: np.ndarray | None = None) -> float:
+    """Part of the disk of `radius` about `center` (parts of the side) that lies on live pixels.
+
+    Counted on a grid of 120 × 120 whatever the image size, less the largest part that gaps and bad
+    pixels can take, so the true part is never below.
+    """
+    grid = (np.arange(120) + 0.5) / 120
+    inside = np.hypot(grid[:, None] - center[0], grid[None, :] - center[1]) <= radius
+    if layout.round_aperture:
+        inside &= np.hypot(grid[:, None] - 0.5, grid[None, :] - 0.5) <= 0.5
+    if mask is not None:
+        place = ((grid - 1 / 240) * len(mask)).astype(int)
+        inside &= ~mask[np.ix_(place, place)]
+    gaps = 0.88 if layout.module else 0.98
+    return float(inside.mean() / (np.pi * radius**2) * gaps)
