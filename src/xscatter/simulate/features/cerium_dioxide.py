@@ -8,7 +8,7 @@ Source: NIST certificate of SRM 674b (cell edge; integrated intensities at Cu KÎ
 import numpy as np
 
 from xscatter.simulate.physics.powder import cubic_lines, ring_strengths
-from xscatter.simulate.physics.standards import RING_TAGS, WIDTH_AND_SCATTER, standard_components
+from xscatter.simulate.physics.standards import RING_TAGS, WIDTH_AND_SCATTER, standard_components, visible
 
 KIND = "standard"
 FAMILIES = {"any": 0.7}
@@ -39,6 +39,11 @@ REFERENCES = (
         "d-spacings of SRM 674b, pyFAI CeO2",
     ),
 )
+
+
+def applies(experiment):
+    """Its first rings lie on the detector."""
+    return visible(experiment, rings()[0])
 
 
 def draw(rng, experiment):

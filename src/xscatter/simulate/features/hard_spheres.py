@@ -21,7 +21,7 @@ from xscatter.simulate.profiles import between
 KIND = "sample"
 FAMILIES = {"solution": 2.0, "superlattice": 0.6, "polymer": 0.5, "any": 0.2}
 GRAZING = 0.2
-TAGS = ("structure factor",)
+TAGS = ("structure factor", "halo: isotropic")
 PARAMETERS = (
     Parameter("radius", "nm", 10.0, RADIUS, "median radius"),
     POLYDISPERSITY,
@@ -71,7 +71,7 @@ REFERENCES = (
 def draw(rng, experiment):
     # The correlation peak lies near 2 q R = 6.5 to 7.2.
     return {
-        "radius": float(np.clip(3.4 / between(rng, experiment, 0.2, 0.7), *RADIUS)),
+        "radius": float(np.clip(3.4 / between(rng, experiment, 0.15, 0.65), *RADIUS)),
         "polydispersity": draw_polydispersity(rng) * 1.5,
         "fraction": rng.uniform(0.15, 0.5),
         "gap": float(np.exp(rng.exponential(0.12))),
@@ -82,4 +82,6 @@ def contribute(parameters, experiment):
     p = parameters
     profile = tabulated(lambda q: intensity(q, **p), experiment.q)
     mean = p["radius"] * np.exp(6 * p["polydispersity"] ** 2)
-    return correlation_components(profile, experiment.q, 3.5 / (mean * p["gap"]))
+    # Below a quarter of the volume the peak is too low to look like one.
+    tags = ("halo: isotropic",) if p["fraction"] >= 0.25 else ()
+    return correlation_components(profile, experiment.q, 3.5 / (mean * p["gap"]), tags)

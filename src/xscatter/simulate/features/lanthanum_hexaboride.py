@@ -8,7 +8,7 @@ Source: NIST certificate of SRM 660c (cell edge; integrated intensities at Cu KÎ
 import numpy as np
 
 from xscatter.simulate.physics.powder import cubic_lines, ring_strengths
-from xscatter.simulate.physics.standards import RING_TAGS, WIDTH_AND_SCATTER, standard_components
+from xscatter.simulate.physics.standards import RING_TAGS, WIDTH_AND_SCATTER, standard_components, visible
 
 KIND = "standard"
 FAMILIES = {"any": 0.7}
@@ -42,6 +42,11 @@ REFERENCES = (
         "d-spacings of SRM 660c, pyFAI LaB6",
     ),
 )
+
+
+def applies(experiment):
+    """Its first rings lie on the detector."""
+    return visible(experiment, rings()[0])
 
 
 def draw(rng, experiment):

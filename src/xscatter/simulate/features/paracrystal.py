@@ -10,6 +10,7 @@ Source: Hosemann & Bagchi, Direct Analysis of Diffraction by Matter (1962), chap
 
 import numpy as np
 
+from xscatter.simulate.features.ring import width_tag
 from xscatter.simulate.features.sphere import form_factor
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.particles import POLYDISPERSITY, correlation_components, draw_polydispersity
@@ -19,7 +20,15 @@ from xscatter.simulate.profiles import between
 KIND = "sample"
 FAMILIES = {"solution": 0.7, "superlattice": 1.2, "block copolymer": 1.2, "polymer": 0.8, "any": 0.2}
 GRAZING = 0.5
-TAGS = ("structure factor",)
+TAGS = (
+    "structure factor",
+    "halo: isotropic",
+    "ring",
+    "ring: isotropic",
+    "ring: sharp",
+    "ring: intermediate",
+    "ring: broad",
+)
 PARAMETERS = (
     Parameter("distance", "nm", 30.0, (0.04, 1e5), "mean distance of neighbours"),
     Parameter("disorder", "", 0.15, (0.02, 0.5), "standard deviation of the distance, relative to it"),
@@ -32,6 +41,12 @@ def structure_factor(q: np.ndarray, distance: float, disorder: float) -> np.ndar
     """S (n,) at `q` (n,) in nm⁻¹; neighbour `distance` in nm, `disorder` its relative standard deviation σ."""
     g = np.exp(-0.5 * (q * disorder * distance) ** 2)
     return (1 - g**2) / (1 + g**2 - 2 * g * np.cos(q * distance) + 1e-12)
+
+
+def peak_width(disorder: float) -> float:
+    """Full width at half maximum of the first peak over its q."""
+    g = np.exp(-0.5 * (2 * np.pi * disorder) ** 2)
+    return float((1 - g) / (np.pi * np.sqrt(g)))
 
 
 def intensity(q: np.ndarray, distance: float, disorder: float, filling: float, polydispersity: float) -> np.ndarray:
@@ -49,8 +64,8 @@ REFERENCES = (
 
 def draw(rng, experiment):
     return {
-        "distance": float(np.clip(2 * np.pi / between(rng, experiment, 0.15, 0.75), 0.04, 1e5)),
-        "disorder": rng.uniform(0.06, 0.28),
+        "distance": float(np.clip(2 * np.pi / between(rng, experiment, 0.15, 0.7), 0.04, 1e5)),
+        "disorder": rng.uniform(0.07, 0.26),
         "filling": rng.uniform(0.15, 0.48),
         "polydispersity": draw_polydispersity(rng),
     }
@@ -59,4 +74,6 @@ def draw(rng, experiment):
 def contribute(parameters, experiment):
     p = parameters
     profile = tabulated(lambda q: intensity(q, **p), experiment.q)
-    return correlation_components(profile, experiment.q, 2 * np.pi / p["distance"])
+    width = peak_width(p["disorder"])
+    tags = ("halo: isotropic",) if width > 0.2 else ("ring", "ring: isotropic", width_tag(width))
+    return correlation_components(profile, experiment.q, 2 * np.pi / p["distance"], tags)

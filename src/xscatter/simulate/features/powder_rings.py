@@ -27,7 +27,7 @@ PARAMETERS = (
     Parameter("present", "", 0.7, (0.1, 1.0), "part of the reflections that the symmetry allows"),
     Parameter("seed", "", 0, (0, 2**31), "of the structure factors"),
 )
-COUNTED, MOST = 12, 40
+COUNTED, MOST = 12, 100
 
 
 def lines(cell: float, second: float, third: float, largest: float) -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +59,7 @@ def draw(rng, experiment):
         "third": third,
         "width": log_uniform(rng, 0.004, 0.06),
         "strain": float(rng.beta(1, 5) * 0.03),
-        "displacement": rng.uniform(0.01, 0.08),
+        "displacement": rng.uniform(0.03, 0.09),
         "present": rng.uniform(0.35, 1.0),
         "seed": int(rng.integers(2**31)),
     }

@@ -17,7 +17,7 @@ POLYDISPERSITY = Parameter("polydispersity", "", 0.06, (0.0, 0.3), "standard dev
 
 def draw_size(rng: np.random.Generator, experiment: Any, minimum: float) -> float:
     """A size in nm that puts the first minimum, at q size = `minimum`, where it is seen with some that follow."""
-    return float(np.clip(minimum / between(rng, experiment, 0.15, 0.75), *RADIUS))
+    return float(np.clip(minimum / between(rng, experiment, 0.05, 0.5), *RADIUS))
 
 
 def draw_polydispersity(rng: np.random.Generator) -> float:
@@ -47,10 +47,15 @@ def ratio(curve: Callable[..., np.ndarray], first: float, second: float, *parame
     return float(high / low)
 
 
-def correlation_components(profile: np.ndarray, q: np.ndarray, peak: float) -> list[Component]:
-    """Intensity `profile` (n,) at `q` (n,) of correlated particles, cut below the first maximum at `peak`."""
-    beyond = 1 / (1 + np.exp(np.clip((0.6 * peak - q) / (0.05 * peak), -60, 60)))
+def correlation_components(profile: np.ndarray, q: np.ndarray, peak: float, tags: tuple[str, ...]) -> list[Component]:
+    """Intensity `profile` (n,) at `q` (n,) of correlated particles: what lies below the peak, the peak, the rest.
+
+    `peak` is its q, `tags` say what it looks like.
+    """
+    above = 1 / (1 + np.exp(np.clip((0.6 * peak - q) / (0.05 * peak), -60, 60)))
+    beyond = 1 / (1 + np.exp(np.clip((1.5 * peak - q) / (0.05 * peak), -60, 60)))
     return [
-        Radial(profile=profile * (1 - beyond)),
-        Radial(tags=("structure factor",), profile=profile * beyond),
+        Radial(profile=profile * (1 - above)),
+        Radial(tags=("structure factor", *tags), profile=profile * (above - above * beyond)),
+        Radial(tags=("structure factor",), profile=profile * (above * beyond)),
     ]
