@@ -1,0 +1,201 @@
+"""The pixels of one detector: which lie in the disk, on which ring, and where each spreads to."""
+
+from functools import cached_property
+
+import numpy as np
+
+from xscatter.fourier_bessel import loops
+from xscatter.fourier_bessel.kernels import least_squares_weights
+from xscatter.fourier_bessel.loops import LANES
+from xscatter.fourier_bessel.polar import PolarTables
+
+# A coarser grid pays once it has this many times fewer points along an axis.
+LEAST_REDUCTION = 1.3
+
+
+class Pixels:
+    """Carries blocks of up to LANES images onto the polar grid, and back.
+
+    Args:
+        window: rows (first, end) and columns (first, end) in detector pixels; may reach beyond the detector.
+        center: beam centre (row, col) in pixels.
+        radius: radius of the disk in pixels.
+        tables: the polar grid; its radii reach beyond the disk if `taps` is not 0.
+        taps: points of the interpolation onto a coarser grid first; 0: spread every pixel.
+    """
+
+    def __init__(self, window, center: tuple[float, float], radius: float, tables: PolarTables, taps: int):
+        (self.top, bottom), (self.left, right) = window
+        self.shape = (bottom - self.top, right - self.left)
+        self.center, self.radius, self.tables, self.taps = center, radius, tables, taps
+        rows = np.arange(self.top, bottom) - center[0]
+        cols = np.arange(self.left, right) - center[1]
+        (first_row, first_col), counts = disk_lattice(center, radius)
+        line = np.arange(self.top, bottom) - first_row
+        seen = (line >= 0) & (line < counts.size)
+        line = np.clip(line, 0, counts.size - 1)
+        # In row y of the window, columns starts[y] to stops[y] lie in the disk.
+        self.starts = np.clip(first_col[line] - self.left, 0, self.shape[1]).astype(np.int32)
+        ends = np.clip(first_col[line] + counts[line] - self.left, 0, self.shape[1])
+        self.stops = np.where(seen, ends, self.starts).astype(np.int32)
+        self.count = int((self.stops - self.starts).sum())
+        dtype = tables.radial.dtype
+        if taps:
+            (self.row_first, self.row_weights, grid_rows) = self._axis(rows)
+            (self.col_first, self.col_weights, grid_cols) = self._axis(cols)
+            self.blocks = self._blocks(grid_cols.size)
+        else:
+            grid_rows, grid_cols = rows / radius, cols / radius
+        self.grid_shape = (grid_rows.size, grid_cols.size)
+        distance = np.hypot(grid_rows[:, None], grid_cols)
+        limit = (tables.radii - tables.width / 2 - 0.5) * tables.step if taps else 1.0
+        if taps:
+            index = np.flatnonzero(distance <= limit)
+        else:
+            # Rows and columns decide, as for starts and stops, lest rounding tells them apart.
+            columns = np.arange(cols.size)
+            index = np.flatnonzero((columns >= self.starts[:, None]) & (columns < self.stops[:, None]))
+        theta, r, along_theta, along_r = tables.place(
+            grid_rows[index // grid_cols.size], grid_cols[index % grid_cols.size]
+        )
+        order = np.lexsort((theta, r // 8))  # neighbours on the polar grid follow each other: caches stay warm
+        self.points = tuple(
+            np.ascontiguousarray(part[order]) for part in (index.astype(np.int32), theta, r, along_theta, along_r)
+        )
+        self.dtype = dtype
+
+    def _axis(self, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """First grid index and weights of every row (or column), and the grid's coordinates in units of R."""
+        spacing = self.tables.step
+        first, weights = least_squares_weights(distance / (self.radius * spacing), self.taps)
+        low = first.min()
+        grid = (np.arange(first.max() - low + self.taps) + low) * spacing
+        return (first - low).astype(np.int32), weights.astype(self.tables.radial.dtype), grid
+
+    def _blocks(self, size: int) -> list[tuple[slice, slice, np.ndarray]]:
+        """The rule along a row as small matrices: columns, grid columns and the matrix between them."""
+        blocks = []
+        for low in range(0, size, 32):
+            high = min(low + 32, size)
+            start = np.searchsorted(self.col_first, low - self.taps + 1)
+            stop = np.searchsorted(self.col_first, high)
+            matrix = np.zeros((stop - start, size + self.taps), self.tables.radial.dtype)
+            where = self.col_first[start:stop, None] + np.arange(self.taps)
+            np.put_along_axis(matrix, where, self.col_weights[start:stop], axis=1)
+            blocks.append((slice(start, stop), slice(low, high), np.ascontiguousarray(matrix[:, low:high])))
+        return blocks
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """First row and column of the window."""
+        return self.top, self.left
+
+    @property
+    def rings(self) -> int:
+        """Number of rings: ring n holds the pixels at a distance of n - 1/2 to n + 1/2 pixels."""
+        return int(self.radius + 0.5) + 1
+
+    @cached_property
+    def bins(self) -> np.ndarray:
+        """Ring of every pixel of the window; `rings` outside of the disk."""
+        rows = np.arange(self.shape[0]) + self.top - self.center[0]
+        cols = np.arange(self.shape[1]) + self.left - self.center[1]
+        bins = np.full(self.shape, self.rings, np.int16 if self.rings < 32767 else np.int32)
+        for y, (start, stop) in enumerate(zip(self.starts, self.stops, strict=True)):
+            bins[y, start:stop] = (np.sqrt(rows[y] ** 2 + cols[start:stop] ** 2) + 0.5).astype(bins.dtype)
+        return bins
+
+    @cached_property
+    def _ring_table(self) -> tuple[np.ndarray, np.ndarray]:
+        tables = self.tables
+        extent = tables.step * self.radius  # grid step in pixels
+        radii = (np.arange(tables.padded[1]) - tables.pad + 0.5) * extent
+        lowest = np.maximum(np.where(radii > 0, radii, 0) - tables.width / 2 * extent, 0) + 0.5
+        first = np.minimum(np.floor(lowest - 1e-9), self.rings).astype(np.int32)
+        span = int(np.ceil(tables.width * extent)) + 2
+        table = np.zeros((*tables.padded, span), self.dtype)
+        (row, cols), counts = disk_lattice(self.center, self.radius)
+        loops.ring_table(
+            *self.center, self.radius, row, cols, counts, tables.angles, tables.step, tables.kernel, first, table
+        )
+        return np.ascontiguousarray(tables.fold(table)), first[tables.pad :]
+
+    def spread(self, images: np.ndarray, bins=None, means=None, origin=None) -> np.ndarray:
+        """Sums of the images (n, rows, cols) on the polar grid (angles, radii, LANES).
+
+        With `means` (n, rings + 1), the sum is over all lattice pixels of the disk, and those whose
+        `bins` (rows, cols of the window, or one an image) are `rings` have the mean of their ring.
+        `origin` is where in the images the window begins; by default, where it does on the detector.
+        """
+        top, left = origin or (self.top, self.left)
+        n, fill = len(images), means is not None
+        if not fill:
+            bins, means = self._no_bins, np.zeros((n, 1), self.dtype)
+        shared = bins.ndim == 2
+        if self.taps:
+            grids = np.empty((n, *self.grid_shape), self.dtype)
+            rows = np.empty((self.grid_shape[0], self.shape[1]), self.dtype)
+            for one in range(n):
+                place = (top, left, self.starts, self.stops, self.row_first, self.row_weights)
+                loops.reduce_rows(images[one], *place, bins if shared else bins[one], means[one], fill, rows)
+                for cols, grid_cols, matrix in self.blocks:
+                    np.matmul(rows[:, cols], matrix, out=grids[one, :, grid_cols])
+            source = np.zeros((grids[0].size, LANES), self.dtype)
+            loops.gather(grids, 0, 0, np.empty(self.grid_shape, np.int8), means, False, source)
+        else:
+            source = np.zeros((self.shape[0] * self.shape[1], LANES), self.dtype)
+            if shared:
+                loops.gather(images, top, left, bins, means, fill, source)
+            else:
+                for one in range(n):
+                    part = slice(one, one + 1)
+                    loops.gather(images[part], top, left, bins[one], means[part], fill, source[:, part])
+        grid = np.zeros((*self.tables.padded, LANES), self.dtype)
+        loops.spread(source, *self.points, grid)
+        grid = self.tables.fold(grid)
+        if fill:
+            table, first = self._ring_table
+            lanes = np.zeros((self.rings + table.shape[2] + 1, LANES), self.dtype)
+            lanes[: self.rings, :n] = means[:, :-1].T
+            grid = np.ascontiguousarray(grid)
+            loops.add_rings(table, first, lanes, grid)
+        return grid
+
+    @cached_property
+    def _no_bins(self) -> np.ndarray:
+        return np.broadcast_to(np.int16(0), self.shape)
+
+    def interpolate(self, grid: np.ndarray, n: int) -> np.ndarray:
+        """The transpose, without rings: values on the polar grid to the window (n, rows, cols); 0 outside the disk."""
+        source = np.zeros((self.grid_shape[0] * self.grid_shape[1], LANES), self.dtype)
+        loops.interpolate(np.ascontiguousarray(self.tables.unfold(grid)), *self.points, source)
+        images = np.ascontiguousarray(source.T[:n]).reshape(n, *self.grid_shape)
+        if self.taps:
+            images = _along(images, self.row_first, self.row_weights, axis=1)
+            images = _along(images, self.col_first, self.col_weights, axis=2)
+            columns = np.arange(self.shape[1])
+            images *= (columns >= self.starts[:, None]) & (columns < self.stops[:, None])
+        return images
+
+
+def disk_lattice(center: tuple[float, float], radius: float) -> tuple[tuple[int, np.ndarray], np.ndarray]:
+    """Pixels at most `radius` from `center` on an endless detector.
+
+    Returns the first row and, for it and each row below, the first column; and the number of pixels in each row.
+    """
+    rows = np.arange(np.ceil(center[0] - radius), np.floor(center[0] + radius) + 1).astype(np.int64)
+    across = (rows - center[0]) ** 2
+    reach = np.sqrt(np.maximum(radius**2 - across, 0))
+    low = np.ceil(center[1] - reach).astype(np.int64) - 1
+    high = np.floor(center[1] + reach).astype(np.int64) + 1
+    # Rounding of the ends is settled by the one condition that decides everywhere.
+    for _ in range(2):
+        low += across + (low - center[1]) ** 2 > radius**2
+        high -= across + (high - center[1]) ** 2 > radius**2
+    return (int(rows[0]) if rows.size else 0, low), np.maximum(high - low + 1, 0)
+
+
+def _along(values: np.ndarray, first: np.ndarray, weights: np.ndarray, axis: int) -> np.ndarray:
+    shape = [1, 1, 1]
+    shape[axis] = -1
+    return sum(np.take(values, first + n, axis=axis) * weights[:, n].reshape(shape) for n in range(weights.shape[1]))

@@ -1,0 +1,205 @@
+"""The transform: planned once for a detector, a beam centre and a truncation, executed many times."""
+
+import numpy as np
+
+from xscatter.errors import UserError
+from xscatter.fourier_bessel import basis
+from xscatter.fourier_bessel.fill import FILLS, fill_block
+from xscatter.fourier_bessel.kernels import taps_for, width_for
+from xscatter.fourier_bessel.loops import LANES
+from xscatter.fourier_bessel.pixels import LEAST_REDUCTION, Pixels, disk_lattice
+from xscatter.fourier_bessel.polar import polar_tables
+
+
+class Plan:
+    """Fourier-Bessel expansion of detector images.
+
+    On the disk of `radius` R about the beam centre, with r in units of R and θ = atan2(row - row0,
+    col - col0), c_mk = Σ over pixels in the disk of f conj(ψ_mk) / R², ψ_mk = N_mk J_m(z_mk r) e^{imθ}.
+
+    Args:
+        shape: (rows, cols) of the images.
+        center: beam centre (row, col) in pixels, any real numbers; pixel centres are integers.
+        radius: radius of the disk in pixels.
+        angular_orders: number of angular orders, m = 0 to angular_orders - 1.
+        radial_orders: number of zeros z_mk used of each order.
+        dtype: "float32" or "float64", of the sums; coefficients are complex of that precision.
+        boundary: "dirichlet" (z_mk the zeros of J_m) or "neumann" (of J_m').
+        tolerance: relative L2 error against the direct sum over pixels; chooses the widths of the kernels.
+        minimum_coverage: least part of the disk that must lie on the detector.
+
+    Raises:
+        UserError: an argument is out of bounds, or too little of the disk lies on the detector.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        center: tuple[float, float],
+        radius: float,
+        angular_orders: int,
+        radial_orders: int,
+        dtype: str = "float32",
+        boundary: str = "dirichlet",
+        tolerance: float = 5e-5,
+        minimum_coverage: float = 0.1,
+    ):
+        self.shape = (int(shape[0]), int(shape[1]))
+        self.center = (float(center[0]), float(center[1]))
+        self.radius = float(radius)
+        self.angular_orders, self.radial_orders = int(angular_orders), int(radial_orders)
+        self.dtype, self.boundary, self.tolerance = np.dtype(dtype), boundary, float(tolerance)
+        self._check()
+        rows, cols = (
+            (max(0, int(np.ceil(middle - self.radius))), min(side, int(np.floor(middle + self.radius)) + 1))
+            for middle, side in zip(self.center, self.shape, strict=True)
+        )
+        self.coverage, self._lattice = 0.0, disk_lattice(self.center, self.radius)[1].sum()
+        if rows[0] < rows[1] and cols[0] < cols[1]:
+            self._pixels = self._window(rows, cols)
+            self.coverage = min(1.0, self._pixels.count / self._lattice)
+        if self.coverage < max(minimum_coverage, 1e-12):
+            raise UserError(
+                f"beam centre ({self.center[0]:g}, {self.center[1]:g}): {self.coverage:.1%} of the disk of radius "
+                f"{self.radius:g} pixels lies on the {self.shape[0]}x{self.shape[1]} detector, less than "
+                f"{minimum_coverage:.1%}; choose a smaller radius, or correct the centre"
+            )
+        self._partner_pixels: Pixels | None = None
+
+    def _check(self) -> None:
+        if self.dtype not in (np.float32, np.float64):
+            raise UserError(f"dtype {self.dtype} cannot be used; choose float32 or float64")
+        if self.boundary not in basis.BOUNDARIES:
+            raise UserError(f"boundary {self.boundary!r} is not known; use one of {', '.join(basis.BOUNDARIES)}")
+        if min(self.shape) < 1 or self.angular_orders < 1 or self.radial_orders < 1:
+            raise UserError(
+                f"shape {self.shape}, {self.angular_orders} angular and {self.radial_orders} radial orders: "
+                "each must be at least 1"
+            )
+        if not (np.isfinite(self.center).all() and 1 <= self.radius < np.inf):
+            raise UserError(f"centre {self.center} must be finite, and radius {self.radius:g} at least 1 pixel")
+        least = 1e-12 if self.dtype == np.float64 else 1e-6
+        if not least <= self.tolerance < 0.1:
+            raise UserError(f"tolerance {self.tolerance:g} is out of bounds: {least:g} to 0.1 with dtype {self.dtype}")
+
+    def _window(self, rows: tuple[int, int], cols: tuple[int, int]) -> Pixels:
+        orders = (self.angular_orders, self.radial_orders, self.boundary, width_for(self.tolerance / 2))
+        tables = polar_tables(*orders, 0, self.dtype.name)
+        taps = 0
+        if tables.step * self.radius >= LEAST_REDUCTION:
+            taps = taps_for(self.tolerance / 2)
+            # The corners of the taps' square reach this far beyond the disk; both grids have the same step.
+            tables = polar_tables(*orders, int(np.ceil(taps / np.sqrt(2))) + 1, self.dtype.name)
+        return Pixels((rows, cols), self.center, self.radius, tables, taps)
+
+    @property
+    def zeros(self) -> np.ndarray:
+        """Zeros z_mk, (angular_orders, radial_orders)."""
+        return basis.zeros(self.angular_orders, self.radial_orders, self.boundary)
+
+    def forward(self, images: np.ndarray, mask: np.ndarray | None = None, fill: str = "ring-mean") -> np.ndarray:
+        """Coefficients c_mk of images.
+
+        Args:
+            images: (rows, cols) or (n, rows, cols), any integer or floating type. Pixels that are
+                NaN or infinite count as masked.
+            mask: (rows, cols) or (n, rows, cols) bool, True = not usable.
+            fill: what stands for masked pixels, and for those of the disk outside of the detector:
+                "zero"; "ring-mean", the mean over live pixels of the same whole distance from the
+                centre; "partner", the live pixel on the other side of the centre, else the ring mean.
+
+        Returns:
+            (n, angular_orders, radial_orders) complex, without n for a single image; NaN for an image
+            that has no live pixel in the disk.
+
+        Raises:
+            UserError: images or mask are of another shape or type, or `fill` is not known.
+        """
+        images = np.asanyarray(images)
+        if images.ndim not in (2, 3) or images.shape[-2:] != self.shape or images.dtype.kind not in "uif":
+            raise UserError(
+                f"images {images.shape} of type {images.dtype} do not fit the plan: real numbers, (n, {self.shape[0]}, "
+                f"{self.shape[1]}), are needed"
+            )
+        if fill not in FILLS:
+            raise UserError(f"fill {fill!r} is not known; use one of {', '.join(FILLS)}")
+        stack = images if images.ndim == 3 else images[None]
+        if mask is not None:
+            mask = np.asarray(mask, bool)
+            if mask.shape not in (self.shape, stack.shape):
+                raise UserError(
+                    f"mask {mask.shape} does not fit images {images.shape}; it must have their rows and cols"
+                )
+        kind = np.result_type(self.dtype, np.complex64)
+        result = np.empty((len(stack), self.angular_orders, self.radial_orders), kind)
+        for start in range(0, len(stack), LANES):
+            part = slice(start, start + LANES)
+            block = stack[part]
+            block_mask = mask[part] if mask is not None and mask.ndim == 3 else mask
+            result[part] = self._forward(block, block_mask, fill)
+        return result if images.ndim == 3 else result[0]
+
+    def _forward(self, block: np.ndarray, mask: np.ndarray | None, fill: str) -> np.ndarray:
+        if block.dtype.kind == "f":
+            if block.dtype.itemsize < 4:
+                block = block.astype(np.float32)
+            finite = np.isfinite(block)
+            if not finite.all():
+                mask = ~finite if mask is None else mask | ~finite
+        if mask is not None and not mask.any():
+            mask = None
+        pixels, dead = self._pixels, None
+        if mask is None and (self._pixels.count == self._lattice or fill == "zero"):
+            grid = pixels.spread(block)
+        else:
+            pixels = self._partners() if fill == "partner" else self._pixels
+            ready, dead = fill_block(self._pixels, pixels, block, mask, fill)
+            grid = pixels.spread(*ready)
+        found = pixels.tables.analyse(grid)[:, :, : len(block)]
+        found = np.moveaxis(found, 2, 0) / self.dtype.type(self.radius**2)
+        if dead is not None:
+            found[dead] = np.nan
+        return found
+
+    def _partners(self) -> Pixels:
+        """The detector and its image on the other side of the centre."""
+        if self._partner_pixels is None:
+            window = []
+            for middle, side in zip(self.center, self.shape, strict=True):
+                turned = (int(np.rint(2 * middle)) - (side - 1), int(np.rint(2 * middle)) + 1)
+                low = max(min(0, turned[0]), int(np.ceil(middle - self.radius)))
+                window.append((low, min(max(side, turned[1]), int(np.floor(middle + self.radius)) + 1)))
+            self._partner_pixels = self._window(*window)
+        return self._partner_pixels
+
+    def inverse(self, coefficients: np.ndarray) -> np.ndarray:
+        """Images (n, rows, cols) of coefficients (n, angular_orders, radial_orders); 0 outside of the disk.
+
+        f = Σ_k Re c_0k ψ_0k + 2 Σ_{m>0} Σ_k Re c_mk ψ_mk; a single expansion gives a single image.
+
+        Raises:
+            UserError: the coefficients are of another truncation.
+        """
+        coefficients = np.asarray(coefficients)
+        orders = (self.angular_orders, self.radial_orders)
+        if coefficients.ndim not in (2, 3) or coefficients.shape[-2:] != orders:
+            raise UserError(f"coefficients {coefficients.shape} do not fit the plan: (n, {orders[0]}, {orders[1]})")
+        stack = coefficients if coefficients.ndim == 3 else coefficients[None]
+        images = np.zeros((len(stack), *self.shape), self.dtype)
+        pixels = self._pixels
+        rows, cols = (slice(first, first + side) for first, side in zip(pixels.corner, pixels.shape, strict=True))
+        for start in range(0, len(stack), LANES):
+            block = stack[start : start + LANES]
+            lanes = np.zeros((*orders, LANES), np.result_type(self.dtype, np.complex64))
+            lanes[:, :, : len(block)] = np.moveaxis(block, 0, 2)
+            grid = pixels.tables.synthesise(lanes)
+            images[start : start + LANES, rows, cols] = pixels.interpolate(grid, len(block))
+        return images if coefficients.ndim == 3 else images[0]
+
+    def rotate(self, coefficients: np.ndarray, angle: float | np.ndarray) -> np.ndarray:
+        """Coefficients c e^{-imα} of the image turned by `angle` α (radians, from rows' axis 1 to axis 0: as θ grows).
+
+        `angle` is a number, or (n,), one an image.
+        """
+        turn = -1j * np.arange(self.angular_orders)[:, None] * np.asarray(angle)[..., None, None]
+        return coefficients * np.exp(turn).astype(np.result_type(np.asarray(coefficients).dtype, np.complex64))

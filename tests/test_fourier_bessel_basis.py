@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+from scipy.special import jn_zeros, jnp_zeros, jv
+
+from xscatter.fourier_bessel import basis
+from xscatter.fourier_bessel.kernels import kaiser_bessel, kernel_polynomials, taps_for, width_for
+
+
+@pytest.mark.parametrize("m", [0, 1, 2, 3, 17, 63])
+def test_zeros_are_those_of_scipy(m):
+    np.testing.assert_allclose(basis.zeros(64, 40)[m], jn_zeros(m, 40), rtol=1e-14)
+    expected = jnp_zeros(m, 40) if m else [0, *jnp_zeros(0, 39)]
+    np.testing.assert_allclose(basis.zeros(64, 40, "neumann")[m], expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("boundary", basis.BOUNDARIES)
+def test_zeros_of_high_orders(boundary):
+    zeros = basis.zeros(400, 300, boundary)
+    m = np.arange(400)[:, None]
+    value = jv(m, zeros) if boundary == "dirichlet" else jv(m - 1, zeros) - jv(m + 1, zeros)
+    assert np.abs(value).max() < 1e-12
+
+
+@pytest.mark.parametrize("boundary", basis.BOUNDARIES)
+def test_the_basis_is_orthonormal(boundary):
+    zeros = basis.zeros(9, 12, boundary)
+    # Gauss-Legendre in r is exact enough for these few oscillations; 2π from the angle.
+    x, w = np.polynomial.legendre.leggauss(120)
+    r, w = (x + 1) / 2, w / 2
+    values = basis.radial_values(zeros, r) * basis.norms(zeros, boundary)[:, None]
+    gram = 2 * np.pi * np.einsum("mrk,r,mrl->mkl", values, r * w, values)
+    np.testing.assert_allclose(gram, np.broadcast_to(np.eye(12), gram.shape), atol=1e-12)
+
+
+def test_radial_values_are_bessel_functions():
+    zeros = basis.zeros(70, 50)
+    r = np.random.default_rng(0).uniform(0, 1.1, 60)
+    expected = jv(np.arange(70)[:, None, None], r[:, None] * zeros[:, None])
+    np.testing.assert_allclose(basis.radial_values(zeros, r), expected, atol=3e-14)
+
+
+@pytest.mark.parametrize("width", [4, 6, 9, 13])
+def test_kernel_polynomials(width):
+    t = np.linspace(0.001, 1, 200)
+    expected = kaiser_bessel(t[:, None] - width / 2 + np.arange(width), width)
+    found = t[:, None] ** np.arange(width + 5) @ kernel_polynomials(width)
+    np.testing.assert_allclose(found, expected, atol=10.0 ** (-width - 1))
+
+
+def test_tighter_tolerances_take_wider_kernels():
+    assert [width_for(t) for t in (1e-2, 1e-4, 1e-10)] == sorted(width_for(t) for t in (1e-2, 1e-4, 1e-10))
+    assert width_for(2.5e-5) == 6
+    assert taps_for(2.5e-5) == 12
