@@ -7,7 +7,8 @@ from matplotlib.colors import to_rgba
 
 from xscatter import pictures
 from xscatter.errors import UserError
-from xscatter.pictures import Frame, Geometry
+from xscatter.pictures import Frame
+from xscatter.simulate.detector import Geometry
 
 GEOMETRY = Geometry(wavelength=1.4e-10, distance=0.3, pixel_size=172e-6, center=(20.25, 70.5))
 
@@ -22,21 +23,34 @@ def colours_of(image):
     return image.to_rgba(image.get_array())
 
 
-def test_q_is_exact_and_inverts_at_wide_angles():
-    pixels = np.array([-2000.0, -1.0, 0.0, 300.0, 3000.0])
-    q = pictures.q_of_pixels(pixels, GEOMETRY)
-    angle = np.arctan2(300 * 172e-6, 0.3)
-    assert q[3] == pytest.approx(4 * np.pi / 0.14 * np.sin(angle / 2))
-    np.testing.assert_allclose(pictures.pixels_of_q(q, GEOMETRY), pixels, rtol=1e-9, atol=1e-9)
+def exact_q(pixels):
+    """4π/λ sin θ on a flat detector across the beam."""
+    return 4 * np.pi / 0.14 * np.sin(np.arctan(pixels * 172e-6 / 0.3) / 2)
+
+
+def test_q_is_exact_at_wide_angles_and_signed():
+    for axis in (0, 1):
+        places, q = pictures.signed_q(GEOMETRY, 3000, axis)
+        np.testing.assert_allclose(q, exact_q(places - GEOMETRY.center[axis]), rtol=1e-9)
+        assert (np.diff(q) > 0).all()
+
+
+def test_a_tilted_detector_is_followed():
+    tilted = Geometry(1.4e-10, 0.3, 172e-6, (20.25, 70.5), rot1=0.4)
+    places, q = pictures.signed_q(tilted, 900, 1)
+    flat = exact_q(places - 70.5)
+    assert np.abs(q - flat).max() > 0.5
+    # Whichever way it is tilted, q near the beam falls with the longer way to the pixel.
+    assert q[72] / flat[72] == pytest.approx(np.cos(0.4) ** 2, rel=1e-2)
 
 
 def test_ticks_lie_where_q_has_their_values_and_zero_at_the_beam():
     axes, _ = draw(np.ones((40, 90)), geometry=GEOMETRY)
     columns = axes.xaxis.get_major_locator()()
     labels = [label.replace("−", "-") for label in axes.xaxis.get_major_formatter().format_ticks(columns)]
-    expected = pictures.q_of_pixels(np.array(columns) - 70.5, GEOMETRY)
-    np.testing.assert_allclose([float(label) for label in labels], expected, atol=1e-6)
-    assert dict(zip(labels, columns, strict=True))["0"] == 70.5
+    expected = exact_q(np.array(columns) - 70.5)
+    np.testing.assert_allclose([float(label) for label in labels], expected, rtol=1e-5, atol=1e-6)
+    assert dict(zip(labels, columns, strict=True))["0"] == pytest.approx(70.5)
     assert "nm" in axes.get_xlabel()
     assert "nm" in axes.get_ylabel()
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,23 +19,17 @@ from xscatter.errors import UserError
 from xscatter.shards import whole_file
 
 if TYPE_CHECKING:
+    import h5py
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
+
+    from xscatter.simulate.detector import Geometry
 
 # Inferno runs from black over red to pale yellow: blues are told from it by every kind of colour vision.
 COLOURS = "inferno"
 MASKED = "#8da9c4"
 SATURATED = "#00e5ff"
-
-
-class Geometry(NamedTuple):
-    """Where a frame was taken: lengths in metres, the beam centre (row, column) in pixels."""
-
-    wavelength: float
-    distance: float
-    pixel_size: float
-    center: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -48,13 +42,34 @@ class Frame:
     saturation: float | None = None
     title: str = ""
 
+    @property
+    def hidden(self) -> np.ndarray:
+        """(rows, cols) bool, True = masked or saturated: no count is known."""
+        hidden = _hidden(self.counts, self.mask)
+        return hidden if self.saturation is None else hidden | (self.counts >= self.saturation)
+
+
+def read_frame(file: h5py.File, image: int) -> Frame:
+    """Image number `image` of an open experiment shard."""
+    from xscatter.simulate.detector import Geometry
+
+    counts, instrument = file["entry/data/counts"], file["entry/instrument"]
+    row, col = (float(value) for value in instrument["beam_center"][()])
+    names = ("wavelength", "distance", "pixel_size", "rot1", "rot2")
+    return Frame(
+        counts=counts[image],
+        mask=instrument["detector/mask"][()],
+        geometry=Geometry(center=(row, col), **{name: float(instrument[name][()]) for name in names}),
+        saturation=float(counts.attrs["saturation_value"]),
+    )
+
 
 def show_frame(
     axes: Axes,
     counts: np.ndarray,
     mask: np.ndarray | None = None,
     *,
-    geometry: Any = None,
+    geometry: Geometry | None = None,
     saturation: float | None = None,
     title: str = "",
     limits: tuple[float, float] | None = None,
@@ -68,7 +83,7 @@ def show_frame(
         axes: where to draw.
         counts: counts of each pixel; not finite ones, and the largest value of an unsigned type, count as masked.
         mask: (rows, cols) bool, True = not usable.
-        geometry: an object with the attributes of :class:`Geometry`; gives axes in q. Without it, pixels.
+        geometry: gives axes in q; without it they are in pixels.
         saturation: live pixels at or above this value are marked as saturated.
         title: title of the axes.
         limits: counts at the ends of the colour scale; default: :func:`count_limits`.
@@ -153,26 +168,23 @@ def _key(axes: Axes, entries: dict[str, tuple[str, bool]]) -> None:
     from matplotlib.patches import Patch
 
     handles = [Patch(color=colour, label=name) for name, (colour, present) in entries.items() if present]
+    paper: dict[str, Any] = {"facecolor": "white", "labelcolor": "black", "edgecolor": "none", "framealpha": 0.85}
     if handles:
-        axes.legend(handles=handles, loc="lower left", fontsize="x-small", framealpha=0.85, handlelength=1.0)
+        axes.legend(handles=handles, loc="lower left", fontsize="x-small", handlelength=1.0, **paper)
 
 
-def q_of_pixels(pixels: np.ndarray, geometry: Any) -> np.ndarray:
-    """Momentum transfer in nm^-1 at signed distances (in pixels) from the beam centre on a flat detector.
+def signed_q(geometry: Geometry, side: int, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places of pixel edges along an axis through the beam centre, and q (nm^-1) there, negative before the beam.
 
-    q = 4π/λ sin θ with the scattering angle 2θ = atan(distance on the detector / distance of the detector).
+    `axis` 0 is the column through the beam, 1 the row; both results are (side + 1,).
     """
-    angle = np.arctan(np.asarray(pixels) * geometry.pixel_size / geometry.distance)
-    return 4e-9 * np.pi / geometry.wavelength * np.sin(angle / 2)
+    places = np.arange(side + 1) - 0.5
+    across = np.full(places.shape, geometry.center[1 - axis])
+    q, _ = geometry.q_chi(*((places, across) if axis == 0 else (across, places)))
+    return places, q * np.sign(places - geometry.center[axis])
 
 
-def pixels_of_q(q: np.ndarray, geometry: Any) -> np.ndarray:
-    """The inverse of :func:`q_of_pixels`."""
-    angle = 2 * np.arcsin(np.asarray(q) * 1e9 * geometry.wavelength / (4 * np.pi))
-    return np.tan(angle) * geometry.distance / geometry.pixel_size
-
-
-def label_axes(axes: Axes, shape: tuple[int, ...], geometry: Any = None) -> None:
+def label_axes(axes: Axes, shape: tuple[int, ...], geometry: Geometry | None = None) -> None:
     """Label both axes: in q (nm^-1) along the row and the column through the beam centre, or in pixels."""
     if geometry is None:
         axes.set_xlabel("column (pixels)")
@@ -180,15 +192,15 @@ def label_axes(axes: Axes, shape: tuple[int, ...], geometry: Any = None) -> None
         return
     from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
 
-    for axis, center, side in ((axes.yaxis, geometry.center[0], shape[0]), (axes.xaxis, geometry.center[1], shape[1])):
-        ends = q_of_pixels(np.array([-0.5, side - 0.5]) - center, geometry)
-        ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(*ends)
-        ticks = ticks[(ticks >= ends[0]) & (ticks <= ends[1])]
-        # Pixels stay evenly spaced; the ticks lie where q has round values, which is exact at wide angles too.
-        axis.set_major_locator(FixedLocator(list(center + pixels_of_q(ticks, geometry))))
+    for axis, number in ((axes.yaxis, 0), (axes.xaxis, 1)):
+        places, q = signed_q(geometry, shape[number], number)
+        ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(q[0], q[-1])
+        ticks = ticks[(ticks >= q[0]) & (ticks <= q[-1])]
+        # Pixels stay evenly spaced; the ticks lie where q has round values, at wide angles and on tilted detectors too.
+        axis.set_major_locator(FixedLocator(list(np.interp(ticks, q, places))))
         axis.set_major_formatter(FixedFormatter([f"{tick:.6g}".replace("-", "−") if tick else "0" for tick in ticks]))
-    axes.set_xlabel("$q_x$ (nm$^{-1}$)")
-    axes.set_ylabel("$q_y$ (nm$^{-1}$)")
+    axes.set_xlabel("$q_x$ (nm⁻¹)")
+    axes.set_ylabel("$q_y$ (nm⁻¹)")
 
 
 def new_figure(width: float, height: float, **options: Any) -> Figure:
@@ -196,7 +208,7 @@ def new_figure(width: float, height: float, **options: Any) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained", **options)
+    figure = Figure(figsize=(width, height), **{"layout": "constrained", **options})
     FigureCanvasAgg(figure)
     return figure
 

@@ -51,20 +51,6 @@ def run(args: argparse.Namespace) -> None:
     print(output)
 
 
-def read_frame(file: Any, image: int) -> pictures.Frame:
-    """Image number `image` of an open shard, ready to be drawn."""
-    group = file["entry/instrument"]
-    wavelength, distance, pixel = (float(group[key][()]) for key in ("wavelength", "distance", "pixel_size"))
-    center = tuple(float(x) for x in group["beam_center"][()])
-    counts = file["entry/data/counts"]
-    return pictures.Frame(
-        counts[image],
-        group["detector/mask"][()],
-        pictures.Geometry(wavelength, distance, pixel, center),
-        float(counts.attrs["saturation_value"]),
-    )
-
-
 def _tags(file: Any, image: int) -> list[tuple[str, float]]:
     """Tags of an image that are true, with their detectability."""
     names = [name.decode() for name in file["entry/tags/names"][()]]
@@ -78,7 +64,7 @@ def sheet(file: Any, images: range) -> Any:
     for image in images:
         text = f"{image}: " + ", ".join(_briefly([name for name, _ in _tags(file, image)]))
         title = "\n".join(wrap(text, 46)[:5])
-        frames.append(replace(read_frame(file, image), title=title))
+        frames.append(replace(pictures.read_frame(file, image), title=title))
     return pictures.contact_sheet(frames, columns=min(6, len(frames)))
 
 
@@ -89,7 +75,7 @@ def _briefly(names: list[str]) -> list[str]:
 
 def large(file: Any, image: int) -> Any:
     """One image, its tags and d', and what was drawn."""
-    frame = read_frame(file, image)
+    frame = pictures.read_frame(file, image)
     figure = pictures.new_figure(13, 8)
     left, right = figure.subplots(1, 2, width_ratios=(2.2, 1))
     experiment = file.attrs["experiment"]
