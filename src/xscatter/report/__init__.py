@@ -1,0 +1,6 @@
+"""The report of a study: one HTML file that needs nothing else to be read."""
+
+from xscatter.report.page import write_report
+from xscatter.report.results import read_views, score_table
+
+__all__ = ["read_views", "score_table", "write_report"]
