@@ -1,0 +1,131 @@
+"""Directives that write reference pages from the code itself, so that they cannot be out of date."""
+
+import contextlib
+import importlib.util
+import io
+import os
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from xscatter import cli, tags
+from xscatter.study import Study
+
+
+class Generated(SphinxDirective):
+    """Parse the Markdown that :meth:`text` returns in place of the directive."""
+
+    def run(self) -> list[nodes.Node]:
+        return self.parse_text_to_nodes(self.text(), allow_section_headings=True)
+
+    def text(self) -> str:
+        raise NotImplementedError
+
+
+class StudyKeys(Generated):
+    """Every key of the study file, with its values, its default and what it means."""
+
+    def text(self) -> str:
+        schema = Study.model_json_schema()
+        sections = {"": schema}
+        for name, key in schema["properties"].items():
+            if "$ref" in key or "allOf" in key:
+                sections[name] = schema["$defs"][key.get("$ref", "").rsplit("/", 1)[-1]]
+        lines: list[str] = []
+        for name, section in sections.items():
+            lines += [f"## `{name}`" if name else "## Top level", "", section.get("description", ""), ""]
+            lines += ["| key | values | default | meaning |", "|---|---|---|---|"]
+            for key, entry in section["properties"].items():
+                if not name and key in sections:
+                    lines.append(f"| [`{key}`](#{key}) | section | | {_cell(sections[key].get('description', ''))} |")
+                    continue
+                required = key in section.get("required", ())
+                default = "(must be given)" if required else f"`{_yaml(entry.get('default'))}`"
+                lines.append(f"| `{key}` | {_values(entry)} | {default} | {_cell(entry.get('description', ''))} |")
+            lines.append("")
+        return "\n".join(lines)
+
+
+def _yaml(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+_BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+
+
+def _values(entry: dict[str, Any]) -> str:
+    """Type and bounds in words."""
+    if "anyOf" in entry:
+        return " or ".join(_values(option) for option in entry["anyOf"])
+    if "enum" in entry:
+        return ", ".join(f"`{value}`" for value in entry["enum"])
+    if "const" in entry:
+        return f"`{entry['const']}`"
+    words = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
+    kind = words.get(entry.get("type", ""), entry.get("type", "any"))
+    if kind == "null":
+        return "null"
+    if kind == "array":
+        return f"list of {_values(entry.get('items', {}))}"
+    bounds = [f"{sign} {_bound(entry[key])}" for key, sign in _BOUNDS.items() if key in entry]
+    return ", ".join([kind, *bounds])
+
+
+def _bound(value: float) -> str:
+    power = round(value).bit_length() - 1
+    return f"2^{power}" if value == 2**power and power > 13 else f"{value:,}".replace(",", " ")
+
+
+class CommandLine(Generated):
+    """The help of every verb of the `xscatter` command."""
+
+    def text(self) -> str:
+        lines: list[str] = []
+        os.environ["COLUMNS"] = "100"
+        for verb, summary in cli.VERBS.items():
+            if importlib.util.find_spec(f"xscatter.commands.{verb}") is None:
+                continue
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+                cli.main([verb, "--help"])
+            lines += [f"## {verb}", "", f"{summary[0].upper()}{summary[1:]}.", ""]
+            lines += ["```{code-block} text", ":class: verb", "", printed.getvalue().rstrip(), "```", ""]
+        return "\n".join(lines)
+
+
+class TagTable(Generated):
+    """Every tag by group: its definition, and what it implies."""
+
+    def text(self) -> str:
+        groups: dict[str, list[tags.Tag]] = {}
+        for tag in tags.TAGS:
+            groups.setdefault(tag.group, []).append(tag)
+        lines: list[str] = []
+        for group, members in groups.items():
+            lines += [f"## {group[0].upper()}{group[1:]}", "", "| tag | true when | implies |", "|---|---|---|"]
+            lines += [f"| {tag.name} | {_cell(tag.definition)} | {', '.join(tag.implies)} |" for tag in members]
+            lines.append("")
+        return "\n".join(lines)
+
+
+def threshold(name: str, rawtext: str, text: str, *_: Any) -> tuple[list[nodes.Node], list]:
+    """A role: one of the numbers that decide whether a tag is true."""
+    value = {"detectable": tags.DETECTABLE, "contrast": tags.CONTRAST}[text]
+    return [nodes.Text(f"{value:g}")], []
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Called by Sphinx."""
+    app.add_directive("study-keys", StudyKeys)
+    app.add_directive("command-line", CommandLine)
+    app.add_directive("tag-table", TagTable)
+    app.add_role("threshold", threshold)
+    return {"version": "1", "parallel_read_safe": True}
