@@ -31,6 +31,7 @@ class Experiment:
     number: int
     settings: dict[str, Any] = field(init=False)
     geometry: Geometry = field(init=False)
+    weights: dict[str, Any] = field(init=False, default_factory=dict)  # filled by `scene`
 
     def __post_init__(self) -> None:
         check_study(self.study)

@@ -25,6 +25,7 @@ class Part:
     kind: str  # sample, background or standard
     component: Component
     scale: float
+    profile: np.ndarray | None = None  # (radii,) intensity after point spread, for Radial
     image: np.ndarray | None = None  # (rows, cols) float32 intensity, for shapes other than Radial
     family: int = -1
 
@@ -194,6 +195,12 @@ def _parts(scene: dict[str, Any], experiment: Experiment) -> list[Part]:
             Part(feature.name, feature.kind, component, 1.0)
             for component in feature.contribute(entry["parameters"], experiment)
         ]
+        radial = [part for part in own if isinstance(part.component, Radial)]
+        if radial:
+            width = experiment.resolution / experiment.q_step
+            smeared = _smear(np.array([part.component.profile for part in radial]), width)
+            for part, profile in zip(radial, smeared, strict=True):
+                part.profile = profile
         total = 0.0
         for part in own:
             component = part.component
@@ -235,8 +242,7 @@ def render(scene: dict[str, Any], experiment: Experiment, only: int | None = Non
             continue
         for part in members:
             part.family = f
-        total = sum(part.scale * part.component.profile for part in members)
-        radial[:, f] = _smear(total, experiment.resolution / experiment.q_step)
+        radial[:, f] = sum(part.scale * part.profile for part in members)
         first = members[0].component
         for table, values in ((azimuth, first.azimuth), (stretch, first.stretch)):
             if values is not None:

@@ -14,14 +14,16 @@ from xscatter.simulate.features.registry import Feature, chosen_features
 
 STANDARDS = 0.01  # part of images that show a calibration standard
 BLANKS = 0.006  # part of images without beam
+OVEREXPOSED = 0.06  # part of images that are exposed far too long
 
 
 def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
     """The scene of image number `image`: a pure function of (seed, experiment, image)."""
     study = experiment.study
     rng = generator(study.seed, Purpose.SCENE, experiment.number, image)
-    known = chosen_features(study.simulate.features)
     photons = 10 ** (experiment.settings["exposure"] + rng.normal(0, 0.45))
+    if rng.random() < OVEREXPOSED:
+        photons *= 10 ** rng.uniform(0.7, 2.0)
     scene: dict[str, Any] = {
         "photons": float(photons),
         "drift": [float(x) for x in np.clip(rng.normal(0, 0.15, 2), -0.5, 0.5)],  # pixels of the layout
@@ -32,22 +34,26 @@ def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
     if kind < BLANKS:
         scene["photons"] = 0.0
         return scene
-    standards = _weighted(known, "standard", experiment)
+    standards = _weighted(experiment, "standard")
     if kind < BLANKS + STANDARDS and standards:
         scene["features"] = [_entry(experiment, rng, _pick(rng, standards, 1)[0], 1.0)]
         return scene
     background = 10 ** rng.normal(-1.3, 0.5) if rng.random() < 0.8 else 10 ** rng.uniform(-0.3, 0.8)
-    for feature, weight in _weighted(known, "background", experiment):
+    for feature, weight in _weighted(experiment, "background"):
         if rng.random() < weight:
             scene["features"].append(_entry(experiment, rng, feature, background))
-    for feature in _pick(rng, _weighted(known, "sample", experiment), 1 + rng.poisson(1.1)):
+    for feature in _pick(rng, _weighted(experiment, "sample"), 1 + rng.poisson(1.1)):
         scene["features"].append(_entry(experiment, rng, feature, 10 ** rng.uniform(-1.2, 0.0)))
     return scene
 
 
-def _weighted(known: dict[str, Feature], kind: str, experiment: Experiment) -> list[tuple[Feature, float]]:
-    pairs = ((feature, feature.weight(experiment)) for feature in known.values() if feature.kind == kind)
-    return [(feature, weight) for feature, weight in pairs if weight > 0]
+def _weighted(experiment: Experiment, kind: str) -> list[tuple[Feature, float]]:
+    """Features of `kind` that occur in the experiment, with their weights: the same for all of its images."""
+    if kind not in experiment.weights:
+        known = chosen_features(experiment.study.simulate.features).values()
+        pairs = [(feature, feature.weight(experiment)) for feature in known if feature.kind == kind]
+        experiment.weights[kind] = [(feature, weight) for feature, weight in pairs if weight > 0]
+    return experiment.weights[kind]
 
 
 def _pick(rng: np.random.Generator, weighted: list[tuple[Feature, float]], n: int) -> list[Feature]:

@@ -90,7 +90,7 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
         "opening": float(np.deg2rad(rng.uniform(3, 15))),
         "leak": float(10 ** rng.uniform(-5, -2)),
     }
-    settings["exposure"] = 4.2 + 2.9 * fraction(seed, "exposure", number)  # log10 of photons in a typical image
+    settings["exposure"] = 4.2 + 3.3 * fraction(seed, "exposure", number)  # log10 of photons in a typical image
     settings["air"] = fraction(seed, "air", number)
     settings["slits"] = fraction(seed, "slits", number)
     settings["coherent"] = fraction(seed, "coherence", number) < 0.25

@@ -13,7 +13,7 @@ from xscatter import tags
 from xscatter.compiled import compiled
 from xscatter.simulate.components import Modulation, Radial
 from xscatter.simulate.experiment import Experiment
-from xscatter.simulate.render import Part, Rendering, _smear
+from xscatter.simulate.render import Part, Rendering
 
 MANY_RINGS = 5  # least number of rings that are many
 ORDERS = (("higher orders: 2 to 3", 2, 3), ("higher orders: 4 to 6", 4, 6), ("higher orders: 7 or more", 7, 10**6))
@@ -50,7 +50,7 @@ def _modulation_sums(before, after, live):
 def detectability(part: Part, done: Rendering, experiment: Experiment) -> tuple[float, float, float]:
     """d', contrast and expected counts of one component."""
     if isinstance(part.component, Radial):
-        profile = part.scale * _smear(part.component.profile, experiment.resolution / experiment.q_step)
+        profile = part.scale * part.profile
         information = float(done.information[:, part.family] @ profile**2)
         flux = float(done.flux[:, part.family] @ profile)
     elif isinstance(part.component, Modulation):
