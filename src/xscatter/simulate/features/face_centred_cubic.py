@@ -20,7 +20,7 @@ from xscatter.simulate.physics.superlattice import (
 )
 
 KIND = "sample"
-FAMILIES = {"superlattice": 2.2, "any": 0.12}
+FAMILIES = {"superlattice": 2.6, "any": 0.16}
 GRAZING = 0.3
 TAGS = (FACE_CENTRED, *RING_TAGS)
 PARAMETERS = (SPACING, FILLING, *DISORDER)

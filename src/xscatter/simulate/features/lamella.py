@@ -21,7 +21,7 @@ from xscatter.simulate.physics.particles import (
 from xscatter.simulate.physics.sizes import size_average
 
 KIND = "sample"
-FAMILIES = {"solution": 1.2, "superlattice": 0.5, "polymer": 0.4, "any": 0.15}
+FAMILIES = {"solution": 1.5, "superlattice": 0.5, "polymer": 0.6, "any": 0.2}
 GRAZING = 0.1
 TAGS = ("form factor: lamella", "diffuse low-q: isotropic")
 PARAMETERS = (

@@ -19,7 +19,7 @@ from xscatter.simulate.physics.superlattice import (
 )
 
 KIND = "sample"
-FAMILIES = {"superlattice": 1.6, "any": 0.08}
+FAMILIES = {"superlattice": 2.4, "any": 0.14}
 GRAZING = 0.3
 TAGS = (SIMPLE_CUBIC, *RING_TAGS)
 PARAMETERS = (SPACING, FILLING, *DISORDER)

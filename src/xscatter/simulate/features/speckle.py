@@ -53,7 +53,7 @@ def applies(experiment):
 
 def draw(rng, experiment):
     return {
-        "size": log_uniform(rng, 1.5, 14),
+        "size": log_uniform(rng, 3, 20),
         "contrast": rng.uniform(0.15, 0.9),
         "seed": int(rng.integers(2**31)),
     }
