@@ -24,6 +24,7 @@ include: "workflow/rules/pack.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/test.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/figures.smk"
 
 
 # The jobs read the resolved study, with what the command line overrides. It is no input of a

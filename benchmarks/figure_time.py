@@ -1,0 +1,104 @@
+"""Time of every stage for 1 and for 5 experiments of 200 images, at 256 and at 1000 pixels.
+
+The same quantities as a published report of 2017 gives for making the images: 85 s and 224 s at 256x256,
+435 s and 2040 s at 1000x1000, for 1 and 5 experiments of 200 images, one job. Every stage runs as a user
+would type it, start-up included, one process on one core; training is timed over steps of 32 images.
+
+    python benchmarks/figure_time.py -o results/figure-time
+"""
+
+import argparse
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+PUBLISHED = {(256, 1): 85, (256, 5): 224, (1000, 1): 435, (1000, 5): 2040}
+ONE_CORE = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+STEPS = {256: 20, 1000: 5}
+VIEWS = ("image", "coefficient", "joint")
+
+
+def timed(*arguments: str) -> float:
+    """Seconds of one `xscatter` command."""
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "xscatter", *arguments], env=ONE_CORE, capture_output=True, text=True
+    )
+    if done.returncode:
+        sys.exit(f"xscatter {' '.join(arguments)} failed:\n{done.stderr}")
+    return time.perf_counter() - began
+
+
+def measure(folder: Path, size: int, experiments: int, images: int) -> list[tuple[str, float, str]]:
+    """(stage, seconds, what was timed) for one study, made from nothing in `folder`."""
+    root = folder / f"{size}-{experiments}"
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    study = root / "input.yaml"
+    # Enough experiments for a test batch and a validation part in the study of five.
+    train = {"round_steps": STEPS.get(size, 5), "most_rounds": 1, "threads": 1}
+    simulate = {"experiments": experiments, "images": images, "size": size}
+    study.write_text(yaml.safe_dump({"name": "figure-time", "simulate": simulate, "train": train}))
+    rows = [(stage, timed(stage, str(study), "-o", str(root)), "whole command") for stage in ("simulate", "transform")]
+    if experiments > 1:
+        rows.append(("pack", timed("pack", str(study), "-o", str(root)), "whole command"))
+        for view in VIEWS:
+            timed("train", str(study), "--view", view, "-o", str(root))
+            with open(root / "models" / view / "timings.csv") as stream:
+                seconds = float(next(csv.DictReader(stream))["seconds"])
+            rows.append((f"train {view}", seconds, f"{train['round_steps']} steps of 32 images"))
+    shutil.rmtree(root)
+    return rows
+
+
+def draw(rows: list[dict], path: Path) -> None:
+    """Bars of our stages beside the published time of making the images, logarithmic."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    cases = list(dict.fromkeys((int(row["size"]), int(row["experiments"])) for row in rows))
+    axes = figure.subplots(1, len(cases), sharey=True, squeeze=False)[0]
+    for axis, (size, experiments) in zip(axes, cases, strict=True):
+        ours = [row for row in rows if (row["size"], row["experiments"]) == (size, experiments)]
+        names = ["images, published 2017", *(row["stage"] for row in ours)]
+        seconds = [PUBLISHED.get((size, experiments), 0), *(row["seconds"] for row in ours)]
+        axis.barh(names, seconds, color=["0.6", *["#0072b2"] * len(ours)])
+        for place, value in enumerate(seconds):
+            axis.text(value, place, f" {value:.3g} s", va="center", fontsize=8)
+        axis.set(xscale="log", xlim=(0.5, 2e4), xlabel="seconds", title=f"{experiments} × 200, {size}×{size}")
+        axis.invert_yaxis()
+    figure.savefig(path, dpi=150)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-o", "--output", type=Path, default=Path("results/figure-time"))
+    parser.add_argument("--sizes", type=int, nargs="+", default=[256, 1000])
+    parser.add_argument("--images", type=int, default=200, help="images in an experiment")
+    args = parser.parse_args()
+    rows = []
+    for size in args.sizes:
+        for experiments in (1, 5):
+            for stage, seconds, what in measure(args.output, size, experiments, args.images):
+                rows.append({"size": size, "experiments": experiments, "stage": stage, "seconds": round(seconds, 2)})
+                rows[-1]["timed"] = what
+                print(f"{experiments} x {args.images} images, {size}x{size}: {stage}: {seconds:.1f} s", flush=True)
+            print(f"    the images, published in 2017: {PUBLISHED.get((size, experiments), 'not')} s", flush=True)
+    with open(args.output / "times.csv", "w", newline="") as stream:
+        table = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    draw(rows, args.output / "times.png")
+    print(f"{args.output / 'times.csv'}\n{args.output / 'times.png'}")
+
+
+if __name__ == "__main__":
+    main()
