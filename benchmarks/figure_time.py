@@ -27,9 +27,7 @@ VIEWS = ("image", "coefficient", "joint")
 def timed(*arguments: str) -> float:
     """Seconds of one `xscatter` command."""
     began = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "xscatter", *arguments], env=ONE_CORE, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-m", "xscatter", *arguments], env=ONE_CORE, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"xscatter {' '.join(arguments)} failed:\n{done.stderr}")
     return time.perf_counter() - began

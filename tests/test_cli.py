@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from xscatter.cli import VERBS, main
 
 STUDY_VERBS = ["plan", "simulate", "transform", "pack", "train", "test", "report"]

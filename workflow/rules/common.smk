@@ -12,7 +12,7 @@ from xscatter.study import parse_study
 from xscatter.walltime import cost
 
 # The rules call `xscatter` and `mpiexec`: those installed beside this Snakemake come first.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]))
 
 try:
     STUDY = parse_study(dict(config))
@@ -33,3 +33,26 @@ if workflow.is_main_process:
 wildcard_constraints:
     number=r"\d+",
     batch=r"\d+",
+
+
+def trained(view):
+    """Files of a finished training."""
+    folder = PATHS.model(view)
+    return {
+        "model": folder / "model.keras",
+        "facts": folder / "training.json",
+        "calibration": folder / "calibration.json",
+        "history": folder / "history.csv",
+        "timings": folder / "timings.csv",
+    }
+
+
+def last_leg(view):
+    legs = STUDY.walltime.training_legs - 1
+    return [PATHS.leg(view, legs)] if legs else []
+
+
+def before_leg(wildcards):
+    earlier = [PATHS.leg(wildcards.view, int(wildcards.leg) - 1)] if int(wildcards.leg) > 1 else []
+    branches = [trained(view)["model"] for view in ("image", "coefficient")] if wildcards.view == "joint" else []
+    return earlier + branches

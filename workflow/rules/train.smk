@@ -1,29 +1,9 @@
 # The models are the outputs; live training state lies outside of the outputs, so that nothing
 # deletes it, and a job that was killed or ran out of walltime goes on from it.
-def trained(view):
-    folder = PATHS.model(view)
-    return {
-        "model": folder / "model.keras",
-        "facts": folder / "training.json",
-        "calibration": folder / "calibration.json",
-        "history": folder / "history.csv",
-        "timings": folder / "timings.csv",
-    }
 
 
 # A training longer than a walltime is a chain of legs: each goes on from the live state, stops itself
 # before its limit, and ends well; once the training has converged, those that are left are instant.
-def last_leg(view):
-    legs = STUDY.walltime.training_legs - 1
-    return [PATHS.leg(view, legs)] if legs else []
-
-
-def before_leg(wildcards):
-    earlier = [PATHS.leg(wildcards.view, int(wildcards.leg) - 1)] if int(wildcards.leg) > 1 else []
-    branches = [trained(view)["model"] for view in ("image", "coefficient")] if wildcards.view == "joint" else []
-    return earlier + branches
-
-
 rule train_leg:
     input:
         before_leg,
@@ -68,16 +48,17 @@ rule train_image:
         runtime=lambda wildcards, attempt: COST.runtime("train", attempt),
         mem_mb=lambda wildcards, attempt: COST.memory("train", attempt),
     params:
+        view="image",
         training=STUDY.train.decides("image"),
         study=PATHS.study,
         results=PATHS.root,
     message:
-        "train the image network"
+        "train the {params.view} network"
     shell:
-        "xscatter train {params.study} --view image -o {params.results} > {log} 2>&1"
+        "xscatter train {params.study} --view {params.view} -o {params.results} > {log} 2>&1"
 
 
-rule train_coefficient:
+use rule train_image as train_coefficient with:
     input:
         last_leg("coefficient"),
         records=PATHS.records,
@@ -87,21 +68,14 @@ rule train_coefficient:
         PATHS.log("train", "coefficient"),
     benchmark:
         PATHS.benchmark("train", "coefficient")
-    threads: STUDY.train.threads
-    resources:
-        runtime=lambda wildcards, attempt: COST.runtime("train", attempt),
-        mem_mb=lambda wildcards, attempt: COST.memory("train", attempt),
     params:
+        view="coefficient",
         training=STUDY.train.decides("coefficient"),
         study=PATHS.study,
         results=PATHS.root,
-    message:
-        "train the coefficient network"
-    shell:
-        "xscatter train {params.study} --view coefficient -o {params.results} > {log} 2>&1"
 
 
-rule train_joint:
+use rule train_image as train_joint with:
     input:
         last_leg("joint"),
         records=PATHS.records,
@@ -113,15 +87,8 @@ rule train_joint:
         PATHS.log("train", "joint"),
     benchmark:
         PATHS.benchmark("train", "joint")
-    threads: STUDY.train.threads
-    resources:
-        runtime=lambda wildcards, attempt: COST.runtime("train", attempt),
-        mem_mb=lambda wildcards, attempt: COST.memory("train", attempt),
     params:
+        view="joint",
         training=STUDY.train.decides("joint"),
         study=PATHS.study,
         results=PATHS.root,
-    message:
-        "train the joint network from the two others"
-    shell:
-        "xscatter train {params.study} --view joint -o {params.results} > {log} 2>&1"
