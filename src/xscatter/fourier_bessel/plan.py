@@ -4,7 +4,7 @@ import numpy as np
 
 from xscatter.errors import UserError
 from xscatter.fourier_bessel import basis
-from xscatter.fourier_bessel.fill import FILLS, fill_block
+from xscatter.fourier_bessel.fill import FILLS, fill_block, live_bins
 from xscatter.fourier_bessel.kernels import taps_for, width_for
 from xscatter.fourier_bessel.loops import LANES
 from xscatter.fourier_bessel.pixels import LEAST_REDUCTION, Pixels, disk_lattice
@@ -171,6 +171,11 @@ class Plan:
                 window.append((low, min(max(side, turned[1]), int(np.floor(middle + self.radius)) + 1)))
             self._partner_pixels = self._window(*window)
         return self._partner_pixels
+
+    def live_fraction(self, mask: np.ndarray | None = None) -> np.ndarray:
+        """Part of the disk's pixels that lie on the detector and are not masked; () or, for masks (n, rows, cols), (n,)."""
+        live = live_bins(self._pixels, mask) < self._pixels.rings
+        return live.sum((-2, -1)) / self._lattice
 
     def inverse(self, coefficients: np.ndarray) -> np.ndarray:
         """Images (n, rows, cols) of coefficients (n, angular_orders, radial_orders); 0 outside of the disk.

@@ -1,0 +1,208 @@
+"""Experiment shards in, coefficient files out."""
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from xscatter import __version__, shards
+from xscatter.errors import UserError
+from xscatter.fourier_bessel.counts import COUNTS
+from xscatter.fourier_bessel.plan import Plan
+from xscatter.study import Study
+
+NO_LIVE_PIXEL = 1  # bit of entry/flags
+
+
+@dataclass(frozen=True)
+class Job:
+    """One shard to be transformed."""
+
+    source: Path
+    target: Path
+    experiment: int
+    images: int
+    checksum: str
+
+
+@dataclass
+class Part:
+    """Coefficients of images `start` and following of a job, or why there are none."""
+
+    job: int
+    start: int
+    coefficients: np.ndarray | None = None
+    masked_fraction: np.ndarray | None = None
+    not_finite: np.ndarray | None = None
+    error: str | None = None
+
+
+class Source:
+    """An open experiment shard and the plan for its beam centre."""
+
+    def __init__(self, study: Study, job: Job):
+        self._study = study
+        self._file = h5py.File(job.source, "r")
+        try:
+            self._counts = self._file["entry/data/counts"]
+            center = np.asarray(self._file["entry/instrument/beam_center"][()], float)
+            self._mask = self._file["entry/instrument/detector/mask"][()].astype(bool)
+            self.plan = study_plan(study, self._counts.shape[1:], (center[0], center[1]))
+        except BaseException:
+            self.close()
+            raise
+        self._handle = os.open(job.source, os.O_RDONLY)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        if (handle := getattr(self, "_handle", None)) is not None:
+            os.close(handle)
+
+    def foretell(self, start: int, stop: int) -> None:
+        """Ask the kernel to read images `start` to `stop` while others are being transformed."""
+        if self._counts.chunks is None or not hasattr(os, "posix_fadvise"):
+            return
+        for image in range(start, min(stop, len(self._counts))):
+            chunk = self._counts.id.get_chunk_info_by_coord((image, 0, 0))
+            if chunk.size:
+                os.posix_fadvise(self._handle, chunk.byte_offset, chunk.size, os.POSIX_FADV_WILLNEED)
+
+    def transform(self, job: int, start: int, stop: int) -> Part:
+        """Coefficients of images `start` to `stop`."""
+        counts = self._counts[start:stop]
+        mask = _mask(counts, self._mask)
+        not_finite = np.zeros(len(counts), np.uint32)
+        if counts.dtype.kind == "f":
+            bad = ~np.isfinite(counts)
+            not_finite[:] = bad.sum((1, 2))
+            if not_finite.any():
+                counts[bad] = 0
+                mask = mask | bad
+        values = np.empty(counts.shape, np.float32)
+        for image, value in zip(counts, values, strict=True):
+            value[:] = COUNTS[self._study.transform.counts](image)
+        found = self.plan.forward(values, mask, self._study.transform.fill)
+        live = self.plan.live_fraction(mask)
+        masked = np.broadcast_to(1 - live, len(counts)).astype(np.float32)
+        return Part(job, start, found.astype(np.complex64), masked, not_finite)
+
+
+def _mask(counts: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Mask of the detector, or one an image where an image has more masked pixels than that."""
+    if counts.dtype.kind != "u":
+        return mask
+    marked = counts == np.iinfo(counts.dtype).max
+    if (marked & ~mask).any():
+        return marked | mask
+    return mask
+
+
+def study_plan(study: Study, shape: tuple[int, int], center: tuple[float, float]) -> Plan:
+    """The plan of a study for images (rows, cols) with a beam centre (row, col)."""
+    chosen = study.transform
+    return Plan(
+        shape,
+        center,
+        study.radius,
+        chosen.angular_orders,
+        chosen.radial_orders,
+        boundary=chosen.boundary,
+        # Single precision carries no more than that.
+        tolerance=max(chosen.tolerance, 1e-6),
+        # The simulator measures coverage on a coarser grid.
+        minimum_coverage=0.9 * chosen.minimum_coverage,
+    )
+
+
+class Target:
+    """A coefficient file in the making: parts arrive in any order, its bytes do not depend on it."""
+
+    def __init__(self, study: Study, job: Job):
+        self._study, self._job = study, job
+        self._done = 0
+        self._problem: str | None = None
+        self._per_image = {
+            "masked_fraction": np.zeros(job.images, np.float32),
+            "not_finite": np.zeros(job.images, np.uint32),
+            "flags": np.zeros(job.images, np.uint8),
+        }
+        self._stack = ExitStack()
+        self._file = self._stack.enter_context(
+            shards.new_shard(
+                job.target,
+                xscatter_version=__version__,
+                study=study.name,
+                study_hash=study.fingerprint("transform"),
+                seed=np.uint64(study.seed),
+                experiment=job.experiment,
+                source_checksum=job.checksum,
+            )
+        )
+        self._file.create_group("entry").attrs["NX_class"] = "NXentry"
+        orders = (study.transform.angular_orders, study.transform.radial_orders)
+        self._data = self._file.create_dataset("entry/coefficients", (job.images, *orders), np.complex64)
+
+    def add(self, part: Part) -> list[str] | None:
+        """Take a part; after the last one, finish the file and return what there is to say about it."""
+        if part.error:
+            self.close()
+            return [f"{self._job.source}: {part.error}"]
+        images = slice(part.start, part.start + len(part.coefficients))
+        self._data[images] = part.coefficients
+        self._per_image["masked_fraction"][images] = part.masked_fraction
+        self._per_image["not_finite"][images] = part.not_finite
+        self._per_image["flags"][images] = NO_LIVE_PIXEL * (part.masked_fraction >= 1)
+        self._done += len(part.coefficients)
+        return self._finish() if self._done == self._job.images else None
+
+    def _finish(self) -> list[str]:
+        # What was read is in the page cache still; a flipped bit may decompress without an error.
+        wrong = shards.problem(self._job.source, checksum=self._job.checksum)
+        if wrong:
+            self.close()
+            return [f"{self._job.source}: {wrong}; run `xscatter verify --delete-bad`, then simulate it again"]
+        with h5py.File(self._job.source, "r") as source:
+            center = source["entry/instrument/beam_center"][()]
+        chosen = self._study.transform
+        attributes = {
+            "definition": "c_mk = sum over pixels of the disk of f conj(psi_mk) / R^2; index [image, m, k]",
+            "beam_center": np.asarray(center, float),
+            "radius": self._study.radius,
+            "angular_orders": chosen.angular_orders,
+            "radial_orders": chosen.radial_orders,
+            "boundary": chosen.boundary,
+            "fill": chosen.fill,
+            "tolerance": chosen.tolerance,
+            "counts_transform": chosen.counts,
+            "counts_formula": COUNTS[chosen.counts].__doc__,
+            "scaling": "none",
+        }
+        for key, value in attributes.items():
+            self._data.attrs[key] = value
+        for key, values in self._per_image.items():
+            self._file[f"entry/{key}"] = values
+        self._file["entry/flags"].attrs["bits"] = "1: no live pixel in the disk, the coefficients are NaN"
+        self._stack.close()
+        notes = []
+        dead = np.flatnonzero(self._per_image["flags"] & NO_LIVE_PIXEL)
+        if dead.size:
+            notes.append(
+                f"{self._job.source}: no live pixel in the disk of image {', '.join(map(str, dead[:10]))}"
+                f"{' and others' if dead.size > 10 else ''}; NaN and flagged in {self._job.target}"
+            )
+        bad = self._per_image["not_finite"]
+        if bad.any():
+            print(f"{self._job.source}: {bad.sum()} pixels of {(bad > 0).sum()} images are NaN or infinite: masked")
+        return notes
+
+    def close(self) -> None:
+        """Give up: nothing is left behind."""
+        try:
+            with self._stack:
+                raise UserError("given up")
+        except UserError:
+            pass
