@@ -25,7 +25,9 @@ def snakemake(folder, *arguments):
 
 def planned(folder, study, *targets):
     """How many jobs of each rule would run for `targets`, or for the report."""
-    table = snakemake(folder, *map(str, targets), "-n", "-q", "rules", "--configfile", str(study)).partition("Job stats:")[2]
+    table = snakemake(folder, *map(str, targets), "-n", "-q", "rules", "--configfile", str(study)).partition(
+        "Job stats:"
+    )[2]
     rows = [line.split() for line in table.splitlines()]
     return Counter({row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit() and row[0] != "total"})
 

@@ -2,14 +2,14 @@
 
 Voids and fibrils are long and thin: their scattering is a streak, I(q_r, q_z) = S(q_r) exp(−q_z²/2w²) with
 S = 1/(1 + (q_r/κ)²)^(p/2); w is the inverse length and the misorientation. Filaments packed side by side add peaks
-at q_r = k, √3 k, 2 k.
+at q_r = k, √3 k, 2 k. Fibrils that are not quite parallel open the streak into a fan of constant angle.
 
 Source: Ruland, J. Polym. Sci. C 28 (1969) 143; Huxley & Brown, J. Mol. Biol. 30 (1967) 383 (packing of filaments).
 """
 
 import numpy as np
 
-from xscatter.simulate.components import Plane
+from xscatter.simulate.components import Plane, Radial
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.profiles import between, log_uniform, peak
 
@@ -24,6 +24,8 @@ PARAMETERS = (
     Parameter("packing", "nm⁻¹", 1.0, (1e-3, 300.0), "k, position of the first reflection of the packing"),
     Parameter("height", "", 0.0, (0.0, 100.0), "height of that reflection over the streak; 0 for none"),
     Parameter("sharpness", "", 0.1, (0.01, 0.5), "full width of the reflections over k"),
+    Parameter("fan", "°", 3.0, (0.2, 40.0), "standard deviation of the directions of fibrils"),
+    Parameter("fanned", "", 0.0, (0.0, 1.0), "part of the fibrils that have this spread"),
     Parameter("angle", "°", 0.0, (-180.0, 180.0), "azimuth of the streak"),
 )
 
@@ -46,19 +48,31 @@ def draw(rng, experiment):
         "packing": between(rng, experiment, 0.15, 0.6),
         "height": log_uniform(rng, 1.0, 30.0) if packed else 0.0,
         "sharpness": log_uniform(rng, 0.04, 0.25),
+        "fan": log_uniform(rng, 1.0, 15.0),
+        "fanned": float(rng.beta(1, 2)),
         "angle": rng.choice([0, 90]) + rng.normal(0, 8) if rng.random() < 0.75 else rng.uniform(-180, 180),
     }
 
 
 def contribute(parameters, experiment):
     p, axis = parameters, experiment.axis
-    along = streak(axis, p["decay"], p["power"])
-    if p["height"] > 0:
-        for ratio, part in ((1.0, 1.0), (3**0.5, 0.5), (2.0, 0.25)):
-            at = ratio * p["packing"]
-            if at < axis[-1]:
-                top = part * p["height"] * streak(at, p["decay"], p["power"])
-                width = p["sharpness"] * p["packing"]
-                along = along + top * (peak(axis, at, width, 0.3) + peak(axis, -at, width, 0.3))
     across = np.exp(-0.5 * (axis / (p["width"] * p["decay"])) ** 2)
-    return [Plane(tags=TAGS, along=along[None], across=across[None], angle=np.deg2rad(p["angle"]))]
+    angle = np.deg2rad(p["angle"])
+    parts = [Plane(tags=TAGS, along=(1 - p["fanned"]) * _equator(axis, p)[None], across=across[None], angle=angle)]
+    if p["fanned"] > 0:
+        turned = (experiment.chi - angle + np.pi / 2) % np.pi - np.pi / 2  # to the nearer of both directions
+        fan = np.exp(-0.5 * (turned / np.deg2rad(p["fan"])) ** 2)
+        parts.append(Radial(tags=TAGS, profile=p["fanned"] * _equator(experiment.q, p), azimuth=fan))
+    return parts
+
+
+def _equator(q, p):
+    """Intensity along the equator: the streak and the reflections of the packing, at both signs of `q`."""
+    along = streak(q, p["decay"], p["power"])
+    for ratio, part in ((1.0, 1.0), (3**0.5, 0.5), (2.0, 0.25)):
+        at = ratio * p["packing"]
+        if p["height"] > 0 and at < q[-1]:
+            top = part * p["height"] * streak(at, p["decay"], p["power"])
+            width = p["sharpness"] * p["packing"]
+            along = along + top * (peak(q, at, width, 0.3) + peak(q, -at, width, 0.3))
+    return along

@@ -17,9 +17,10 @@ KIND = "sample"
 FAMILIES = {"fibre": 4.0, "polymer": 0.4, "any": 0.05}
 GRAZING = 0.0
 TAGS = ("layer lines",)
+HELIX_LINES = 6
 PARAMETERS = (
     Parameter("position", "nm⁻¹", 1.0, (1e-3, 300.0), "q_c, distance of the lines"),
-    Parameter("lines", "", 4, (1, 8), "number of lines on each side of the equator"),
+    Parameter("lines", "", 4, (1, 16), "number of lines on each side of the equator; at most 6 of a helix are drawn"),
     Parameter("helix", "", 0, (0, 1), "1: the line of order l has the Bessel function of order l; 0: all have J₀"),
     Parameter("radius", "", 1.0, (0.05, 20.0), "radius R times q_c"),
     Parameter("extent", "", 1.5, (0.05, 20.0), "length of the lines, 1/u over q_c"),
@@ -45,14 +46,15 @@ REFERENCES = (
 
 def draw(rng, experiment):
     position = between(rng, experiment, 0.1, 0.6)
+    helix = rng.random() < 0.4
     return {
         "position": position,
-        "lines": int(rng.integers(2, 9)),
-        "helix": int(rng.random() < 0.4),
+        "lines": int(rng.integers(2, 7)) if helix else int(rng.integers(2, 17)),
+        "helix": int(helix),
         "radius": log_uniform(rng, 0.3, 4.0),
-        "extent": log_uniform(rng, 0.2, 4.0),
+        "extent": log_uniform(rng, 0.1, 4.0),
         "width": log_uniform(rng, 0.02, 0.15),
-        "decay": rng.uniform(0.05, 0.5),
+        "decay": rng.uniform(0.05, 0.5) if helix else rng.uniform(0.02, 0.25),
         "angle": rng.choice([0, 90]) + rng.normal(0, 8) if rng.random() < 0.75 else rng.uniform(-180, 180),
         "seed": int(rng.integers(2**31)),
     }
@@ -60,12 +62,12 @@ def draw(rng, experiment):
 
 def contribute(parameters, experiment):
     p, axis = parameters, experiment.axis
-    strength = np.random.default_rng(p["seed"]).exponential(size=8) + 0.1
+    strength = np.random.default_rng(p["seed"]).exponential(size=16) + 0.1
     along, across = [], []
     table = np.linspace(0, axis[-1], 500)
     for order in range(1, p["lines"] + 1):
         at = order * p["position"]
-        if at > axis[-1]:
+        if at > axis[-1] or (p["helix"] and order > HELIX_LINES):
             break
         width = p["width"] * p["position"]
         height = strength[order - 1] * np.exp(-((order * p["decay"]) ** 2))
@@ -74,4 +76,6 @@ def contribute(parameters, experiment):
         across.append(np.interp(np.abs(axis), table, values / max(values.max(), 1e-30)))
     if not along:
         return []
+    if not p["helix"]:  # lines of one shape are one term
+        along, across = [np.sum(along, axis=0)], across[:1]
     return [Plane(tags=TAGS, along=np.array(along), across=np.array(across), angle=np.deg2rad(p["angle"]))]

@@ -1,7 +1,9 @@
 """Powder rings of a crystal: very many grains of all orientations, many rings.
 
 q_hkl = 2π √(h²/a² + k²/b² + l²/c²); per solid angle I ∝ m |F|² exp(−2 q²u²)/q², m the multiplicity. The structure
-factors |F|² are drawn: those of a crystal of many atoms are exponentially distributed (Wilson's statistics).
+factors |F|² are drawn: those of a crystal of many atoms are exponentially distributed (Wilson's statistics). Grains
+that prefer a direction make arcs, A(χ) the wrapped Cauchy distribution; a number of grains that is not endless leaves
+rings grainy: each contributes over its mosaic, with exponentially distributed intensity.
 
 Source: Warren, X-ray Diffraction (1969), chapters 4 and 5; Wilson, Acta Cryst. 2 (1949) 318.
 """
@@ -9,14 +11,18 @@ Source: Warren, X-ray Diffraction (1969), chapters 4 and 5; Wilson, Acta Cryst. 
 import numpy as np
 
 from xscatter.simulate.components import Radial
-from xscatter.simulate.features.ring import width_tag
+from xscatter.simulate.features.ring import orientation_tags, width_tag
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.profiles import between, debye_waller, log_uniform, peak
+from xscatter.simulate.profiles import between, debye_waller, log_uniform, peak, wrapped_cauchy
 
 KIND = "sample"
 FAMILIES = {"powder": 3.0, "crystal": 0.5, "superlattice": 0.3, "any": 0.15}
 GRAZING = 0.4
-TAGS = ("ring", "ring: isotropic", "ring: sharp", "ring: intermediate", "ring: broad", "polycrystalline")
+TAGS = (
+    "ring", "ring: isotropic", "ring: anisotropic", "ring: textured", "ring: oriented in plane",
+    "ring: oriented out of plane", "ring: sharp", "ring: intermediate", "ring: broad", "symmetry ring", "2-fold",
+    "orientation: broad", "orientation: intermediate", "orientation: sharp", "polycrystalline",
+)  # fmt: skip
 PARAMETERS = (
     Parameter("cell", "nm", 0.5, (0.01, 1e4), "edge a of the orthogonal cell"),
     Parameter("second", "", 1.0, (0.3, 3.0), "edge b over a"),
@@ -25,6 +31,10 @@ PARAMETERS = (
     Parameter("strain", "", 0.0, (0.0, 0.1), "width that grows with q, relative to it"),
     Parameter("displacement", "", 0.03, (0.0, 0.3), "root mean square displacement u over a"),
     Parameter("present", "", 0.7, (0.1, 1.0), "part of the reflections that the symmetry allows"),
+    Parameter("eta", "", 0.0, (0.0, 0.9), "order of preferred directions, two opposite maxima; 0: none"),
+    Parameter("angle", "°", 90.0, (-180.0, 180.0), "azimuth of a maximum"),
+    Parameter("grains", "", 0, (0, 1000000), "grains on a ring; 0: endless"),
+    Parameter("mosaic", "°", 0.5, (0.05, 5.0), "standard deviation of the directions in a grain"),
     Parameter("seed", "", 0, (0, 2**31), "of the structure factors"),
 )
 COUNTED, MOST = 12, 100
@@ -61,8 +71,21 @@ def draw(rng, experiment):
         "strain": float(rng.beta(1, 5) * 0.03),
         "displacement": rng.uniform(0.03, 0.09),
         "present": rng.uniform(0.35, 1.0),
+        "eta": float(rng.beta(1.5, 2.5) * 0.9) if rng.random() < 0.25 else 0.0,
+        "angle": rng.choice([0, 90]) + rng.normal(0, 6),
+        "grains": int(log_uniform(rng, 1500, 40_000)) if rng.random() < 0.35 else 0,
+        "mosaic": log_uniform(rng, 0.2, 1.5),
         "seed": int(rng.integers(2**31)),
     }
+
+
+def grainy(grains: int, mosaic: float, points: int, rng: np.random.Generator) -> np.ndarray:
+    """Intensity (points,) over a turn of a ring of `grains` grains of `mosaic` in degrees; its mean is 1 on average."""
+    many = np.full(points, grains / points)
+    # The sum of n exponentially distributed intensities, n Poisson.
+    intensity = rng.gamma(np.maximum(rng.poisson(many), 1e-9)) / many
+    wave = np.arange(points // 2 + 1)
+    return np.maximum(np.fft.irfft(np.fft.rfft(intensity) * np.exp(-0.5 * (wave * np.deg2rad(mosaic)) ** 2), points), 0)
 
 
 def contribute(parameters, experiment):
@@ -74,7 +97,17 @@ def contribute(parameters, experiment):
     chosen = np.flatnonzero(chance < p["present"])
     strength = multiplicity * factor * debye_waller(centres, p["displacement"] * p["cell"]) ** 2 / centres**2
     components, rest = [], np.zeros_like(q)
-    tags = ("ring", "ring: isotropic", "polycrystalline")
+    tags: tuple[str, ...] = ("ring", "ring: isotropic", "polycrystalline")
+    azimuths = [None]
+    if p["eta"] > 0:
+        tags = ("ring", "symmetry ring", "polycrystalline", *orientation_tags(2, p["eta"], p["angle"]))
+        tags += ("ring: textured",) if p["eta"] >= 0.5 else ()
+        azimuths = [wrapped_cauchy(experiment.chi, p["eta"], np.deg2rad(p["angle"]), 2)]
+    if p["grains"]:
+        # Three patterns of grains serve all rings: neighbours differ, as in a real powder.
+        size = len(experiment.chi)
+        preferred = 1.0 if azimuths[0] is None else azimuths[0]
+        azimuths = [preferred * grainy(p["grains"], p["mosaic"], size, rng) for _ in range(3)]
     for order, index in enumerate(chosen[:MOST], start=1):
         centre = centres[index]
         width = np.hypot(p["width"] * 2 * np.pi / p["cell"], p["strain"] * centre)
@@ -85,7 +118,14 @@ def contribute(parameters, experiment):
         profile = np.zeros_like(q) if order <= COUNTED else rest
         profile[begin:end] += strength[index] / width * peak(q[begin:end], centre, width, 0.5)
         if order <= COUNTED:
-            components.append(Radial(tags=(*tags, width_tag(width / centre)), order=order, profile=profile))
+            components.append(
+                Radial(
+                    tags=(*tags, width_tag(width / centre)),
+                    order=order,
+                    profile=profile,
+                    azimuth=azimuths[order % len(azimuths)],
+                )
+            )
     if rest.any():
-        components.append(Radial(tags=tags, profile=rest))
+        components.append(Radial(tags=tags, profile=rest, azimuth=azimuths[0]))
     return components

@@ -54,7 +54,7 @@ def applies(experiment):
 def draw(rng, experiment):
     return {
         "size": log_uniform(rng, 3, 20),
-        "contrast": rng.uniform(0.15, 0.9),
+        "contrast": 0.1 + 0.75 * float(rng.beta(1.5, 2.0)),
         "seed": int(rng.integers(2**31)),
     }
 
