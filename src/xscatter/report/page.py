@@ -13,7 +13,7 @@ from xscatter import __version__, pictures
 from xscatter.paths import VIEWS, StudyPaths
 from xscatter.provenance import git_revision
 from xscatter.report import charts, expansion, samples, times
-from xscatter.report.results import History, View, read_history, read_training, read_views
+from xscatter.report.results import History, View, paired_intervals, read_history, read_training, read_views
 from xscatter.report.svg import inline_svg, page_style
 from xscatter.shards import write_text
 from xscatter.study import Study, dump_study
@@ -72,6 +72,12 @@ def _scores(study: Study, views: Sequence[View]) -> dict[str, Any]:
     best = max(views, key=lambda view: view.mean)
     occurring = [tag for tag in views[0].tags.values() if tag.occurs]
     baseline = named["mean"].mean
+    pairs = [*((view, "mean") for view in VIEWS), ("coefficient", "image")]
+    *to_mean, to_image = paired_intervals(views, pairs, study.seed)
+    over = {
+        view: f"{named[view].mean - baseline:+.3f} ({ends[0]:+.3f} to {ends[1]:+.3f})".replace("-", "−")
+        for view, ends in zip(VIEWS, to_mean, strict=True)
+    }
     means = [
         {
             "name": view.name,
@@ -82,19 +88,20 @@ def _scores(study: Study, views: Sequence[View]) -> dict[str, Any]:
             "left": round(100 * view.interval[0], 1),
             "width": round(100 * (view.interval[1] - view.interval[0]), 1),
             "best": view is best,
-            "over": "" if view.name == "mean" else f"{view.mean - baseline:+.3f}".replace("-", "−"),
+            "over": over.get(view.name, ""),
             "expected": _EXPECTED.get(view.name, ""),
         }
         for view in views
     ]
     size = study.simulate.size
     experiments = len(np.unique(views[0].source[:, 0]))
+    gain = named["coefficient"].mean - named["image"].mean
     verdict = (
         f"On {_grouped(len(views[0].source))} test images of {experiments} experiments that no network has seen, "
         f"the best view is “{best.title}”: mean average precision {best.mean:.3f} "
         f"(95 % interval {best.interval[0]:.3f} to {best.interval[1]:.3f}). Coefficients alone are "
-        f"{_difference(named['coefficient'].mean - named['image'].mean)} images alone; the joint network is "
-        f"{_difference(named['joint'].mean - baseline)} the plain mean of the two networks’ logits."
+        f"{_difference(gain, to_image)} than images alone; the joint network "
+        f"is {_difference(named['joint'].mean - baseline, to_mean[2])} than the plain mean of the two networks’ logits."
     )
     lead = (
         f"{_grouped(study.simulate.experiments * study.simulate.images)} synthetic x-ray scattering images of "
@@ -113,8 +120,12 @@ def _scores(study: Study, views: Sequence[View]) -> dict[str, Any]:
     }
 
 
-def _difference(value: float) -> str:
-    return f"{abs(value):.3f} {'better' if value >= 0 else 'worse'} than"
+def _difference(value: float, interval: tuple[float, float]) -> str:
+    """A difference in words, which says no more than its interval allows."""
+    ends = f"95 % interval {interval[0]:+.3f} to {interval[1]:+.3f}".replace("-", "−")
+    if interval[0] <= 0 <= interval[1]:
+        return f"not clearly better or worse ({ends})"
+    return f"{abs(value):.3f} {'better' if value >= 0 else 'worse'} ({ends})"
 
 
 def _tag_row(name: str, views: Sequence[View]) -> dict[str, Any]:

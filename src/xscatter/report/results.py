@@ -185,6 +185,20 @@ def read_training(folder: Path) -> dict[str, Any]:
     return facts
 
 
+def paired_intervals(views: Sequence[View], pairs: Sequence[tuple[str, str]], seed: int) -> list[tuple[float, float]]:
+    """95 % bootstrap interval of the difference in mean average precision, first minus second of each of `pairs`.
+
+    Both views are scored on the same drawn experiments, so that what is hard for both cancels.
+    """
+    from xscatter.learn import metrics
+
+    drawn = {}
+    for view in views:
+        weights = metrics.resampled(view.source[:, 0], seed)
+        drawn[view.name] = metrics.mean_of(metrics.bootstrap(view.labels.astype(float), view.scores, weights))
+    return [_pair(metrics.interval(drawn[first] - drawn[second])) for first, second in pairs]
+
+
 def score_table(views: Sequence[View]) -> str:
     """Mean average precision of every view with its interval, as text for a terminal."""
     tags = sum(tag.occurs for tag in views[0].tags.values())
