@@ -173,7 +173,7 @@ class Plan:
         return self._partner_pixels
 
     def live_fraction(self, mask: np.ndarray | None = None) -> np.ndarray:
-        """Part of the disk's pixels that lie on the detector and are not masked; () or, for masks (n, rows, cols), (n,)."""
+        """Part of the disk's pixels that lie on the detector and are not masked: (), or (n,) for n masks."""
         live = live_bins(self._pixels, mask) < self._pixels.rings
         return live.sum((-2, -1)) / self._lattice
 

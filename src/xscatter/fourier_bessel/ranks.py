@@ -58,12 +58,15 @@ class Ranks(Alone):
         self._sent: list[Any] = []
 
     def share(self, value: Any) -> Any:
+        """The value that rank 0 gives."""
         return self._comm.bcast(value, root=0)
 
     def collect(self, value: Any) -> list[Any] | None:
+        """The values of all ranks, on rank 0."""
         return self._comm.gather(value, root=0)
 
     def next_task(self) -> int:
+        """The next number, from the counter of rank 0."""
         import numpy as np
 
         one, found = np.ones(1, np.int64), np.zeros(1, np.int64)
@@ -73,10 +76,12 @@ class Ranks(Alone):
         return int(found[0])
 
     def send(self, rank: int, message: Any) -> None:
+        """Send without waiting."""
         self._sent = [request for request in self._sent if not request.test()[0]]
         self._sent.append(self._comm.isend(message, rank))
 
     def received(self) -> list[Any]:
+        """Messages that have arrived."""
         # Looking for messages also lets MPI answer the other ranks' calls for a task.
         messages = []
         while (message := self._comm.improbe()) is not None:
@@ -84,11 +89,13 @@ class Ranks(Alone):
         return messages
 
     def finish(self) -> None:
+        """Wait until all that was sent has arrived; called by all ranks."""
         for request in self._sent:
             request.wait()
         self._window.Free()
 
     def abort(self, status: int) -> NoReturn:
+        """End all ranks at once."""
         sys.stderr.flush()
         self._comm.Abort(status)
         sys.exit(status)
@@ -105,9 +112,7 @@ def world() -> Alone:
     except (ImportError, RuntimeError) as error:  # not installed, or without a library of MPI
         if rank != "0":
             sys.exit(0)
-        print(
-            f"MPI cannot be used ({str(error).splitlines()[0]}): one process does all the work; install xscatter[mpi]",
-            file=sys.stderr,
-        )
+        reason = str(error).splitlines()[0]
+        print(f"MPI cannot be used ({reason}): one process does all the work; install xscatter[mpi]", file=sys.stderr)
         return Alone()
     return Ranks(MPI)
