@@ -1,0 +1,117 @@
+"""Open detector files of any format: HDF5 by its NeXus marks, .npy, and all else through fabio."""
+
+import bz2
+import gzip
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin  # noqa: F401 - the compression filters of detector files
+import numpy as np
+
+from xscatter.errors import UserError
+from xscatter.frames import headers, nexus
+from xscatter.frames.frame import Raw
+
+_HDF5 = (".h5", ".hdf5", ".hdf", ".nxs", ".nx5", ".nexus")
+_PACKED = {".gz": gzip.open, ".bz2": bz2.open}
+_HDF5_MARK = b"\x89HDF\r\n\x1a\n"
+
+
+@contextmanager
+def opened(source: str) -> Iterator["Reader"]:
+    """Yield a reader of the frames of `source`: a file name, or ``file.h5::/path/to/dataset``.
+
+    Raises:
+        UserError: there is no such file, it is empty, truncated or of an unknown format.
+    """
+    name, _, dataset = str(source).partition("::")
+    path = Path(name)
+    try:
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder; name the files in it")
+        if path.stat().st_size == 0:
+            raise UserError(f"{path}: is empty")
+        with ExitStack() as stack:
+            yield _reader(path, dataset, stack)
+    except UserError:
+        raise
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: there is no such file") from error
+    except PermissionError as error:
+        raise UserError(f"{path}: may not be read; ask its owner for permission") from error
+    except MemoryError as error:
+        raise UserError(f"{path}: needs more memory than there is") from error
+    except Exception as error:  # every format library has its own kinds of errors for files that are not whole
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise UserError(f"{source}: cannot be read as a detector frame ({reason})") from error
+
+
+class Reader:
+    """Frames of one file: `len(reader)` of them, `reader[n]` gives a :class:`Raw`."""
+
+    def __init__(self, count: int, get: Any):
+        self.count, self.get = count, get
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: int) -> Raw:
+        raw = self.get(number)
+        raw.frames = self.count
+        return raw
+
+
+def _reader(path: Path, dataset: str, stack: ExitStack) -> Reader:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    packed = _PACKED.get(suffixes[-1]) if suffixes else None
+    inner = (suffixes[-2] if len(suffixes) > 1 else "") if packed else (suffixes[-1] if suffixes else "")
+    opener: Any = packed or open
+    with opener(path, "rb") as stream:
+        start = stream.read(8)
+    if dataset or inner in _HDF5 or start == _HDF5_MARK:
+        if start != _HDF5_MARK:
+            raise UserError(f"{path}: is not an HDF5 file, or is not complete")
+        file = stack.enter_context(h5py.File(io.BytesIO(opener(path, "rb").read()) if packed else path, "r"))
+        return Reader(*nexus.frames(file, dataset, path))
+    if inner == ".npy":
+        with opener(path, "rb") as stream:
+            array = np.load(io.BytesIO(stream.read()) if packed else path, mmap_mode=None if packed else "r")
+        if array.ndim not in (2, 3) or array.dtype.kind not in "iufb":
+            raise UserError(f"{path}: holds an array of {array.shape} {array.dtype}, not one or more frames of numbers")
+        stacked = array if array.ndim == 3 else array[None]
+        return Reader(len(stacked), lambda number: Raw(np.array(stacked[number]), {}))
+    return _fabio(path, stack)
+
+
+def _fabio(path: Path, stack: ExitStack) -> Reader:
+    import fabio
+
+    logging.getLogger("fabio").setLevel(logging.CRITICAL)
+    stack.enter_context(warnings.catch_warnings())
+    warnings.simplefilter("ignore")
+    image = fabio.open(str(path))
+    stack.callback(image.close)
+
+    def get(number: int) -> Raw:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            one = image if image.nframes == 1 else image.getframe(number)
+            data, header = one.data, dict(one.header or {})
+            # fabio fills what is missing of an EDF file with zeros, and only notes it on its own frame.
+            parts = getattr(image, "_frames", None) or []
+            if number < len(parts) and getattr(parts[number], "incomplete_data", False):
+                raise UserError(f"{path}: ends before its data does; it is truncated or still being written")
+        if data is None or data.ndim != 2:
+            shape = None if data is None else data.shape
+            raise UserError(f"{path}: holds an array of {shape}, not a frame of rows and columns (a colour picture?)")
+        raw = Raw(np.asarray(data), header)
+        raw.geometry, raw.saturation = headers.geometry(header, data.shape), headers.saturation(header)
+        return raw
+
+    return Reader(image.nframes, get)

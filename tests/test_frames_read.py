@@ -1,0 +1,259 @@
+import bz2
+import gzip
+import json
+import os
+from pathlib import Path
+
+import fabio
+import h5py
+import numpy as np
+import pytest
+
+from xscatter import frames
+from xscatter.errors import UserError
+from xscatter.frames.poni import read_poni
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture
+def counts():
+    data = np.random.default_rng(1).poisson(20, (60, 45)).astype(np.int32)
+    data[30:33] = -1
+    data[5, 5] = -2
+    return data
+
+
+def expect(frame, counts, bad):
+    assert frame.counts.shape == counts.shape
+    np.testing.assert_array_equal(frame.mask, bad)
+    np.testing.assert_array_equal(frame.counts, np.where(bad, 0, counts))
+
+
+@pytest.mark.parametrize("kind", ["tif", "cbf", "edf", "npy", "h5", "edf.gz", "cbf.bz2", "npy.gz", "h5.bz2"])
+def test_formats_give_the_same_counts_and_mask(kind, counts, tmp_path):
+    inner = kind.split(".")[0]
+    path = tmp_path / f"frame.{inner}"
+    if inner == "npy":
+        np.save(path, counts)
+    elif inner == "h5":
+        with h5py.File(path, "w") as file:
+            file["some/where"] = counts
+    else:
+        makers = {"tif": fabio.tifimage.TifImage, "cbf": fabio.cbfimage.CbfImage, "edf": fabio.edfimage.EdfImage}
+        makers[inner](data=counts).write(str(path))
+    if "." in kind:
+        packer = {"gz": gzip.compress, "bz2": bz2.compress}[kind.split(".")[1]]
+        packed = tmp_path / f"frame.{kind}"
+        packed.write_bytes(packer(path.read_bytes()))
+        path = packed
+    expect(frames.read(path), counts, counts < 0)
+
+
+def test_pilatus_header_tells_geometry_and_cutoff(tmp_path, counts):
+    header = "# Pixel_size 172e-6 m x 172e-6 m\r\n# Count_cutoff 35 counts\r\n# Wavelength 1.2 A\r\n"
+    header += "# Detector_distance 0.5 m\r\n# Beam_xy (20.50, 31.25) pixels\r\n"
+    image = fabio.cbfimage.CbfImage(data=counts, header={"_array_data.header_contents": header})
+    path = tmp_path / "pilatus.cbf"
+    image.write(str(path))
+    frame = frames.read(path)
+    assert frame.center == (31.25, 20.5)
+    assert frame.center_from == "header"
+    assert frame.geometry.wavelength == pytest.approx(1.2e-10)
+    assert frame.geometry.distance == 0.5
+    np.testing.assert_array_equal(frame.saturated, counts >= 35)
+
+
+def test_unsigned_and_float_marks(tmp_path):
+    data = np.random.default_rng(2).poisson(9, (40, 50)).astype(np.uint32)
+    data[3] = 2**32 - 1
+    np.save(tmp_path / "a.npy", data)
+    assert frames.read(tmp_path / "a.npy").mask[3].all()
+    floats = data.astype(np.float64) / 7 + 0.01
+    floats[3], floats[4, :9] = np.nan, np.inf
+    np.save(tmp_path / "b.npy", floats)
+    frame = frames.read(tmp_path / "b.npy")
+    assert frame.mask.sum() == 50 + 9
+    assert np.isfinite(frame.counts).all()
+    floats[3:5] = -2.0
+    np.save(tmp_path / "c.npy", floats)
+    assert frames.read(tmp_path / "c.npy").mask.sum() == 100
+
+
+def test_negative_noise_is_not_masked_but_gaps_of_zeros_are(tmp_path):
+    random = np.random.default_rng(3)
+    np.save(tmp_path / "a.npy", random.normal(0.5, 1, (64, 64)))
+    assert not frames.read(tmp_path / "a.npy").mask.any()
+    data = random.poisson(8, (64, 64)).astype(np.int32)
+    data[20:24] = 0
+    np.save(tmp_path / "b.npy", data)
+    frame = frames.read(tmp_path / "b.npy")
+    assert frame.mask[20:24].all()
+    assert frame.mask.sum() == 4 * 64
+    sparse = random.poisson(0.001, (64, 64)).astype(np.int32)  # empty rows by chance
+    np.save(tmp_path / "c.npy", sparse)
+    assert not frames.read(tmp_path / "c.npy").mask.any()
+
+
+def test_sixteen_bit_full_is_a_gap_only_in_lines(tmp_path):
+    data = np.random.default_rng(4).poisson(8, (64, 64)).astype(np.uint16)
+    data[10, 10] = 65535
+    np.save(tmp_path / "a.npy", data)
+    frame = frames.read(tmp_path / "a.npy")
+    assert not frame.mask.any()
+    assert frame.saturated.sum() == 1
+    data[:, 30:33] = 65535
+    np.save(tmp_path / "b.npy", data)
+    assert frames.read(tmp_path / "b.npy").mask[:, 30:33].all()
+
+
+def test_nexus_signal_mask_geometry_and_stack(tmp_path, counts):
+    path = tmp_path / "scan.nxs"
+    stack = np.stack([counts, counts + 1, counts + 2]).clip(0).astype(np.uint32)
+    with h5py.File(path, "w") as file:
+        data = file.create_group("entry/data")
+        data.attrs["signal"] = "data"
+        data["data"] = stack
+        file["entry/other"] = np.zeros((200, 200))
+        detector = file.create_group("entry/instrument/detector")
+        detector["pixel_mask"] = (counts < 0).astype(np.uint32)
+        detector["beam_center_x"], detector["beam_center_y"] = 11.0, 22.0
+        detector["distance"] = 250.0
+        detector["distance"].attrs["units"] = "mm"
+    found = list(frames.read_all(path))
+    assert [frame.index for frame in found] == [0, 1, 2]
+    np.testing.assert_array_equal(found[2].counts, np.where(counts < 0, 0, stack[2]))
+    assert found[0].center == (22.0, 11.0)
+    assert found[0].geometry.distance == pytest.approx(0.25)
+    assert found[0].frames == 3
+    assert frames.read(f"{path}::/entry/other").shape == (200, 200)
+    with pytest.raises(UserError, match=r"::/nowhere: there is no such dataset"):
+        frames.read(f"{path}::/nowhere")
+    with pytest.raises(UserError, match="holds 3 frames, there is no number 3"):
+        frames.read(path, 3)
+
+
+def test_eiger_master_follows_its_links_and_names_a_missing_one(tmp_path, counts):
+    for number in (1, 2):
+        with h5py.File(tmp_path / f"s_data_{number}.h5", "w") as file:
+            file["entry/data/data"] = np.stack([counts, counts]).clip(0).astype(np.uint32) + number
+    master = tmp_path / "s_master.h5"
+    with h5py.File(master, "w") as file:
+        group = file.create_group("entry/data")
+        for number in (1, 2):
+            group[f"data_{number:06d}"] = h5py.ExternalLink(f"s_data_{number}.h5", "/entry/data/data")
+    found = list(frames.read_all(master))
+    assert len(found) == 4
+    assert found[3].counts[0, 0] == counts[0, 0] + 2
+    (tmp_path / "s_data_2.h5").unlink()
+    with pytest.raises(UserError, match=r"s_master\.h5: .*data_000002.*missing"):
+        frames.read(master)
+
+
+def test_mask_file_and_user_center(tmp_path, counts):
+    mask = np.zeros(counts.shape, np.uint8)
+    mask[:, :4] = 1
+    np.save(tmp_path / "mask.npy", mask)
+    np.save(tmp_path / "a.npy", counts)
+    frame = frames.read(tmp_path / "a.npy", mask=tmp_path / "mask.npy", center=(3, 4))
+    np.testing.assert_array_equal(frame.mask, (counts < 0) | (mask > 0))
+    assert (frame.center, frame.center_from, frame.confidence) == ((3.0, 4.0), "user", 1.0)
+    with pytest.raises(UserError, match=r"its mask 45x60"):
+        frames.read(tmp_path / "a.npy", mask=mask.T)
+    with pytest.raises(UserError, match="mask inverted"):
+        frames.read(tmp_path / "a.npy", mask=np.ones_like(mask))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.tif", b""),
+        ("words.tif", b"hello, this is no image at all, but long enough to be looked at" * 9),
+        ("words.cbf", b"###CBF: VERSION 1.5\r\nnothing follows"),
+        ("broken.h5", b"\x89HDF\r\n\x1a\n" + b"\0" * 500),
+        ("none.h5", b"not hdf5 at all"),
+        ("broken.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<i4', 'fortran_order': False, 'shape': (99, 99), }"),
+        ("broken.edf.gz", b"\x1f\x8bnonsense"),
+        ("unknown.xyz", b"\x00\x01\x02" * 200),
+    ],
+)
+def test_bad_files_are_one_error_that_names_them(name, content, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=name.replace(".", r"\.")) as error:
+        frames.read(tmp_path / name)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["tif", "cbf", "edf", "npy", "h5"])
+def test_half_written_files_are_errors(kind, counts, tmp_path):
+    counts = np.tile(counts, (5, 5))
+    path = tmp_path / f"frame.{kind}"
+    if kind == "npy":
+        np.save(path, counts)
+    elif kind == "h5":
+        with h5py.File(path, "w") as file:
+            file["data"] = counts
+    else:
+        makers = {"tif": fabio.tifimage.TifImage, "cbf": fabio.cbfimage.CbfImage, "edf": fabio.edfimage.EdfImage}
+        makers[kind](data=counts).write(str(path))
+    os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(UserError, match=rf"frame\.{kind}"):
+        frames.read(path)
+
+
+def test_missing_folder_colour_and_tiny(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        frames.read(tmp_path / "nothing.tif")
+    with pytest.raises(UserError, match="is a folder"):
+        frames.read(tmp_path)
+    np.save(tmp_path / "tiny.npy", np.zeros((5, 5)))
+    with pytest.raises(UserError, match="5x5 pixels"):
+        frames.read(tmp_path / "tiny.npy")
+    np.save(tmp_path / "text.npy", np.array(["a", "b"]))
+    with pytest.raises(UserError, match=r"text\.npy: holds an array"):
+        frames.read(tmp_path / "text.npy")
+
+
+@pytest.mark.parametrize("orientation", [None, 1, 2, 3, 4])
+def test_poni_beam_center_agrees_with_pyfai(orientation, tmp_path):
+    """The beam meets the detector where pyFAI finds 2θ = 0."""
+    pyFAI = pytest.importorskip("pyFAI")
+    shape, pitch = (300, 200), 1e-4
+    settings = {"pixel1": pitch, "pixel2": pitch, "max_shape": list(shape)}
+    if orientation:
+        settings["orientation"] = orientation
+    path = tmp_path / "a.poni"
+    path.write_text(
+        f"# saved\nponi_version: 2.1\nDetector: Detector\nDetector_config: {json.dumps(settings)}\n"
+        "Distance: 0.2\nPoni1: 0.012\nPoni2: 0.007\nRot1: 0.03\nRot2: -0.02\nRot3: 0.4\nWavelength: 1e-10\n"
+    )
+    geometry = read_poni(path, shape)
+    theta = pyFAI.load(str(path)).center_array(shape, unit="2th_rad")
+    row, col = np.unravel_index(np.argmin(theta), shape)
+    assert geometry.center == pytest.approx((row, col), abs=0.75)
+    assert geometry.distance == 0.2
+
+
+def test_poni_of_version_one_and_bad_ones(tmp_path):
+    path = tmp_path / "old.poni"
+    path.write_text("PixelSize1: 1e-4\nPixelSize2: 1e-4\nDistance: 1\nPoni1: 0.01\nPoni2: 0.02\nPoni1: 0.03\n")
+    assert read_poni(path, (50, 50)).center == pytest.approx((299.5, 199.5))
+    path.write_text("PixelSize1: 1e-4\n")
+    with pytest.raises(UserError, match=r"old\.poni: is not a PONI file: lacks distance"):
+        read_poni(path, (50, 50))
+    path.write_text("Distance: far\nPoni1: 0\nPoni2: 0\n")
+    with pytest.raises(UserError, match="not a number"):
+        read_poni(path, (50, 50))
+    with pytest.raises(UserError, match="cannot be read"):
+        read_poni(tmp_path / "none.poni", (50, 50))
+
+
+@pytest.mark.skipif("XSCATTER_REAL_FRAMES" not in os.environ, reason="XSCATTER_REAL_FRAMES names no folder of frames")
+def test_every_real_frame_is_read():
+    folder = Path(os.environ["XSCATTER_REAL_FRAMES"])
+    names = [path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix not in (".md", ".csv")]
+    assert names
+    for path in names:
+        frame = frames.read(path)
+        assert frame.counts[frame.mask].sum() == 0
+        assert frame.mask.mean() < 0.6
