@@ -1,0 +1,230 @@
+"""Where the beam meets the detector, from the image alone.
+
+About the beam, scattering is (nearly) a function of the radius: the gradient of a ring, an arc or a
+low-q cone points to the beam centre or away from it. So every significant gradient votes for the
+points on its line (a Hough transform); the best places are refined by least squares on the lines,
+then by the centre for which radial profiles explain most of the image. Gaps are left out; the
+centre may lie outside of the frame. Nothing can be known from a blank frame or from spots alone:
+the confidence says so.
+
+The counts n are used as t = 2 sqrt(n + 3/8) (Anscombe 1948), whose photon noise is 1 everywhere, so
+that the significance of a gradient is known.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage, optimize
+
+_VOTING = 128  # pixels on the longer side of the image that votes
+_FITTING = 256  # and of the one on which the centre is fitted
+_VOTERS = 2500
+_REACH = 1.0  # how far outside of the frame a centre is looked for, in its longer side
+_SCALES = (1.5, 4.0)  # pixels over which gradients are taken
+_SIGNIFICANT = 4.0  # standard deviations
+
+# Logistic regression of "within 1 % of the longer side" on the evidence of `_evidence`, on simulated frames.
+_WEIGHTS = (0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimated beam centre: row and column in pixels, confidence 0 to 1, and the evidence it comes from."""
+
+    center: tuple[float, float]
+    confidence: float
+    evidence: tuple[float, ...] = ()
+
+
+def estimate(counts: np.ndarray, mask: np.ndarray | None = None) -> Estimate:
+    """Beam centre of `counts` (rows, cols), `mask` True = not usable.
+
+    Returns:
+        The estimate; confidence 0 where there is nothing to go by, with the middle of the frame as centre.
+    """
+    mask = np.zeros(counts.shape, bool) if mask is None else mask
+    middle = ((counts.shape[0] - 1) / 2, (counts.shape[1] - 1) / 2)
+    level, live, step = _reduced(counts, mask, _VOTING)
+    points, lines, weight = _gradients(level, live)
+    if len(points) < 30:
+        return Estimate(middle, 0.0)
+    fine, fine_live, fine_step = _reduced(counts, mask, _FITTING)
+    profile = _Profile(fine, fine_live)
+    best, score = None, -np.inf
+    for start in _voted(points, lines, weight, level.shape):
+        place = _crossing(points, lines, weight, start)
+        found = profile.explained((place + 0.5) * (step / fine_step) - 0.5)
+        if found > score:
+            best, score = place, found
+    if best is None:
+        return Estimate(middle, 0.0)
+    place, score = profile.refined((best + 0.5) * (step / fine_step) - 0.5)
+    evidence = _evidence(points, lines, weight, (place + 0.5) * (fine_step / step) - 0.5, score, profile.noise)
+    logit = _WEIGHTS[0] + float(np.dot(_WEIGHTS[1:], evidence))
+    row, col = (place + 0.5) * fine_step - 0.5
+    return Estimate((float(row), float(col)), float(1 / (1 + np.exp(-np.clip(logit, -30, 30)))), evidence)
+
+
+def _reduced(counts: np.ndarray, mask: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """t of sums over square blocks, so that the longer side has about `side` pixels; live blocks; their size."""
+    block = max(1, round(max(counts.shape) / side))
+    rows, cols = (length // block for length in counts.shape)
+    cut = (slice(rows * block), slice(cols * block))
+    live = ~mask[cut]
+    values = np.where(live, np.maximum(counts[cut], 0), 0).astype(np.float32)
+    number = live.reshape(rows, block, cols, block).sum((1, 3))
+    blocks = values.reshape(rows, block, cols, block)
+    # One hot pixel must not stand for its block: the counts of a block end at some times its neighbourhood's.
+    total = blocks.sum((1, 3)) * (block**2 / np.maximum(number, 1))
+    level = 2 * np.sqrt(total + 0.375)
+    usable = number >= 0.5 * block**2
+    around = ndimage.median_filter(np.where(usable, level, 0), 3)
+    level = np.where(level > 3 * around + 6, around, level)
+    return level.astype(np.float32), usable, float(block)
+
+
+def _smooth(level: np.ndarray, live: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """Gaussian mean over live pixels, and how much of the Gaussian was live."""
+    weight = ndimage.gaussian_filter(live.astype(np.float32), sigma, mode="constant")
+    total = ndimage.gaussian_filter(np.where(live, level, 0), sigma, mode="constant")
+    return total / np.maximum(weight, 1e-3), weight
+
+
+def _noise(level: np.ndarray, live: np.ndarray) -> float:
+    """Standard deviation of t from pixel to pixel: 1 for photon noise, more where counts have a gain."""
+    step = np.diff(level, 2, axis=1)[live[:, 2:] & live[:, 1:-1] & live[:, :-2]]
+    return float(max(np.median(np.abs(step)) / 0.6745 / np.sqrt(6), 0.1)) if step.size else 1.0
+
+
+def _gradients(level: np.ndarray, live: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places (n, 2), unit gradients (n, 2) and significances (n,) of the pixels that vote."""
+    noise = _noise(level, live)
+    points, lines, weight = [], [], []
+    for sigma in _SCALES:
+        smooth, share = _smooth(level, live, sigma)
+        slope = np.stack(np.gradient(smooth))
+        # Noise of a Gaussian derivative: 1 / (sqrt(8 π) sigma²) for unit noise of independent pixels.
+        significance = np.hypot(*slope) / (noise * 0.2 / sigma**2)
+        edge = ndimage.binary_erosion(live, iterations=round(1.5 * sigma), border_value=0)
+        chosen = edge & (share > 0.9) & (significance > _SIGNIFICANT)
+        points.append(np.argwhere(chosen).astype(float))
+        size = np.hypot(*slope)[chosen]
+        lines.append((slope[:, chosen] / size).T)
+        weight.append(np.minimum(significance[chosen], 30.0))
+    found = np.concatenate(points), np.concatenate(lines), np.concatenate(weight)
+    if len(found[2]) > _VOTERS:
+        # The same choice every time: evenly through the pixels in order of place.
+        chosen = np.linspace(0, len(found[2]) - 1, _VOTERS).astype(int)
+        found = tuple(part[chosen] for part in found)  # type: ignore[assignment]
+    return found
+
+
+def _voted(points: np.ndarray, lines: np.ndarray, weight: np.ndarray, shape: tuple[int, ...]) -> list[np.ndarray]:
+    """Up to five places through which most gradients point."""
+    reach, cell = _REACH * max(shape), 2.0
+    low = np.array([-reach, -reach])
+    size = tuple(int((length + 2 * reach) / cell) + 1 for length in shape)
+    along = np.arange(-2.2 * max(shape), 2.2 * max(shape), cell)
+    place = ((points[:, None] + lines[:, None] * along[:, None] - low) / cell).astype(int)
+    inside = ((place >= 0) & (place < size)).all(-1)
+    index = place[..., 0] * size[1] + place[..., 1]
+    # A line's error grows with the distance, and so the votes thin out with it.
+    votes = (weight[:, None] / (10.0 + np.abs(along)))[inside]
+    votes = np.bincount(index[inside], votes, size[0] * size[1]).reshape(size)
+    votes = ndimage.gaussian_filter(votes, 1.5)
+    found = []
+    for _ in range(5):
+        row, col = np.unravel_index(np.argmax(votes), size)
+        if votes[row, col] <= 0:
+            break
+        found.append(np.array([row, col]) * cell + low + cell / 2)
+        radius = max(4, int(0.06 * max(shape) / cell))
+        votes[max(row - radius, 0) : row + radius + 1, max(col - radius, 0) : col + radius + 1] = 0
+    return found
+
+
+def _crossing(points: np.ndarray, lines: np.ndarray, weight: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """The point nearest to all lines, far ones counting little: iterated least squares with Cauchy weights."""
+    place, width = start, 6.0
+    for _ in range(12):
+        offset = points - place
+        across = offset[:, 0] * lines[:, 1] - offset[:, 1] * lines[:, 0]
+        allowed = np.hypot(1.0, np.hypot(*offset.T) / weight)
+        w = 1 / (allowed**2 * (1 + (across / (width * allowed)) ** 2))
+        normal = np.stack([lines[:, 1], -lines[:, 0]], 1)
+        matrix = (w[:, None, None] * normal[:, :, None] * normal[:, None, :]).sum(0)
+        right = (w[:, None] * normal * (points * normal).sum(1, keepdims=True)).sum(0)
+        # A weak pull to where it began keeps parallel lines from throwing the point away.
+        pull = 1e-3 * np.trace(matrix) * np.eye(2)
+        place = np.linalg.solve(matrix + pull, right + pull @ start)
+        width = max(1.5, width * 0.7)
+    return place
+
+
+class _Profile:
+    """How much of an image radial profiles about a centre explain."""
+
+    def __init__(self, level: np.ndarray, live: np.ndarray):
+        smooth, share = _smooth(level, live, 1.0)
+        places = np.argwhere(live & (share > 0.5))
+        if len(places) > 16000:
+            places = places[np.linspace(0, len(places) - 1, 16000).astype(int)]
+        self.places = places.astype(float)
+        self.values = smooth[tuple(places.T)].astype(float)
+        # Bright cores would decide alone: ranks are blind to the dynamic range.
+        order = np.argsort(np.argsort(self.values, kind="stable"), kind="stable")
+        self.values = 0.5 * order / max(len(order), 1) + 0.5 * _unit(np.log(np.maximum(self.values, 1e-3)))
+        self.total = float(((self.values - self.values.mean()) ** 2).sum())
+        self.noise = _noise(level, live)
+
+    def explained(self, center: np.ndarray) -> float:
+        """Part of the variance that the best profile of the radius explains, corrected for its number of points."""
+        if self.total <= 0:
+            return 0.0
+        radius = np.hypot(*(self.places - center).T)
+        radius -= radius.min()
+        first = radius.astype(int)
+        part = radius - first
+        size = first.max() + 2
+        number = np.bincount(first, 1 - part, size) + np.bincount(first + 1, part, size)
+        sums = np.bincount(first, (1 - part) * self.values, size) + np.bincount(first + 1, part * self.values, size)
+        mean = sums / np.maximum(number, 1e-9)
+        rest = self.values - (1 - part) * mean[first] - part * mean[first + 1]
+        used = (number > 0.5).sum()
+        free = max(len(self.values) - used, 1)
+        return 1 - float((rest**2).sum()) / self.total * (len(self.values) - 1) / free
+
+    def refined(self, start: np.ndarray) -> tuple[np.ndarray, float]:
+        """The centre near `start` that explains most, and how much."""
+        simplex = start + np.array([[0, 0], [3.0, 0], [0, 3.0]])
+        found = optimize.minimize(
+            lambda place: -self.explained(place),
+            start,
+            method="Nelder-Mead",
+            options={"initial_simplex": simplex, "xatol": 0.03, "fatol": 1e-6, "maxfev": 60},
+        )
+        return found.x, -float(found.fun)
+
+
+def _unit(values: np.ndarray) -> np.ndarray:
+    low, high = np.percentile(values, (1, 99))
+    return np.clip((values - low) / max(high - low, 1e-9), 0, 1)
+
+
+def _evidence(
+    points: np.ndarray, lines: np.ndarray, weight: np.ndarray, place: np.ndarray, explained: float, noise: float
+) -> tuple[float, ...]:
+    """What the confidence rests on: explained variance; part of the gradients that point to the centre beyond
+    chance; log of the number of voters; log of the uncertainty of the crossing."""
+    offset = points - place
+    distance = np.hypot(*offset.T)
+    across = np.abs(offset[:, 0] * lines[:, 1] - offset[:, 1] * lines[:, 0])
+    far = distance > 3
+    if far.sum() < 10:
+        return (explained, 0.0, np.log(len(points)), 5.0)
+    sine = across[far] / distance[far]
+    aligned = float(np.mean(sine < 0.2))  # 0.128 by chance
+    allowed = np.hypot(1.0, distance / weight) * (1 + across / 2)
+    normal = np.stack([lines[:, 1], -lines[:, 0]], 1) / allowed[:, None]
+    spread = np.linalg.eigvalsh(normal.T @ normal)[0]
+    return (float(explained), aligned, float(np.log(len(points))), float(0.5 * np.log(10 / max(spread, 1e-6))))
