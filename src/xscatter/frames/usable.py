@@ -29,10 +29,10 @@ def usable(
         bad |= ~np.isfinite(data)
         counts = np.where(bad, 0, data).astype(np.float32)
         bad |= _marks(counts, bad)
-        if not _whole(counts[~bad]):
-            zero = (counts == 0) & ~bad
-            if zero.mean() > 1e-3:
-                bad |= zero
+        if not whole(counts[~bad]):
+            # Single zeros are values; patches of them were blotted out.
+            labels, _ = ndimage.label((counts == 0) & ~bad)
+            bad |= np.bincount(labels.ravel())[labels] * (labels > 0) >= 16
     else:
         counts = data
         top = np.iinfo(data.dtype).max
@@ -45,14 +45,14 @@ def usable(
         full = (data >= top) & ~bad
     if saturation is not None:
         full |= counts >= saturation
-    if _whole(counts[~bad]):
+    if whole(counts[~bad]):
         bad |= _blank_parts(np.where(bad, 0, counts))
     full &= ~bad
     counts = np.where(bad, counts.dtype.type(0), counts)
     return counts, bad, full
 
 
-def _whole(values: np.ndarray) -> bool:
+def whole(values: np.ndarray) -> bool:
     """Whether `values` are counts: whole numbers, but for rounding."""
     if values.dtype.kind != "f":
         return True
