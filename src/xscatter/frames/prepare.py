@@ -105,7 +105,9 @@ def _merged(counts, bad, saturated, size: int, scale: float, padding) -> tuple[n
     live = ~bad & ~saturated
     number, full = total(live), total(saturated & ~bad)
     area = scale**2
-    sums = total(np.where(live, counts, 0).astype(np.float64)) * (area / np.maximum(number, 1))
+    sums = total(np.where(live, counts, 0).astype(np.float64))
+    # A block of more pixels than its area says must not round its single photon away.
+    sums = np.maximum(sums * (area / np.maximum(number, 1)), sums >= 1)
     saturates = (full > number) & (full >= 0.25 * area)
     mask = (number < _LEAST_LIVE * area) & ~saturates
     # Blocks at the rim of the frame, and those of one pixel more or less, hold another number of pixels.
@@ -126,7 +128,9 @@ def _spread(counts, bad, saturated, size: int, scale: float, padding) -> tuple[n
     values, weights = np.zeros((size, size)), np.zeros((size, size))
     for down in (0, 1):
         for right in (0, 1):
-            corner = np.ix_(np.minimum(low[0] + down, counts.shape[0] - 1), np.minimum(low[1] + right, counts.shape[1] - 1))
+            corner = np.ix_(
+                np.minimum(low[0] + down, counts.shape[0] - 1), np.minimum(low[1] + right, counts.shape[1] - 1)
+            )
             share = np.abs(1 - down - part[0])[:, None] * np.abs(1 - right - part[1])[None, :] * live[corner]
             values += share * np.where(bad[corner], 0, counts[corner])
             weights += share

@@ -44,6 +44,8 @@ def write(folder: Path, run: Any, logits: np.ndarray) -> None:
         "training_records": len(run.training),
         "validation_records": len(run.validation),
         "tags": list(run.records.tags),
+        "size": run.records.dtype["image"].shape[0],
+        "transform": run.records.manifest.get("transform"),
         "split": {"training": data.experiments(run.training), "validation": data.experiments(run.validation)},
         "settings": run.settings.model_dump(mode="json"),
         "run": run_record(),

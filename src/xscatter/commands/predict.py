@@ -1,0 +1,101 @@
+"""Tag detector frames: TIFF, CBF, EDF, mar345, Bruker, HDF5, NeXus, .npy, packed with gz or bz2 or not.
+
+Writes OUT/tags.csv and OUT/tags.json: calibrated probabilities, the network that answered, the beam
+centre and how sure it is; with --html also OUT/tags.html, with each frame and where in it the
+evidence lies. A file that cannot be read is reported, and the rest goes on.
+"""
+
+import argparse
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from xscatter.errors import UserError
+
+EXAMPLE = """example:
+  xscatter predict frames/*.cbf scan.h5::/entry/data/data --model results/demo/models -o tags --html"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="file, folder, or file.h5::/path/to/dataset")
+    parser.add_argument("-o", "--output", type=Path, default=Path("tags"), metavar="OUT", help="folder (default: tags)")
+    parser.add_argument("--force", action="store_true", help="overwrite the tables in OUT")
+    parser.add_argument("--html", action="store_true", help="also write a page with each frame and its evidence")
+    add_model(parser)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", type=Path, metavar="DIR", help="a study's models (default: the newest below results)"
+    )
+    parser.add_argument("--view", choices=("image", "coefficient", "joint"), help="network to use (default: the best)")
+    parser.add_argument("--mask", type=Path, metavar="FILE", help="mask: not 0 = not usable")
+    parser.add_argument("--poni", type=Path, metavar="FILE", help="PONI file with the geometry")
+    parser.add_argument("--center", type=float, nargs=2, metavar=("ROW", "COL"), help="beam centre in pixels")
+    parser.add_argument("--threads", type=int, default=1, help="frames read at the same time (default: 1)")
+
+
+def load_tagger(args: argparse.Namespace):
+    """The tagger that the arguments of :func:`add_model` name, and the options of reading."""
+    from xscatter.frames.tagger import Tagger, newest
+
+    folder = args.model or newest(Path("results"))
+    if not args.model:
+        print(f"model: {folder}", file=sys.stderr)
+    options = {"mask": args.mask, "poni": args.poni, "center": tuple(args.center) if args.center else None}
+    return Tagger.load(folder), options
+
+
+def run(args: argparse.Namespace) -> int:
+    from xscatter.frames import table
+    from xscatter.frames.tagger import Ready
+    from xscatter.progress import track
+    from xscatter.shards import whole_file
+
+    names = listed(args.files)
+    outputs = {kind: args.output / f"tags.{kind}" for kind in ("csv", "json", *(["html"] if args.html else []))}
+    for path in outputs.values():
+        if path.exists() and not args.force:
+            raise UserError(f"{path}: exists already; choose another folder with -o, or add --force")
+    tagger, options = load_tagger(args)
+    count = bad = 0
+    with ExitStack() as stack:
+        parts = {kind: stack.enter_context(whole_file(path)) for kind, path in outputs.items()}
+        files = {kind: stack.enter_context(open(part, "w", encoding="utf-8")) for kind, part in parts.items()}
+        files["csv"].write(table.csv_header(tagger.tags))
+        files["json"].write("[\n")
+        if args.html:
+            from xscatter.frames import page
+
+            files["html"].write(page.head(tagger))
+        for batch in tagger.batches(track(names, "predict"), args.view, args.threads, **options):
+            for item, tagged in zip(batch, tagger.tag(batch, args.view), strict=True):
+                found = table.row(tagged, tagger.tags)
+                files["csv"].write(table.csv_line(found))
+                files["json"].write((",\n" if count else "") + table.json_item(found))
+                if args.html and isinstance(item, Ready):
+                    files["html"].write(page.section(tagger, item, tagged))
+                if tagged.failed:
+                    bad += 1
+                    print(f"xscatter predict: {tagged.note}", file=sys.stderr)
+                count += 1
+        files["json"].write("\n]\n")
+        if args.html:
+            files["html"].write(page.FOOT)
+        for file in files.values():
+            file.close()
+    print(f"{count - bad} frames tagged, {bad} could not be read; {', '.join(map(str, outputs.values()))}")
+    return 2 if bad == count else 0
+
+
+def listed(words: list[str]) -> list[str]:
+    """Names of files; a folder stands for the files in it, in order."""
+    names: list[str] = []
+    for word in words:
+        path = Path(word)
+        names.extend(
+            sorted(str(p) for p in path.iterdir() if p.is_file() and p.name[0] != ".") if path.is_dir() else [word]
+        )
+    if not names:
+        raise UserError(f"{' '.join(words)}: no file in it")
+    return names

@@ -1,0 +1,81 @@
+"""A self-contained page: each frame, its tags, and where the evidence for them lies."""
+
+import base64
+from html import escape
+
+import numpy as np
+
+from xscatter.frames import evidence
+from xscatter.frames.tagger import Ready, Tagged, Tagger
+
+_SHOWN = 3  # tags whose evidence is drawn
+_STYLE = """body{font:15px/1.4 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem}
+section{border-top:1px solid #ccc;padding:1rem 0}img{max-width:100%}td,th{padding:.1rem .8rem .1rem 0;text-align:left}
+.note{color:#8a4b00}"""
+FOOT = "</body></html>\n"
+
+
+def head(tagger: Tagger) -> str:
+    """Start of the page."""
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>Tags</title><style>{_STYLE}</style><body>"
+        f"<h1>Tags of detector frames</h1><p>Model: {escape(str(tagger.folder))} ({escape(', '.join(tagger.views))}). "
+        "Evidence: how far the output for a tag falls when a part of the image is hidden (red), or an angular order "
+        "is left out.</p>\n"
+    )
+
+
+def section(tagger: Tagger, item: Ready, tagged: Tagged) -> str:
+    """One frame: picture, table of tags, evidence for the most probable."""
+    where = "not known"
+    if tagged.center:
+        row, col = tagged.center
+        where = f"({row:.1f}, {col:.1f}) from {tagged.center_from}, confidence {tagged.confidence:.2f}"
+    order = [tagger.tags.index(tag) for tag in tagged.tags] or np.argsort(-tagged.probability)[:3].tolist()
+    rows = "".join(
+        f"<tr><td>{escape(tagger.tags[t])}<td>{tagged.probability[t]:.2f}"
+        f"<td>{'' if tagger.tags[t] in tagged.tags else 'below its threshold'}"
+        for t in order
+    )
+    picture = base64.b64encode(_picture(tagger, item, tagged, order[:_SHOWN])).decode()
+    note = f"<p class=note>{escape(tagged.note)}</p>" if tagged.note else ""
+    return (
+        f"<section><h2>{escape(tagged.source)} [{tagged.index}]</h2>{note}<p>Network: {tagged.view}. "
+        f"Beam centre: {where}.</p><img alt='frame and evidence' src='data:image/png;base64,{picture}'>"
+        f"<table><tr><th>tag<th>probability<th></tr>{rows}</table></section>\n"
+    )
+
+
+def _picture(tagger: Tagger, item: Ready, tagged: Tagged, shown: list[int]) -> bytes:
+    from xscatter.pictures import new_figure, show_frame, to_bytes
+
+    view = tagged.view or ""
+    maps, bars = {}, {}
+    for t in shown if view else []:
+        found = evidence.in_image(tagger, view, item, t)
+        if found is not None:
+            maps[t] = found
+        found = evidence.in_orders(tagger, view, item, t)
+        if found is not None:
+            bars[t] = found
+    count = 1 + len(maps) + bool(bars)
+    figure = new_figure(3.4 * count, 3.6)
+    axes = figure.subplots(1, count, squeeze=False)[0]
+    show_frame(axes[0], item.frame.counts, item.frame.mask, colorbar=False, most=400)
+    if tagged.center:
+        axes[0].plot(
+            tagged.center[1], tagged.center[0], "+", color="#00e5ff", markersize=12, scalex=False, scaley=False
+        )
+    for place, (t, found) in zip(axes[1:], maps.items(), strict=False):
+        show_frame(place, item.prepared.counts, item.prepared.mask, colorbar=False, most=400)
+        size, top = tagger.size, max(float(np.abs(found).max()), 1e-6)
+        extent = (-0.5, size - 0.5, size - 0.5, -0.5)
+        place.imshow(np.clip(found / top, 0, 1), cmap="Reds", alpha=np.clip(found / top, 0, 1) * 0.7, extent=extent)
+        place.set_title(f"evidence: {tagger.tags[t]}", fontsize="small")
+    if bars:
+        for t, found in bars.items():
+            axes[-1].plot(np.arange(len(found)), found, ".-", label=tagger.tags[t])
+        axes[-1].set_xlabel("angular order m")
+        axes[-1].set_ylabel("fall of the output without it")
+        axes[-1].legend(fontsize="x-small")
+    return to_bytes(figure, dpi=80)

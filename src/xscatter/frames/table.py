@@ -1,0 +1,53 @@
+"""The table of tags: one row a frame, CSV and JSON."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import numpy as np
+
+from xscatter.frames.tagger import Tagged
+
+FIXED = ["file", "frame", "view", "tags", "center_row", "center_column", "center_from", "center_confidence", "note"]
+
+
+def row(tagged: Tagged, tags: list[str]) -> dict[str, Any]:
+    """One row, plain values; None where something is not known."""
+    middle = tagged.center or (None, None)
+    values = tagged.probability if len(tagged.probability) == len(tags) else np.full(len(tags), np.nan)
+    fixed = [
+        tagged.source,
+        tagged.index,
+        tagged.view,
+        list(tagged.tags),
+        *(None if value is None else round(value, 2) for value in middle),
+        tagged.center_from,
+        round(tagged.confidence, 3),
+        tagged.note,
+    ]
+    return dict(zip(FIXED, fixed, strict=True)) | {
+        "probability": {t: None if np.isnan(p) else round(float(p), 4) for t, p in zip(tags, values, strict=True)}
+    }
+
+
+def csv_header(tags: list[str]) -> str:
+    """First line of the CSV table."""
+    return _line([*FIXED, *(f"p({tag})" for tag in tags)])
+
+
+def csv_line(row: dict[str, Any]) -> str:
+    """One line of the CSV table; tags are separated by semicolons."""
+    fixed = [";".join(row["tags"]) if name == "tags" else row[name] for name in FIXED]
+    return _line([*fixed, *row["probability"].values()])
+
+
+def json_item(row: dict[str, Any]) -> str:
+    """One item of the JSON list."""
+    return json.dumps(row)
+
+
+def _line(values: list[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(["" if value is None else value for value in values])
+    return text.getvalue()

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from xscatter.frames.center import estimate
+from xscatter.simulate import simulate_experiment
+from xscatter.study import parse_study
+
+
+def scene(center, size=(300, 300), level=20.0, rings=(60, 110), core=0.0, seed=1):
+    y, x = np.mgrid[: size[0], : size[1]]
+    r = np.hypot(y - center[0], x - center[1])
+    expected = 0.5 + core * np.exp(-r / 25)
+    for radius in rings:
+        expected = expected + level * np.exp(-(((r - radius) / 3) ** 2))
+    return np.random.default_rng(seed).poisson(expected)
+
+
+@pytest.mark.parametrize("center", [(150.3, 140.8), (40.2, 210.0), (-45.0, 120.0), (150.0, 330.5), (290.0, 295.0)])
+def test_rings_anywhere_even_outside_of_the_frame(center):
+    found = estimate(scene(center, rings=(70, 120, 160)))
+    assert found.center == pytest.approx(center, abs=0.8)
+    assert found.confidence > 0.6
+
+
+def test_a_low_q_cone_with_gaps_and_beamstop():
+    counts = scene((133.0, 171.0), rings=(), core=300.0)
+    mask = np.zeros(counts.shape, bool)
+    mask[100:108] = mask[:, 200:206] = True
+    y, x = np.mgrid[:300, :300]
+    counts[np.hypot(y - 133, x - 171) < 12] = 0
+    counts[133:, 168:174] = 0
+    counts[mask] = 10**6
+    found = estimate(counts, mask)
+    assert found.center == pytest.approx((133, 171), abs=1.0)
+    assert found.confidence > 0.6
+
+
+def test_strips_and_large_frames_scale():
+    found = estimate(scene((400.0, 700.0), size=(195, 1475), level=30, rings=(300, 350)))
+    assert found.center == pytest.approx((400, 700), abs=15)
+    found = estimate(scene((510.0, 480.0), size=(1043, 981), level=5, rings=(200, 300), core=20))
+    assert found.center == pytest.approx((510, 480), abs=1.5)
+
+
+def test_nothing_to_know_means_no_confidence():
+    random = np.random.default_rng(3)
+    blank = random.poisson(0.01, (300, 300))
+    assert estimate(blank).confidence < 0.3
+    flat = random.poisson(50, (300, 300))
+    assert estimate(flat).confidence < 0.3
+    spots = random.poisson(0.5, (300, 300))
+    for y, x in random.integers(5, 295, (25, 2)):
+        spots[y - 1 : y + 2, x - 1 : x + 2] += random.poisson(80, (3, 3))
+    assert estimate(spots).confidence < 0.3
+    assert estimate(np.zeros((64, 64), int)).confidence == 0
+    assert estimate(np.ones((64, 64), int), np.ones((64, 64), bool)).confidence == 0
+
+
+def test_simulated_frames_of_every_detector(tmp_path):
+    """Where a ring or a low-q cone is seen, half of the errors are below two thousandths of the side."""
+    import h5py
+
+    study = parse_study({"name": "center", "seed": 5, "simulate": {"experiments": 24, "images": 3, "size": 256}})
+    errors, confidences, detectors = [], [], set()
+    for number in range(24):
+        path = tmp_path / f"{number}.h5"
+        simulate_experiment(study, number, path)
+        with h5py.File(path) as file:
+            names = [name.decode() for name in file["entry/tags/names"][()]]
+            labels = file["entry/tags/labels"][()].astype(bool)
+            truth = file["entry/instrument/beam_center"][()]
+            mask = file["entry/instrument/detector/mask"][()]
+            counts = file["entry/data/counts"][()]
+            detectors.add(file["entry/instrument/detector/description"][()])
+        has = {
+            name: labels[:, names.index(name)] for name in ("ring", "diffuse low-q", "windowed", "grazing incidence")
+        }
+        for n in range(3):
+            if (has["ring"] | has["diffuse low-q"])[n] and not (has["windowed"] | has["grazing incidence"])[n]:
+                found = estimate(counts[n], mask)
+                errors.append(np.hypot(*(np.array(found.center) - truth)) / 256 * 1000)
+                confidences.append(found.confidence)
+    errors, confidences = np.array(errors), np.array(confidences)
+    assert len(detectors) == 4
+    assert len(errors) > 25
+    assert np.median(errors) < 2
+    # Who says nine in ten is right nine times in ten, and the doubtful ones are those that are wrong.
+    assert (errors[confidences > 0.85] < 10).mean() > 0.85
+    assert confidences[errors > 50].mean() < confidences[errors < 5].mean() - 0.2

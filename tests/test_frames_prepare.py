@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+from xscatter.frames import Frame
+from xscatter.frames.prepare import photons, prepare
+
+
+def frame(counts, mask=None, saturated=None, **keys):
+    empty = np.zeros(counts.shape, bool)
+    return Frame(counts, empty if mask is None else mask, empty if saturated is None else saturated, **keys)
+
+
+def test_a_frame_of_the_models_size_passes_unchanged():
+    counts = np.random.default_rng(1).poisson(20, (64, 64)).astype(np.int32)
+    mask = np.zeros((64, 64), bool)
+    mask[10:12] = True
+    done = prepare(frame(np.where(mask, 0, counts), mask).with_center((3.5, 60.25), "user", 1), 64)
+    np.testing.assert_array_equal(done.mask, mask)
+    np.testing.assert_array_equal(done.counts, np.where(mask, 0, counts))
+    assert done.center == (3.5, 60.25)
+    assert (done.image[mask] == -1).all()
+
+
+@pytest.mark.parametrize("shape", [(195, 1475), (1679, 1475), (1043, 981), (300, 300), (257, 256)])
+def test_single_photons_survive_and_none_is_invented(shape):
+    random = np.random.default_rng(2)
+    counts = np.zeros(shape, np.int32)
+    places = random.integers(0, shape, (40, 2))
+    counts[tuple(places.T)] = 1
+    done = prepare(frame(counts), 256)
+    scale = max(shape) / 256
+    lit = {(int((y + 0.5 + done.padding[0]) / scale), int((x + 0.5 + done.padding[1]) / scale)) for y, x in places}
+    lit = {place for place in lit if not done.mask[place]}
+    assert {tuple(p) for p in np.argwhere(done.counts > 0).tolist()} == lit
+    assert len(lit) > 30
+
+
+@pytest.mark.parametrize("shape", [(900, 700), (100, 150), (256, 200), (1043, 981)])
+def test_masked_pixels_never_leak(shape):
+    random = np.random.default_rng(3)
+    counts = random.poisson(5, shape).astype(np.int64)
+    mask = random.random(shape) < 0.2
+    mask[shape[0] // 3 : shape[0] // 3 + 9] = True
+    clean = prepare(frame(np.where(mask, 0, counts), mask), 256)
+    dirty = prepare(frame(np.where(mask, 10**7, counts), mask), 256)
+    np.testing.assert_array_equal(clean.counts, dirty.counts)
+    np.testing.assert_array_equal(clean.mask, dirty.mask)
+    assert clean.mask.any()
+
+
+def test_level_stays_even_over_gaps_and_odd_ratios():
+    """Ten counts a pixel everywhere become ten times the area, whatever the ratio of sizes."""
+    counts = np.full((1043, 981), 10, np.int32)
+    mask = np.zeros(counts.shape, bool)
+    mask[195:212] = True
+    done = prepare(frame(np.where(mask, 0, counts), mask), 256)
+    live = done.counts[~done.mask]
+    np.testing.assert_allclose(live, 10 * (1043 / 256) ** 2, rtol=0.02)
+    assert done.mask[:, :6].all()  # beside the narrower side there is no frame
+
+
+def test_center_and_features_land_where_the_scale_says():
+    counts = np.zeros((500, 1000), np.int32)
+    counts[102:106, 800:804] = 50
+    done = prepare(frame(counts).with_center((103.5, 801.5), "user", 1), 250)
+    row, col = np.unravel_index(np.argmax(done.counts), done.counts.shape)
+    assert done.center == pytest.approx((row, col), abs=0.51)
+    assert done.counts[row, col] == pytest.approx(800, rel=0.01)
+
+
+def test_hot_and_saturated_pixels_do_not_decide_the_scale():
+    counts = np.random.default_rng(4).poisson(3, (512, 512)).astype(np.int32)
+    counts[50, 50] = 1_378_010
+    saturated = np.zeros(counts.shape, bool)
+    saturated[200, 200] = True
+    saturated[300:308, 300:308] = True
+    counts[saturated] = 2**20
+    done = prepare(frame(counts, saturated=saturated), 256)
+    assert done.counts[25, 25] < 40
+    assert done.counts[100, 100] < 40
+    assert done.counts[151, 151] == done.counts.max() < 60
+    assert not done.mask.any()
+
+
+def test_values_that_are_no_counts_get_photon_noise():
+    random = np.random.default_rng(5)
+    y, x = np.mgrid[:200, :200]
+    expected = 5 + 400 * np.exp(-np.hypot(y - 90, x - 80) / 30)
+    counts = random.poisson(expected)
+    done = photons((counts * 0.0371 + 1e-4).astype(np.float32), np.zeros(counts.shape, bool))
+    assert np.median(done / np.maximum(counts, 1)) == pytest.approx(1, rel=0.15)
+    smooth = photons(expected.astype(np.float32) + 0.123, np.zeros(counts.shape, bool))
+    assert np.percentile(smooth, 99) <= 1.01e6
+
+
+def test_small_frames_are_interpolated_between_live_pixels():
+    counts = np.tile(np.arange(0, 1000, 10), (100, 1)).astype(np.int32)
+    mask = np.zeros(counts.shape, bool)
+    mask[40:60, 40:60] = True
+    done = prepare(frame(np.where(mask, 0, counts), mask), 256)
+    live = ~done.mask
+    assert 0.02 < done.mask.mean() < 0.06
+    columns = (np.arange(256) + 0.5) * 100 / 256 - 0.5
+    wanted = np.broadcast_to(np.clip(columns, 0, 99) * 10, (256, 256))
+    inner = live & (np.hypot(*np.mgrid[-128:128, -128:128]) > 60)
+    assert np.abs(done.counts - wanted)[inner].max() < 5 + 1000 / 16 / 10
