@@ -146,6 +146,7 @@ def coefficients(prepared: Prepared, transform: dict[str, Any]) -> np.ndarray | 
     """
     from xscatter.errors import UserError
     from xscatter.fourier_bessel import Plan
+    from xscatter.fourier_bessel.counts import COUNTS
 
     if prepared.center is None:
         return None
@@ -157,17 +158,10 @@ def coefficients(prepared: Prepared, transform: dict[str, Any]) -> np.ndarray | 
             transform["angular_orders"],
             transform["radial_orders"],
             boundary=transform["boundary"],
-            tolerance=transform["tolerance"],
-            minimum_coverage=transform["minimum_coverage"],
+            tolerance=max(transform["tolerance"], 1e-6),
+            minimum_coverage=0.9 * transform["minimum_coverage"],
         )
     except UserError:
         return None
-    found = plan.forward(stabilised(prepared.counts, transform["counts"]), mask=prepared.mask, fill=transform["fill"])
+    found = plan.forward(COUNTS[transform["counts"]](prepared.counts), mask=prepared.mask, fill=transform["fill"])
     return found.astype(np.complex64) if np.isfinite(found).all() else None
-
-
-def stabilised(counts: np.ndarray, kind: str) -> np.ndarray:
-    """The transform of counts before the expansion: "log", log(1 + n); "anscombe", 2 sqrt(n + 3/8); or "none"."""
-    if kind == "log":
-        return np.log1p(counts)
-    return 2 * np.sqrt(counts + 0.375) if kind == "anscombe" else counts
