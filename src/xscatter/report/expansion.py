@@ -8,16 +8,17 @@ from xscatter.paths import StudyPaths
 from xscatter.pictures import COLOURS, Frame, count_limits, new_figure, read_frame, show_frame
 from xscatter.report.svg import inline_svg, page_style
 from xscatter.shards import open_shard
+from xscatter.study import Study
 
-# What was applied to the counts before the expansion, and its inverse.
-_COUNTS: dict[str, tuple[Callable, Callable]] = {
-    "none": (lambda n: n, lambda f: f),
-    "log": (np.log1p, lambda f: np.expm1(np.clip(f, None, 50))),
-    "anscombe": (lambda n: 2 * np.sqrt(n + 0.375), lambda f: (np.maximum(f, 0) / 2) ** 2 - 0.375),
+# The inverses of xscatter.fourier_bessel.counts.COUNTS.
+_BACK: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "none": lambda f: f,
+    "log": lambda f: np.expm1(np.clip(f, None, 50)),
+    "anscombe": lambda f: (np.maximum(f, 0) / 2) ** 2 - 0.375,
 }
 
 
-def draw(paths: StudyPaths, experiment: int, image: int, name: str) -> tuple[str, float]:
+def draw(study: Study, paths: StudyPaths, experiment: int, image: int, name: str) -> tuple[str, float]:
     """An image, its coefficients, and the image made of them alone; with the relative error of the last.
 
     The error is ||made - f|| / ||f|| over the live pixels of the disk, f being the counts after the
@@ -29,11 +30,9 @@ def draw(paths: StudyPaths, experiment: int, image: int, name: str) -> tuple[str
 
     with open_shard(paths.experiment(experiment)) as file:
         frame = read_frame(file, image)
-    with open_shard(paths.coefficients(experiment)) as file:
-        data = file["entry/coefficients"]
-        coefficients = data[image]
-        attributes = dict(data.attrs)
-    made, error = _reconstruct(frame, coefficients, attributes)
+    with open_shard(paths.coefficients(experiment), study_hash=study.fingerprint("transform")) as file:
+        coefficients = file["entry/coefficients"][image]
+    made, error = _reconstruct(study, frame, coefficients)
     strength = np.abs(coefficients)
     with page_style():
         figure = new_figure(9.4, 3.3)
@@ -70,25 +69,15 @@ def draw(paths: StudyPaths, experiment: int, image: int, name: str) -> tuple[str
         return inline_svg(figure, alt, name), error
 
 
-def _reconstruct(frame: Frame, coefficients: np.ndarray, attributes: dict) -> tuple[np.ndarray, float]:
-    from xscatter.fourier_bessel import Plan
+def _reconstruct(study: Study, frame: Frame, coefficients: np.ndarray) -> tuple[np.ndarray, float]:
+    from xscatter.fourier_bessel.counts import COUNTS
+    from xscatter.fourier_bessel.files import study_plan
 
     assert frame.geometry is not None
-    radius = float(attributes["radius"])
-    plan = Plan(
-        frame.counts.shape,
-        frame.geometry.center,
-        radius,
-        int(attributes["angular_orders"]),
-        int(attributes["radial_orders"]),
-        boundary=str(attributes["boundary"]),
-    )
-    made = np.asarray(plan.inverse(coefficients[None]))[0]
-    kind = str(attributes["counts"])
+    center = frame.geometry.center
+    made = study_plan(study, frame.counts.shape, center).inverse(coefficients)
     rows, cols = np.indices(frame.counts.shape)
-    live = ~frame.hidden & (np.hypot(rows - frame.geometry.center[0], cols - frame.geometry.center[1]) < radius)
-    counts = frame.counts.astype(float)
-    forward, backward = _COUNTS[kind]
-    given = forward(counts[live])
+    live = ~frame.hidden & (np.hypot(rows - center[0], cols - center[1]) < study.radius)
+    given = COUNTS[study.transform.counts](frame.counts[live])
     error = float(np.linalg.norm(made[live] - given)) / max(float(np.linalg.norm(given)), 1e-12)
-    return backward(made), error
+    return _BACK[study.transform.counts](made), error

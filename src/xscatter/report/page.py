@@ -58,7 +58,7 @@ def write_report(study: Study, paths: StudyPaths) -> None:
         "saturated": pictures.SATURATED,
         **_scores(study, views),
         **_charts(views, histories),
-        **_pictures(paths, views, found),
+        **_pictures(study, paths, views, found),
         "trainings": trainings,
         **_times(study, paths),
         "facts": _facts(study, paths, views),
@@ -172,7 +172,7 @@ def _charts(views: Sequence[View], histories: dict[str, History]) -> dict[str, A
     return {"charts": svgs, "errors": errors}
 
 
-def _pictures(paths: StudyPaths, views: Sequence[View], found: samples.Labels) -> dict[str, Any]:
+def _pictures(study: Study, paths: StudyPaths, views: Sequence[View], found: samples.Labels) -> dict[str, Any]:
     """Samples, mistakes and coefficients, as SVG with captions."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for column, name in enumerate(found.names):
@@ -192,7 +192,7 @@ def _pictures(paths: StudyPaths, views: Sequence[View], found: samples.Labels) -
     joint = next(view for view in views if view.name == "joint")
     shown = []
     for number, (experiment, image) in enumerate(samples.richest(found, 2)):
-        svg, error = expansion.draw(paths, experiment, image, f"c{number}")
+        svg, error = expansion.draw(study, paths, experiment, image, f"c{number}")
         row = int(np.flatnonzero((found.source == (experiment, image)).all(axis=1))[0])
         tags = ", ".join(np.array(found.names)[found.labels[row]])
         text = (
