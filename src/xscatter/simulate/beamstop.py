@@ -20,7 +20,8 @@ def beamstop_shadow(kind: str, drow: np.ndarray, dcol: np.ndarray, stop: dict) -
     """Shadow (rows, cols) in [0, 1] of a beamstop; 1 is fully dark.
 
     `drow` (rows, 1) and `dcol` (1, cols) are pixels from the beam; `stop` holds radius, blur,
-    holder (full width) in pixels, angle in radians, opening (half angle of a wedge).
+    holder (full width) and elbow (its distance) in pixels, mount (width over radius), angle, bend and
+    opening (half angle of a wedge) in radians.
     """
     if kind == "none":
         return np.zeros(np.broadcast_shapes(drow.shape, dcol.shape), np.float32)
@@ -30,7 +31,16 @@ def beamstop_shadow(kind: str, drow: np.ndarray, dcol: np.ndarray, stop: dict) -
     if kind == "circular":
         shadow = _edge(np.hypot(x, y) - stop["radius"], stop["blur"])
         if stop["holder"] > 0:
-            shadow = np.maximum(shadow, _strip(x, y, stop["holder"], stop["blur"]) * stop["holder_opacity"])
+            # A rod up to the elbow, from there another that is bent; the mount is a block behind the disk.
+            bend, elbow, blur = stop["bend"], stop["elbow"], stop["blur"]
+            far = x - elbow
+            along, across = far * np.cos(bend) + y * np.sin(bend), y * np.cos(bend) - far * np.sin(bend)
+            near = np.minimum(_strip(x, y, stop["holder"], blur), _edge(far, blur))
+            rod = np.maximum(near, _strip(along, across, stop["holder"], blur))
+            length = 2.5 * stop["radius"]
+            block = np.minimum(_strip(x, y, stop["mount"] * stop["radius"], blur), _edge(x - length, blur))
+            rod = np.maximum(rod, block) if stop["mount"] > 0 else rod
+            shadow = np.maximum(shadow, rod * stop["holder_opacity"])
     elif kind == "linear":
         shadow = _strip(x + stop["radius"], y, 2 * stop["radius"], stop["blur"])
     else:

@@ -212,7 +212,7 @@ class Experiment:
         drow, dcol = rows - self.geometry.center[0], cols - self.geometry.center[1]
         if self.settings["beamstop"] != "none":
             stop = dict(self.settings["stop"])
-            for key in ("radius", "blur", "holder"):
+            for key in ("radius", "blur", "holder", "elbow"):
                 stop[key] = stop[key] / self.scale
             stop["blur"] = float(np.hypot(stop["blur"], self.spread_pixels))
             shadow = beamstop_shadow(self.settings["beamstop"], drow, dcol, stop)

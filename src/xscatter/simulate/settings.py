@@ -68,8 +68,8 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
     if fraction(seed, "window", number) < 0.09:
         settings["window"] = {
             "shape": "circle" if rng.random() < 0.6 else "square",
-            "center": [float(x) for x in rng.normal(0.5, 0.05, 2)],
-            "radius": float(rng.uniform(0.3, 0.48)),
+            "center": [float(x) for x in rng.normal(0.5, 0.1, 2)],
+            "radius": float(rng.uniform(0.3, 0.65)),
             "blur": float(rng.uniform(1, 15)),
             "leak": float(10 ** rng.uniform(-3, -0.7)),
         }
@@ -86,6 +86,9 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
         "blur": float(rng.uniform(0.5, 4.0)),
         "holder": float(rng.uniform(3, 20)) if rng.random() < 0.7 else 0.0,
         "holder_opacity": float(rng.uniform(0.5, 1.0)),
+        "elbow": float(rng.uniform(60, 400)),
+        "bend": float(np.deg2rad(rng.normal(0, 2.5))) if rng.random() < 0.5 else 0.0,
+        "mount": float(rng.uniform(1.1, 1.6)) if rng.random() < 0.4 else 0.0,
         "angle": float(rng.uniform(-np.pi, np.pi) if rng.random() < 0.5 else rng.integers(4) * np.pi / 2),
         "opening": float(np.deg2rad(rng.uniform(3, 15))),
         "leak": float(10 ** rng.uniform(-5, -2)),

@@ -31,5 +31,5 @@ radians. Features of films add rods and peaks, and a diffuse share for the Yoned
 Helpers are in `simulate/profiles.py`: peaks (never narrower than the table), `wrapped_cauchy`,
 lognormal sizes, Debye-Waller. Keep one image's `contribute` below about 2 ms at 1000 × 1000: tables are
 a few thousand points; average over sizes or orientations on a coarse logarithmic grid and interpolate.
-`python -m xscatter.simulate.features <name>` draws a feature over its range into <name>.png.
+`python -m xscatter.simulate.gallery <name>` draws a feature in several experiments into gallery/<name>.png.
 """

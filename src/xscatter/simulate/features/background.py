@@ -39,7 +39,7 @@ def draw(rng, experiment):
     return {
         "flat": rng.beta(2, 2),
         "decay": float(np.clip(experiment.q_high * np.exp(rng.normal(0, 0.3)), 0.011, 190)),
-        "parasitic": 10 ** (3 * air - 2.5 + rng.normal(0, 0.2)),
+        "parasitic": 10 ** (2.2 * air - 1.2 + rng.normal(0, 0.2)),
     }
 
 
