@@ -49,9 +49,8 @@ def feature_figure(feature: Feature, examples: int = EXAMPLES) -> Any:
             scene = {"photons": float(photons), "drift": [0.0, 0.0], "zingers": 0, "features": entries}
             frame = np.empty((experiment.size, experiment.size), np.uint32)
             simulate_image(experiment, n, frame, scene)
-            g = experiment.geometry
-            geometry = pictures.Geometry(g.wavelength, g.distance, g.pixel_size, g.center)
-            frames.append(pictures.Frame(frame, experiment.mask, geometry, title=f"{photons:.1e} photons"))
+            title = f"{photons:.1e} photons"
+            frames.append(pictures.Frame(frame, experiment.mask, experiment.geometry, title=title))
     figure = pictures.contact_sheet([*frames[::2], *frames[1::2]], columns=max(len(frames) // 2, 1))
     figure.suptitle(feature.name.replace("_", " "))
     return figure

@@ -82,7 +82,7 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
     kind = choose(seed, "beamstop", number, BEAMSTOPS) if inside else "none"
     settings["beamstop"] = kind
     settings["stop"] = {
-        "radius": float(min(np.exp(rng.uniform(np.log(8), np.log(60))), 0.1 * side)) if kind != "none" else 0.0,
+        "radius": float(min(np.exp(rng.uniform(np.log(10), np.log(60))), 0.1 * side)) if kind != "none" else 0.0,
         "blur": float(rng.uniform(0.5, 4.0)),
         "holder": float(rng.uniform(3, 20)) if rng.random() < 0.7 else 0.0,
         "holder_opacity": float(rng.uniform(0.5, 1.0)),
