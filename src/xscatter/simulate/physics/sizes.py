@@ -14,7 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-NODES = 37  # enough for the oscillations that survive to q R = 50 at every σ
+MOST_NODES = 61  # enough for the oscillations that survive to q R = 50 at every σ
+TABLE = 480  # points of a curve with up to twenty oscillations
 Curve = Callable[[np.ndarray], np.ndarray]
 
 
@@ -25,7 +26,7 @@ def size_nodes(polydispersity: float) -> tuple[np.ndarray, np.ndarray]:
     """
     if polydispersity <= 0:
         return np.ones(1), np.ones(1)
-    t = np.linspace(-3.8, 3.8, NODES)
+    t = np.linspace(-3.8, 3.8, min(MOST_NODES, 11 + int(240 * polydispersity)))
     weights = np.exp(-0.5 * t**2)
     return np.exp(6 * polydispersity**2 + polydispersity * t), weights / weights.sum()
 
@@ -46,12 +47,12 @@ def tabulated_average(shape: Curve, q: np.ndarray, polydispersity: float) -> np.
     return weights @ np.interp((sizes[:, None] * q[None, :]).ravel(), table, values).reshape(len(sizes), len(q))
 
 
-def grid(largest: float, points: int = 700) -> np.ndarray:
+def grid(largest: float, points: int = TABLE) -> np.ndarray:
     """`points` values of q from near 0 to `largest`, denser towards 0: step/q falls with q as √q."""
     return largest * np.linspace(0.5 / points, 1, points) ** 1.5
 
 
-def tabulated(curve: Curve, q: np.ndarray, points: int = 700) -> np.ndarray:
+def tabulated(curve: Curve, q: np.ndarray, points: int = TABLE) -> np.ndarray:
     """`curve` at `q` (n,), evaluated at `points` values only: for curves that vary slowly over the range."""
     table = grid(float(q[-1]), points)
     return np.interp(q, table, curve(table))
