@@ -7,6 +7,7 @@ are submitted by the official executor.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Optional
 
 from snakemake_executor_plugin_slurm import ExecutorSettings as OfficialSettings
@@ -35,9 +36,18 @@ class ExecutorSettings(OfficialSettings):
         "Length of an array task to aim for, in minutes: jobs that are shorter, by their resource `job_seconds` or "
         "else by their runtime, run one after another in one task. 0: one job a task.",
     )
+    least_tasks: int = _setting(  # type: ignore[assignment]
+        8, "Spread a wave of short jobs over at least so many tasks, so that a small study does not wait for one node."
+    )
     throttle: int = _setting(  # type: ignore[assignment]
         0, "How many tasks of one array may run at the same time. 0: as many as Slurm allows."
     )
     settle_seconds: int = _setting(  # type: ignore[assignment]
         2, "How long to wait for more ready jobs before an array is submitted, so that a wave becomes one array."
     )
+
+    def __post_init__(self) -> None:
+        """Check the settings; a file of the profile is found again wherever --directory leads."""
+        super().__post_init__()
+        if self.partition_config:
+            self.partition_config = Path(self.partition_config).resolve()

@@ -93,13 +93,13 @@ def kind(job: Any) -> Hashable:
     return job.rule.name, job.threads, tuple(resources), job.attempt > 1
 
 
-def bundle(jobs: list[Any], minutes: int) -> list[list[Any]]:
-    """Divide jobs of equal kind into tasks of about `minutes` minutes."""
+def bundle(jobs: list[Any], minutes: int, least: int) -> list[list[Any]]:
+    """Divide jobs of equal kind into tasks of about `minutes` minutes, `least` tasks or more if there are jobs."""
     size = 1
     if minutes > 0 and jobs[0].attempt == 1:
         size = max(1, int(minutes * 60 // seconds(jobs[0]))) if seconds(jobs[0]) else 1
     # As many tasks as needed, all of nearly the same length.
-    count = math.ceil(len(jobs) / size)
+    count = max(math.ceil(len(jobs) / size), min(len(jobs), least))
     return [jobs[start::count] for start in range(count)]
 
 

@@ -14,7 +14,7 @@ from snakemake_interface_common.exceptions import WorkflowError
 
 from . import arrays
 
-_KEY = {"partition": "slurm_partition", "account": "slurm_account", "time limit": "runtime", "qos": "qos"}
+_KEY = {"invalid account": "slurm_account", "partition": "slurm_partition", "time limit": "runtime", "qos": "qos"}
 _KEY |= {"memory": "mem_mb", "node configuration": "mem_mb", "cpu count": "threads", "generic resource": "gpu"}
 
 
@@ -114,7 +114,7 @@ def _where(executor: Any, rule: str, key: str) -> str:
         extra = f", or the limits in {executor.settings.partition_config}"
     else:
         extra = ""
-    for path in _profiles():
+    for path in _profiles(Path(executor.workflow.workdir_init)):
         line = profile_line(path, rule, key)
         if line:
             return f"Change {key} in {path}, line {line}{extra}."
@@ -122,16 +122,16 @@ def _where(executor: Any, rule: str, key: str) -> str:
     return f"Change it with --set-resources {rule}:{key or 'KEY'}=VALUE{extra}."
 
 
-def _profiles() -> list[Path]:
-    """The configuration files of the profiles that this command line names."""
+def _profiles(here: Path) -> list[Path]:
+    """The configuration files of the profiles that this command line, typed in the folder `here`, names."""
     names = [os.environ.get("SNAKEMAKE_PROFILE", "")]
-    for here, word in enumerate(sys.argv):
-        if word in ("--profile", "--workflow-profile") and here + 1 < len(sys.argv):
-            names.append(sys.argv[here + 1])
+    for place, word in enumerate(sys.argv):
+        if word in ("--profile", "--workflow-profile") and place + 1 < len(sys.argv):
+            names.append(sys.argv[place + 1])
         elif word.startswith(("--profile=", "--workflow-profile=")):
             names.append(word.partition("=")[2])
     user = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")) / "snakemake"
-    folders = [folder for name in names if name for folder in (Path(name), Path("profiles") / name, user / name)]
+    folders = [folder for name in names if name for folder in (here / name, here / "profiles" / name, user / name)]
     return [path for folder in folders for path in sorted(folder.glob("*config*.yaml")) if path.is_file()]
 
 

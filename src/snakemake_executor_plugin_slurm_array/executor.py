@@ -95,7 +95,7 @@ class Executor(OfficialExecutor):
             if len(equal) == 1 and not equal[0].resources.get("mpi"):
                 self._submit_job(equal[0])
                 continue
-            tasks = arrays.bundle(equal, self.settings.task_minutes)
+            tasks = arrays.bundle(equal, self.settings.task_minutes, self.settings.least_tasks)
             for start in range(0, len(tasks), self.max_array_size):
                 part = tasks[start : start + self.max_array_size]
                 for job in itertools.chain(*part):

@@ -43,8 +43,15 @@ def unavailable(accounting: bool = False) -> str | None:
 class Cluster:
     """Start with :meth:`start`, always end with :meth:`stop`; the other methods are the accidents."""
 
-    def __init__(self, folder: Path = Path("/run/xscatter-slurm"), nodes: int = 4, accounting: bool = False):
-        self.folder, self.accounting = folder, accounting
+    def __init__(
+        self,
+        folder: Path = Path("/run/xscatter-slurm"),
+        nodes: int = 4,
+        accounting: bool = False,
+        min_job_age: int = 3600,
+    ):
+        self.folder, self.accounting, self.min_job_age = folder, accounting, min_job_age
+        self._database: subprocess.Popen | None = None
         self.nodes = [f"n{number}" for number in range(1, nodes + 1)]
 
     def start(self) -> None:
@@ -87,6 +94,9 @@ class Cluster:
         for pattern in order:
             for path in (self.folder / "pid").glob(f"{pattern}.pid"):
                 _end(path)
+        if self._database:
+            self._database.wait(30)
+            self._database = None
 
     def run(self, *command: str, check: bool = True) -> str:
         """Output of one of Slurm's commands."""
@@ -149,9 +159,10 @@ class Cluster:
     def _configure(self) -> None:
         place = self.folder
         ETC.mkdir(exist_ok=True)
-        storage = (
-            "slurmdbd\nAccountingStorageHost=127.0.0.1\nAccountingStoragePort=16819" if self.accounting else "none"
-        )
+        storage = "none"
+        if self.accounting:
+            storage = "slurmdbd\nAccountingStorageHost=127.0.0.1\nAccountingStoragePort=16819\n"
+            storage += f"AccountingStoragePass={place}/munge.socket\nAccountingStorageEnforce=associations,limits"
         nodes = "\n".join(
             f"NodeName={node} NodeHostname={HOST} NodeAddr=127.0.0.1 Port={17000 + number} CPUs=4 RealMemory=6000"
             f"{' Gres=gpu:1' if node == self.nodes[-1] else ''}"
@@ -172,7 +183,7 @@ SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=sched_min_interval=100000,bf_interval=2
 ReturnToService=2
 SlurmdParameters=config_overrides
-MinJobAge=3600
+MinJobAge={self.min_job_age}
 MaxArraySize=1001
 MaxJobCount=20000
 SlurmctldTimeout=30
@@ -218,7 +229,7 @@ PartitionName=gpu Nodes=n{len(self.nodes)} MaxTime=8:00:00 State=UP
         command += ["--bind-address=127.0.0.1", "--port=16820", f"--pid-file={place}/pid/mariadbd.pid"]
         with open(place / "log/mariadbd.log", "w") as log:
             environment = os.environ | {"PATH": PATH}
-            subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+            self._database = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
         _until((place / "database.socket").exists, "the database answers", 60)
         client = ["mariadb", "--no-defaults", f"--socket={place}/database.socket", "-e"]
         grant = "CREATE DATABASE slurm; CREATE USER slurm@'127.0.0.1' IDENTIFIED BY 'slurm'; "

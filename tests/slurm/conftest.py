@@ -40,9 +40,11 @@ import os, signal, sys, time
 from pathlib import Path
 number, runtime, memory, version = sys.argv[1:]
 def note(what):
-    place = (os.environ.get("SLURM_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID", "-"))
+    job = os.environ.get("SLURM_JOB_ID")
+    if "SLURM_ARRAY_TASK_ID" in os.environ:
+        job = os.environ["SLURM_ARRAY_JOB_ID"] + "_" + os.environ["SLURM_ARRAY_TASK_ID"]
     with open("journal.txt", "a") as journal:
-        print(what, number, runtime, memory, *place, file=journal)
+        print(what, number, runtime, memory, job, file=journal)
 note("start")
 def troubled(kind):
     file = Path("trouble") / f"{kind}-{number}"
@@ -116,7 +118,7 @@ class Run:
         return self.log.read_text()
 
     def journal(self, what: str) -> list[list[str]]:
-        """Rows (shard, runtime, memory, job, task, time) of one kind."""
+        """Rows (shard, runtime, memory, job or array task) of one kind."""
         path = self.folder / "journal.txt"
         rows = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
         return [row[1:] for row in rows if row[0] == what]
@@ -149,13 +151,14 @@ def until(true, seconds: float, tell=lambda: "") -> None:
         time.sleep(0.2)
 
 
-@pytest.fixture(scope="session")
-def cluster():
-    """Four nodes without accounting."""
-    reason = unavailable()
+@pytest.fixture(scope="module")
+def cluster(request):
+    """Four nodes; a module may set ACCOUNTING and MIN_JOB_AGE (s)."""
+    accounting = getattr(request.module, "ACCOUNTING", False)
+    reason = unavailable(accounting)
     if reason:
         pytest.skip(reason)
-    cluster = Cluster()
+    cluster = Cluster(accounting=accounting, min_job_age=getattr(request.module, "MIN_JOB_AGE", 3600))
     try:
         cluster.start()
         yield cluster

@@ -60,7 +60,7 @@ def _running_on(cluster, run, avoid):
     """A node that runs shards but none of `avoid`, and those shards."""
     for _ in range(50):
         places = {}
-        for line in cluster.run("squeue", "-h", "-r", "-t", "R", "-o", "%A %N").splitlines():
+        for line in cluster.run("squeue", "-h", "-r", "-t", "R", "-o", "%i %N").splitlines():
             job, node = line.split()
             places.setdefault(node, set()).update(row[0] for row in run.journal("start") if row[3] == job)
         for node, shards in places.items():
@@ -74,7 +74,16 @@ def test_short_shards_share_a_task_and_fail_alone(cluster, run):
     run.trouble("fail", 2)
     run.trouble("hang", 4)
     run.seconds(0.2)
-    options = ["--slurm-array-task-minutes", "1", "--retries", "2", "--slurm-array-throttle", "2"]
+    options = [
+        "--slurm-array-task-minutes",
+        "1",
+        "--slurm-array-least-tasks",
+        "2",
+        "--retries",
+        "2",
+        "--slurm-array-throttle",
+        "2",
+    ]
     driver = run.start(*options, shards=12, job_seconds=15)
     until(lambda: 4 in run.starts(), 60, run.output)
     assert len([row for row in cluster.queue() if row.endswith("RUNNING")]) <= 2

@@ -76,7 +76,7 @@ def _set(lines: list[str], rule: str, key: str, value: str) -> None:
     last = _block(lines, place, 2)
     found = _find(lines, rf"    {re.escape(key)}:", place + 1, last)
     if found is None:
-        lines.insert(place + 1, f"    {key}: {value}")
+        lines.insert(last, f"    {key}: {value}")
         return
     old, mark, comment = lines[found].partition("  #")
     lines[found] = f"    {key}: {value}" + (f"{mark}{comment}" if old.strip() else "")
