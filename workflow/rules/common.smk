@@ -1,4 +1,4 @@
-# What every rule file uses: the checked study and its paths.
+# What all rules share: the checked study, its paths, its costs.
 import os
 import sys
 from pathlib import Path
@@ -23,9 +23,11 @@ try:
 except UserError as error:
     raise WorkflowError(str(error))
 
+# Jobs use what is beside this Snakemake, unless --sdm names conda, apptainer or env-modules (envs/).
+IMAGE = str(Path(workflow.basedir) / "envs" / "xscatter.sif")
 EXPERIMENTS = range(STUDY.simulate.experiments)
 
-# A killed driver leaves locks and marks behind: cleared here, so that typing the line again is enough.
+# What a killed driver left behind is cleared here, so that typing the line again is enough.
 if workflow.is_main_process:
     driver.take_over(PATHS.root)
 

@@ -9,6 +9,12 @@ rule assign:
         PATHS.log("assign"),
     benchmark:
         PATHS.benchmark("assign")
+    conda:
+        "../../envs/cpu.yaml"
+    container:
+        IMAGE
+    envmodules:
+        "xscatter/cpu",
     resources:
         runtime=lambda wildcards, attempt: COST.runtime("assign", attempt),
         mem_mb=lambda wildcards, attempt: COST.memory("assign", attempt),
@@ -31,6 +37,12 @@ rule pack:
         PATHS.log("pack", "{batch}"),
     benchmark:
         PATHS.benchmark("pack", "{batch}")
+    conda:
+        "../../envs/cpu.yaml"
+    container:
+        IMAGE
+    envmodules:
+        "xscatter/cpu",
     resources:
         runtime=lambda wildcards, attempt: COST.runtime("pack", attempt),
         mem_mb=lambda wildcards, attempt: COST.memory("pack", attempt),
@@ -53,6 +65,12 @@ rule index:
         PATHS.log("index"),
     benchmark:
         PATHS.benchmark("index")
+    conda:
+        "../../envs/cpu.yaml"
+    container:
+        IMAGE
+    envmodules:
+        "xscatter/cpu",
     resources:
         runtime=lambda wildcards, attempt: COST.runtime("index", attempt),
         mem_mb=lambda wildcards, attempt: COST.memory("index", attempt),

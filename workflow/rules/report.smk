@@ -7,6 +7,12 @@ rule report:
         PATHS.log("report"),
     benchmark:
         PATHS.benchmark("report")
+    conda:
+        "../../envs/cpu.yaml"
+    container:
+        IMAGE
+    envmodules:
+        "xscatter/cpu",
     resources:
         runtime=lambda wildcards, attempt: COST.runtime("report", attempt),
         mem_mb=lambda wildcards, attempt: COST.memory("report", attempt),

@@ -5,6 +5,12 @@ rule simulate:
         PATHS.log("simulate", "{number}"),
     benchmark:
         PATHS.benchmark("simulate", "{number}")
+    conda:
+        "../../envs/cpu.yaml"
+    container:
+        IMAGE
+    envmodules:
+        "xscatter/cpu",
     resources:
         runtime=lambda wildcards, attempt: COST.runtime("simulate", attempt),
         mem_mb=lambda wildcards, attempt: COST.memory("simulate", attempt),

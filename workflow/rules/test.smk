@@ -11,6 +11,12 @@ rule test:
         PATHS.benchmark("test", "{view}")
     wildcard_constraints:
         view="image|coefficient|joint",
+    conda:
+        "../../envs/gpu.yaml"
+    container:
+        IMAGE
+    envmodules:
+        "xscatter/gpu",
     threads: STUDY.train.threads
     resources:
         runtime=lambda wildcards, attempt: COST.runtime("test", attempt),
@@ -36,6 +42,12 @@ rule test_mean:
         PATHS.log("test", "mean"),
     benchmark:
         PATHS.benchmark("test", "mean")
+    conda:
+        "../../envs/gpu.yaml"
+    container:
+        IMAGE
+    envmodules:
+        "xscatter/gpu",
     threads: STUDY.train.threads
     resources:
         runtime=lambda wildcards, attempt: COST.runtime("test", attempt),

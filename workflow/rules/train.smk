@@ -17,6 +17,12 @@ rule train_leg:
     wildcard_constraints:
         view="image|coefficient|joint",
         leg=r"\d+",
+    conda:
+        "../../envs/gpu.yaml"
+    container:
+        IMAGE
+    envmodules:
+        "xscatter/gpu",
     threads: STUDY.train.threads
     resources:
         runtime=lambda wildcards, attempt: COST.runtime("train", attempt),
@@ -43,6 +49,12 @@ rule train_image:
         PATHS.log("train", "image"),
     benchmark:
         PATHS.benchmark("train", "image")
+    conda:
+        "../../envs/gpu.yaml"
+    container:
+        IMAGE
+    envmodules:
+        "xscatter/gpu",
     threads: STUDY.train.threads
     resources:
         runtime=lambda wildcards, attempt: COST.runtime("train", attempt),

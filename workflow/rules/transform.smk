@@ -7,6 +7,12 @@ rule transform:
         PATHS.log("transform", "{number}"),
     benchmark:
         PATHS.benchmark("transform", "{number}")
+    conda:
+        "../../envs/mpi.yaml"
+    container:
+        IMAGE
+    envmodules:
+        "xscatter/mpi",
     resources:
         runtime=lambda wildcards, attempt: COST.runtime("transform", attempt),
         mem_mb=lambda wildcards, attempt: COST.memory("transform", attempt),

@@ -61,10 +61,13 @@ class Use:
         return [job for job in self.jobs if job.seconds > part * 60 * job.runtime or job.memory > part * job.mem_mb]
 
     def proposal(self, safety: float, limit: int, least: int = 5) -> dict[str, int]:
-        """Better `runtime` (minutes) and `mem_mb`."""
+        """Better `runtime` (minutes), and `mem_mb` where the use of memory is known."""
         minutes = int(np.ceil(safety * self.percentile("seconds", 95) / 60))
-        memory = int(np.ceil(1.3 * self.percentile("memory", 100) / 100) * 100)
-        return {"runtime": min(limit, max(least, minutes)), "mem_mb": max(200, memory)}
+        better = {"runtime": min(limit, max(least, minutes))}
+        most = self.percentile("memory", 100)
+        if not np.isnan(most):
+            better["mem_mb"] = max(200, int(np.ceil(1.3 * most / 100) * 100))
+        return better
 
 
 def read_benchmarks(paths: StudyPaths) -> list[Use]:

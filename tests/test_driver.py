@@ -1,0 +1,90 @@
+"""One living driver a study; what a killed one left is cleared."""
+
+import base64
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from xscatter import driver
+from xscatter.errors import UserError
+
+HOLD = "import sys, time; from pathlib import Path; from xscatter import driver; "
+HOLD += "print(driver.take_over(Path('results/a')), flush=True); time.sleep(60)"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(driver, "_held", {})
+    locks, unfinished = Path(".snakemake/locks"), Path(".snakemake/incomplete")
+    locks.mkdir(parents=True)
+    unfinished.mkdir()
+    (locks / "0.input.lock").write_text("config.yaml\nresults/a/x.h5\n")
+    (locks / "0.output.lock").write_text("results/a/x.h5\n")
+    (locks / "1.output.lock").write_text("results/b/x.h5\n")
+    for name in ("results/a/x.h5", "results/b/x.h5"):
+        (unfinished / base64.urlsafe_b64encode(name.encode()).decode()).write_text("{}")
+    long = base64.urlsafe_b64encode(b"results/a/" + b"y" * 300).decode()
+    (unfinished / f"@{long[:254]}").mkdir()
+    (unfinished / f"@{long[:254]}" / long[254:]).write_text("{}")
+    yield tmp_path
+    for handle in driver._held.values():
+        handle.close()
+
+
+def living():
+    process = subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline().strip() == "True"
+    return process
+
+
+def end(process):
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+def test_locks_and_marks_of_a_dead_driver_are_cleared_and_those_of_other_studies_kept(folder):
+    assert driver.take_over(Path("results/a"))
+    assert sorted(path.name for path in Path(".snakemake/locks").iterdir()) == ["1.output.lock"]
+    left = [path for path in Path(".snakemake/incomplete").rglob("*") if path.is_file()]
+    assert [base64.urlsafe_b64decode(path.name) for path in left] == [b"results/b/x.h5"]
+    assert driver.take_over(Path("results/a"))
+
+
+def test_a_living_driver_is_respected_and_succeeded_after_its_death(folder):
+    process = living()
+    (Path(".snakemake/locks") / "0.output.lock").write_text("results/a/x.h5\n")
+    assert not driver.take_over(Path("results/a"))
+    assert Path(".snakemake/locks/0.output.lock").exists()
+    with pytest.raises(UserError, match=f"process {process.pid} on {os.uname().nodename}"):
+        driver.insist(Path("results/a"), patience=0)
+    assert driver.take_over(Path("results/b"))
+    end(process)
+    assert driver.take_over(Path("results/a"))
+    assert not Path(".snakemake/locks/0.output.lock").exists()
+
+
+def test_a_dry_run_only_delays(folder):
+    process = living()
+    start = time.monotonic()
+    timer = subprocess.Popen([sys.executable, "-c", f"import time, os; time.sleep(2); os.kill({process.pid}, 9)"])
+    driver.insist(Path("results/a"), patience=30)
+    assert 1 < time.monotonic() - start < 20
+    timer.wait()
+    end(process)
+
+
+def test_a_file_system_without_locks_leaves_it_to_snakemake(folder, monkeypatch):
+    def refuse(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(driver.fcntl, "flock", refuse)
+    assert not driver.take_over(Path("results/a"))
+    assert Path(".snakemake/locks/0.output.lock").exists()
+    driver.insist(Path("results/a"), patience=0)

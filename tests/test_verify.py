@@ -1,0 +1,156 @@
+"""verify finds what is missing, partial, corrupt or foreign, and deletes exactly that."""
+
+import json
+import os
+import time
+import zipfile
+
+import numpy as np
+import pytest
+
+from xscatter import shards
+from xscatter.cli import main
+from xscatter.paths import VIEWS, StudyPaths
+from xscatter.study import dump_study, parse_study
+from xscatter.verify import verify
+
+STUDY = parse_study(
+    {"name": "small", "simulate": {"experiments": 10, "images": 3, "size": 32}, "pack": {"batches": 2, "test_batch": 1}}
+)
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """A study that is whole."""
+    paths = StudyPaths(tmp_path / "small")
+    shards.write_text(paths.study, dump_study(STUDY))
+    for number in range(10):
+        write_experiment(paths, number)
+        write_coefficients(paths, number)
+    batches = []
+    for number in range(2):
+        content = os.urandom(80)
+        paths.batches.mkdir(exist_ok=True)
+        paths.batch(number).write_bytes(content)
+        sha256 = shards.file_sha256(paths.batch(number))
+        batches.append({"file": paths.batch(number).name, "records": 4, "sha256": sha256, "experiments": []})
+    shards.write_json(paths.records, {"fields": [], "record_length": 20, "batches": batches})
+    shards.write_json(paths.assignment, {})
+    for path in [paths.model(view) / "model.keras" for view in VIEWS] + [paths.scores(v) for v in (*VIEWS, "mean")]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("part", b"x" * 1000)
+    for view in (*VIEWS, "mean"):
+        shards.write_json(paths.evaluation(view), {"mean_average_precision": 0.5})
+    shards.write_text(paths.report, "<html></html>\n")
+    log = paths.log("simulate", "00003")
+    log.parent.mkdir(parents=True)
+    log.write_text("log")
+    return paths
+
+
+def write_experiment(paths, number, images=3, study_hash=None):
+    study_hash = study_hash or STUDY.fingerprint("simulate")
+    with shards.new_shard(paths.experiment(number), study_hash=study_hash, experiment=number) as file:
+        file["entry/data/counts"] = np.full((images, 32, 32), number, "u2")
+        file["entry/tags/labels"] = np.zeros((images, 5), "u1")
+
+
+def write_coefficients(paths, number):
+    with shards.open_shard(paths.experiment(number)) as file:
+        source = file.attrs["checksum"]
+    facts = {"study_hash": STUDY.fingerprint("transform"), "experiment": number, "source_checksum": source}
+    with shards.new_shard(paths.coefficients(number), **facts) as file:
+        file["entry/coefficients"] = np.zeros((3, 4, 4), "c8")
+
+
+def flip(path, where=0.5):
+    """Change one byte in the data of a file."""
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * where)] ^= 0xFF
+    path.write_bytes(content)
+
+
+def test_a_whole_study_has_nothing_wrong(paths, capsys):
+    assert main(["verify", str(paths.root)]) == 0
+    assert "every file is there and whole" in capsys.readouterr().out
+
+
+DAMAGE = {
+    "missing": lambda paths: paths.experiment(3).unlink(),
+    "truncated": lambda paths: os.truncate(paths.experiment(3), 3000),
+    "flipped": lambda paths: flip(paths.experiment(3)),
+    "fewer images": lambda paths: write_experiment(paths, 3, images=2),
+    "another study": lambda paths: write_experiment(paths, 3, study_hash="0" * 16),
+    "no HDF5": lambda paths: paths.experiment(3).write_text("<html>quota exceeded</html>"),
+    "empty": lambda paths: paths.experiment(3).write_text(""),
+}
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind"),
+    list(zip(DAMAGE, ["missing", "corrupt", "corrupt", "partial", "foreign", "corrupt", "corrupt"], strict=True)),
+)
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_damaged_shard_is_found_and_deleted(paths, damage, kind, processes, capsys):
+    DAMAGE[damage](paths)
+    others = {path for path in paths.root.rglob("*") if path.is_file()} - {paths.experiment(3)}
+    assert main(["verify", str(paths.root), "--jobs", str(processes)]) == 1
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith(str(paths.experiment(3)))]
+    assert kind in told[0]
+    assert str(paths.log("simulate", "00003")) in told[0]
+    assert main(["verify", str(paths.root), "--delete-bad"]) == 0
+    assert not paths.experiment(3).exists()
+    gone = {path for path in others if not path.exists()}
+    # A shard with other content makes its coefficients foreign.
+    assert gone <= {paths.coefficients(3)}
+
+
+@pytest.mark.parametrize(
+    ("path", "damage", "kind"),
+    [
+        (lambda paths: paths.coefficients(5), lambda path: os.truncate(path, 500), "corrupt"),
+        (lambda paths: paths.batch(1), lambda path: os.truncate(path, 79), "partial"),
+        (lambda paths: paths.batch(0), flip, "corrupt"),
+        (lambda paths: paths.batch(0), lambda path: path.unlink(), "missing"),
+        (lambda paths: paths.records, lambda path: path.write_text("{"), "corrupt"),
+        (lambda paths: paths.records, lambda path: path.write_text("{}"), "corrupt"),
+        (lambda paths: paths.model("joint") / "model.keras", flip, "corrupt"),
+        (lambda paths: paths.scores("mean"), lambda path: os.truncate(path, 100), "corrupt"),
+        (lambda paths: paths.report, lambda path: path.write_text("<html>"), "partial"),
+    ],
+)
+def test_every_kind_of_file_is_checked(paths, path, damage, kind):
+    damage(path(paths))
+    assert [(finding.path, finding.kind) for finding in verify(paths.root)] == [(path(paths), kind)]
+
+
+def test_coefficients_of_another_version_of_their_experiment_are_foreign(paths):
+    with shards.new_shard(paths.experiment(2), study_hash=STUDY.fingerprint("simulate"), experiment=2) as file:
+        file["entry/data/counts"] = np.ones((3, 32, 32), "u2")
+        file["entry/tags/labels"] = np.zeros((3, 5), "u1")
+    assert [(finding.path, finding.kind) for finding in verify(paths.root)] == [(paths.coefficients(2), "foreign")]
+
+
+def test_strangers_are_named_but_not_what_a_job_still_writes(paths):
+    stranger = paths.experiment(10)
+    stranger.write_bytes(paths.experiment(9).read_bytes())
+    fresh = paths.experiment(0).with_name(".00000.h5.77.part")
+    fresh.write_text("")
+    old = paths.experiment(0).with_name(".00001.h5.78.part")
+    old.write_text("")
+    os.utime(old, (time.time() - 1e6,) * 2)
+    assert {finding.path for finding in verify(paths.root)} == {stranger, old}
+
+
+def test_a_folder_that_is_no_study_is_refused(tmp_path, capsys):
+    assert main(["verify", str(tmp_path / "nothing")]) == 2
+    assert main(["verify", str(tmp_path)]) == 2
+    assert "study.yaml" in capsys.readouterr().err
+
+
+def test_quick_looks_at_marks_and_sizes_only(paths):
+    flip(paths.batch(0))
+    assert verify(paths.root, deep=False) == []
+    os.truncate(paths.batch(0), 10)
+    assert json.dumps([finding.kind for finding in verify(paths.root, deep=False)]) == '["partial"]'

@@ -1,0 +1,199 @@
+"""The cost model, the plan, the pilot's fit, use against request, and the profile."""
+
+import json
+import subprocess
+
+import numpy as np
+import pytest
+import yaml
+
+from xscatter.cli import main
+from xscatter.errors import UserError
+from xscatter.paths import StudyPaths
+from xscatter.study import dump_study, parse_study
+from xscatter.walltime import cost, pilot, plan, profile, usage
+
+
+def study(**sections):
+    return parse_study({"name": "s", **sections})
+
+
+def test_requests_grow_with_size_count_and_attempt_and_stop_at_the_limit():
+    small = cost.of(study(simulate={"size": 256, "images": 2000}))
+    large = cost.of(study(simulate={"size": 2000, "images": 2000}))
+    many = cost.of(study(simulate={"size": 256, "images": 50_000}))
+    assert small.runtime("simulate") < large.runtime("simulate")
+    assert small.runtime("simulate") < many.runtime("simulate")
+    assert small.memory("simulate") < large.memory("simulate")
+    assert large.runtime("simulate", 2) == 2 * large.runtime("simulate")
+    assert large.memory("simulate", 3) == 3 * large.memory("simulate")
+    assert large.runtime("simulate", 1000) == 24 * 60
+    safe = large.study.walltime.safety * large.laws["simulate"].spread
+    mean = large.laws["simulate"].seconds(2000, 4_000_000)
+    assert large.runtime("simulate") * 60 == pytest.approx(safe * mean, abs=60)
+
+
+@pytest.mark.parametrize(
+    ("sections", "key"),
+    [
+        ({"simulate": {"size": 8192, "images": 100_000}}, "simulate.images"),
+        ({"simulate": {"size": 4096, "experiments": 100_000}, "pack": {"batches": 2, "test_batch": 1}}, "pack.batches"),
+    ],
+)
+def test_a_unit_that_cannot_fit_names_the_key(sections, key, tmp_path, capsys):
+    with pytest.raises(UserError, match=key):
+        cost.of(study(**sections)).check()
+    path = tmp_path / "study.yaml"
+    path.write_text(dump_study(study(**sections)))
+    assert main(["plan", str(path)]) == 2
+    assert key in capsys.readouterr().err
+
+
+def test_the_proposed_number_of_images_fits():
+    sections = {"size": 8192, "images": 100_000}
+    with pytest.raises(UserError, match=r"to (\d+)") as refused:
+        cost.of(study(simulate=sections)).check()
+    fit = int(str(refused.value).split(") to ")[1].split(",")[0])
+    with pytest.raises(UserError, match=r"pack\.batches"):  # simulate and transform fit now
+        cost.of(study(simulate={**sections, "images": fit, "experiments": 100_000})).check()
+
+
+def test_a_long_transform_gets_more_ranks():
+    short = cost.of(study(simulate={"size": 256}))
+    assert short.ranks == 1
+    long = cost.of(study(simulate={"size": 2000, "images": 50_000}))
+    assert long.ranks > 1
+    assert long.seconds("transform") < 2 * 3600
+    assert cost.of(study(walltime={"ranks": 6})).ranks == 6
+
+
+def test_a_training_stops_itself_before_its_walltime():
+    for hours in (0.05, 0.5, 8, 24):
+        price = cost.of(study(walltime={"training_hours": hours}))
+        assert 0 < price.leg_minutes < price.runtime("train")
+    assert cost.of(study(walltime={"training_hours": 48})).runtime("train") == 24 * 60
+
+
+def test_the_fit_of_a_pilot_finds_fixed_and_per_image():
+    random = np.random.default_rng(1)
+    rows = [(n, (1.5 + 0.25 * n) * random.normal(1, 0.02), 300.0 + n, 1e5 * n) for n in (2, 10) * 8]
+    figures = pilot.fit(rows, 256**2)
+    assert figures["fixed_seconds"] - pilot.START == pytest.approx(1.5, abs=0.15)
+    assert figures["seconds_per_image"] == pytest.approx(0.25, rel=0.05)
+    assert figures["bytes_per_image"] == 1e5
+    assert 1.1 <= figures["spread"] < 1.3
+
+
+def test_measured_figures_replace_the_built_in_ones(tmp_path):
+    figures = {"pixels": 256**2, "fixed_seconds": 5, "seconds_per_image": 3.0, "spread": 1.2, "memory_mb": 1000}
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps({"measured": {"simulate": figures}}))
+    same = cost.of(study(simulate={"size": 256, "images": 100}), path)
+    assert same.seconds("simulate") == pytest.approx(1.2 * 305)
+    assert same.memory("simulate") == 1400
+    larger = cost.of(study(simulate={"size": 512, "images": 100}), path)
+    assert larger.seconds("simulate") == pytest.approx(1.2 * 1205)
+    path.write_text("{broken")
+    assert cost.of(study(), path).laws == cost.LAWS
+
+
+def test_plan_adds_up(tmp_path, capsys):
+    path = tmp_path / "study.yaml"
+    path.write_text(dump_study(study(simulate={"experiments": 50, "images": 100})))
+    assert main(["plan", str(path), "--json", "-o", str(tmp_path / "results")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    rows = {row["stage"]: row for row in told["stages"]}
+    assert rows["simulate"]["jobs"] == rows["transform"]["jobs"] == 50
+    assert told["jobs"] == sum(row["jobs"] for row in rows.values())
+    assert told["disk_gib"] == pytest.approx(sum(row["disk_gib"] for row in rows.values()), abs=0.01)
+    assert main(["plan", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "5000 images of 256 x 256" in text
+    assert "core-hours" in text
+    more = plan.wall_clock(plan.rows(cost.of(study(simulate={"experiments": 50}))), 1)
+    assert more > plan.wall_clock(plan.rows(cost.of(study(simulate={"experiments": 50}))), 50)
+
+
+HEAD = "s\th:m:s\tmax_rss\tjobid\trule_name\tresources\n"
+
+
+@pytest.fixture
+def results(tmp_path):
+    paths = StudyPaths(tmp_path / "results")
+    paths.root.mkdir()
+    paths.study.write_text(dump_study(study()))
+    for number, (seconds, memory) in enumerate([(60, 500), (80, 520), (3400, 1900)]):
+        path = paths.benchmark("simulate", f"{number:05d}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        asked = "{'tmpdir': '/tmp', 'runtime': 60, 'mem_mb': 2000}"
+        path.write_text(f"{HEAD}{seconds}\t0:01:00\t{memory}\t{number}\tsimulate\t{asked}\n")
+    path = paths.benchmark("report")
+    path.parent.mkdir()
+    path.write_text("s\th:m:s\tmax_rss\n12.0\t0:00:12\t-\n")
+    return paths
+
+
+def test_use_is_compared_with_the_request(results):
+    simulate, report = sorted(usage.read_benchmarks(results), key=lambda use: use.rule, reverse=True)
+    assert (simulate.asked_minutes, simulate.asked_memory) == (60, 2000)
+    assert simulate.waste == pytest.approx(1 - 3540 / 10800)
+    assert [job.unit for job in simulate.near_limit()] == ["00002"]
+    assert simulate.proposal(1.5, 1440) == {"runtime": 77, "mem_mb": 2500}
+    assert simulate.proposal(1.5, 70)["runtime"] == 70
+    assert np.isnan(report.asked_minutes)
+    assert report.proposal(1.5, 1440)["runtime"] == 5
+
+
+def test_walltime_proposes_a_diff_that_patches_the_profile(results, tmp_path, capsys):
+    config = tmp_path / "config.yaml"
+    config.write_text(profile.source().joinpath("config.yaml").read_text())
+    assert main(["walltime", str(results.root), "--profile", str(config), "--diff"]) == 0
+    change = capsys.readouterr().out
+    (tmp_path / "change").write_text(change)
+    subprocess.run(["patch", "-p0", "-d", "/", "-i", str(tmp_path / "change")], check=True, capture_output=True)
+    new = yaml.safe_load(config.read_text())
+    old = yaml.safe_load(profile.source().joinpath("config.yaml").read_text())
+    assert new["set-resources"]["simulate"] == {"runtime": "77 * attempt", "mem_mb": "2500 * attempt"}
+    for rule, values in old["set-resources"].items():
+        assert new["set-resources"][rule] == values
+    assert {**new, "set-resources": 0} == {**old, "set-resources": 0}
+    assert main(["walltime", str(results.root), "--profile", str(config)]) == 0
+    assert "has these values already" in capsys.readouterr().out
+
+
+def test_walltime_without_a_run_says_so(tmp_path, capsys):
+    (tmp_path / "study.yaml").write_text(dump_study(study()))
+    assert main(["walltime", str(tmp_path)]) == 2
+    assert "run the study first" in capsys.readouterr().err
+
+
+def test_every_line_of_the_profile_has_its_comment():
+    for name in ("config.yaml", "partitions.yaml"):
+        text = profile.source().joinpath(name).read_text()
+        yaml.safe_load(text)
+        bare = [
+            line
+            for line in text.splitlines()
+            if line.strip() and "#" not in line and not line.rstrip().endswith(":") and "gpu: 1" not in line
+        ]
+        assert [line for line in bare if not line.lstrip().startswith(("mem_mb", "gpu", "max_runtime"))] == []
+
+
+def test_install_copies_the_profile_and_keeps_what_differs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert main(["profile", "install"]) == 0
+    config = tmp_path / "snakemake/slurm/config.yaml"
+    assert config.read_text() == profile.source().joinpath("config.yaml").read_text()
+    assert main(["profile", "install"]) == 0
+    config.write_text("executor: mine\n")
+    assert main(["profile", "install"]) == 2
+    assert config.read_text() == "executor: mine\n"
+    assert main(["profile", "install", "--force"]) == 0
+    assert "slurm-array" in config.read_text()
+    capsys.readouterr()
+
+
+def test_detect_without_slurm_says_so(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["profile", "detect"]) == 2
+    assert "no Slurm here" in capsys.readouterr().err
