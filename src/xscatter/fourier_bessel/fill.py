@@ -48,14 +48,18 @@ def ring_means(pixels: Pixels, images: np.ndarray, bins: np.ndarray) -> tuple[np
     means = np.zeros((len(images), pixels.rings + 1), pixels.dtype)
     dead = np.zeros(len(images), bool)
     ring = np.arange(pixels.rings)
+    counts = None
     for n, image in enumerate(images):
-        sums, counts = np.zeros(pixels.rings + 1), np.zeros(pixels.rings + 1, np.int64)
-        loops.ring_sums(image, pixels.top, pixels.left, bins if bins.ndim == 2 else bins[n], sums, counts)
-        live = counts[:-1] > 0
+        own = bins if bins.ndim == 2 else bins[n]
+        parts = np.zeros((4, pixels.rings + 1))
+        loops.ring_sums(image, pixels.top, pixels.left, own, parts)
+        sums = parts.sum(0)[:-1]
+        if counts is None or bins.ndim == 3:
+            counts = np.bincount(own.ravel(), minlength=pixels.rings + 1)[:-1]
+        live = counts > 0
         if not live.any():
             dead[n] = True
             continue
-        sums, counts = sums[:-1], counts[:-1]
         outermost = np.searchsorted(-np.cumsum(counts[::-1])[::-1], -min(RIM_PIXELS, counts.sum()), side="right") - 1
         rim = sums[outermost:].sum() / counts[outermost:].sum()
         means[n, :-1] = np.interp(ring, ring[live], sums[live] / counts[live], right=rim)

@@ -40,7 +40,7 @@ def kernel_polynomials(width: int) -> np.ndarray:
 
     The number is how far, 0 to 1, the first point lies inside the kernel; row n belongs to its n-th power.
     """
-    degree = width + 4
+    degree = width + 3
     t = 0.5 - 0.5 * np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
     values = kaiser_bessel(t[:, None] - width / 2 + np.arange(width), width)
     # Fitted in 2t - 1, where powers are far better conditioned than in t.

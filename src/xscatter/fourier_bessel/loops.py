@@ -79,33 +79,59 @@ def reduce_rows(image, top, left, starts, stops, first, weights, bins, means, fi
     on, with weights[y]. `fill` as in :func:`gather`, means (bins,).
     """
     none = means.size - 1
-    line = np.empty(target.shape[1], target.dtype)
+    lines = np.zeros((4, target.shape[1]), target.dtype)
+    factors = np.zeros((4, weights.shape[1]), target.dtype)
     target[:] = 0
-    for y in range(starts.size):
-        start, stop = starts[y], stops[y]
-        for x in range(start, stop):
-            line[x] = image[top + y, left + x]
-        if fill:
-            for x in range(start, stop):
-                ring = bins[y, x]
-                value = line[x] - means[ring]
-                line[x] = value if ring < none else 0
-        for n in range(weights.shape[1]):
-            weight = weights[y, n]
-            row = target[first[y] + n]
-            for x in range(start, stop):
-                row[x] += weight * line[x]
+    y = 0
+    while y < starts.size:
+        # Rows that go to the same rows of the grid go together: the grid is read and written once for all.
+        low, high = target.shape[1], 0
+        held = 0
+        while held < 4 and y + held < starts.size and first[y + held] == first[y]:
+            start, stop = starts[y + held], stops[y + held]
+            low, high = min(low, start), max(high, stop)
+            line = lines[held, start:stop]
+            pixels = image[top + y + held, left + start : left + stop]
+            lines[held, :start] = 0
+            lines[held, stop:] = 0
+            if fill:
+                rings = bins[y + held, start:stop]
+                for x in range(line.size):
+                    line[x] = pixels[x]
+                for x in range(line.size):
+                    value = line[x] - means[np.uint32(rings[x])]
+                    line[x] = value if rings[x] < none else 0
+            else:
+                for x in range(line.size):
+                    line[x] = pixels[x]
+            factors[held] = weights[y + held]
+            held += 1
+        factors[held:] = 0
+        if low < high:
+            one, two, three, four = lines[0, low:high], lines[1, low:high], lines[2, low:high], lines[3, low:high]
+            for n in range(weights.shape[1]):
+                row = target[first[y] + n, low:high]
+                a, b, c, d = factors[0, n], factors[1, n], factors[2, n], factors[3, n]
+                if held > 2:
+                    for x in range(row.size):
+                        row[x] += a * one[x] + b * two[x] + c * three[x] + d * four[x]
+                elif held == 2:
+                    for x in range(row.size):
+                        row[x] += a * one[x] + b * two[x]
+                else:
+                    for x in range(row.size):
+                        row[x] += a * one[x]
+        y += held
 
 
 @_compiled
-def ring_sums(image, top, left, bins, sums, counts):
-    """Add the pixels of one image to the sum and the number of their ring."""
+def ring_sums(image, top, left, bins, sums):
+    """Add the pixels of one image to the sum of their ring, sums (4, rings): four that do not wait for each other."""
     rows, cols = bins.shape
     for y in range(rows):
+        pixels = image[top + y, left : left + cols]
         for x in range(cols):
-            ring = bins[y, x]
-            sums[ring] += image[top + y, left + x]
-            counts[ring] += 1
+            sums[x & 3, np.uint32(bins[y, x])] += pixels[x]
 
 
 @_compiled
@@ -114,22 +140,49 @@ def ring_table(center_row, center_col, radius, first_row, first_cols, counts, an
     width = kernel.shape[1]
     pad = width // 2 + 1
     along_theta, along_r = np.empty(width), np.empty(width)
-    for y in range(counts.size):
-        dy = first_row + y - center_row
-        for x in range(counts[y]):
-            dx = first_cols[y] + x - center_col
-            r = np.sqrt(dy * dy + dx * dx)
-            ring = int(r + 0.5)
-            turn = np.arctan2(dy, dx) / (2 * np.pi)
-            theta = (turn if turn >= 0 else turn + 1) * angles
-            position = r / (radius * step) - 0.5
-            i0, j0 = int(np.ceil(theta - width / 2)), int(np.ceil(position - width / 2))
-            _weights(i0 - theta + width / 2, kernel, along_theta)
-            _weights(j0 - position + width / 2, kernel, along_r)
-            for i in range(width):
-                for j in range(width):
-                    row = j0 + j + pad
-                    table[i0 + i + pad, row, ring - first_ring[row]] += along_theta[i] * along_r[j]
+    extent = radius * step
+    # One ring touches few radii: its sums stay in the nearest cache.
+    lines = int(1 / extent) + width + 3
+    ring_sum = np.empty((angles + 2 * pad, lines))
+    for ring in range(int(radius + 0.5) + 1):
+        inner, outer = max(ring - 0.5, 0.0), ring + 0.5
+        lowest = int(np.ceil(inner / extent - 0.5 - width / 2)) - 1
+        ring_sum[:] = 0
+        for y in range(
+            max(0, int(center_row - outer) - first_row), min(counts.size, int(center_row + outer) + 2 - first_row)
+        ):
+            dy = first_row + y - center_row
+            if abs(dy) > outer or counts[y] == 0:
+                continue
+            far = np.sqrt(outer * outer - dy * dy)
+            near = np.sqrt(max(inner * inner - dy * dy, 0.0))
+            begin, end = first_cols[y], first_cols[y] + counts[y]
+            x = max(begin, int(np.floor(center_col - far)))
+            last = min(end - 1, int(np.ceil(center_col + far)))
+            gap, after = int(np.ceil(center_col - near)), int(np.floor(center_col + near))
+            while x <= last:
+                if gap < x < after:
+                    x = after  # the inside of the ring
+                dx = x - center_col
+                x += 1
+                r = np.sqrt(dy * dy + dx * dx)
+                if int(r + 0.5) != ring:
+                    continue
+                turn = np.arctan2(dy, dx) / (2 * np.pi)
+                theta = (turn if turn >= 0 else turn + 1) * angles
+                position = r / extent - 0.5
+                i0, j0 = int(np.ceil(theta - width / 2)), int(np.ceil(position - width / 2))
+                _weights(i0 - theta + width / 2, kernel, along_theta)
+                _weights(j0 - position + width / 2, kernel, along_r)
+                for i in range(width):
+                    line = ring_sum[i0 + i + pad, j0 - lowest : j0 - lowest + width]
+                    for j in range(width):
+                        line[j] += along_theta[i] * along_r[j]
+        for j in range(lines):
+            row = lowest + j + pad
+            if 0 <= row < table.shape[1] and 0 <= ring - first_ring[row] < table.shape[2]:
+                for i in range(table.shape[0]):
+                    table[i, row, ring - first_ring[row]] += ring_sum[i, j]
 
 
 @_compiled

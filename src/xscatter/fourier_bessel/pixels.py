@@ -105,8 +105,17 @@ class Pixels:
             bins[y, start:stop] = (np.sqrt(rows[y] ** 2 + cols[start:stop] ** 2) + 0.5).astype(bins.dtype)
         return bins
 
+    @property
+    def nbytes(self) -> int:
+        """Size of the tables made so far, those of the polar grid included, in bytes."""
+        tables = (self.tables.radial, *self.tables.fourier, *self.points)
+        made = [self.__dict__.get("bins"), *self.__dict__.get("ring_table", ())]
+        rows = [weights for _, _, weights in self.blocks] + [self.row_weights, self.col_weights] if self.taps else []
+        return sum(table.nbytes for table in (*tables, *made, *rows) if table is not None)
+
     @cached_property
-    def _ring_table(self) -> tuple[np.ndarray, np.ndarray]:
+    def ring_table(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sums of the kernel over every ring of the lattice, (angles, radii, rings), and the first rings (radii,)."""
         tables = self.tables
         extent = tables.step * self.radius  # grid step in pixels
         radii = (np.arange(tables.padded[1]) - tables.pad + 0.5) * extent
@@ -154,7 +163,7 @@ class Pixels:
         loops.spread(source, *self.points, grid)
         grid = self.tables.fold(grid)
         if fill:
-            table, first = self._ring_table
+            table, first = self.ring_table
             lanes = np.zeros((self.rings + table.shape[2] + 1, LANES), self.dtype)
             lanes[: self.rings, :n] = means[:, :-1].T
             grid = np.ascontiguousarray(grid)

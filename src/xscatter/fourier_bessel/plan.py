@@ -172,6 +172,18 @@ class Plan:
             self._partner_pixels = self._window(*window)
         return self._partner_pixels
 
+    def prepare(self, fill: str = "ring-mean") -> None:
+        """Make the tables of `fill` now; without this, the first call that needs them makes them."""
+        if fill in ("ring-mean", "partner"):
+            self._pixels.bins, self._pixels.ring_table  # noqa: B018
+        if fill == "partner":
+            self._partners().ring_table  # noqa: B018
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all tables made so far, in bytes."""
+        return self._pixels.nbytes + (self._partner_pixels.nbytes if self._partner_pixels else 0)
+
     def live_fraction(self, mask: np.ndarray | None = None) -> np.ndarray:
         """Part of the disk's pixels that lie on the detector and are not masked: (), or (n,) for n masks."""
         live = live_bins(self._pixels, mask) < self._pixels.rings

@@ -1,0 +1,119 @@
+"""The forward transform inside TensorFlow: a Keras layer that XLA compiles, for work on a GPU node.
+
+The tables are those of the NumPy plan. Pixels go to the polar grid by small dense products and by a
+gather with a fixed number of terms a point, so that nothing depends on the data. Imported on demand.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from xscatter.fourier_bessel.plan import Plan
+
+
+class FourierBessel(keras.layers.Layer):
+    """Coefficients (n, angular_orders, radial_orders) complex64 of images (n, rows, cols).
+
+    Pixels are summed as they are: fill masked ones first, or set them to zero, which is the fill
+    "zero" of the plan.
+
+    Args:
+        plan: the plan to be followed, of dtype "float32".
+        points_at_once: points of the polar grid that are summed together; bounds the memory.
+    """
+
+    def __init__(self, plan: Plan, points_at_once: int = 4096, **options):
+        super().__init__(trainable=False, dtype="float32", **options)
+        pixels, tables = plan._pixels, plan._pixels.tables
+        self._shape = plan.shape
+        self._window = (pixels.top, pixels.left, *pixels.shape)
+        columns = np.arange(pixels.shape[1])
+        inside = (columns >= pixels.starts[:, None]) & (columns < pixels.stops[:, None])
+        self._inside = tf.constant(inside, tf.float32)
+        self._to_grid = None
+        if pixels.taps:
+            self._to_grid = tuple(
+                tf.constant(_dense(first, weights, side))
+                for first, weights, side in (
+                    (pixels.row_first, pixels.row_weights, pixels.grid_shape[0]),
+                    (pixels.col_first, pixels.col_weights, pixels.grid_shape[1]),
+                )
+            )
+        index, weight = _gather_table(pixels)
+        pad = -len(index) % points_at_once
+        self._points = len(index)
+        self._terms = index.shape[1]
+        self._index = tf.constant(np.pad(index, ((0, pad), (0, 0))).reshape(-1, points_at_once, self._terms))
+        self._weight = tf.constant(np.pad(weight, ((0, pad), (0, 0))).reshape(-1, points_at_once, self._terms))
+        self._grid = (tables.angles, tables.radii)
+        self._fourier = [tf.constant(table) for table in tables.fourier]
+        self._radial = tf.constant(tables.radial / plan.radius**2)
+        self._orders = (plan.angular_orders, plan.radial_orders)
+
+    def call(self, images):
+        """The coefficients."""
+        top, left, rows, cols = self._window
+        window = tf.cast(images, tf.float32)[:, top : top + rows, left : left + cols]
+        values = tf.where(self._inside > 0, window, 0.0)
+        if self._to_grid:
+            along_rows, along_cols = self._to_grid
+            values = tf.einsum("nyx,yi,xj->nij", values, along_rows, along_cols)
+        values = tf.transpose(tf.reshape(values, (tf.shape(values)[0], values.shape[1] * values.shape[2])))
+        n = tf.shape(values)[1]
+
+        def some(tables):
+            index, weight = tables
+            return tf.einsum("pt,ptn->pn", weight, tf.gather(values, index))
+
+        shape = tf.TensorSpec((self._index.shape[1], None), tf.float32)
+        grid = tf.map_fn(some, (self._index, self._weight), fn_output_signature=shape)
+        grid = tf.reshape(grid, (-1, n))[: self._points]
+        half = self._grid[0] // 2
+        near = tf.reshape(grid, (2, half, self._grid[1] * n))
+        parts = []
+        for parity, folded in enumerate((near[0] + near[1], near[0] - near[1])[: min(2, self._orders[0])]):
+            part = tf.reshape(self._fourier[parity] @ folded, (2, -1, self._grid[1], n))
+            parts.append(tf.einsum("mkr,cmrn->cnmk", self._radial[parity::2], part))
+        if len(parts) == 2:
+            # Even and odd orders take turns; the last even one may have no odd one after it.
+            missing = parts[0].shape[2] - parts[1].shape[2]
+            odd = tf.pad(parts[1], ((0, 0), (0, 0), (0, missing), (0, 0)))
+            both = tf.stack([parts[0], odd], axis=3)
+            found = tf.reshape(both, (2, n, 2 * parts[0].shape[2], self._orders[1]))[:, :, : self._orders[0]]
+        else:
+            found = parts[0]
+        return tf.complex(found[0], -found[1])
+
+    def compute_output_shape(self, input_shape):
+        """(n, angular_orders, radial_orders)."""
+        return (input_shape[0], *self._orders)
+
+
+def _dense(first: np.ndarray, weights: np.ndarray, side: int) -> np.ndarray:
+    matrix = np.zeros((len(first), side), np.float32)
+    np.put_along_axis(matrix, first[:, None] + np.arange(weights.shape[1]), weights, axis=1)
+    return matrix
+
+
+def _gather_table(pixels) -> tuple[np.ndarray, np.ndarray]:
+    """For every point of the polar grid the pixels that spread to it and their weights, (points, terms)."""
+    tables = pixels.tables
+    index, theta, r, along_theta, along_r = pixels.points
+    offset = np.arange(tables.width)
+    rows = (theta[:, None] + offset - tables.pad) % tables.angles
+    cols = r[:, None] + offset - tables.pad
+    rows, cols = np.broadcast_arrays(rows[:, :, None], cols[:, None, :])
+    # A negative radius is the positive one on the other side.
+    rows = np.where(cols < 0, (rows + tables.angles // 2) % tables.angles, rows)
+    cols = np.where(cols < 0, -1 - cols, cols)
+    point = (rows * tables.radii + cols).reshape(-1)
+    weight = (along_theta[:, :, None] * along_r[:, None, :]).reshape(-1)
+    source = np.repeat(index, tables.width**2)
+    order = np.argsort(point, kind="stable")
+    point, weight, source = point[order], weight[order], source[order]
+    counts = np.bincount(point, minlength=tables.angles * tables.radii)
+    term = np.arange(point.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    shape = (counts.size, max(1, int(counts.max())))
+    gather, factor = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
+    gather[point, term], factor[point, term] = source, weight
+    return gather, factor
