@@ -26,6 +26,13 @@ def test_implied_tags_are_found_through_several_steps():
     assert {"halo: anisotropic", "halo"} < tags.with_implied({"symmetry halo"})
 
 
+def test_every_tag_has_a_source():
+    implied = {name for feature in all_features().values() for name in tags.with_implied(set(feature.tags))}
+    ruled = {tag.name for tag in tags.TAGS if tag.group in ("orders", "exposure", "background", "instrument")}
+    missing = set(tags.NAMES) - implied - ruled - {"Yoneda", "horizon", "grazing incidence"}
+    assert not missing
+
+
 @pytest.fixture(scope="module")
 def labelled():
     study = parse_study({"name": "t", "seed": 11, "simulate": {"experiments": 60, "images": 8, "size": 64}})
