@@ -17,7 +17,7 @@ from xscatter.report.results import History, View, paired_intervals, read_histor
 from xscatter.report.svg import inline_svg, page_style
 from xscatter.shards import write_text
 from xscatter.study import Study, dump_study
-from xscatter.tags import TAGS
+from xscatter.tags import CONTRAST, DETECTABLE, TAGS
 
 _CONTENTS = (
     ("result", "Result"),
@@ -54,6 +54,8 @@ def write_report(study: Study, paths: StudyPaths) -> None:
         "study": study,
         "study_file": dump_study(study),
         "contents": _CONTENTS,
+        "detectable": f"{DETECTABLE:g}",
+        "contrast": f"{CONTRAST:g}",
         "masked": pictures.MASKED,
         "saturated": pictures.SATURATED,
         **_scores(study, views),
@@ -181,7 +183,7 @@ def _pictures(study: Study, paths: StudyPaths, views: Sequence[View], found: sam
             experiment, image = map(int, found.source[row])
             value = found.detectability[row, column]
             caption = [word] if word else []
-            caption += [f"d′ = {value:.3g}"] if not np.isnan(value) else []
+            caption += [_strength(value)] if not np.isnan(value) else []
             caption += [f"experiment {experiment}, image {image}"]
             svg = samples.small_picture(
                 paths, experiment, image, f"{name}: image {image} of experiment {experiment}", f"s{column}-{row}"
@@ -233,7 +235,7 @@ def _mistakes(paths: StudyPaths, views: Sequence[View], joint: View, wanted: boo
     for row, column in samples.pick_mistakes(joint, wanted):
         experiment, image = map(int, joint.source[row])
         value = samples.detectability_of(paths, [(experiment, image)])[0][column]
-        strength = "" if np.isnan(value) else f"d′ = {value:.3g}, "
+        strength = "" if np.isnan(value) else f"{_strength(value)}, "
         alt = f"Image {image} of experiment {experiment}, {names[column]} {'missed' if wanted else 'given wrongly'}"
         svg = samples.small_picture(paths, experiment, image, alt, f"m{int(wanted)}-{row}-{column}")
         caption = Markup("<strong>{}</strong><br>{}<br>{}experiment {}, image {}").format(
@@ -241,6 +243,10 @@ def _mistakes(paths: StudyPaths, views: Sequence[View], joint: View, wanted: boo
         )
         drawn.append({"svg": Markup(svg), "caption": caption})
     return drawn
+
+
+def _strength(detectability: float) -> str:
+    return f"d′ = {detectability:.3g}" if detectability < 1000 else f"d′ = {_grouped(round(detectability))}"
 
 
 def _times(study: Study, paths: StudyPaths) -> dict[str, Any]:
