@@ -1,19 +1,15 @@
-"""Directives that draw: the scattering features, each alone on a detector, from the registry itself."""
+"""The gallery of scattering features, made of the registry itself."""
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from from_code import Generated
 from sphinx.application import Sphinx
 
 from xscatter import pictures
-from xscatter.seeds import Purpose, generator
-from xscatter.simulate import Experiment, simulate_image
-from xscatter.simulate.features.registry import Feature, all_features
-from xscatter.study import parse_study
+from xscatter.simulate.features.registry import all_features
+from xscatter.simulate.gallery import feature_figure
 
-_STUDY = parse_study({"name": "gallery", "seed": 4, "simulate": {"experiments": 400, "images": 1, "size": 256}})
 _ACROSS = 3
 _KINDS = {
     "sample": "Features of samples",
@@ -35,11 +31,15 @@ class FeatureGallery(Generated):
                 lines += [f"## {title}", ""]
             for feature in chosen:
                 name = feature.name.replace("_", " ")
-                pictures.save_figure(_draw(feature), folder / f"{feature.name}.png", dpi=100)
+                pictures.save_figure(feature_figure(feature, _ACROSS), folder / f"{feature.name}.png", dpi=100)
                 first, _, rest = (feature.module.__doc__ or "").partition("\n\n")
                 lines += [f"### {name}", "", _plain(first), "", _plain(rest), ""]
                 lines += [f"```{{figure}} /_build/gallery/{feature.name}.png", f":alt: Three draws of {name}", ""]
-                lines += [f"Three draws of {name} alone, of different experiments, on logarithmic scales.", "```", ""]
+                lines += [
+                    "Three draws, of different experiments: above with many photons, below as exposed.",
+                    "```",
+                    "",
+                ]
                 lines += [f"Gives: {', '.join(f'*{tag}*' for tag in feature.tags)}.", ""] if feature.tags else []
                 lines += ["| parameter | unit | default | bounds | meaning |", "|---|---|---|---|---|"]
                 for p in feature.parameters:
@@ -56,26 +56,6 @@ def _plain(text: str) -> str:
     # Indented lines are formulas: each keeps a line of its own.
     lines = [f"\\\n{line.strip()}" if line.startswith("  ") else line for line in text.split("\n")]
     return "\n".join(lines).replace("``", "`").strip()
-
-
-def _draw(feature: Feature):
-    frames = []
-    for number in range(_STUDY.simulate.experiments):
-        experiment = Experiment(_STUDY, number)
-        on_image = all(0.1 < place < 0.9 for place in experiment.settings["center"])
-        # A few experiments with the feature at its likeliest, so that the pictures show what it is.
-        if len(frames) < _ACROSS and on_image and feature.weight(experiment) >= 0.6 * _best(feature):
-            parameters = feature.draw(generator(_STUDY.seed, Purpose.SCENE, number, 0), experiment)
-            entry = {"feature": feature.name, "share": 1.0, "parameters": parameters}
-            scene = {"photons": 2e6, "drift": [0.0, 0.0], "zingers": 0, "features": [entry]}
-            counts = np.empty((_STUDY.simulate.size,) * 2, np.uint32)
-            simulate_image(experiment, 0, counts, scene)
-            frames.append(pictures.Frame(counts, experiment.mask, experiment.geometry, experiment.saturation))
-    return pictures.contact_sheet(frames, columns=_ACROSS, side=2.7)
-
-
-def _best(feature: Feature) -> float:
-    return max(feature.weight(Experiment(_STUDY, number)) for number in range(60))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
