@@ -32,11 +32,12 @@ def test_both_views_turn_alike_and_single_ones_keep_their_magnitude():
     images, _ = toy_images(8, 32, 6)
     c = expansion(images, 5, 6)
     both = {"image": images.astype(np.float32), "coefficients": parts(c)}
-    out = data.augmented(both, np.random.default_rng(1), True, 0.0)
+    none = np.zeros((8, 1), np.float32), ["ring"]
+    out, _ = data.augmented(both, *none, np.random.default_rng(1), True, 0.0)
     expected = expansion(out["image"].astype(float), 5, 6)
     assert np.abs(out["coefficients"].view(np.complex64)[..., 0] - expected).max() < 2e-6 * np.abs(expected).max()
     assert not np.array_equal(out["image"], both["image"])
-    alone = data.augmented({"coefficients": parts(c)}, np.random.default_rng(1), True, 0.0)["coefficients"]
+    alone = data.augmented({"coefficients": parts(c)}, *none, np.random.default_rng(1), True, 0.0)[0]["coefficients"]
     assert np.allclose(np.hypot(alone[..., 0], alone[..., 1]), np.abs(c), atol=1e-5)
 
 
@@ -58,3 +59,21 @@ def test_what_is_made_ahead_comes_in_order_and_errors_come_through():
 
     with pytest.raises(OSError, match="gone"):
         list(data.ahead(fail, range(9)))
+
+
+def test_a_quarter_turn_exchanges_directions_and_any_other_angle_hides_them():
+    tags = ["ring", "ring: oriented in plane", "ring: oriented out of plane"]
+    labels = np.array([[1, 1, 0]] * 4 + [[1, 0, 1]], np.float32)
+    turns, free = np.array([0, 1, 2, 3, 1]), np.array([False, False, False, False, True])
+    out = data.turned_labels(labels, tags, turns, free)
+    assert out.tolist() == [[1, 1, 0], [1, 0, 1], [1, 1, 0], [1, 0, 1], [1, -1, -1]]
+    assert np.array_equal(labels[1], [1, 1, 0])
+
+
+def test_any_turn_agrees_with_quarter_turns():
+    images, _ = toy_images(4, 32, 7)
+    c = parts(expansion(images, 5, 6))
+    turns, mirror = np.arange(4), np.array([True, False, True, False])
+    expected = data.quarter_turn({"coefficients": c}, turns, mirror)["coefficients"]
+    found = data.any_turn({"coefficients": c}, turns * np.pi / 2, mirror)["coefficients"]
+    assert np.allclose(found, expected, atol=1e-5)

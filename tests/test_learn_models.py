@@ -33,7 +33,7 @@ def test_alexnet_is_that_of_2017():
 
 def test_vgg16_with_pooling_has_the_published_convolutions_at_any_size():
     for side in (64, 2000):
-        model = models.image_network((side, side), 17, Train(image_network="vgg16"))
+        model = models.image_network((side, side), 17, Train(image_network="vgg16", image_input="log"))
         weights = sum(np.prod(layer.kernel.shape) for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
         assert weights == 14_710_464 - 576  # three colour channels became a value and a mask
 

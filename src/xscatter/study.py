@@ -130,9 +130,10 @@ class Train(Section):
     head: Literal["pooling", "dense"] = Field(
         "pooling", description="What follows the convolutions of alexnet and vgg16: global pooling, or dense layers."
     )
-    image_input: Literal["anscombe", "log", "log-uint8"] = Field(
-        "anscombe",
-        description="Scaling of the counts n: 2 sqrt(n + 3/8); log(1 + n); or log(1 + n) in 256 steps, standardised "
+    image_input: Literal["contrast", "anscombe", "log", "log-uint8"] = Field(
+        "contrast",
+        description="Channels made of the counts n: log(1 + n) standardised image by image, local contrast in units of "
+        "the photon noise, and the mean level; 2 sqrt(n + 3/8); log(1 + n); or log(1 + n) in 256 steps, standardised "
         "image by image (2017).",
     )
     coefficient_input: Literal["magnitude", "real-imaginary", "mixed", "invariant", "sign-log"] = Field(

@@ -12,6 +12,9 @@ from xscatter.errors import UserError
 from xscatter.seeds import Purpose, generator
 
 NOT_USABLE = -1.0  # what stands for the counts of a pixel that is not usable
+UNKNOWN = -1.0  # label of a tag that no loss looks at
+# Tags that a quarter turn makes into each other.
+DIRECTIONS = (("ring: oriented in plane", "ring: oriented out of plane"),)
 FIELDS = {"image": ("image",), "coefficient": ("coefficients",), "joint": ("image", "coefficients")}
 
 
@@ -117,7 +120,7 @@ def quarter_turn(inputs: dict[str, np.ndarray], turns: np.ndarray, mirror: np.nd
 
 
 def any_turn(inputs: dict[str, np.ndarray], angle: np.ndarray, mirror: np.ndarray) -> dict[str, np.ndarray]:
-    """Turn the coefficients of each record by `angle` (radians), then mirror where `mirror` is true."""
+    """Turn the coefficients of each record by `angle` (radians) as np.rot90 does, and mirror where `mirror`."""
     c = inputs["coefficients"].view(np.complex64)[..., 0]
     orders = np.arange(c.shape[1])
     c = c * _turn(angle, orders)
@@ -149,25 +152,47 @@ def shifted(images: np.ndarray, by: np.ndarray) -> np.ndarray:
 
 
 def augmented(
-    inputs: dict[str, np.ndarray], random: np.random.Generator, turn: bool, shift: float
-) -> dict[str, np.ndarray]:
-    """`inputs` turned and mirrored (where `turn`) and shifted at random; both views of a record alike.
+    inputs: dict[str, np.ndarray],
+    labels: np.ndarray,
+    tags: Sequence[str],
+    random: np.random.Generator,
+    turn: bool,
+    shift: float,
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """`inputs` and `labels`, turned and mirrored (where `turn`) and shifted at random; both views of a record alike.
 
-    A shift moves the beam within the image, and so leaves the coefficients as they are.
+    The coefficients alone turn by any angle half of the time, and then the labels of tags that name a
+    direction become UNKNOWN; a quarter turn exchanges them. A shift moves the beam within the image,
+    and so leaves the coefficients as they are.
     """
-    count = len(next(iter(inputs.values())))
+    count = len(labels)
     mirror = random.random(count) < 0.5
     out = dict(inputs)
-    if turn and "image" not in inputs:
-        out = any_turn(inputs, random.uniform(0, 2 * np.pi, count), mirror)
-    elif turn:
-        rows, cols = inputs["image"].shape[1:]
-        turns = random.integers(0, 4, count) if rows == cols else 2 * random.integers(0, 2, count)
-        out = quarter_turn(inputs, turns, mirror)
+    if turn:
+        square = "image" not in inputs or inputs["image"].shape[1] == inputs["image"].shape[2]
+        turns = random.integers(0, 4, count) if square else 2 * random.integers(0, 2, count)
+        free = random.random(count) < (0.0 if "image" in inputs else 0.5)
+        if "image" in inputs:
+            out = quarter_turn(inputs, turns, mirror)
+        else:
+            out = any_turn(inputs, np.where(free, random.uniform(0, 2 * np.pi, count), turns * (np.pi / 2)), mirror)
+        labels = turned_labels(labels, tags, turns, free)
     if shift and "image" in inputs:
         most = round(shift * min(inputs["image"].shape[1:]))
         out["image"] = shifted(out["image"], random.integers(-most, most + 1, (count, 2)))
-    return out
+    return out, labels
+
+
+def turned_labels(labels: np.ndarray, tags: Sequence[str], turns: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """`labels` (n, T) after `turns` quarters; where `free`, after a turn by any other angle."""
+    labels = labels.copy()
+    for pair in DIRECTIONS:
+        if set(pair) <= set(tags):
+            columns = [list(tags).index(name) for name in pair]
+            odd = turns % 2 == 1
+            labels[np.ix_(odd, columns)] = labels[np.ix_(odd, columns[::-1])]
+            labels[np.ix_(free, columns)] = UNKNOWN
+    return labels
 
 
 def ahead(make: Callable[[int], Any], steps: Iterator[int] | range, depth: int = 3) -> Iterator[Any]:

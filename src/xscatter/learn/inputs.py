@@ -22,10 +22,13 @@ def stabilise(counts: np.ndarray, kind: str) -> np.ndarray:
 
 @keras.saving.register_keras_serializable("xscatter")
 class ImageChannels(keras.layers.Layer):
-    """Counts (n, rows, cols), -1 where not usable -> value and mask channel (n, rows, cols, 2).
+    """Counts (n, rows, cols), -1 where not usable -> values and a mask channel (n, rows, cols, c).
 
-    The value is (t - mean) / deviation with t = 2 sqrt(n + 3/8) (Anscombe 1948), or log(1 + n); it
-    is 0 where the pixel is not usable, and the mask channel is 1 there.
+    `kind` "anscombe" and "log": one value (t - mean) / deviation with t = 2 sqrt(n + 3/8) (Anscombe
+    1948), or log(1 + n), mean and deviation those of all images. "contrast": log(1 + n) standardised
+    image by image; arcsinh of t less its local mean, which tells what stands out of the photon noise;
+    and the image's mean log(1 + n). "log-uint8": see `image_input` of a study. Values are 0 where the
+    pixel is not usable, and the mask channel is 1 there.
     """
 
     def __init__(self, kind: str = "anscombe", **options):
@@ -39,6 +42,8 @@ class ImageChannels(keras.layers.Layer):
     def call(self, counts):
         usable = ops.cast(counts >= 0, "float32")
         counts = ops.clip(counts, 0.0, _MOST)
+        if self.kind == "contrast":
+            return self._contrast(counts, usable)
         if self.kind == "log-uint8":
             # As published in 2017: log(1 + n) in 256 steps up to 65,536 counts, each image standardised.
             steps = ops.floor(ops.minimum(ops.log1p(counts) * float(255 / np.log(65536.0)), 255.0)) * usable
@@ -51,6 +56,19 @@ class ImageChannels(keras.layers.Layer):
             value = (value - self.mean) / self.deviation * usable
         return ops.stack([value, 1.0 - usable], axis=-1)
 
+    def _contrast(self, counts, usable):
+        level = ops.log1p(counts) * usable
+        share = ops.maximum(ops.mean(usable, axis=(1, 2), keepdims=True), 1e-6)
+        mean = ops.mean(level, axis=(1, 2), keepdims=True) / share
+        value = (level - mean) * usable
+        deviation = ops.sqrt(ops.mean(ops.square(value), axis=(1, 2), keepdims=True) / share)
+        # Anscombe's transform gives photon noise the deviation 1 at any count.
+        stable = 2.0 * ops.sqrt(counts + 0.375) * usable
+        near = _smooth(stable) / ops.maximum(_smooth(usable), 1e-3)
+        local = ops.arcsinh(stable - near) * usable
+        overall = ops.broadcast_to((mean - self.mean) / self.deviation, ops.shape(value))
+        return ops.stack([value / ops.maximum(deviation, 0.1), local, overall, 1.0 - usable], axis=-1)
+
     def adapt(self, counts: np.ndarray) -> None:
         """Set mean and deviation from sample `counts` (n, rows, cols), -1 where not usable."""
         usable = counts[counts >= 0]
@@ -61,6 +79,14 @@ class ImageChannels(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "kind": self.kind}
+
+
+def _smooth(x):
+    """Means over blocks of a sixteenth of the side of x (n, rows, cols), straight lines between them."""
+    rows, cols = x.shape[1:]
+    block = (max(rows // 16, 1), max(cols // 16, 1))
+    coarse = ops.average_pool(x[..., None], block, padding="same")
+    return ops.image.resize(coarse, (rows, cols), interpolation="bilinear")[..., 0]
 
 
 @keras.saving.register_keras_serializable("xscatter")

@@ -64,7 +64,7 @@ def loss_of(train: Train, prevalence: np.ndarray):
     weight = tf.constant(np.clip(rarity, 1.0, train.positive_weight), tf.float32)
 
     def cross_entropy(labels, logits):
-        return tf.reduce_mean(tf.nn.weighted_cross_entropy_with_logits(labels, logits, weight))
+        return tf.nn.weighted_cross_entropy_with_logits(labels, logits, weight)
 
     def asymmetric(labels, logits):
         # Ridnik et al. 2021 (arXiv 2009.14119): gamma+ = 0, gamma- = 4, margin 0.05. The focal factor
@@ -72,10 +72,10 @@ def loss_of(train: Train, prevalence: np.ndarray):
         shifted = tf.maximum(tf.sigmoid(logits) - 0.05, 0.0)
         focal = tf.stop_gradient(shifted**4)
         positive = labels * weight * tf.math.log_sigmoid(logits)
-        negative = (1 - labels) * focal * tf.math.log(tf.maximum(1 - shifted, 1e-7))
-        return -tf.reduce_mean(positive + negative)
+        return -positive - (1 - labels) * focal * tf.math.log(tf.maximum(1 - shifted, 1e-7))
 
-    return asymmetric if train.loss == "asymmetric" else cross_entropy
+    each = asymmetric if train.loss == "asymmetric" else cross_entropy
+    return lambda labels, logits: tf.reduce_mean(tf.where(labels < 0, 0.0, each(tf.maximum(labels, 0.0), logits)))
 
 
 class Learner:

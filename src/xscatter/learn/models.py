@@ -123,17 +123,16 @@ def _pooled(x, dropout: float):
 
 def _compact_image(x, shape: tuple[int, int], width: float):
     """A small residual network; each doubling of the image beyond 64 pixels adds a cheap stage in front."""
-    channels = [max(8, int(c * width)) for c in (32, 64, 128, 192)]
+    channels = [max(8, int(c * width)) for c in (32, 64, 128)]
     side = min(shape)
-    first = max(8, channels[0] // 2)
-    x = _normal(x, first, 5, strides=2 if side >= 96 else 1)
-    side = side // 2 if side >= 96 else side
-    while side > 96:
+    x = _normal(x, max(8, channels[0] // 2), 5, strides=2)
+    side = (side + 1) // 2
+    while side > 40:
         x = _normal(x, channels[0], 3, strides=2)
         side = (side + 1) // 2
     for stage, count in enumerate(channels):
         x = _normal(x, count, 3, strides=2 if stage else 1)
-        x = _residual(x, count) if stage else x
+        x = _residual(x, count)
     return _pooled(x, 0.2)
 
 

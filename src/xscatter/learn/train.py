@@ -241,8 +241,9 @@ class _Run:
         chosen = chosen[place * self.batch : (place + 1) * self.batch]
         inputs = self.training.inputs(self.view, chosen)
         random = generator(self.study.seed, Purpose.TRAINING, self.key, 2, step)
-        inputs = data.augmented(inputs, random, self.settings.augment, self.settings.shift)
-        return inputs, self.training.labels(chosen), chosen
+        labels, turn, shift = self.training.labels(chosen), self.settings.augment, self.settings.shift
+        inputs, labels = data.augmented(inputs, labels, self.records.tags, random, turn, shift)
+        return inputs, labels, chosen
 
     def _rate(self, step: int) -> float:
         train = self.settings
