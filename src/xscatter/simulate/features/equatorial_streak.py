@@ -11,6 +11,7 @@ import numpy as np
 
 from xscatter.simulate.components import Plane, Radial
 from xscatter.simulate.parameter import Parameter
+from xscatter.simulate.physics.fibre import fibre_axis
 from xscatter.simulate.profiles import between, log_uniform, peak
 
 KIND = "sample"
@@ -50,7 +51,7 @@ def draw(rng, experiment):
         "sharpness": log_uniform(rng, 0.04, 0.25),
         "fan": log_uniform(rng, 1.0, 15.0),
         "fanned": float(rng.beta(1, 2)),
-        "angle": rng.choice([0, 90]) + rng.normal(0, 8) if rng.random() < 0.75 else rng.uniform(-180, 180),
+        "angle": (fibre_axis(rng, experiment) + 270) % 360 - 180,  # across the axis
     }
 
 

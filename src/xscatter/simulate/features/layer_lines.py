@@ -11,6 +11,7 @@ import numpy as np
 
 from xscatter.simulate.components import Plane
 from xscatter.simulate.parameter import Parameter
+from xscatter.simulate.physics.fibre import fibre_axis
 from xscatter.simulate.profiles import between, log_uniform, peak
 
 KIND = "sample"
@@ -55,7 +56,7 @@ def draw(rng, experiment):
         "extent": log_uniform(rng, 0.1, 4.0),
         "width": log_uniform(rng, 0.02, 0.15),
         "decay": rng.uniform(0.05, 0.5) if helix else rng.uniform(0.02, 0.25),
-        "angle": rng.choice([0, 90]) + rng.normal(0, 8) if rng.random() < 0.75 else rng.uniform(-180, 180),
+        "angle": fibre_axis(rng, experiment),
         "seed": int(rng.integers(2**31)),
     }
 

@@ -7,12 +7,14 @@ give G a thickness, so its intensity falls as exp(−s²/2σ²) with the excitat
 Source: Warren, X-ray Diffraction (1969), chapters 2 and 4.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 TO_SIGMA = 1 / np.sqrt(8 * np.log(2))  # standard deviation of a Gaussian of full width 1 at half maximum
-LARGEST_INDEX = 24
+LARGEST_INDEX = 18
+FAINTEST = 1e-3
 
 
 class Spots(NamedTuple):
@@ -23,27 +25,34 @@ class Spots(NamedTuple):
     intensity: np.ndarray  # relative, at the top of the spot
 
 
-def cubic_reflections(cell: float, largest: float, centring: str = "P") -> np.ndarray:
-    """Reciprocal lattice vectors (n, 3) in nm⁻¹ up to |G| = `largest` of a cubic `cell` edge in nm.
-
-    `centring` is P (simple), I (body-centred) or F (face-centred). No index exceeds 24.
-    """
-    reach = int(min(LARGEST_INDEX, np.ceil(largest * cell / (2 * np.pi))))
+@cache
+def _indices(reach: int, centring: str) -> tuple[np.ndarray, np.ndarray]:
+    """Allowed (hkl) (n, 3) within the sphere of radius `reach`, without 0, and their squared lengths (n,), rising."""
     index = np.arange(-reach, reach + 1)
     hkl = np.stack(np.meshgrid(index, index, index), axis=-1).reshape(-1, 3)
     if centring == "I":
         hkl = hkl[hkl.sum(axis=1) % 2 == 0]
     elif centring == "F":
         hkl = hkl[((hkl[:, 0] + hkl[:, 1]) % 2 == 0) & ((hkl[:, 1] + hkl[:, 2]) % 2 == 0)]
-    vectors = 2 * np.pi / cell * hkl
-    length = np.einsum("ij,ij->i", vectors, vectors)
-    return vectors[(length > 0) & (length <= largest**2)]
+    squares = np.einsum("ij,ij->i", hkl, hkl)
+    order = np.argsort(squares, kind="stable")
+    inside = order[(squares[order] > 0) & (squares[order] <= reach**2)]
+    return hkl[inside].astype(float), squares[inside]
+
+
+def cubic_reflections(cell: float, largest: float, centring: str = "P") -> np.ndarray:
+    """Reciprocal lattice vectors (n, 3) in nm⁻¹ up to |G| = `largest` of a cubic `cell` edge in nm.
+
+    `centring` is P (simple), I (body-centred) or F (face-centred). No |hkl| exceeds 18.
+    """
+    hkl, squares = _indices(LARGEST_INDEX, centring)
+    return 2 * np.pi / cell * hkl[: np.searchsorted(squares, (largest * cell / (2 * np.pi)) ** 2, side="right")]
 
 
 def hexagonal_reflections(spacing: float, largest: float) -> np.ndarray:
     """Reciprocal lattice vectors (n, 3) of rods packed hexagonally at the distance `spacing`, along the third axis."""
     first = 4 * np.pi / (spacing * 3**0.5)
-    reach = int(min(LARGEST_INDEX, np.ceil(largest / first * 1.2)))
+    reach = int(min(24, np.ceil(largest / first * 1.2)))
     h, k = np.meshgrid(np.arange(-reach, reach + 1), np.arange(-reach, reach + 1))
     vectors = first * np.stack([h + k / 2, k * 3**0.5 / 2, np.zeros_like(h)], axis=-1).reshape(-1, 3)
     length = np.einsum("ij,ij->i", vectors, vectors)
@@ -71,18 +80,21 @@ def tilt(angle: float, direction: float, turn: float) -> np.ndarray:
     return to_axis @ bend @ to_axis.T @ spin
 
 
-def ewald_spots(vectors: np.ndarray, wavelength: float, grain: float, mosaic: float, faintest: float = 1e-3) -> Spots:
+def ewald_spots(vectors: np.ndarray, wavelength: float, grain: float, mosaic: float, swing: float = 0.0) -> Spots:
     """Spots of the reciprocal lattice `vectors` (n, 3) in nm⁻¹, whose third axis is along the beam.
 
-    `wavelength` and `grain` size in nm, `mosaic` ω in radians. Spots fainter than `faintest` are left out.
+    `wavelength` and `grain` size in nm, `mosaic` ω and `swing` in radians: the crystal may turn by `swing` while
+    it is exposed, about the axis of rows; more reflections then cross the sphere. Faint spots are left out.
     """
     k = 2 * np.pi / wavelength
     scattered = vectors + np.array([0.0, 0.0, k])
     length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     error = np.sqrt(np.einsum("ij,ij->i", scattered, scattered)) - k
     sigma = np.hypot(TO_SIGMA * 2 * np.pi * 0.9 / grain, length * mosaic)
+    # Turning by φ about the second axis moves the error by φ |G_x| k/|k + G|; evenly spread, its deviation is φ/√12.
+    sigma = np.hypot(sigma, np.abs(vectors[:, 0]) * swing / 12**0.5)
     intensity = np.exp(-0.5 * (error / sigma) ** 2)
-    seen = (intensity > faintest) & (scattered[:, 2] > 0)
+    seen = (intensity > FAINTEST) & (scattered[:, 2] > 0)
     # What is recorded is the direction of the ray: a spot off the sphere shows at the nearest point of it.
     sine = np.hypot(scattered[seen, 0], scattered[seen, 1])
     two_theta = np.arctan2(sine, scattered[seen, 2])
