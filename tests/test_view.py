@@ -35,3 +35,20 @@ def test_a_file_that_is_no_shard_is_refused(tmp_path, capsys):
     (tmp_path / "x.h5").write_text("no")
     assert main(["view", str(tmp_path / "x.h5")]) == 2
     assert "x.h5" in capsys.readouterr().err
+
+
+def test_an_expansion_is_drawn_beside_its_image(tmp_path, monkeypatch, capsys):
+    from xscatter.fourier_bessel.parallel import transform_files
+
+    keys = {"angular_orders": 6, "radial_orders": 7}
+    study = parse_study({"name": "v", "simulate": {"experiments": 1, "images": 2, "size": 48}, "transform": keys})
+    source, target = tmp_path / "experiments/00000.h5", tmp_path / "coefficients/00000.h5"
+    simulate_experiment(study, 0, source)
+    transform_files(study, [(source, target)])
+    monkeypatch.chdir(tmp_path)
+    assert main(["view", str(target), "--image", "1"]) == 0
+    assert (tmp_path / "00000-1-expansion.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["view", str(target), "--image", "2"]) == 2
+    source.unlink()
+    assert main(["view", str(target)]) == 2
+    assert "experiments" in capsys.readouterr().err

@@ -1,7 +1,8 @@
 """Show an experiment shard as PNG, in the current folder.
 
 A contact sheet of the shard, or with --image one image large, with its tags, detectabilities (d')
-and the parameters that were drawn.
+and the parameters that were drawn. For a coefficient file: the image, its reconstruction, the
+residual and the coefficients, of --image (default: the first).
 """
 
 import argparse
@@ -19,11 +20,14 @@ from xscatter.shards import open_shard
 
 EXAMPLE = """examples:
   xscatter view results/demo/experiments/00000.h5
-  xscatter view results/demo/experiments/00000.h5 --image 3 -o third.png"""
+  xscatter view results/demo/experiments/00000.h5 --image 3 -o third.png
+  xscatter view results/demo/coefficients/00000.h5 --image 3"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shard", type=Path, metavar="SHARD", help="experiment shard, such as experiments/00000.h5")
+    parser.add_argument(
+        "shard", type=Path, metavar="SHARD", help="such as experiments/00000.h5 or coefficients/00000.h5"
+    )
     parser.add_argument("--image", type=int, help="show this image large (default: a contact sheet)")
     parser.add_argument("--first", type=int, default=0, help="first image of the contact sheet (default: 0)")
     parser.add_argument("--number", type=int, default=24, help="images on the contact sheet (default: 24)")
@@ -32,8 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     with open_shard(args.shard) as file:
+        if "entry/coefficients" in file:
+            from xscatter.fourier_bessel.pictures import show_expansion
+
+            image = args.first if args.image is None else args.image
+            output = args.output or Path(f"{args.shard.stem}-{image}-expansion.png")
+            pictures.save_figure(show_expansion(args.shard, image), output)
+            print(output)
+            return
         if "entry/tags/labels" not in file or "entry/data/counts" not in file:
-            raise UserError(f"{args.shard}: is not an experiment shard; give a file of results/<study>/experiments/")
+            raise UserError(f"{args.shard}: is no shard; give a file of results/<study>/experiments/ or coefficients/")
         total = len(file["entry/data/counts"])
         wanted = args.first if args.image is None else args.image
         if not 0 <= wanted < total:
