@@ -24,7 +24,7 @@ _SCALES = (1.5, 4.0)  # pixels over which gradients are taken
 _SIGNIFICANT = 4.0  # standard deviations
 
 # Logistic regression of "within 1 % of the longer side" on the evidence of `_evidence`, on simulated frames.
-_WEIGHTS = (-5.17, 0.57, 4.09, 0.36, -1.36)
+_WEIGHTS = (-7.71, 0.17, 4.59, 0.67, -1.5)
 
 
 @dataclass(frozen=True)

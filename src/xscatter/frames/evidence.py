@@ -38,14 +38,10 @@ def in_orders(tagger: Tagger, view: str, item: Ready, tag: int) -> np.ndarray | 
 def _falls(tagger: Tagger, view: str, inputs: dict[str, np.ndarray | None], tag: int) -> np.ndarray:
     """Output of the last of the changed inputs, which is whole, minus that of each other."""
     count = max(len(x) for name, x in inputs.items() if x is not None and x.ndim == 3)
-    outputs = []
-    for first in range(0, count, 16):
-        number = min(16, count - first)
-        part = {}
-        for name in tagger.needs(view):
-            x = inputs[name]
-            assert x is not None
-            part[name] = x[first : first + number] if x.ndim == 3 else np.repeat(x[None], number, 0)
-        outputs.append(tagger.raw(view, part)[:, tag])
-    found = np.concatenate(outputs)
+    wide = {}
+    for name in tagger.needs(view):
+        x = inputs[name]
+        assert x is not None
+        wide[name] = x if x.ndim == 3 else np.broadcast_to(x, (count, *x.shape))
+    found = tagger.raw(view, wide)[:, tag]
     return found[-1] - found[:-1]

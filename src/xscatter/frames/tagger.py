@@ -72,7 +72,13 @@ class Tagger:
     """
 
     def __init__(self, folder: Path, networks: dict[str, Any], calibrations: dict[str, Any], facts: dict[str, Any]):
+        import tensorflow as tf
+
         self.folder, self._networks, self._calibrations = folder, networks, calibrations
+        self._run = {
+            view: tf.function(lambda inputs, network=network: network(inputs, training=False))
+            for view, network in networks.items()
+        }
         self.tags: list[str] = facts["tags"]
         self.size: int = facts["size"]
         self._transform: dict[str, Any] = facts["transform"]
@@ -144,13 +150,13 @@ class Tagger:
         """Find the beam centre of a frame if it is not known, and bring it to the model's pixels."""
         if isinstance(item, Tagged):
             return item
-        wanted = view or ("joint" if "joint" in self._networks else "image")
         if item.center is None:
             found = center.estimate(item.counts, item.mask)
             item = item.with_center(found.center, "estimate", found.confidence)
         prepared = prepare.prepare(item, self.size)
         coefficients = None
-        if wanted != "image" and item.confidence >= CONFIDENT:
+        wanted = any("coefficients" in self.needs(name) for name in ([view] if view else self._networks))
+        if wanted and item.confidence >= CONFIDENT:
             coefficients = prepare.coefficients(prepared, self._transform)
         return Ready(item, prepared, coefficients)
 
@@ -188,7 +194,16 @@ class Tagger:
         if "coefficients" in given:
             c = np.ascontiguousarray(given["coefficients"], np.complex64)
             given["coefficients"] = c.view(np.float32).reshape(*c.shape, 2)
-        return np.asarray(self._networks[view](given, training=False))
+        count = len(next(iter(given.values())))
+        # Every call has the same shape, so that the network is compiled once.
+        wide = {name: np.zeros((_TOGETHER, *x.shape[1:]), np.float32) for name, x in given.items()}
+        found = []
+        for first in range(0, count, _TOGETHER):
+            for name, x in given.items():
+                part = x[first : first + _TOGETHER]
+                wide[name][: len(part)] = part
+            found.append(self._run[view](wide).numpy()[: count - first])
+        return np.concatenate(found)
 
     def needs(self, view: str) -> list[str]:
         """Names of the inputs of a network."""

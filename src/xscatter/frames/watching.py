@@ -38,6 +38,7 @@ class Table:
             if not whole:
                 self._write(header.encode())
             elif whole.split(b"\n", 1)[0] + b"\n" != header.encode():
+                self._file.close()
                 raise UserError(f"{path}: holds the tags of another model; choose another table with -o")
             self.done = {row["file"] for row in csv.DictReader(whole.decode().splitlines())}
         except OSError as error:

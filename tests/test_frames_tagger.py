@@ -1,0 +1,267 @@
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from xscatter import frames
+from xscatter.cli import main
+from xscatter.errors import UserError
+
+TAGS = ["ring", "halo", "blank"]
+TRANSFORM = {
+    "angular_orders": 4,
+    "radial_orders": 6,
+    "radius": 64.0,
+    "boundary": "dirichlet",
+    "fill": "ring-mean",
+    "counts": "log",
+    "tolerance": 1e-4,
+    "minimum_coverage": 0.1,
+}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Untrained networks of all views: what they say is arbitrary, but always the same."""
+    import keras
+
+    from xscatter import shards
+    from xscatter.learn import models as nets
+    from xscatter.learn.calibrate import Calibration
+    from xscatter.study import Train
+
+    keras.utils.set_random_seed(1)
+    train = Train(width=0.1)
+    image, coefficient = nets.image_network((64, 64), 3, train), nets.coefficient_network((4, 6), 3, train)
+    folder = tmp_path_factory.mktemp("study") / "models"
+    for view, net in {
+        "image": image,
+        "coefficient": coefficient,
+        "joint": nets.joint_network(image, coefficient, train),
+    }.items():
+        (folder / view).mkdir(parents=True)
+        net.save(folder / view / "model.keras")
+        Calibration(TAGS, [1.0, 2.0, 1.0], [0.0, 0.5, -9.0], [0.0, 0.0, 0.5], 1.0).save(
+            folder / view / "calibration.json"
+        )
+        facts = {"view": view, "tags": TAGS, "size": 64, "transform": TRANSFORM}
+        shards.write_json(folder / view / "training.json", facts)
+    return folder
+
+
+def ring(center=(60, 70), shape=(128, 150), seed=1):
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    r = np.hypot(y - center[0], x - center[1])
+    expected = 1 + 60 * np.exp(-(((r - 40) / 3) ** 2)) + 90 * np.exp(-r / 12)
+    return np.random.default_rng(seed).poisson(expected).astype(np.int32)
+
+
+@pytest.fixture
+def files(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for n in range(5):
+        np.save(folder / f"{n}.npy", ring(seed=n))
+    np.save(folder / "5.npy", np.zeros((90, 90), np.int32))
+    (folder / "6.npy").write_bytes(b"half a file")
+    np.save(folder / "7.npy", np.stack([ring(seed=9), ring(seed=10)]))
+    return folder
+
+
+def test_three_lines_of_python(models, files):
+    tagger = frames.Tagger.load(models)
+    found = list(tagger.predict(sorted(files.iterdir())))
+    assert [f.view for f in found] == ["joint"] * 5 + ["image", None, "joint", "joint"]
+    assert found[0].center == pytest.approx((60, 70), abs=0.5)
+    assert found[0].center_from == "estimate"
+    assert "beam centre not known" in found[5].note
+    assert found[6].failed
+    assert "6.npy" in found[6].note
+    assert [f.index for f in found[7:]] == [0, 1]
+    for f in found[:6]:
+        assert ((f.probability > 0) & (f.probability < 1)).all()
+        assert set(f.tags) == {"ring", "halo"}  # their thresholds are 0, that of the third is out of reach
+        assert [f.probability[TAGS.index(t)] for t in f.tags] == sorted(f.probability[:2], reverse=True)
+
+
+def test_answers_do_not_depend_on_company_threads_or_the_way_in(models, files):
+    tagger = frames.Tagger.load(models.parent)
+    names = sorted(files.iterdir())[:5]
+    together = list(tagger.predict(names, threads=2))
+    for name, answer in zip(names, together, strict=True):
+        (alone,) = tagger.predict([frames.read(name)])
+        np.testing.assert_allclose(alone.probability, answer.probability, atol=1e-5)
+        assert alone.center == answer.center
+
+
+def test_one_view_alone(models, files):
+    names = [files / "0.npy", files / "5.npy"]
+    only = frames.Tagger.load(models / "coefficient")
+    assert only.views == ["coefficient"]
+    known, unknown = only.predict(names)
+    assert known.view == "coefficient"
+    assert unknown.view is None
+    assert "beam centre not known" in unknown.note
+    assert np.isnan(unknown.probability).all()
+    assert [f.view for f in frames.Tagger.load(models).predict(names, view="image")] == ["image", "image"]
+    with pytest.raises(UserError, match="holds no joint network"):
+        list(only.predict(names, view="joint"))
+
+
+def test_a_frame_goes_the_way_of_the_records(models, tmp_path):
+    """What the networks see of a frame of the model's size is what a record of it holds."""
+    from xscatter.fourier_bessel import Plan
+    from xscatter.fourier_bessel.counts import COUNTS
+    from xscatter.records import code
+
+    counts = ring((30.5, 28), (64, 64))
+    mask = np.zeros((64, 64), bool)
+    mask[20:22] = True
+    np.save(tmp_path / "a.npy", np.where(mask, -1, counts))
+    tagger = frames.Tagger.load(models)
+    ready = tagger.ready(frames.read(tmp_path / "a.npy", center=(30.5, 28)))
+    decoded, hidden = code.decode(code.encode(counts, mask))
+    np.testing.assert_array_equal(ready.prepared.image, np.where(hidden, -1, decoded))
+    wanted = Plan((64, 64), (30.5, 28), 64, 4, 6).forward(COUNTS["log"](counts), mask, "ring-mean")
+    np.testing.assert_allclose(ready.coefficients, wanted, atol=2e-3 * np.abs(wanted).max())
+
+
+def test_missing_and_mismatched_models_are_refused(models, tmp_path):
+    with pytest.raises(UserError, match="holds no model"):
+        frames.Tagger.load(tmp_path)
+    import shutil
+
+    shutil.copytree(models, tmp_path / "models")
+    path = tmp_path / "models" / "joint" / "training.json"
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps(facts | {"size": 96}))
+    with pytest.raises(UserError, match="other records than its neighbours"):
+        frames.Tagger.load(tmp_path / "models")
+    path.write_text("{}")
+    with pytest.raises(UserError, match=r"training\.json"):
+        frames.Tagger.load(tmp_path / "models")
+    (tmp_path / "models" / "image" / "model.keras").write_bytes(b"nothing")
+    path.write_text(json.dumps(facts))
+    with pytest.raises(UserError, match=r"image/model\.keras"):
+        frames.Tagger.load(tmp_path / "models")
+
+
+def test_predict_writes_both_tables_and_the_page(models, files, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = ["predict", str(files), "--model", str(models), "-o", str(out), "--html"]
+    assert main(command) == 0
+    assert "6.npy" in capsys.readouterr().err
+    with open(out / "tags.csv") as stream:
+        rows = list(csv.DictReader(stream))
+    items = json.loads((out / "tags.json").read_text())
+    assert len(rows) == len(items) == 9
+    assert rows[0]["tags"].split(";") == items[0]["tags"]
+    assert float(rows[0]["p(ring)"]) == items[0]["probability"]["ring"]
+    assert items[6]["view"] is None
+    assert items[6]["probability"]["ring"] is None
+    page = (out / "tags.html").read_text()
+    assert page.count("<section>") == 8
+    assert page.count("data:image/png;base64") == 8
+    assert "http" not in page
+    before = (out / "tags.csv").read_bytes()
+    assert main(command) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main([*command[:-1], "--force"]) == 0
+    assert (out / "tags.csv").read_bytes() == before
+    assert main(["predict", str(files / "6.npy"), "--model", str(models), "-o", str(tmp_path / "bad")]) == 2
+
+
+def test_the_newest_model_is_named(models, files, tmp_path, monkeypatch, capsys):
+    import shutil
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["predict", str(files / "0.npy")]) == 2
+    assert "no study has a trained model" in capsys.readouterr().err
+    shutil.copytree(models, tmp_path / "results" / "demo" / "models")
+    assert main(["predict", str(files / "0.npy")]) == 0
+    assert "results/demo/models" in capsys.readouterr().err
+
+
+def watched(table):
+    with open(table) as stream:
+        return [(row["file"].rpartition("/")[2], int(row["frame"])) for row in csv.DictReader(stream)]
+
+
+def test_watch_tags_each_file_once_over_restarts(models, files, tmp_path, capsys):
+    table = tmp_path / "tags.csv"
+    command = ["watch", str(files), "--model", str(models), "-o", str(table), "--once", "--settle", "0.05"]
+    command += ["--patience", "0.2"]
+    assert main(command) == 0
+    first = watched(table)
+    assert sorted(first) == sorted([(f"{n}.npy", 0) for n in range(8)] + [("7.npy", 1)])
+    np.save(files / "8.npy", ring(seed=20))
+    assert main(command) == 0
+    assert watched(table) == [*first, ("8.npy", 0)]
+    # A crash in the middle of a line: the file of that line is tagged again, no other one.
+    content = table.read_bytes()
+    table.write_bytes(content[:-7])
+    assert main(command) == 0
+    assert watched(table) == [*first, ("8.npy", 0)]
+    assert "a second" in capsys.readouterr().err
+
+
+def test_watch_refuses_the_table_of_another_model(models, files, tmp_path, capsys):
+    table = tmp_path / "tags.csv"
+    table.write_text("file,frame\n")
+    assert main(["watch", str(files), "--model", str(models), "-o", str(table), "--once"]) == 2
+    assert "another model" in capsys.readouterr().err
+    assert main(["watch", str(tmp_path / "none"), "--model", str(models), "-o", str(table), "--once"]) == 2
+
+
+def test_watch_waits_for_files_that_are_being_written(models, tmp_path):
+    from xscatter.frames.watching import Folder
+
+    folder = tmp_path / "in"
+    folder.mkdir()
+    look = Folder(folder, "*.npy", settle=0.3)
+    (folder / "a.npy").write_bytes(b"x" * 10)
+    (folder / ".hidden.npy").write_bytes(b"x")
+    (folder / "b.txt").write_bytes(b"x")
+    assert look.waiting(set()) == ([], 1)
+    time.sleep(0.2)
+    with open(folder / "a.npy", "ab") as stream:
+        stream.write(b"y" * 10)
+    assert look.waiting(set()) == ([], 1)
+    time.sleep(0.2)
+    assert look.waiting(set()) == ([], 1)
+    time.sleep(0.2)
+    assert look.waiting(set()) == ([str(folder / "a.npy")], 0)
+    assert look.waiting({str(folder / "a.npy")}) == ([], 0)
+
+
+def test_watch_killed_at_any_moment_neither_skips_nor_repeats(models, tmp_path):
+    folder, table = tmp_path / "in", tmp_path / "tags.csv"
+    folder.mkdir()
+    for n in range(40):
+        np.save(folder / f"{n:02d}.npy", ring(shape=(64, 64), center=(30, 30), seed=n))
+    command = [sys.executable, "-m", "xscatter", "watch", str(folder), "--model", str(models), "-o", str(table)]
+    command += ["--settle", "0.05"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    while not table.exists() or table.stat().st_size < 200:
+        assert running.poll() is None
+        time.sleep(0.02)
+    running.kill()
+    running.wait()
+    running.stdout.close()
+    subprocess.run([*command, "--once"], check=True, capture_output=True)
+    assert sorted(watched(table)) == [(f"{n:02d}.npy", 0) for n in range(40)]
+
+
+@pytest.mark.skipif("XSCATTER_REAL_FRAMES" not in os.environ, reason="XSCATTER_REAL_FRAMES names no folder of frames")
+def test_every_real_frame_is_tagged(models):
+    from xscatter.commands.predict import listed
+
+    names = [name for name in listed([os.environ["XSCATTER_REAL_FRAMES"]]) if not name.endswith((".md", ".csv"))]
+    found = list(frames.Tagger.load(models).predict(names))
+    assert len(found) >= len(names)
+    assert not any(f.failed or f.view is None for f in found)
