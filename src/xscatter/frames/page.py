@@ -50,14 +50,10 @@ def _picture(tagger: Tagger, item: Ready, tagged: Tagged, shown: list[int]) -> b
     from xscatter.pictures import new_figure, show_frame, to_bytes
 
     view = tagged.view or ""
-    maps, bars = {}, {}
-    for t in shown if view else []:
-        found = evidence.in_image(tagger, view, item, t)
-        if found is not None:
-            maps[t] = found
-        found = evidence.in_orders(tagger, view, item, t)
-        if found is not None:
-            bars[t] = found
+    places = evidence.in_image(tagger, view, item) if view else None
+    orders = evidence.in_orders(tagger, view, item) if view else None
+    maps = {} if places is None else {t: places[t] for t in shown}
+    bars = {} if orders is None else {t: orders[t] for t in shown}
     count = 1 + len(maps) + bool(bars)
     figure = new_figure(3.4 * count, 3.6)
     axes = figure.subplots(1, count, squeeze=False)[0]

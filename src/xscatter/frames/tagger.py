@@ -20,7 +20,7 @@ from xscatter.frames.reading import read_all
 from xscatter.paths import VIEWS
 
 CONFIDENT = 0.5  # least confidence of a beam centre for the views that need one
-_TOGETHER = 16  # frames that go through the network at once
+TOGETHER = 16  # frames that go through the network at once
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Tagger:
         with ThreadPoolExecutor(threads) as pool:
             waiting: list[Any] = []
             while True:
-                some = list(islice(items, _TOGETHER))
+                some = list(islice(items, TOGETHER))
                 following = [pool.submit(self.ready, item, view) for item in some]
                 if waiting:
                     yield [future.result() for future in waiting]
@@ -196,11 +196,11 @@ class Tagger:
             given["coefficients"] = c.view(np.float32).reshape(*c.shape, 2)
         count = len(next(iter(given.values())))
         # Every call has the same shape, so that the network is compiled once.
-        wide = {name: np.zeros((_TOGETHER, *x.shape[1:]), np.float32) for name, x in given.items()}
+        wide = {name: np.zeros((TOGETHER, *x.shape[1:]), np.float32) for name, x in given.items()}
         found = []
-        for first in range(0, count, _TOGETHER):
+        for first in range(0, count, TOGETHER):
             for name, x in given.items():
-                part = x[first : first + _TOGETHER]
+                part = x[first : first + TOGETHER]
                 wide[name][: len(part)] = part
             found.append(self._run[view](wide).numpy()[: count - first])
         return np.concatenate(found)
