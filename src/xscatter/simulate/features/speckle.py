@@ -22,7 +22,7 @@ PARAMETERS = (
     Parameter("contrast", "", 0.5, (0.02, 1.0), "√β of grains much larger than a pixel"),
     Parameter("seed", "", 0, (0, 2**31), "of the phases"),
 )
-TILE = 256  # points on a side of the pattern, which repeats: too many grains to be noticed
+TILE = 192  # points on a side of the pattern, which repeats: too many grains to be noticed
 FINENESS = 3.0  # points in a grain
 
 

@@ -48,8 +48,8 @@ def _squares(lattice: str) -> np.ndarray:
     if lattice == LAMELLAR:
         square = index**2
     elif lattice == HEXAGONAL:
-        h, k = np.meshgrid(index, index)
-        square = (h**2 + h * k + k**2).ravel()
+        first, second = np.meshgrid(index, index)
+        square = (first**2 + first * second + second**2).ravel()
     else:
         h, k, m = np.meshgrid(index, index, index)
         allowed = np.ones(h.shape, bool)

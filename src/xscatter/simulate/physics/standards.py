@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.simulate.components import Component, Radial
+from xscatter.simulate.components import Radial
 from xscatter.simulate.features.ring import width_tag
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.profiles import peak
@@ -31,11 +31,11 @@ def visible(experiment: Any, rings: np.ndarray) -> bool:
     return bool(seen.sum() >= 2 and np.diff(rings).min() > 8 * experiment.resolution)
 
 
-def standard_components(parameters: dict[str, Any], experiment: Any, tag: str, rings: Any) -> list[Component]:
+def standard_components(parameters: dict[str, Any], experiment: Any, tag: str, rings: Any) -> list[Radial]:
     """Components of the `rings`, two arrays (n,): q in nm⁻¹ and strength. The second seen ring tells the standard."""
     q, width = experiment.q, parameters["width"]
     shown = max(width, 2.5 * experiment.resolution)
-    components: list[Component] = [Radial(profile=parameters["scatter"] / (1 + (q / experiment.q_low) ** 2))]
+    components = [Radial(profile=parameters["scatter"] / (1 + (q / experiment.q_low) ** 2))]
     seen = 0
     for order, (centre, strength) in enumerate(zip(*rings, strict=True), start=1):
         begin, end = np.searchsorted(q, (centre - 12 * shown, centre + 12 * shown))

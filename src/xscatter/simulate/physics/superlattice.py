@@ -63,7 +63,8 @@ def lattice_components(
     detectable, makes the image one of this `lattice`.
     """
     p, q = parameters, experiment.q
-    azimuth, kinds = None, ("ring: isotropic", "polycrystalline")
+    azimuth = None
+    kinds: tuple[str, ...] = ("ring: isotropic", "polycrystalline")
     if p.get("fold") and p["eta"] > 0:
         azimuth = wrapped_cauchy(experiment.chi, p["eta"], np.deg2rad(p["angle"]), p["fold"])
         kinds = ("symmetry ring", *orientation_tags(p["fold"], p["eta"], p["angle"]))
@@ -89,7 +90,7 @@ def lattice_components(
         if order > COUNTED:
             rest += profile
             continue
-        tags = ("ring", *kinds, width_tag(width / centre))
+        tags: tuple[str, ...] = ("ring", *kinds, width_tag(width / centre))
         if order == identified:
             tags += (lattice, "structure factor")
         components.append(Radial(tags=tags, order=order, profile=profile, azimuth=azimuth))
