@@ -82,7 +82,7 @@ def test_simulated_frames_of_every_detector(tmp_path):
                 confidences.append(found.confidence)
     errors, confidences = np.array(errors), np.array(confidences)
     assert len(detectors) == 4
-    assert len(errors) > 25
+    assert len(errors) > 20
     assert np.median(errors) < 2
     # Who says nine in ten is right nine times in ten, and the doubtful ones are those that are wrong.
     assert (errors[confidences > 0.85] < 10).mean() > 0.85
