@@ -23,7 +23,7 @@ from xscatter.simulate.physics.particles import (
 from xscatter.simulate.physics.sizes import size_average
 
 KIND = "sample"
-FAMILIES = {"solution": 1.5, "superlattice": 0.6, "polymer": 0.4, "any": 0.2}
+FAMILIES = {"solution": 2.0, "superlattice": 0.8, "polymer": 0.5, "any": 0.25}
 GRAZING = 0.15
 TAGS = ("form factor: core-shell", "diffuse low-q: isotropic")
 PARAMETERS = (

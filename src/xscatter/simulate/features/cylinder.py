@@ -23,7 +23,7 @@ from xscatter.simulate.physics.particles import (
 from xscatter.simulate.physics.sizes import tabulated_average
 
 KIND = "sample"
-FAMILIES = {"solution": 1.3, "superlattice": 0.5, "polymer": 0.4, "any": 0.15}
+FAMILIES = {"solution": 1.6, "superlattice": 0.5, "polymer": 0.6, "any": 0.2}
 GRAZING = 0.2
 TAGS = ("form factor: cylinder", "diffuse low-q: isotropic")
 PARAMETERS = (

@@ -22,7 +22,7 @@ from xscatter.simulate.physics.particles import (
 )
 
 KIND = "sample"
-FAMILIES = {"solution": 1.2, "superlattice": 0.5, "polymer": 0.4, "any": 0.15}
+FAMILIES = {"solution": 2.0, "superlattice": 0.6, "polymer": 0.6, "any": 0.25}
 GRAZING = 0.1
 TAGS = ("form factor: ellipsoid", "diffuse low-q: isotropic")
 PARAMETERS = (

@@ -15,7 +15,7 @@ from xscatter.simulate.physics.fibre import fibre_axis
 from xscatter.simulate.profiles import between, log_uniform, peak
 
 KIND = "sample"
-FAMILIES = {"fibre": 4.0, "polymer": 0.6, "any": 0.05}
+FAMILIES = {"fibre": 5.0, "polymer": 1.0, "block copolymer": 0.3, "any": 0.06}
 GRAZING = 0.0
 TAGS = ("equatorial streak",)
 PARAMETERS = (
