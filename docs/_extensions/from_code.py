@@ -18,6 +18,7 @@ class Generated(SphinxDirective):
     """Parse the Markdown that :meth:`text` returns in place of the directive."""
 
     def run(self) -> list[nodes.Node]:
+        self.env.note_reread()  # the page may be as it was, and the code not
         return self.parse_text_to_nodes(self.text(), allow_section_headings=True)
 
     def text(self) -> str:
