@@ -17,6 +17,7 @@ LOOK = {
     "mean": {"color": "#a865b5", "marker": "^"},
 }
 _FAINT = "#808080"
+_FIFTHS = (0, 0.2, 0.4, 0.6, 0.8, 1)
 _MOST_POINTS = 120  # of a curve: a page holds hundreds of them
 
 
@@ -109,7 +110,7 @@ def training_chart(histories: Mapping[str, History]) -> Figure:
 
 def reliability_chart(views: Sequence[View]) -> Figure:
     """Share of true tags against the score given: as the networks gave it, and calibrated."""
-    figure = new_figure(7.8, 4.1)
+    figure = new_figure(8.2, 4.6)
     for axes, kind, title in zip(
         figure.subplots(1, 2, sharey=True), ("raw", "per_tag"), ("as the network says", "calibrated"), strict=True
     ):
@@ -119,10 +120,12 @@ def reliability_chart(views: Sequence[View]) -> Figure:
             axes.plot(
                 found.probability, found.frequency, **LOOK[view.name], markersize=3.5, linewidth=1.2, label=view.title
             )
-        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="score", title=title)
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="score", title=title, xticks=_FIFTHS, yticks=_FIFTHS)
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(alpha=0.25)
+        # Space for the last number of one chart beside the first of the next.
+        axes.set_xlim(-0.01, 1.06)
     figure.axes[0].set_ylabel("share of images that have the tag")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure

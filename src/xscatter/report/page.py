@@ -252,6 +252,7 @@ def _strength(detectability: float) -> str:
 def _times(study: Study, paths: StudyPaths) -> dict[str, Any]:
     rows = times.read_times(study, paths)
     return {
+        "images_a_job": study.simulate.images,
         "size": f"{study.simulate.size} × {study.simulate.size}",
         "times": [
             {
@@ -268,8 +269,10 @@ def _times(study: Study, paths: StudyPaths) -> dict[str, Any]:
         "comparison": [
             {
                 "images": _grouped(entry["images"]),
-                "simulate": _duration(entry["here"].get("simulate")),
-                "transform": _duration(entry["here"].get("transform")),
+                **{
+                    stage: f"{_duration(entry['here'].get(stage))} ({_duration(entry['processor'].get(stage))})"
+                    for stage in ("simulate", "transform")
+                },
                 "small": _duration(entry["published"][256]),
                 "large": _duration(entry["published"][1000]),
             }
