@@ -26,6 +26,13 @@ def experiments(keep, number, size=SIZE):
     raise AssertionError("no such experiment")
 
 
+def _hidden(experiment):
+    hidden = experiment.mask.copy()
+    for factor in experiment.obstacles().values():
+        hidden |= factor < 0.999
+    return hidden
+
+
 def integrate(experiment, image, points):
     """Radial average over live pixels clear of the beamstop, as pyFAI takes it: q (nm⁻¹), intensity."""
     g = experiment.geometry
@@ -33,9 +40,9 @@ def integrate(experiment, image, points):
         g.distance, *g.poni, g.rot1, g.rot2, 0.0, pixel1=g.pixel_size, pixel2=g.pixel_size, wavelength=g.wavelength
     )
     result = ai.integrate1d(
-        image, points, unit="q_nm^-1", mask=experiment.mask | (experiment.transmittance < 0.999),
+        image, points, unit="q_nm^-1", mask=_hidden(experiment),
         correctSolidAngle=True, polarization_factor=experiment.settings["polarisation"],
-        flat=experiment._pixel_stream["flat"], method=("full", "csr", "cython"),
+        flat=experiment.flat_field, method=("full", "csr", "cython"),
     )  # fmt: skip
     return result.radial, result.intensity
 

@@ -87,7 +87,7 @@ def test_labels_do_not_depend_on_the_size():
             ]
             differ += np.count_nonzero(pair[0] != pair[1])
             total += np.count_nonzero(pair[1])
-    assert differ / total < 0.08
+    assert differ / total < 0.03
 
 
 def test_extending_keeps_the_pixel():

@@ -44,6 +44,14 @@ def labelled():
     return found
 
 
+def test_expected_counts_are_finite_and_not_negative(labelled):
+    for experiment, _, done, _, strength in labelled:
+        assert np.isfinite(done.expected).all()
+        assert done.expected.min() >= 0
+        assert (done.expected[experiment.live] > 0).all()
+        assert not np.isinf(strength).any()
+
+
 def test_labels_respect_exclusion_and_implication(labelled):
     for _, _, _, labels, _ in labelled:
         true = {name for name, on in zip(tags.NAMES, labels, strict=True) if on}

@@ -5,6 +5,7 @@ scene is drawn first, in quantities that do not depend on the image size; what b
 pixels (dead, hot, sensitivity) comes from a stream of its own.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -21,6 +22,8 @@ from xscatter.study import Study
 
 ANGLES = 4096  # points of azimuthal tables
 OVERSAMPLING = 4  # points of radial tables in a pixel
+BLOCK = 64  # rows of maps made at a time
+BAD_PIXELS, FLAT_FIELD = 1, 2  # streams of single pixels
 
 
 @dataclass
@@ -61,16 +64,6 @@ class Experiment:
         """Side of an image pixel in pixels of the detector's layout."""
         return self.settings["pixel_size"] / LAYOUTS[self.settings["detector"]].pitch
 
-    @cached_property
-    def _rows_cols(self) -> tuple[np.ndarray, np.ndarray]:
-        index = np.arange(self.size, dtype=float)
-        return index[:, None], index[None, :]
-
-    @cached_property
-    def _q_chi(self) -> tuple[np.ndarray, np.ndarray]:
-        q, chi = self.geometry.q_chi(*self._rows_cols)
-        return q, chi
-
     # ---- the axes on which features describe themselves -------------------------------------
 
     @cached_property
@@ -94,7 +87,11 @@ class Experiment:
 
     @cached_property
     def _radii(self) -> int:
-        return int(self._q_chi[0].max() / self.q_step) + 2 * OVERSAMPLING
+        # q grows from the beam outwards: its largest value lies on the rim, or in a corner.
+        index = np.arange(self.size)
+        rim = [self.geometry.q_chi(index, np.full(self.size, end))[0].max() for end in (0, self.size - 1)]
+        rim += [self.geometry.q_chi(np.full(self.size, end), index)[0].max() for end in (0, self.size - 1)]
+        return int(max(rim) / self.q_step) + 2 * OVERSAMPLING
 
     @cached_property
     def chi(self) -> np.ndarray:
@@ -146,32 +143,44 @@ class Experiment:
         return self.geometry.pixels(q, chi)
 
     # ---- maps of the whole detector ---------------------------------------------------------
+    # They are made in blocks of rows, and only those that every image needs are kept.
+
+    def _blocks(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        columns = np.arange(self.size, dtype=float)[None, :]
+        for first in range(0, self.size, BLOCK):
+            rows = slice(first, min(first + BLOCK, self.size))
+            yield rows, np.arange(rows.start, rows.stop, dtype=float)[:, None], columns
+
+    def _new_map(self) -> np.ndarray:
+        return np.empty((self.size, self.size), np.float32)
 
     @cached_property
+    def _indices(self) -> tuple[np.ndarray, np.ndarray]:
+        radius, turn = self._new_map(), self._new_map()
+        largest = np.nextafter(np.float32(ANGLES), np.float32(0))
+        for block, rows, cols in self._blocks():
+            q, chi = self.geometry.q_chi(rows, cols)
+            radius[block] = q / self.q_step
+            turn[block] = np.minimum((chi / (2 * np.pi) + 0.5) * ANGLES % ANGLES, largest)
+        return radius, turn
+
+    @property
     def q_index(self) -> np.ndarray:
         """Where each pixel falls in radial tables: (rows, cols) float32."""
-        return (self._q_chi[0] / self.q_step).astype(np.float32)
+        return self._indices[0]
 
-    @cached_property
+    @property
     def chi_index(self) -> np.ndarray:
         """Where each pixel falls in azimuthal tables: (rows, cols) float32 in [0, angles)."""
-        turn = (self._q_chi[1] / (2 * np.pi) + 0.5) * ANGLES
-        return np.minimum(turn % ANGLES, np.nextafter(np.float32(ANGLES), np.float32(0))).astype(np.float32)
-
-    @cached_property
-    def _pixel_stream(self) -> dict[str, np.ndarray]:
-        rng = generator(self.study.seed, Purpose.EXPERIMENT, self.number, 1)
-        layout = LAYOUTS[self.settings["detector"]]
-        shape = (self.size, self.size)
-        flat = (1 + layout.flat_field * rng.standard_normal(shape, dtype=np.float32)).astype(np.float32)
-        bad = rng.random(shape, dtype=np.float32) < self.settings["bad_pixels"]
-        return {"flat": np.maximum(flat, 0.5), "bad": bad}
+        return self._indices[1]
 
     @cached_property
     def mask(self) -> np.ndarray:
         """(rows, cols) bool, True = not usable: gaps, outside of the aperture, dead and hot pixels."""
         layout = LAYOUTS[self.settings["detector"]]
-        mask = gap_mask(layout, self.size, self.scale, self.settings["module_offset"]) | self._pixel_stream["bad"]
+        mask = gap_mask(layout, self.size, self.scale, self.settings["module_offset"])
+        rng = generator(self.study.seed, Purpose.EXPERIMENT, self.number, BAD_PIXELS)
+        mask |= rng.random(mask.shape, dtype=np.float32) < self.settings["bad_pixels"]
         own = user_mask(self.study)
         return mask if own is None else mask | own
 
@@ -180,23 +189,31 @@ class Experiment:
         """(rows, cols) bool, the opposite of the mask."""
         return ~self.mask
 
-    @cached_property
+    @property
+    def flat_field(self) -> np.ndarray:
+        """(rows, cols) float32, sensitivity of pixels, 1 on average."""
+        rng = generator(self.study.seed, Purpose.EXPERIMENT, self.number, FLAT_FIELD)
+        flat = rng.standard_normal((self.size, self.size), dtype=np.float32)
+        flat *= np.float32(LAYOUTS[self.settings["detector"]].flat_field)
+        flat += 1
+        return np.maximum(flat, 0.5, out=flat)
+
+    @property
     def response(self) -> np.ndarray:
         """(rows, cols) float32: solid angle × polarisation × sensitivity; 0 on masked pixels.
 
         The solid angle is in pixels of the layout, so that one dose gives as many photons on any
         number of pixels.
         """
-        rows, cols = self._rows_cols
-        value = self.geometry.solid_angle(rows, cols) * self.geometry.polarisation(
-            rows, cols, self.settings["polarisation"]
-        )
-        value *= self.scale**2
-        return np.where(self.mask, 0, value * self._pixel_stream["flat"]).astype(np.float32)
+        value = self.flat_field
+        for block, rows, cols in self._blocks():
+            solid_angle = self.geometry.solid_angle(rows, cols) * self.scale**2
+            value[block] *= solid_angle * self.geometry.polarisation(rows, cols, self.settings["polarisation"])
+        value[self.mask] = 0
+        return value
 
-    def exit_angle(self) -> np.ndarray:
-        """α_f (rows, cols) radians: angle above the surface of a film that lies flat, the beam running along it."""
-        rows, cols = self._rows_cols
+    def exit_angle(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+        """α_f in radians of pixels: angle above the surface of a film that lies flat, the beam running along it."""
         up, across, along = self.geometry.directions(rows, cols)
         # Rows count downwards and the film faces up. The beam goes down into the film by the angle of
         # incidence, so its surface is tilted up against the beam by that much.
@@ -204,67 +221,71 @@ class Experiment:
         height = -up * np.cos(angle) - along * np.sin(angle)
         return np.arcsin(height / np.sqrt(up**2 + across**2 + along**2))
 
-    @cached_property
     def obstacles(self) -> dict[str, np.ndarray]:
         """What changes the scattering on its way, by tag: factors (rows, cols) float32, 1 where nothing does."""
         found = {}
-        rows, cols = self._rows_cols
-        drow, dcol = rows - self.geometry.center[0], cols - self.geometry.center[1]
         if self.settings["beamstop"] != "none":
             stop = dict(self.settings["stop"])
             for key in ("radius", "blur", "holder", "elbow"):
                 stop[key] = stop[key] / self.scale
             stop["blur"] = float(np.hypot(stop["blur"], self.spread_pixels))
-            shadow = beamstop_shadow(self.settings["beamstop"], drow, dcol, stop)
-            found[f"{self.settings['beamstop']} beamstop"] = 1 - shadow * np.float32(1 - stop["leak"])
+            found[f"{self.settings['beamstop']} beamstop"] = factor = self._new_map()
+            for block, rows, cols in self._blocks():
+                drow, dcol = rows - self.geometry.center[0], cols - self.geometry.center[1]
+                factor[block] = 1 - beamstop_shadow(self.settings["beamstop"], drow, dcol, stop) * (1 - stop["leak"])
         if self.settings["window"]:
             window = self.settings["window"]
-            y, x = ((v + 0.5) / self.size - c for v, c in zip((rows, cols), window["center"], strict=True))
-            blur = float(np.hypot(window["blur"] / self.scale, self.spread_pixels))
-            shadow = window_shadow(window["shape"], y * self.size, x * self.size, window["radius"] * self.size, blur)
-            found["windowed"] = 1 - shadow * np.float32(1 - window["leak"])
+            radius, blur = (
+                window["radius"] * self.size,
+                float(np.hypot(window["blur"] / self.scale, self.spread_pixels)),
+            )
+            found["windowed"] = factor = self._new_map()
+            for block, rows, cols in self._blocks():
+                y, x = (v + 0.5 - c * self.size for v, c in zip((rows, cols), window["center"], strict=True))
+                factor[block] = 1 - window_shadow(window["shape"], y, x, radius, blur) * (1 - window["leak"])
         if self.grazing:
-            exit_angle = self.exit_angle()
-            critical = self.settings["critical"]
+            found["horizon"], found["Yoneda"] = self._new_map(), self._new_map()
+            critical, leak = self.settings["critical"], self.settings["horizon_leak"]
             # The edge of the film is not perfect: the horizon is as blurred as the beam is divergent.
             width = max(self.settings["horizon_blur"] * critical, 1e-6)
-            open_part = 0.5 * (1 + np.tanh(exit_angle / width))
-            leak = self.settings["horizon_leak"]
-            found["horizon"] = (leak + (1 - leak) * open_part).astype(np.float32)
-            table = np.linspace(0, max(float(exit_angle.max()), critical) * 1.001, 4096)
-            factor = transmission(table, critical, 0.5 * (self.settings["film_loss"] * critical) ** 2)
-            above = np.interp(np.maximum(exit_angle, 0), table, np.maximum(factor, 0.02))
-            found["Yoneda"] = np.where(exit_angle > 0, above, 0.3).astype(np.float32)
+            angles = critical * np.append(np.linspace(0, 8, 4000), 2.0 ** np.arange(3.1, 14, 0.1))
+            table = np.maximum(transmission(angles, critical, 0.5 * (self.settings["film_loss"] * critical) ** 2), 0.02)
+            for block, rows, cols in self._blocks():
+                angle = self.exit_angle(rows, cols)
+                found["horizon"][block] = leak + (1 - leak) * 0.5 * (1 + np.tanh(angle / width))
+                found["Yoneda"][block] = np.where(angle > 0, np.interp(angle, angles, table), 0.3)
         return found
 
     @cached_property
-    def altered(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """For each of `obstacles`, the live pixels (flat indices) that it changes visibly, and its factor there."""
-        found = {}
-        for name, factor in self.obstacles.items():
+    def _passage(self) -> tuple[np.ndarray, np.ndarray, dict[str, tuple[np.ndarray, np.ndarray]]]:
+        gain = self.response
+        weight = np.zeros(self._radii)
+        for block, _, _ in self._blocks():
+            index = np.minimum(np.rint(self.q_index[block]).astype(np.int64), self._radii - 1)
+            weight += np.bincount(index.ravel(), gain[block].ravel(), self._radii)
+        altered = {}
+        for name, factor in self.obstacles().items():
+            gain *= factor
             changed = (factor > 1.1) if name == "Yoneda" else (factor < 0.9)
             where = np.flatnonzero(changed & self.live)
-            found[name] = where, factor.ravel()[where].astype(np.float64)
-        return found
+            altered[name] = where.astype(np.int32), factor.ravel()[where]
+        gain[self.mask] = -1
+        return gain, weight, altered
 
-    @cached_property
-    def transmittance(self) -> np.ndarray:
-        """(rows, cols) float32: the product of all `obstacles`."""
-        value = np.ones((self.size, self.size), np.float32)
-        for factor in self.obstacles.values():
-            value *= factor
-        return value
-
-    @cached_property
+    @property
     def gain(self) -> np.ndarray:
-        """(rows, cols) float32: response × transmittance, and -1 on masked pixels."""
-        return np.where(self.mask, np.float32(-1), self.response * self.transmittance)
+        """(rows, cols) float32: response × all obstacles, and -1 on masked pixels."""
+        return self._passage[0]
 
-    @cached_property
+    @property
     def weight(self) -> np.ndarray:
-        """(radii,) sum of the response over the pixels nearest to each radius, beamstop taken away."""
-        index = np.minimum(np.rint(self.q_index).astype(np.int64), self._radii - 1)
-        return np.bincount(index.ravel(), self.response.ravel(), self._radii)
+        """(radii,) sum of the response over the pixels nearest to each radius, obstacles taken away."""
+        return self._passage[1]
+
+    @property
+    def altered(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """For each of `obstacles`, the live pixels (flat indices) that it changes visibly, and its factor there."""
+        return self._passage[2]
 
     @property
     def dark(self) -> float:

@@ -38,7 +38,7 @@ class Rendering:
     parts: list[Part] = field(default_factory=list)
     information: np.ndarray | None = None  # (radii, families) Σ (g A)²/λ
     flux: np.ndarray | None = None  # (radii, families) Σ g A
-    unmodulated: np.ndarray | None = None  # (rows, cols) expected counts before a Modulation
+    modulation: tuple[float, float] = (0.0, 0.0)  # Σ s²/λ and Σ |s| of what a Modulation changes
 
 
 @compiled
@@ -147,6 +147,24 @@ def _spots(image, rows, cols, intensity, radial_width, tangential_width, center_
                 y, x = r - rows[n], c - cols[n]
                 out, side = x * cosine + y * sine, y * cosine - x * sine
                 image[r, c] += peak * np.exp(-(a * out * out + b * side * side))
+
+
+@compiled
+def _modulate(expected, live, factor, dark):
+    """Multiply what is above `dark` by `factor`; return Σ s²/λ and Σ |s| of the change s."""
+    information, flux = 0.0, 0.0
+    rows, cols = expected.shape
+    for r in range(rows):
+        for c in range(cols):
+            if live[r, c]:
+                before = np.float64(expected[r, c])
+                s = (before - dark) * (factor[r, c] - 1.0)
+                after = max(before + s, 0.0)
+                expected[r, c] = after
+                if after > 0:
+                    information += s * s / after
+                    flux += abs(s)
+    return information, flux
 
 
 def _smear(profiles: np.ndarray, width: float) -> np.ndarray:
@@ -263,8 +281,5 @@ def render(scene: dict[str, Any], experiment: Experiment, only: int | None = Non
     )  # fmt: skip
     for part in parts:
         if isinstance(part.component, Modulation):
-            done.unmodulated = done.expected.copy()
-            done.expected -= np.float32(experiment.dark)
-            done.expected *= part.component.factor
-            done.expected += np.float32(experiment.dark)
+            done.modulation = _modulate(done.expected, experiment.live, part.component.factor, experiment.dark)
     return done

@@ -12,9 +12,9 @@ from xscatter.seeds import Purpose, generator
 from xscatter.simulate.experiment import Experiment
 from xscatter.simulate.features.registry import Feature, chosen_features
 
-STANDARDS = 0.01  # part of images that show a calibration standard
+STANDARDS = 0.02  # part of images that show a calibration standard
 BLANKS = 0.006  # part of images without beam
-OVEREXPOSED = 0.06  # part of images that are exposed far too long
+OVEREXPOSED = 0.1  # part of images that are exposed far too long
 
 
 def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:

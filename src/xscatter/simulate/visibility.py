@@ -35,16 +35,14 @@ def _image_sums(image, gain, expected, scale):
 
 
 @compiled
-def _modulation_sums(before, after, live):
-    information, flux = 0.0, 0.0
-    rows, cols = after.shape
-    for r in range(rows):
-        for c in range(cols):
-            if live[r, c] and after[r, c] > 0:
-                s = np.float64(after[r, c]) - before[r, c]
-                information += s * s / after[r, c]
-                flux += abs(s)
-    return information, flux
+def _altered_sum(expected, where, factor, dark):
+    """Σ (λ − λ₀)²/λ over the pixels `where`, λ₀ what would be expected without `factor`; λ the larger of both."""
+    total = 0.0
+    for n in range(len(where)):
+        counts = np.float64(expected[where[n]])
+        without = max(counts - dark, 0.0) / factor[n] + dark
+        total += (counts - without) ** 2 / max(counts, without)
+    return total
 
 
 def detectability(part: Part, done: Rendering, experiment: Experiment) -> tuple[float, float, float]:
@@ -54,7 +52,7 @@ def detectability(part: Part, done: Rendering, experiment: Experiment) -> tuple[
         information = float(done.information[:, part.family] @ profile**2)
         flux = float(done.flux[:, part.family] @ profile)
     elif isinstance(part.component, Modulation):
-        information, flux = _modulation_sums(done.unmodulated, done.expected, experiment.live)
+        information, flux = done.modulation
     else:
         information, flux = _image_sums(part.image, experiment.gain, done.expected, part.scale)
     return float(np.sqrt(information)), information / flux if flux > 0 else 0.0, flux
@@ -126,9 +124,7 @@ def _instrument(scene: dict[str, Any], done: Rendering, experiment: Experiment, 
         found.add("beam off image")
     dark = experiment.dark
     for name, (where, factor) in experiment.altered.items():
-        counts = done.expected.ravel()[where].astype(np.float64)
-        without = np.maximum(counts - dark, 0) / factor + dark
-        strength = float(np.sqrt(np.sum((counts - without) ** 2 / np.maximum(without, counts))))
+        strength = float(np.sqrt(_altered_sum(done.expected.ravel(), where, factor, dark)))
         for implied in tags.with_implied({name}):
             seen[tags.INDEX[implied]] = np.fmax(seen[tags.INDEX[implied]], strength)
         if strength >= tags.DETECTABLE:

@@ -25,8 +25,8 @@ A file `simulate/features/<name>.py` is a feature. It holds, and its tests and d
 
 Under grazing incidence (`experiment.grazing`) the experiment itself darkens what lies below the horizon and
 weighs the rest with |t(α_f)|², for all features; it also decides the tags "horizon" and "Yoneda".
-`experiment.exit_angle()` maps α_f, `experiment.settings["incidence"]` and `["critical"]` are angles in
-radians. Features of films add rods and peaks, and a diffuse share for the Yoneda band to act on.
+`experiment.exit_angle(rows, cols)` is α_f of pixels; `experiment.settings["incidence"]` and `["critical"]`
+are angles in radians. Features of films add rods, peaks, and diffuse scattering for the Yoneda band to act on.
 
 Helpers are in `simulate/profiles.py`: peaks (never narrower than the table), `wrapped_cauchy`,
 lognormal sizes, Debye-Waller. Keep one image's `contribute` below about 2 ms at 1000 × 1000: tables are

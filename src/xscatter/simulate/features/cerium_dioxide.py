@@ -11,8 +11,8 @@ from xscatter.simulate.physics.powder import cubic_lines, ring_strengths
 from xscatter.simulate.physics.standards import RING_TAGS, WIDTH_AND_SCATTER, standard_components, visible
 
 KIND = "standard"
-FAMILIES = {"any": 0.7}
-GRAZING = 0.7
+FAMILIES = {"any": 2.0}
+GRAZING = 2.0
 TAGS = ("CeO2", *RING_TAGS)
 PARAMETERS = WIDTH_AND_SCATTER
 CELL = 0.5411651  # nm

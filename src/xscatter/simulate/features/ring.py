@@ -61,8 +61,8 @@ REFERENCES = (
 
 def draw(rng, experiment):
     oriented = rng.random() < 0.6
-    fold = int(rng.choice([1, 2, 2, 2, 4, 4, 6, 6, 8, 10, 12])) if oriented else 0
-    angle = rng.uniform(-180, 180) if rng.random() < 0.5 else rng.choice([0, 90]) + rng.normal(0, 6)
+    fold = int(rng.choice([1, 2, 2, 2, 2, 4, 4, 6, 6, 8, 10, 12])) if oriented else 0
+    angle = rng.uniform(-180, 180) if rng.random() < 0.3 else rng.choice([0, 90]) + rng.normal(0, 6)
     return {
         "position": between(rng, experiment, 0.1, 0.95),
         "width": np.exp(rng.uniform(np.log(0.006), np.log(0.2))),
