@@ -9,7 +9,7 @@ from xscatter import tags
 from xscatter.errors import UserError
 from xscatter.simulate import Experiment
 from xscatter.simulate.components import Map, Modulation, Plane, Radial, Spots
-from xscatter.simulate.features import speckle
+from xscatter.simulate.features import powder_rings, speckle, sphere
 from xscatter.simulate.features.registry import all_features, get
 from xscatter.study import Study
 
@@ -128,3 +128,54 @@ def test_fully_developed_speckle_is_exponentially_distributed():
     intensity = speckle.pattern(3)
     for level in (0.5, 1.0, 2.0, 3.0):
         assert np.mean(intensity > level) == pytest.approx(np.exp(-level), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "squares", "multiplicities"),
+    [
+        ("simple_cubic", [1, 2, 3, 4, 5, 6], [6, 12, 8, 6, 24, 24]),
+        ("body_centred_cubic", [2, 4, 6, 8, 10, 12], [12, 6, 24, 12, 24, 8]),
+        ("face_centred_cubic", [3, 4, 8, 11, 12, 16], [8, 6, 12, 24, 8, 6]),
+    ],
+)
+def test_reflections_of_a_lattice_have_the_areas_of_z0(name, squares, multiplicities):
+    """Area over q of reflection k: P(q) m exp(−q²u²)/q² (Yager et al. 2014), at q = 2π √(h² + k² + l²)/a."""
+    experiment = experiments(512, [3])[0]
+    edge = 2 * np.pi * 3**0.5 / (0.15 * experiment.q_high)
+    displacement = 0.03
+    parameters = {
+        "spacing": edge, "filling": 0.2, "polydispersity": 0.0, "displacement": displacement, "width": 0.02,
+        "lorentzian": 0.0,
+    }  # fmt: skip
+    reflections = [c for c in get(name).contribute(parameters, experiment) if c.order]
+    positions, areas = [], []
+    for component in reflections[:6]:
+        areas.append(component.profile.sum())
+        positions.append((experiment.q * component.profile).sum() / areas[-1])
+    expected = 2 * np.pi / edge * np.sqrt(squares)
+    np.testing.assert_allclose(positions, expected, rtol=0.005)
+    strength = (
+        np.array(multiplicities)
+        / expected**2
+        * sphere.form_factor(expected, 0.2 * edge, 0.0)
+        * np.exp(-((displacement * edge * expected) ** 2))
+    )
+    np.testing.assert_allclose(np.array(areas) / areas[0], strength / strength[0], rtol=0.05, atol=2e-3)
+
+
+def test_a_fibre_shows_its_lines_and_its_equator_at_right_angles():
+    for experiment in experiments(64, range(12)):
+        angles = [
+            get(name).draw(np.random.default_rng(1), experiment)["angle"]
+            for name in ("layer_lines", "equatorial_streak")
+        ]
+        assert abs(np.cos(np.deg2rad(angles[0] - angles[1]))) < 0.1
+
+
+def test_grains_of_a_powder_average_to_a_smooth_ring():
+    """The relative deviation falls as the root of the number of grains."""
+    rng = np.random.default_rng(0)
+    few, many = (powder_rings.grainy(n, 1.0, 4096, rng) for n in (1000, 16_000))
+    assert few.mean() == pytest.approx(1, abs=0.1)
+    assert many.mean() == pytest.approx(1, abs=0.03)
+    assert few.std() / many.std() == pytest.approx(4, rel=0.3)
