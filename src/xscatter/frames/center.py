@@ -3,9 +3,10 @@
 About the beam, scattering is (nearly) a function of the radius: the gradient of a ring, an arc or a
 low-q cone points to the beam centre or away from it. So every significant gradient votes for the
 points on its line (a Hough transform); the best places are refined by least squares on the lines,
-then by the centre for which radial profiles explain most of the image. Gaps are left out; the
-centre may lie outside of the frame. Nothing can be known from a blank frame or from spots alone:
-the confidence says so.
+then by the centre for which radial profiles explain most of the image. A second candidate is the
+point about which the image is most like itself after half a turn. The more trustworthy one is
+returned. Gaps are left out; the centre may lie outside of the frame. Nothing can be known from a
+blank frame, or from spots alone that have no symmetry: the confidence says so.
 
 The counts n are used as t = 2 sqrt(n + 3/8) (Anscombe 1948), whose photon noise is 1 everywhere, so
 that the significance of a gradient is known.
@@ -14,7 +15,7 @@ that the significance of a gradient is known.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage, optimize
+from scipy import fft, ndimage, optimize
 
 _VOTING = 128  # pixels on the longer side of the image that votes
 _FITTING = 256  # and of the one on which the centre is fitted
@@ -24,7 +25,7 @@ _SCALES = (1.5, 4.0)  # pixels over which gradients are taken
 _SIGNIFICANT = 4.0  # standard deviations
 
 # Logistic regression of "within 1 % of the longer side" on the evidence of `_evidence`, on simulated frames.
-_WEIGHTS = (-7.71, 0.17, 4.59, 0.67, -1.5)
+_WEIGHTS = (-10.56, -2.82, 7.2, 0.92, -1.58, 3.52)
 
 
 @dataclass(frozen=True)
@@ -50,19 +51,28 @@ def estimate(counts: np.ndarray, mask: np.ndarray | None = None) -> Estimate:
         return Estimate(middle, 0.0)
     fine, fine_live, fine_step = _reduced(counts, mask, _FITTING)
     profile = _Profile(fine, fine_live)
-    best, score = None, -np.inf
-    for start in _voted(points, lines, weight, level.shape):
-        place = _crossing(points, lines, weight, start)
-        found = profile.explained((place + 0.5) * (step / fine_step) - 0.5)
-        if found > score:
-            best, score = place, found
-    if best is None:
-        return Estimate(middle, 0.0)
-    place, score = profile.refined((best + 0.5) * (step / fine_step) - 0.5)
-    evidence = _evidence(points, lines, weight, (place + 0.5) * (fine_step / step) - 0.5, score, profile.noise)
-    logit = _WEIGHTS[0] + float(np.dot(_WEIGHTS[1:], evidence))
-    row, col = (place + 0.5) * fine_step - 0.5
-    return Estimate((float(row), float(col)), float(1 / (1 + np.exp(-np.clip(logit, -30, 30)))), evidence)
+    symmetry = _Symmetry(level, live)
+    # Two ways to a centre: where the gradients cross, and about which half a turn changes least.
+    starts = [_crossing(points, lines, weight, start) for start in _voted(points, lines, weight, level.shape)]
+    starts = [_between(start, step, fine_step) for start in starts]
+    places = [profile.refined(max(starts, key=profile.explained))] if starts else []
+    if symmetry.best is not None:
+        places.append(_between(symmetry.best, step, fine_step))
+    found = Estimate(middle, 0.0)
+    for place in places:
+        coarse = _between(place, fine_step, step)
+        evidence = _evidence(points, lines, weight, coarse, profile.explained(place), symmetry.at(coarse))
+        logit = _WEIGHTS[0] + float(np.dot(_WEIGHTS[1:], evidence))
+        confidence = float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
+        if confidence > found.confidence:
+            row, col = _between(place, fine_step, 1.0)
+            found = Estimate((float(row), float(col)), confidence, evidence)
+    return found
+
+
+def _between(place: np.ndarray, old: float, new: float) -> np.ndarray:
+    """A place in pixels of `old` pixels of the frame, in pixels of `new`."""
+    return (place + 0.5) * (old / new) - 0.5
 
 
 def _reduced(counts: np.ndarray, mask: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray, float]:
@@ -175,7 +185,6 @@ class _Profile:
         order = np.argsort(np.argsort(self.values, kind="stable"), kind="stable")
         self.values = 0.5 * order / max(len(order), 1) + 0.5 * _unit(np.log(np.maximum(self.values, 1e-3)))
         self.total = float(((self.values - self.values.mean()) ** 2).sum())
-        self.noise = _noise(level, live)
 
     def explained(self, center: np.ndarray) -> float:
         """Part of the variance that the best profile of the radius explains, corrected for its number of points."""
@@ -194,8 +203,8 @@ class _Profile:
         free = max(len(self.values) - used, 1)
         return 1 - float((rest**2).sum()) / self.total * (len(self.values) - 1) / free
 
-    def refined(self, start: np.ndarray) -> tuple[np.ndarray, float]:
-        """The centre near `start` that explains most, and how much."""
+    def refined(self, start: np.ndarray) -> np.ndarray:
+        """The centre near `start` that explains most."""
         simplex = start + np.array([[0, 0], [3.0, 0], [0, 3.0]])
         found = optimize.minimize(
             lambda place: -self.explained(place),
@@ -203,7 +212,58 @@ class _Profile:
             method="Nelder-Mead",
             options={"initial_simplex": simplex, "xatol": 0.03, "fatol": 1e-6, "maxfev": 60},
         )
-        return found.x, -float(found.fun)
+        return found.x
+
+
+class _Symmetry:
+    """Correlation of an image with itself turned by half a turn, about every point at once.
+
+    Small-angle scattering is the same at q and -q (Friedel's law), spots, arcs and streaks
+    included. Masked normalised correlation by FFT (Padfield 2012, 10.1109/TIP.2011.2181402): the
+    image turned about c is its convolution with itself at 2c.
+    """
+
+    def __init__(self, level: np.ndarray, live: np.ndarray):
+        smooth, _ = _smooth(level, live, 1.0)
+        around, _ = _smooth(level, live, 10.0)
+        detail = np.where(live, smooth - around, 0)
+        scale = np.median(np.abs(detail[live])) if live.any() else 0.0
+        detail = np.where(live, np.tanh(detail / max(4 * scale, 1e-6)), 0)
+        size = tuple(int(fft.next_fast_len(2 * length - 1)) for length in level.shape)
+        image, square, weight = (fft.rfft2(x, size) for x in (detail, detail**2, live.astype(np.float64)))
+
+        def together(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+            found = fft.irfft2(a * b, size)
+            return found[: 2 * level.shape[0] - 1, : 2 * level.shape[1] - 1]
+
+        number = np.maximum(together(weight, weight), 1e-3)
+        mean = together(image, weight) / number
+        variance = together(square, weight) / number - mean**2
+        likeness = (together(image, image) / number - mean**2) / np.maximum(variance, 1e-6)
+        enough = number > 0.2 * live.sum()
+        self.score = np.where(enough & (variance > 1e-4), likeness * np.sqrt(number / max(live.sum(), 1)), 0)
+        self.best: np.ndarray | None = None
+        if self.score.max() > 0.05:
+            self.best = _peak(self.score) / 2
+
+    def at(self, place: np.ndarray) -> float:
+        """The correlation near `place`, weighted by the root of the part of the image that takes part in it."""
+        row, col = np.rint(2 * place).astype(int)
+        near = self.score[max(row - 2, 0) : max(row + 3, 0), max(col - 2, 0) : max(col + 3, 0)]
+        return float(near.max()) if near.size else 0.0
+
+
+def _peak(score: np.ndarray) -> np.ndarray:
+    """Row and column of the maximum, by a parabola through its neighbours."""
+    place = np.array(np.unravel_index(np.argmax(score), score.shape))
+    found = place.astype(float)
+    for axis in (0, 1):
+        if 0 < place[axis] < score.shape[axis] - 1:
+            step = np.eye(2, dtype=int)[axis]
+            low, here, high = score[tuple(place - step)], score[tuple(place)], score[tuple(place + step)]
+            curvature = low - 2 * here + high
+            found[axis] += np.clip(0.5 * (low - high) / curvature, -0.5, 0.5) if curvature < 0 else 0.0
+    return found
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
@@ -212,19 +272,22 @@ def _unit(values: np.ndarray) -> np.ndarray:
 
 
 def _evidence(
-    points: np.ndarray, lines: np.ndarray, weight: np.ndarray, place: np.ndarray, explained: float, noise: float
+    points: np.ndarray, lines: np.ndarray, weight: np.ndarray, place: np.ndarray, explained: float, likeness: float
 ) -> tuple[float, ...]:
-    """What the confidence rests on: explained variance; part of the gradients that point to the centre beyond
-    chance; log of the number of voters; log of the uncertainty of the crossing."""
+    """What the confidence rests on.
+
+    Variance that radial profiles explain; part of the gradients that point to the centre beyond chance;
+    log of the number of voters; log of the uncertainty of the crossing; likeness after half a turn.
+    """
     offset = points - place
     distance = np.hypot(*offset.T)
     across = np.abs(offset[:, 0] * lines[:, 1] - offset[:, 1] * lines[:, 0])
     far = distance > 3
+    voters = float(np.log(len(points)))
     if far.sum() < 10:
-        return (explained, 0.0, np.log(len(points)), 5.0)
-    sine = across[far] / distance[far]
-    aligned = float(np.mean(sine < 0.2))  # 0.128 by chance
+        return (explained, 0.0, voters, 5.0, likeness)
+    aligned = float(np.mean(across[far] / distance[far] < 0.2))  # 0.128 by chance
     allowed = np.hypot(1.0, distance / weight) * (1 + across / 2)
     normal = np.stack([lines[:, 1], -lines[:, 0]], 1) / allowed[:, None]
     spread = np.linalg.eigvalsh(normal.T @ normal)[0]
-    return (float(explained), aligned, float(np.log(len(points))), float(0.5 * np.log(10 / max(spread, 1e-6))))
+    return (float(explained), aligned, voters, float(0.5 * np.log(10 / max(spread, 1e-6))), likeness)
