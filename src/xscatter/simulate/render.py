@@ -167,14 +167,23 @@ def _modulate(expected, live, factor, dark):
     return information, flux
 
 
+@compiled
+def _convolve(padded, kernel, out):
+    rows, points = out.shape
+    for r in range(rows):
+        for k in range(len(kernel)):
+            for i in range(points):
+                out[r, i] += kernel[k] * padded[r, i + k]
+    return out
+
+
 def _smear(profiles: np.ndarray, width: float) -> np.ndarray:
     """`profiles` (n, points) convolved with a Gaussian of standard deviation `width` points."""
     reach = int(np.ceil(4 * width))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
     kernel /= kernel.sum()
-    from scipy.ndimage import correlate1d
-
-    return correlate1d(profiles, kernel, axis=-1, mode="nearest")
+    padded = np.pad(profiles, [(0, 0), (reach, reach)], mode="edge").astype(np.float64, copy=False)
+    return _convolve(padded, kernel, np.zeros(profiles.shape))
 
 
 def as_image(component: Component, experiment: Experiment) -> np.ndarray:
