@@ -130,8 +130,15 @@ class Experiment:
         edge = (np.arange(100) + 0.5) * self.size / 100 - 0.5
         q, _ = self.geometry.q_chi(edge[:, None], edge[None, :])
         least = 1.3 * self.stop_radius * self.q_per_pixel
+        most = float(np.quantile(q, 0.9))
+        if self.grazing:
+            # Below the Yoneda band the film hides most of what scatters.
+            band = (
+                1e-9 * 2 * np.pi / self.geometry.wavelength * (self.settings["incidence"] + self.settings["critical"])
+            )
+            least = max(least, min(band, 0.5 * most))
         # The beam off the image: begin where the image begins.
-        return max(least, float(q.min()) * 1.05), float(np.quantile(q, 0.9))
+        return max(least, float(q.min()) * 1.05), most
 
     @cached_property
     def stop_radius(self) -> float:
