@@ -1,0 +1,52 @@
+"""The command: help for every verb, exit statuses, one-line errors, and what is not imported."""
+
+import subprocess
+import sys
+
+import pytest
+
+from xscatter.cli import VERBS, main
+
+STUDY_VERBS = ["plan", "simulate", "transform", "pack", "train", "test", "report"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself_with_an_example(verb, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "-h"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert f"xscatter {verb} " in text.partition("xample")[2], "the help has no example"
+
+
+def arguments(verb, study):
+    return [verb, str(study), *(["--view", "image"] if verb in ("train", "test") else [])]
+
+
+@pytest.mark.parametrize("verb", STUDY_VERBS)
+def test_missing_and_wrong_studies_end_with_status_2_and_one_line(verb, tmp_path, capsys):
+    missing = tmp_path / "none.yaml"
+    assert main(arguments(verb, missing)) == 2
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("name: a\nsimulate: {size: 0}\n")
+    assert main(arguments(verb, wrong)) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 2
+    assert "none.yaml" in lines[0]
+    assert "simulate.size" in lines[1]
+
+
+@pytest.mark.parametrize("command", ["--help", "simulate -h", "transform -h", "pack -h", "verify -h", "--version"])
+def test_tensorflow_is_not_imported(command):
+    program = (
+        "import sys; from xscatter.cli import main\n"
+        "try: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+        "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program, *command.split()], check=True, capture_output=True, timeout=60)
+
+
+def test_unknown_verb_is_status_2():
+    with pytest.raises(SystemExit) as ended:
+        main(["simulat"])
+    assert ended.value.code == 2
