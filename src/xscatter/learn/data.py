@@ -188,7 +188,7 @@ def turned_labels(labels: np.ndarray, tags: Sequence[str], turns: np.ndarray, fr
     labels = labels.copy()
     for pair in DIRECTIONS:
         if set(pair) <= set(tags):
-            columns = [list(tags).index(name) for name in pair]
+            columns = np.array([list(tags).index(name) for name in pair])
             odd = turns % 2 == 1
             labels[np.ix_(odd, columns)] = labels[np.ix_(odd, columns[::-1])]
             labels[np.ix_(free, columns)] = UNKNOWN

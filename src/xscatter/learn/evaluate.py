@@ -39,7 +39,7 @@ def evaluate(study: Study, paths: StudyPaths, view: str, say: Callable[[str], No
     if view == "mean":
         held = data.split(records, study.seed, study.train.validation, _split(paths, "image"))[1]
         logits, validation = (
-            sum(score(paths, name, tags, part) for name in ("image", "coefficient")) / 2 for part in (tested, held)
+            (score(paths, "image", tags, part) + score(paths, "coefficient", tags, part)) / 2 for part in (tested, held)
         )
         calibration = calibrate.fit(tags, held.labels(), validation)
     else:

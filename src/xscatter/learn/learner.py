@@ -44,8 +44,8 @@ def strategy(devices: int) -> tf.distribute.Strategy:
 
 def build(view: str, part: Part, tags: int, train: Train, branches: list[keras.Model] | None = None) -> keras.Model:
     """The network of `view`, its input scales measured on `part`; the joint one on two trained `branches`."""
-    if view == "joint":
-        return models.joint_network(*branches, train)
+    if branches:
+        return models.joint_network(branches[0], branches[1], train)
     index = np.linspace(0, len(part) - 1, min(_SAMPLE, len(part))).astype(int)
     sample = next(iter(part.inputs(view, index).values()))
     make = models.image_network if view == "image" else models.coefficient_network

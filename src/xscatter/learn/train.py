@@ -195,7 +195,7 @@ class _Run:
         self.interrupted = False
 
     def _say_absent(self, labels: np.ndarray) -> None:
-        absent = [tag for tag, some in zip(self.records.tags, labels.any(0), strict=True) if not some]
+        absent = [tag for tag, some in zip(self.records.tags, np.asarray(labels.any(0)), strict=True) if not some]
         if len(absent) == len(self.records.tags):
             raise UserError("records: no tag is true in any training record; nothing can be learnt from them")
         if absent:
