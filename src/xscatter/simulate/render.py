@@ -23,10 +23,10 @@ class Part:
 
     feature: str
     kind: str  # sample, background or standard
-    component: Component
+    component: Any  # one of `components`
     scale: float
-    profile: np.ndarray | None = None  # (radii,) intensity after point spread, for Radial
-    image: np.ndarray | None = None  # (rows, cols) float32 intensity, for shapes other than Radial
+    profile: Any = None  # (radii,) intensity after point spread, for Radial
+    image: Any = None  # (rows, cols) float32 intensity, for shapes other than Radial
     family: int = -1
 
 
@@ -36,8 +36,8 @@ class Rendering:
 
     expected: np.ndarray  # (rows, cols) float32, after beamstop and point spread, dark counts included
     parts: list[Part] = field(default_factory=list)
-    information: np.ndarray | None = None  # (radii, families) Σ (g A)²/λ
-    flux: np.ndarray | None = None  # (radii, families) Σ g A
+    information: Any = None  # (radii, families) Σ (g A)²/λ
+    flux: Any = None  # (radii, families) Σ g A
     modulation: tuple[float, float] = (0.0, 0.0)  # Σ s²/λ and Σ |s| of what a Modulation changes
 
 
