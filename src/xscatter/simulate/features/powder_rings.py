@@ -71,7 +71,7 @@ def draw(rng, experiment):
         "strain": float(rng.beta(1, 5) * 0.03),
         "displacement": rng.uniform(0.03, 0.09),
         "present": rng.uniform(0.35, 1.0),
-        "eta": float(rng.beta(2, 1.8) * 0.9) if rng.random() < 0.3 else 0.0,
+        "eta": float(rng.beta(2, 1.5) * 0.9) if rng.random() < 0.35 else 0.0,
         "angle": rng.choice([0, 90]) + rng.normal(0, 6),
         "grains": int(log_uniform(rng, 1500, 15_000)) if rng.random() < 0.35 else 0,
         "mosaic": log_uniform(rng, 0.2, 1.5),

@@ -50,7 +50,7 @@ def draw_lattice(rng: np.random.Generator, experiment: Any, lattice: str) -> dic
     if lattice in (LAMELLAR, HEXAGONAL) and rng.random() < 0.5:
         drawn["fold"] = 2 if lattice == LAMELLAR else int(rng.choice([2, 6]))
         drawn["eta"] = float(np.clip(rng.beta(2, 1.5), 0.1, 0.95))
-        drawn["angle"] = rng.uniform(-180, 180) if rng.random() < 0.5 else rng.choice([0, 90, 90]) + rng.normal(0, 6)
+        drawn["angle"] = rng.uniform(-180, 180) if rng.random() < 0.3 else rng.choice([0, 90]) + rng.normal(0, 6)
     return drawn
 
 
