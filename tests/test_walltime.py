@@ -141,6 +141,7 @@ def test_use_is_compared_with_the_request(results):
     assert simulate.proposal(1.5, 1440) == {"runtime": 77, "mem_mb": 2500}
     assert simulate.proposal(1.5, 70)["runtime"] == 70
     assert np.isnan(report.asked_minutes)
+    assert "mem_mb" not in report.proposal(1.5, 1440)
     assert report.proposal(1.5, 1440)["runtime"] == 5
 
 

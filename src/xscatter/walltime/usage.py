@@ -86,7 +86,8 @@ def read_benchmarks(paths: StudyPaths) -> list[Use]:
                     row.get("rule_name") or path.parent.name,
                     path.stem,
                     _number(row.get("s")),
-                    _number(row.get("max_rss")),
+                    # Ranks that srun starts are no children of the job: what was measured is not theirs.
+                    _number(row.get("max_rss")) if asked.get("tasks", 1) <= 1 else float("nan"),
                     asked.get("runtime", float("nan")),
                     asked.get("mem_mb", float("nan")),
                 )
@@ -153,10 +154,12 @@ def table(uses: list[Use], states: dict[str, dict[str, int]]) -> str:
         names = ", ".join(job.unit for job in near[:5]) + (f" and {len(near) - 5} more" if len(near) > 5 else "")
         asked = "?" if np.isnan(use.asked_minutes) else f"{use.asked_minutes:.0f} min"
         memory = "?" if np.isnan(use.asked_memory) else f"{use.asked_memory:.0f}"
+        most = use.percentile("memory", 100)
+        used = "?" if np.isnan(most) else f"{most:.0f}"
         waste = "?" if np.isnan(use.waste) else f"{100 * use.waste:.0f} %"
         lines.append(
             f"{use.rule:<19}{len(use.jobs):>6}  {asked:>11}{use.percentile('seconds', 95):>7.0f} s"
-            f"{use.percentile('seconds', 100):>7.0f} s  {memory:>9}{use.percentile('memory', 100):>8.0f}{waste:>7}"
+            f"{use.percentile('seconds', 100):>7.0f} s  {memory:>9}{used:>8}{waste:>7}"
             f"  {names}"
         )
         bad = {state: count for state, count in states.get(use.rule, {}).items() if state != "COMPLETED"}
