@@ -108,6 +108,12 @@ class Experiment:
         """Standard deviation of q by point spread, pixel and beam size, nm⁻¹; the renderer applies it."""
         return self.spread_pixels * self.q_per_pixel
 
+    @property
+    def blur(self) -> float:
+        """Standard deviation of q by the instrument alone, nm⁻¹: the same whatever the pixels, as `draw` needs it."""
+        layout = LAYOUTS[self.settings["detector"]]
+        return float(np.hypot(layout.point_spread, self.settings["beam_size"]) * self.q_per_pixel / self.scale)
+
     @cached_property
     def spread_pixels(self) -> float:
         """Standard deviation of the point spread (with the beam and half the pixel) in pixels of the image."""

@@ -182,7 +182,10 @@ def _smear(profiles: np.ndarray, width: float) -> np.ndarray:
     reach = int(np.ceil(4 * width))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
     kernel /= kernel.sum()
-    padded = np.pad(profiles, [(0, 0), (reach, reach)], mode="edge").astype(np.float64, copy=False)
+    rows, points = profiles.shape
+    padded = np.empty((rows, points + 2 * reach))
+    padded[:, reach:-reach] = profiles
+    padded[:, :reach], padded[:, -reach:] = profiles[:, :1], profiles[:, -1:]
     return _convolve(padded, kernel, np.zeros(profiles.shape))
 
 

@@ -52,7 +52,7 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
     }
     # The angle of the far edge: small-angle for the one half of experiments, wide-angle for the other.
     place = fraction(seed, "range", number)
-    edge = np.deg2rad(10 ** np.interp(place, [0, 0.55, 1], [0.0, 0.7, 1.55]))
+    edge = np.deg2rad(10 ** np.interp(place, [0, 0.5, 0.8, 1], [0.0, 0.7, 1.2, 1.6]))
     if grazing:
         edge = np.deg2rad(10 ** np.interp(place, [0, 0.7, 1], [0.1, 0.6, 1.3]))
         critical = np.deg2rad(rng.uniform(0.09, 0.24)) * np.clip(np.rad2deg(edge) / 3, 0.5, 1.5)

@@ -13,8 +13,9 @@ A file `simulate/features/<name>.py` is a feature. It holds, and its tests and d
 - ``PARAMETERS``: a tuple of `Parameter(name, unit, default, (low, high), meaning)`. Values are floats,
   or ints where both bounds are ints; lengths in nm, q in nm⁻¹, angles in degrees;
 - ``draw(rng, experiment) -> dict``: one physically sane set of parameters. Draw what must be seen within
-  `experiment.q_low` .. `experiment.q_high`. Anything random that is not a parameter of its own (positions
-  of grains) comes from a generator made of an int parameter `seed`, so that the set regenerates the image;
+  `experiment.q_low` .. `experiment.q_high`; nothing drawn may depend on the image size. Anything random that
+  is not a parameter of its own (positions of grains) comes from a generator made of an int parameter `seed`,
+  so that the set regenerates the image;
 - ``contribute(parameters, experiment) -> list[Component]``: what it adds to the expected image, as the
   shapes of `simulate/components.py`, sampled at `experiment.q`, `.chi`, `.axis` or in pixels. Units of
   intensity are free, shared by the components of the feature: the renderer scales the whole to its

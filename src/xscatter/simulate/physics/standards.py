@@ -28,7 +28,7 @@ WIDTH_AND_SCATTER = (
 def visible(experiment: Any, rings: np.ndarray) -> bool:
     """Whether at least two of `rings` (n,) in nm⁻¹ are well on the detector and can be told apart."""
     seen = (rings > experiment.q_low) & (rings < experiment.q_high)
-    return bool(seen.sum() >= 2 and np.diff(rings).min() > 8 * experiment.resolution)
+    return bool(seen.sum() >= 2 and np.diff(rings).min() > 8 * experiment.blur)
 
 
 def standard_components(parameters: dict[str, Any], experiment: Any, tag: str, rings: Any) -> list[Radial]:
