@@ -124,9 +124,8 @@ class Pixels:
         span = int(np.ceil(tables.width * extent)) + 2
         table = np.zeros((*tables.padded, span), self.dtype)
         (row, cols), counts = disk_lattice(self.center, self.radius)
-        loops.ring_table(
-            *self.center, self.radius, row, cols, counts, tables.angles, tables.step, tables.kernel, first, table
-        )
+        grid = (tables.angles, tables.step, tables.width, np.pad(tables.kernel, ((0, 0), (0, -tables.width % 8))))
+        loops.ring_table(*self.center, self.radius, row, cols, counts, *grid, first, table)
         return np.ascontiguousarray(tables.fold(table)), first[tables.pad :]
 
     def spread(self, images: np.ndarray, bins=None, means=None, origin=None) -> np.ndarray:
