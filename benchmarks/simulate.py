@@ -17,6 +17,7 @@ import hdf5plugin
 import numpy as np
 
 from xscatter.simulate import Experiment, simulate_image
+from xscatter.simulate.features.registry import all_features
 from xscatter.study import parse_study
 
 EXPERIMENTS = 12
@@ -57,7 +58,22 @@ def measure(size: int, experiments: int = EXPERIMENTS, images: int = IMAGES) -> 
     return per_image
 
 
+def warm_up() -> None:
+    """Load what is loaded once a job: compiled loops and tables of every feature."""
+    study = parse_study({"name": "warm-up", "simulate": {"size": 64, "experiments": 250, "images": 1}})
+    frame = np.empty((64, 64), np.uint32)
+    for number in range(40):
+        experiment = Experiment(study, number)
+        for feature in all_features().values():
+            if feature.weight(experiment) > 0:
+                entry = {"feature": feature.name, "share": 1.0}
+                entry["parameters"] = feature.draw(np.random.default_rng(number), experiment)
+                scene = {"photons": 1e5, "drift": [0.0, 0.0], "zingers": 0, "features": [entry]}
+                simulate_image(experiment, 0, frame, scene)
+
+
 def main() -> None:
+    warm_up()
     sizes = [int(word) for word in sys.argv[1:]] or [256, 1000, 2000]
     print("CPU ms an image   simulate   write   set-up/200   floor = poisson + write   ratio   ns a pixel   peak MB")
     for size in sizes:
