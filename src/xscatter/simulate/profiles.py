@@ -40,15 +40,6 @@ def debye_waller(q: np.ndarray | float, displacement: float) -> np.ndarray:
     return np.exp(-((displacement * np.asarray(q)) ** 2))
 
 
-def lognormal_sizes(mean: float, polydispersity: float, points: int = 21) -> tuple[np.ndarray, np.ndarray]:
-    """Sizes and weights (sum 1) of a lognormal distribution of number; `polydispersity` is its σ/mean."""
-    if polydispersity <= 0:
-        return np.array([mean]), np.array([1.0])
-    sigma = np.sqrt(np.log1p(polydispersity**2))
-    x, weight = np.polynomial.hermite_e.hermegauss(points)
-    return mean * np.exp(sigma * x - sigma**2 / 2), weight / weight.sum()
-
-
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     """A number between `low` and `high`, uniform in its logarithm."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))

@@ -3,7 +3,7 @@
 The distorted-wave Born approximation multiplies the scattering inside a film by |t(α_i)|² |t(α_f)|², with Fresnel's
 transmission of amplitude
 
-    t(α) = 2 α / (α + √(α² − α_c² + 2 i b)),    r(α) = (α − √(…)) / (α + √(…)),
+    t(α) = 2 α / (α + √(α² − α_c² + 2 i b)),
 
 α_c the critical angle and b the absorption index. |t|² peaks at α_c: the band that Yoneda saw at α_f = α_c.
 
@@ -22,15 +22,3 @@ def transmission(angle: np.ndarray, critical: float, absorption: float) -> np.nd
     """|t|² (n,) at exit or incidence angles (n,) in radians; 0 below the horizon."""
     above = np.maximum(angle, 0.0)
     return np.abs(2 * above / (above + _inside(above, critical, absorption) + 1e-30)) ** 2
-
-
-def reflectivity(angle: np.ndarray, critical: float, absorption: float, roughness: float, wave: float) -> np.ndarray:
-    """|r|² (n,) at angles (n,) in radians, of a rough surface (Nevot & Croce, Rev. Phys. Appl. 15 (1980) 761).
-
-    `roughness` is a standard deviation in nm, `wave` the wave number 2π/λ in nm⁻¹. 1 below the horizon.
-    """
-    above = np.maximum(angle, 0.0)
-    inside = _inside(above, critical, absorption)
-    amplitude = (above - inside) / (above + inside + 1e-30)
-    damping = np.exp(-4 * wave**2 * above * inside.real * roughness**2)
-    return np.abs(amplitude) ** 2 * damping
