@@ -1,0 +1,88 @@
+"""Mean average precision of other training keys on the batches of one study, over several seeds.
+
+Every choice is trained and tested from nothing, in processes of their own; the table gives mean and
+spread over the seeds on the test batch, and the CPU time of the training. The defaults of `train`
+were chosen with it.
+
+    python benchmarks/training_choices.py results/demo --group coefficient_input --seeds 3
+    python benchmarks/training_choices.py results/demo --group preset
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+GROUPS = {  # group: (view that is compared, choices)
+    "coefficient_input": (
+        ["coefficient"],
+        [{"coefficient_input": kind} for kind in ("mixed", "invariant", "magnitude", "real-imaginary", "sign-log")],
+    ),
+    "image_input": (["image"], [{"image_input": kind} for kind in ("contrast", "log", "anscombe", "log-uint8")]),
+    "augment": (["image", "coefficient"], [{"augment": True}, {"augment": False}]),
+    "loss": (
+        ["image"],
+        [{"loss": "cross-entropy"}, {"loss": "asymmetric"}, {"positive_weight": 3.0}],
+    ),
+    "network": (
+        ["image"],
+        [{"image_network": "compact"}, {"image_network": "alexnet"}, {"image_network": "vgg16", "width": 0.25}],
+    ),
+    "preset": (["image", "coefficient", "joint"], [{"preset": "default"}, {"preset": "report-2017"}]),
+}
+
+
+def run(study: Path, folder: Path, verb: str, view: str) -> float:
+    """CPU seconds of one command."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    command = [sys.executable, "-m", "xscatter", verb, str(study), "--view", view, "-o", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path, help="folder of a packed study")
+    parser.add_argument("--group", choices=GROUPS, required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--work", type=Path, default=Path("results/choices"), help="where the trainings go")
+    parser.add_argument(
+        "--keys", type=json.loads, default={}, help="further train keys, such as '{\"most_rounds\": 20}'"
+    )
+    args = parser.parse_args()
+    base = yaml.safe_load((args.results / "study.yaml").read_text())
+    views, choices = GROUPS[args.group]
+    print(f"{'choice':45}{'view':>13}{'mean average precision':>26}{'CPU-s':>9}")
+    for choice in choices:
+        scores: dict[str, list[float]] = {view: [] for view in views}
+        spent: dict[str, list[float]] = {view: [] for view in views}
+        for seed in range(args.seeds):
+            name = "-".join(f"{key}={value}" for key, value in choice.items())
+            folder = args.work / f"{name}-{seed}"
+            folder.mkdir(parents=True, exist_ok=True)
+            link = folder / "batches"
+            if not link.exists():
+                link.symlink_to((args.results / "batches").resolve())
+            # A preset fills the keys that are not given, so those of the resolved study stay out.
+            content = {**base, "seed": seed, "train": {**args.keys, **choice}}
+            study = folder / "input.yaml"
+            study.write_text(yaml.safe_dump(content))
+            for view in views:
+                spent[view].append(run(study, folder, "train", view))
+                run(study, folder, "test", view)
+                found = json.loads((folder / "evaluation" / f"{view}.json").read_text())
+                scores[view].append(found["mean_average_precision"])
+        for view in views:
+            said = f"{np.mean(scores[view]):.4f} +- {np.std(scores[view]):.4f}"
+            print(f"{json.dumps(choice):45}{view:>13}{said:>26}{np.mean(spent[view]):9.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
