@@ -1,5 +1,6 @@
 # The models are the outputs; live training state lies outside of the outputs, so that nothing
-# deletes it, and a job that was killed or ran out of walltime goes on from it.
+# deletes it, and a job that was killed or ran out of walltime goes on from it. When experiments were
+# added, --continue goes on from the weights of the smaller study with all batches.
 
 
 # A training longer than a walltime is a chain of legs: each goes on from the live state, stops itself
@@ -35,7 +36,7 @@ rule train_leg:
     message:
         "train the {wildcards.view} network, leg {wildcards.leg}"
     shell:
-        "xscatter train {params.study} --view {wildcards.view} -o {params.results}"
+        "xscatter train {params.study} --view {wildcards.view} -o {params.results} --continue"
         " --leg-minutes {params.minutes} --leg-file {output} > {log} 2>&1"
 
 
@@ -67,7 +68,7 @@ rule train_image:
     message:
         "train the {params.view} network"
     shell:
-        "xscatter train {params.study} --view {params.view} -o {params.results} > {log} 2>&1"
+        "xscatter train {params.study} --view {params.view} -o {params.results} --continue > {log} 2>&1"
 
 
 use rule train_image as train_coefficient with:

@@ -58,7 +58,9 @@ class Identity:
 def identify(study: Study, records: Any, view: str, branches: list[str]) -> Identity:
     """Identity of the training of `view` on `records`; `branches` are the weights' hashes of the joint's branches."""
     fields = [f for f in records.manifest["fields"] if f["name"] not in ("source",)]
-    settings = _hash([study.seed, view, study.train.decides(view), fields, list(records.tags)])
+    # The joint network holds its branches: what shapes them decides whether its weights can be taken over.
+    keys = [study.train.decides(name) for name in (VIEWS if view == "joint" else [view])]
+    settings = _hash([study.seed, view, keys, fields, list(records.tags)])
     batches = [records.manifest["batches"][n]["sha256"] for n in records.training_batches]
     return Identity(_hash([settings, batches, branches]), settings, batches)
 
@@ -144,7 +146,7 @@ def _parent(folder: Path, identity: Identity, say: Callable[[str], None]):
             except UserError as error:
                 say(f"{error}")
                 continue
-            ours = set(facts["batches"]) <= set(identity.batches)
+            ours = set(facts["batches"]) < set(identity.batches)
             rank = (len(facts["batches"]), facts["step"])
             if facts["settings"] == identity.settings and ours and (best is None or rank > best[0]):
                 best = (rank, arrays, facts)
