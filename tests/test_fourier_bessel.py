@@ -155,7 +155,7 @@ def test_batches_types_and_views_agree():
     together = plan.forward(images)
     assert together.shape == (21, 8, 9)
     assert together.dtype == np.complex64
-    for dtype in (np.uint32, np.float32, np.float64, np.int32):
+    for dtype in (np.uint32, np.float32, np.float64, np.int32, ">u2", ">f4", np.longdouble):
         np.testing.assert_allclose(plan.forward(images.astype(dtype)), together, rtol=1e-5, atol=1e-4)
     np.testing.assert_array_equal(plan.forward(images[16:19]), together[16:19])
     np.testing.assert_array_equal(plan.forward(images[5]), plan.forward(images[5:6])[0])

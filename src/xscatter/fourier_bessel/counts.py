@@ -1,4 +1,4 @@
-"""What is done to counts before the expansion, and to coefficients after it: named, so that a file can say it."""
+"""What is done to counts before the expansion: named, so that a file can say it."""
 
 from collections.abc import Callable
 
@@ -29,12 +29,3 @@ def anscombe(counts: np.ndarray) -> np.ndarray:
 
 COUNTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"none": none, "log": log, "anscombe": anscombe}
 """Transforms of the counts n, by the name that the study and the coefficient file use; the docstring is the formula."""
-
-
-def raw(coefficients: np.ndarray) -> np.ndarray:
-    """c"""
-    return coefficients
-
-
-SCALINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"none": raw}
-"""Scalings of the stored coefficients c; the networks make their own channels of them, learned scales included."""

@@ -8,7 +8,11 @@ LANES = 16
 
 def _compiled(function):
     # Everything but NaN and infinity may be reordered; those mark bad pixels and must survive.
-    return njit(cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"}, boundscheck=False)(function)
+    options = {"fastmath": {"reassoc", "contract", "nsz", "arcp"}, "boundscheck": False}
+    try:
+        return njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder in which compiled code can be kept: compile anew in every process
+        return njit(**options)(function)
 
 
 @_compiled

@@ -140,9 +140,10 @@ class Plan:
         return result if images.ndim == 3 else result[0]
 
     def _forward(self, block: np.ndarray, mask: np.ndarray | None, fill: str) -> np.ndarray:
+        if not block.dtype.isnative or block.dtype.itemsize not in (1, 2, 4, 8) or block.dtype == np.float16:
+            # The compiled loops know native numbers only; files of detectors often hold others.
+            block = block.astype(np.float64 if block.dtype.kind == "f" else block.dtype.newbyteorder("="))
         if block.dtype.kind == "f":
-            if block.dtype.itemsize < 4:
-                block = block.astype(np.float32)
             finite = np.isfinite(block)
             if not finite.all():
                 mask = ~finite if mask is None else mask | ~finite
