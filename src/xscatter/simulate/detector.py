@@ -32,8 +32,8 @@ class Layout(NamedTuple):
 LAYOUTS = {
     layout.name: layout
     for layout in (
-        Layout("pilatus", 172e-6, (195, 487), (17, 7), False, 0.3, 2e-3, 1_048_575, 0.010),
-        Layout("eiger", 75e-6, (514, 1030), (37, 10), False, 0.3, 1e-3, 400_000, 0.008),
+        Layout("pilatus", 172e-6, (195, 487), (17, 7), False, 0.3, 5e-3, 1_048_575, 0.010),
+        Layout("eiger", 75e-6, (514, 1030), (37, 10), False, 0.3, 5e-3, 400_000, 0.008),
         Layout("ccd", 158e-6, None, (0, 0), True, 1.3, 2.0, 65_535, 0.015),
         Layout("square", 100e-6, None, (0, 0), False, 0.5, 0.1, 262_143, 0.010),
     )
