@@ -29,8 +29,9 @@ weighs the rest with |t(α_f)|², for all features; it also decides the tags "ho
 `experiment.exit_angle(rows, cols)` is α_f of pixels; `experiment.settings["incidence"]` and `["critical"]`
 are angles in radians. Features of films add rods, peaks, and diffuse scattering for the Yoneda band to act on.
 
-Helpers are in `simulate/profiles.py`: peaks (never narrower than the table), `wrapped_cauchy`,
-lognormal sizes, Debye-Waller. Keep one image's `contribute` below about 2 ms at 1000 × 1000: tables are
-a few thousand points; average over sizes or orientations on a coarse logarithmic grid and interpolate.
+Helpers are in `simulate/profiles.py` (peaks, never narrower than the table; `wrapped_cauchy`; Debye-Waller)
+and in `simulate/physics/` (averages over sizes, lattices, crystals, powders, films, fibres). Keep one image's
+`contribute` below about 2 ms at 1000 × 1000: tables are a few thousand points; average over sizes or
+orientations on a coarse grid (`physics.sizes.tabulated`) and interpolate.
 `python -m xscatter.simulate.gallery <name>` draws a feature in several experiments into gallery/<name>.png.
 """
