@@ -20,8 +20,8 @@ def head(tagger: Tagger) -> str:
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Tags</title><style>{_STYLE}</style><body>"
         f"<h1>Tags of detector frames</h1><p>Model: {escape(str(tagger.folder))} ({escape(', '.join(tagger.views))}). "
-        "Evidence: how far the output for a tag falls when a part of the image is hidden (red), or an angular order "
-        "is left out.</p>\n"
+        "Evidence: how far the output for a tag falls when a part of the image is hidden (light blue), or an angular "
+        "order is left out.</p>\n"
     )
 
 
@@ -47,6 +47,8 @@ def section(tagger: Tagger, item: Ready, tagged: Tagged) -> str:
 
 
 def _picture(tagger: Tagger, item: Ready, tagged: Tagged, shown: list[int]) -> bytes:
+    from matplotlib.colors import ListedColormap
+
     from xscatter.pictures import new_figure, show_frame, to_bytes
 
     view = tagged.view or ""
@@ -66,7 +68,8 @@ def _picture(tagger: Tagger, item: Ready, tagged: Tagged, shown: list[int]) -> b
         show_frame(place, item.prepared.counts, item.prepared.mask, colorbar=False, most=400)
         size, top = tagger.size, max(float(np.abs(found).max()), 1e-6)
         extent = (-0.5, size - 0.5, size - 0.5, -0.5)
-        place.imshow(np.clip(found / top, 0, 1), cmap="Reds", alpha=np.clip(found / top, 0, 1) * 0.7, extent=extent)
+        strength = np.clip(found / top, 0, 1)
+        place.imshow(np.ones_like(strength), cmap=ListedColormap(["#00e5ff"]), alpha=0.7 * strength, extent=extent)
         place.set_title(f"evidence: {tagger.tags[t]}", fontsize="small")
     if bars:
         for t, found in bars.items():
