@@ -118,6 +118,14 @@ def test_coefficient_networks_come_back_from_disk(kind, tmp_path):
     assert np.array_equal(keras.models.load_model(tmp_path / "model.keras")({"coefficients": c}).numpy(), expected)
 
 
+def test_the_joint_network_of_2017_joins_the_convolutions():
+    train = Train(preset="report-2017", width=0.1)
+    branches = models.image_network((64, 64), 5, train), models.coefficient_network((21, 40), 5, train)
+    model = models.joint_network(*branches, train)
+    # 64 -> 57 of the crop -> 15 -> 8 -> 4 -> 2 with 25 channels; 20 x 6 with 25.
+    assert dense_weights(model) == [(2 * 2 * 25 + 20 * 6 * 25, 400), (400, 400), (400, 5)]
+
+
 @pytest.mark.parametrize("kind", ["residual", "report-2017"])
 def test_both_joint_networks_come_back_from_disk(kind, tmp_path):
     branches = image(width=0.25), coefficient(width=0.25)

@@ -1,7 +1,8 @@
 """The networks in one file: image view, coefficient view, and the joint double view.
 
 Every network maps raw inputs to logits (n, T), one a tag, float32, and has a layer `embedding`
-that holds the features before the last dense layer. Inputs: `image` (rows, cols) counts, -1 where
+that holds the features before the last dense layer; those of 2017 also a layer `features`, the
+flattened convolutions, on which the joint network of 2017 is built. Inputs: `image` (rows, cols) counts, -1 where
 not usable; `coefficients` (orders, zeros, 2), real and imaginary part.
 """
 
@@ -63,8 +64,9 @@ def joint_network(image: keras.Model, coefficient: keras.Model, train: Train) ->
     + correction, w = 1/2 for each tag and the correction's last layer zero at first.
     """
     inputs = {**image.input, **coefficient.input}
-    image_features, image_logits = _branch(image, "image_branch")(image.input)
-    coefficient_features, coefficient_logits = _branch(coefficient, "coefficient_branch")(coefficient.input)
+    layer = "features" if train.joint_network == "report-2017" else "embedding"
+    image_features, image_logits = _branch(image, "image_branch", layer)(image.input)
+    coefficient_features, coefficient_logits = _branch(coefficient, "coefficient_branch", layer)(coefficient.input)
     features = layers.Concatenate()([image_features, coefficient_features])
     if train.joint_network == "report-2017":
         logits = _logits(_dense_head(features, int(4000 * train.width)), image_logits.shape[-1])
@@ -78,8 +80,10 @@ def joint_network(image: keras.Model, coefficient: keras.Model, train: Train) ->
     return keras.Model(inputs, logits, name="joint")
 
 
-def _branch(model: keras.Model, name: str) -> keras.Model:
-    features = model.get_layer("embedding").output
+def _branch(model: keras.Model, name: str, layer: str) -> keras.Model:
+    """`model` with two outputs: that of `layer` (of `embedding` where there is none of that name) and the logits."""
+    known = {one.name for one in model.layers}
+    features = model.get_layer(layer if layer in known else "embedding").output
     return keras.Model(model.input, [features, model.output], name=name)
 
 
@@ -167,7 +171,7 @@ def _head(x, shape: tuple[int, int], train: Train, units: int):
             f"train.head: dense layers on images of {shape[0]}x{shape[1]} have {weights / 1e9:.1f} billion weights and "
             f"need {weights * 16 / 2**30:.0f} GiB with their gradients and moments; use `head: pooling`"
         )
-    return _dense_head(layers.Flatten()(x), units)
+    return _dense_head(layers.Flatten(name="features")(x), units)
 
 
 def _alexnet(x, shape: tuple[int, int], train: Train):
@@ -205,5 +209,5 @@ def _report_coefficient(x, width: float):
     x = layers.MaxPooling2D(4, 2, padding="same")(x)
     for count in channels[2:]:
         x = layers.Conv2D(count, 3, padding="same", activation="relu")(x)
-    x = layers.Dense(channels[2], activation="relu")(layers.Flatten()(x))
+    x = layers.Dense(channels[2], activation="relu")(layers.Flatten(name="features")(x))
     return layers.Dense(channels[2], activation="relu", name="embedding")(x)
