@@ -133,13 +133,14 @@ class Cost:
                 continue
             if stage in ("simulate", "transform"):
                 fit = int(simulate.images * hours / need * 0.95)
-                what, key = "an experiment", f"simulate.images ({simulate.images}) to {fit}" if fit else "simulate.size"
+                what = f"{stage} of an experiment"
+                key = f"simulate.images ({simulate.images}) to {fit}" if fit else "simulate.size"
                 if stage == "transform":
                     key += ", raise walltime.ranks"
             else:
-                what, key = f"`{stage}`", "simulate.experiments, raise pack.batches"
+                what, key = stage, "simulate.experiments, raise pack.batches"
             raise UserError(
-                f"walltime: {stage} of {what} may take {need:.3g} h, more than walltime.limit_hours ({hours:g}); "
+                f"walltime: {what} may take {need:.3g} h, more than walltime.limit_hours ({hours:g}); "
                 f"lower {key}, or raise walltime.limit_hours"
             )
 

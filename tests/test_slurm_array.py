@@ -1,0 +1,166 @@
+"""How jobs become tasks, and where a refused request is set: what needs no Slurm."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from snakemake_executor_plugin_slurm_array import arrays, check
+
+
+@dataclass(eq=False)
+class Job:
+    number: int
+    resources: dict = field(default_factory=lambda: {"runtime": 5, "mem_mb": 100})
+    attempt: int = 1
+    threads: int = 1
+    name: str = "simulate"
+    params: tuple = ("hash",)
+    input: tuple = ()
+    group: bool = False
+
+    @property
+    def rule(self):
+        return SimpleNamespace(name=self.name)
+
+    @property
+    def output(self):
+        return [f"results/{self.number}.h5"]
+
+    def is_group(self):
+        return self.group
+
+
+def many(count, **resources):
+    return [Job(number, {"runtime": 5, "mem_mb": 100, **resources}) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("count", "minutes", "least", "seconds", "tasks"),
+    [
+        (40, 60, 8, 60, 8),  # all would fit one task: spread over the least number
+        (40, 0, 8, 60, 40),  # no sharing
+        (5, 60, 8, 60, 5),
+        (1000, 60, 8, 60, 17),
+        (1000, 60, 8, 7200, 1000),  # longer than a task
+    ],
+)
+def test_a_wave_becomes_tasks_of_about_the_wanted_length(count, minutes, least, seconds, tasks):
+    jobs = many(count, job_seconds=seconds)
+    found = arrays.bundle(jobs, minutes, least)
+    assert len(found) == tasks
+    assert sorted(job.number for task in found for job in task) == list(range(count))
+    sizes = [len(task) for task in found]
+    assert max(sizes) - min(sizes) <= 1
+    if minutes and seconds < 60 * minutes:
+        assert max(sizes) * seconds <= 60 * minutes
+        assert arrays.task_request(max(found, key=len)).resources.runtime <= max(5, minutes)
+
+
+def test_a_task_asks_for_the_time_of_all_its_jobs_and_a_lone_one_for_its_own():
+    assert arrays.task_request(many(10, job_seconds=90)).resources.runtime == 15
+    assert arrays.task_request(many(1, job_seconds=90)).resources.runtime == 5
+    assert arrays.task_request(many(3)).resources.runtime == 15
+    assert arrays.task_request(many(3)).resources.mem_mb == 100
+
+
+def test_only_equal_jobs_share_an_array_and_a_second_attempt_stands_alone():
+    first, other = many(1)[0], many(1, mem_mb=200)[0]
+    again = Job(2, dict(first.resources), attempt=2)
+    assert arrays.kind(first) == arrays.kind(many(2)[1])
+    assert len({arrays.kind(job) for job in (first, other, again)}) == 3
+    assert [len(task) for task in arrays.bundle([again, Job(3, attempt=2)], 60, 1)] == [1, 1]
+    here = Job(4, {**first.resources, "tmpdir": "/scratch/7", "disk_mb": 7})
+    assert arrays.kind(first) == arrays.kind(here)
+
+
+@pytest.mark.parametrize(
+    ("resources", "plain"),
+    [
+        ({}, True),
+        ({"mpi": "srun", "tasks": 1}, True),
+        ({"mpi": "srun", "tasks": 4}, False),
+        ({"nodes": 2}, False),
+        ({"gpu": 1}, False),
+        ({"gpu": 0}, True),
+        ({"gres": "gpu:1"}, False),
+    ],
+)
+def test_mpi_and_gpu_jobs_go_the_official_way(resources, plain):
+    assert arrays.wants_array(Job(0, resources)) is plain
+    assert not arrays.wants_array(Job(0, resources, group=True))
+
+
+def test_the_files_of_an_array_name_every_job_once(tmp_path):
+    jobs = many(5)
+    found = arrays.write(
+        tmp_path / "1", [[(job, f"echo {job.number}") for job in task] for task in (jobs[:3], jobs[3:])]
+    )
+    assert (tmp_path / "1/tasks").read_text() == "1 2 3\n4 5\n"
+    assert [(job.number, task, member.number) for job, task, member in found] == [
+        (0, 1, 1),
+        (1, 1, 2),
+        (2, 1, 3),
+        (3, 2, 4),
+        (4, 2, 5),
+    ]
+    member = found[1][2]
+    assert member.exit_status() is None
+    assert not member.task_started()
+    (tmp_path / "1/1.start").touch()
+    assert member.task_started()
+    assert not member.started()
+    (tmp_path / "1/2.exit").write_text("")  # being written
+    assert member.exit_status() is None
+    (tmp_path / "1/2.exit").write_text("3\n")
+    assert member.exit_status() == 3
+
+
+def test_what_a_job_makes_is_told_by_rule_parameters_and_files():
+    job = Job(1)
+    same = Job(1, {"runtime": 10}, attempt=2)
+    assert arrays.fingerprint(job) == arrays.fingerprint(same)
+    for other in (Job(2), Job(1, params=("other",)), Job(1, name="transform"), Job(1, input=("x",))):
+        assert arrays.fingerprint(job) != arrays.fingerprint(other)
+
+
+PROFILE = """\
+executor: slurm-array
+default-resources:
+  runtime: 60
+  slurm_account: x
+set-resources:
+  simulate:
+    mem_mb: 100
+    runtime: 9999
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "key", "line"),
+    [
+        ("simulate", "runtime", 8),
+        ("simulate", "slurm_account", 4),
+        ("transform", "runtime", 3),
+        ("transform", "qos", None),
+    ],
+)
+def test_the_line_of_the_profile_is_found(tmp_path, rule, key, line):
+    path = tmp_path / "config.yaml"
+    path.write_text(PROFILE)
+    assert check.profile_line(path, rule, key) == line
+
+
+def test_the_line_is_found_in_lists_and_a_missing_file_has_none(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("default-resources:\n  - runtime=5\n  - slurm_partition=long\n")
+    assert check.profile_line(path, "simulate", "slurm_partition") == 3
+    assert check.profile_line(Path("nowhere.yaml"), "simulate", "runtime") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"), [("1-00:00:00", 1440), ("08:30:00", 510), ("10:00:00", 600), ("UNLIMITED", None)]
+)
+def test_slurm_times(text, minutes):
+    assert check.minutes(text) == minutes
