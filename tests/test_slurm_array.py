@@ -81,7 +81,7 @@ def test_only_equal_jobs_share_an_array_and_a_second_attempt_stands_alone():
         ({}, True),
         ({"mpi": "srun", "tasks": 1}, True),
         ({"mpi": "srun", "tasks": 4}, False),
-        ({"nodes": 2}, False),
+        ({"mpi": "srun", "tasks": 1, "nodes": 2}, True),
         ({"gpu": 1}, False),
         ({"gpu": 0}, True),
         ({"gres": "gpu:1"}, False),

@@ -79,11 +79,11 @@ class Member:
 
 
 def wants_array(job: Any) -> bool:
-    """Whether `job` is a plain one: no group, no GPU, no more than one task on one node."""
+    """Whether `job` is a plain one: no group, no GPU, no more than one rank (however many nodes those might use)."""
     if job.is_group():
         return False
     get = job.resources.get
-    several = any(isinstance(get(key), int) and get(key) > 1 for key in ("tasks", "nodes", "tasks_per_node"))
+    several = any(isinstance(get(key), int) and get(key) > 1 for key in ("tasks", "tasks_per_node"))
     return not (several or get("gpu") or get("gres"))
 
 
@@ -114,7 +114,7 @@ def seconds(job: Any) -> float:
 
 def task_request(jobs: list[Any]) -> Task:
     """The request of a task that runs `jobs` one after another."""
-    resources = Resources({key: value for key, value in jobs[0].resources.items() if key != "mpi"})
+    resources = Resources({key: value for key, value in jobs[0].resources.items() if key not in ("mpi", "nodes")})
     if resources.get("runtime"):
         resources["runtime"] = max(resources["runtime"], math.ceil(sum(map(seconds, jobs)) / 60))
     return Task(jobs[0].name, jobs[0].rule, jobs[0].threads, resources)
