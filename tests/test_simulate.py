@@ -87,3 +87,18 @@ def test_coverage_of_the_disk_stays_above_the_least(number):
     inside = np.hypot(rows - experiment.geometry.center[0], cols - experiment.geometry.center[1]) <= study.radius
     covered = np.count_nonzero(inside & experiment.live) / (np.pi * study.radius**2)
     assert covered >= study.transform.minimum_coverage
+
+
+@pytest.mark.parametrize(
+    ("size", "sampling", "seed"), [(33, "resample", 1), (40, "extend", 2), (64, "resample", 2**62)]
+)
+def test_unusual_sizes_and_seeds_pass_without_a_warning(size, sampling, seed):
+    content = {"size": size, "sampling": sampling, "experiments": 10_000, "images": 2}
+    study = parse_study({"name": "t", "seed": seed, "simulate": content})
+    frame = np.empty((size, size), np.uint32)
+    for number in range(7000, 7080):
+        experiment = Experiment(study, number)
+        for image in (0, 1):
+            done = simulate_image(experiment, image, frame)[1]
+            assert np.isfinite(done.expected).all()
+            assert frame[experiment.live].max() <= experiment.saturation

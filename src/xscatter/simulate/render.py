@@ -214,6 +214,32 @@ def _tables(component: Plane) -> tuple[np.ndarray, np.ndarray]:
     return component.along, component.across
 
 
+@compiled
+def _weighed_sum(image, gain):
+    total = 0.0
+    rows, cols = image.shape
+    for r in range(rows):
+        for c in range(cols):
+            if gain[r, c] > 0:
+                total += np.float64(image[r, c]) * gain[r, c]
+    return total
+
+
+def _least_sum(component: Component, experiment: Experiment) -> float:
+    """What a component counts for at least, however little of it meets live pixels.
+
+    Without it, the tail of what lies beside the image, or behind the beamstop, would be blown up to
+    all the photons of the feature.
+    """
+    if isinstance(component, Spots):
+        return 0.02 * float(np.nansum(component.intensity)) * experiment.scale**2
+    if isinstance(component, Plane):
+        highest = float(np.abs(component.along).max() * np.abs(component.across).max())
+    else:
+        highest = float(component.image.max()) if isinstance(component, Map) else 0.0
+    return 1e-5 * highest * (experiment.size * experiment.scale) ** 2
+
+
 def _parts(scene: dict[str, Any], experiment: Experiment) -> list[Part]:
     """The components of all features of `scene`, scaled to their shares of the photons."""
     parts: list[Part] = []
@@ -239,7 +265,7 @@ def _parts(scene: dict[str, Any], experiment: Experiment) -> list[Part]:
                 total += azimuth * float(weight @ component.profile)
             elif not isinstance(component, Modulation):
                 part.image = as_image(component, experiment)
-                total += float(np.vdot(part.image, np.maximum(experiment.gain, 0)))
+                total += max(_weighed_sum(part.image, experiment.gain), _least_sum(component, experiment))
         for part in own:
             part.scale = scene["photons"] * entry["share"] / total if total > 0 else 0.0
         parts += own
