@@ -19,7 +19,8 @@ from xscatter.progress import track
 from xscatter.shards import problem
 from xscatter.study import Study
 
-LARGEST_BLOCK = 8 * LANES
+# A rank that comes to a shard plans for its beam centre first, which takes the time of a few dozen images.
+LEAST_BLOCK = 4 * LANES
 # What h5py raises for damaged or foreign files, and the plan for a beam centre that is out of reach.
 UNREADABLE = (OSError, KeyError, RuntimeError, UserError)
 
@@ -76,8 +77,7 @@ def _blocks(images: list[int], size: int) -> list[tuple[int, int, int]]:
     for job, count in enumerate(images):
         start = 0
         while start < count:
-            groups = max(1, min(left // (4 * size * LANES), LARGEST_BLOCK // LANES))
-            stop = min(start + groups * LANES, count)
+            stop = min(start + max(left // (2 * size * LANES) * LANES, LEAST_BLOCK), count)
             blocks.append((job, start, stop))
             left -= stop - start
             start = stop

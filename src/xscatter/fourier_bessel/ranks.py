@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from typing import Any, NoReturn
 
 _RANK = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
@@ -92,6 +93,10 @@ class Ranks(Alone):
         """Wait until all that was sent has arrived; called by all ranks."""
         for request in self._sent:
             request.wait()
+        # Calls that all ranks make together wait at full speed; a core that has nothing to do is left to others.
+        arrived = self._comm.Ibarrier()
+        while not arrived.Test():
+            time.sleep(0.002)
         self._window.Free()
 
     def abort(self, status: int) -> NoReturn:
