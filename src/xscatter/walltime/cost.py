@@ -1,8 +1,9 @@
 """The cost model: time, memory and disk of one unit of every stage, and what its job asks Slurm for.
 
 The time of a unit is ``fixed + images * (per_image + per_pixel * pixels)``, its 95th percentile that
-times `spread`. The constants below were measured on one core of a cloud machine of 2023 with
-`xscatter plan --pilot`, whose own figures for a study replace them.
+times `spread`. The constants below are the CPU time on one core of a cloud machine, at 256 and 1000
+pixels a side; those of `train` are a guess for one GPU. What `xscatter plan --pilot` measures
+replaces them.
 """
 
 import json
@@ -36,12 +37,12 @@ class Law:
 
 # `fixed` holds the start of Snakemake and of Python. `train` counts one look at one image.
 LAWS: dict[str, Law] = {
-    "simulate": Law(6.0, 0.010, 4.0e-7, 2.0, 600, 4e-4, 0.8),
-    "transform": Law(6.0, 0.002, 1.2e-7, 1.5, 500, 6e-4),
+    "simulate": Law(6.0, 0.010, 2.0e-8, 2.0, 500, 4e-4, 0.4),
+    "transform": Law(6.0, 0.003, 2.0e-8, 2.0, 500, 6e-4),
     "assign": Law(6.0, 0.0001, 0.0, 2.0, 600),
     "pack": Law(6.0, 0.001, 3.0e-8, 2.0, 600, 1e-4),
     "index": Law(6.0, 0.0, 3.0e-9, 2.0, 400),
-    "train": Law(60.0, 0.001, 1.5e-7, 2.0, 4000, 2e-3),
+    "train": Law(60.0, 0.0005, 1.0e-8, 2.0, 4000, 2e-3),
     "test": Law(30.0, 0.001, 5.0e-8, 2.0, 3000, 2e-3),
     "report": Law(20.0, 0.0, 0.0, 2.0, 1500, 1e-3),
 }
