@@ -9,7 +9,7 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
-from textwrap import wrap
+from textwrap import shorten, wrap
 from typing import Any
 
 import numpy as np
@@ -75,7 +75,7 @@ def sheet(file: Any, images: range) -> Any:
     frames = []
     for image in images:
         text = f"{image}: " + ", ".join(_briefly([name for name, _ in _tags(file, image)]))
-        title = "\n".join(wrap(text, 46)[:5])
+        title = "\n".join(wrap(shorten(text, 190, placeholder=" …"), 38))
         frames.append(replace(pictures.read_frame(file, image), title=title))
     return pictures.contact_sheet(frames, columns=min(6, len(frames)))
 
