@@ -195,7 +195,7 @@ def watched(table):
 
 
 def test_watch_tags_each_file_once_over_restarts(models, files, tmp_path, capsys):
-    table = tmp_path / "tags.csv"
+    table = files / "tags.csv"  # in the folder itself, where it must not be taken for a frame
     command = ["watch", str(files), "--model", str(models), "-o", str(table), "--once", "--settle", "0.05"]
     command += ["--patience", "0.2"]
     assert main(command) == 0

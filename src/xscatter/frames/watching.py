@@ -72,11 +72,13 @@ class Folder:
         path: the folder; not the folders in it.
         pattern: of names, such as ``*.cbf``; names that begin with a dot are left out.
         settle: seconds for which size and time of a file must not change before it is read.
+        ignore: a file that is none of the frames: the table, where it lies in the same folder.
     """
 
     path: Path
     pattern: str = "*"
     settle: float = 1.0
+    ignore: Path | None = None
     _seen: dict[str, tuple[int, int, float]] = field(default_factory=dict)
 
     def waiting(self, done: set[str]) -> tuple[list[str], int]:
@@ -93,7 +95,7 @@ class Folder:
             if name in done or entry.name[0] == "." or not fnmatch.fnmatch(entry.name, self.pattern):
                 continue
             try:
-                if not entry.is_file():
+                if not entry.is_file() or (self.ignore and os.path.samefile(entry.path, self.ignore)):
                     continue
                 state = entry.stat()
             except OSError:  # renamed or removed since it was listed
@@ -146,6 +148,7 @@ def follow(
         say: where lines of progress go.
         options: see :meth:`Tagger.predict`.
     """
+    folder.ignore = found.path
     begin = said = time.monotonic()
     count = recent = 0
     while True:
