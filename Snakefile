@@ -38,3 +38,5 @@ rule all:
     default_target: True
     input:
         PATHS.report,
+        # Shards and batches that somebody deleted are made again, though the report is there.
+        driver.lost(STUDY, PATHS) if workflow.is_main_process else [],

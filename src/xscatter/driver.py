@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TextIO
 
 from xscatter.errors import UserError
+from xscatter.paths import StudyPaths
+from xscatter.study import Study
 
 _held: dict[Path, TextIO] = {}
 
@@ -51,6 +53,22 @@ def take_over(results: Path, state: Path = Path(".snakemake")) -> bool:
         if path.is_file() and _decode(path.relative_to(unfinished)).startswith(below):
             path.unlink(missing_ok=True)
     return True
+
+
+def lost(study: Study, paths: StudyPaths) -> list[Path]:
+    """Files that are gone although what was made of them is there, so that no rule would ask for them.
+
+    Empty as long as the batches are not indexed: then everything is asked for anyway.
+    """
+    if not paths.records.exists():
+        return []
+    wanted = [name(n) for name in (paths.experiment, paths.coefficients) for n in range(study.simulate.experiments)]
+    wanted += [paths.batch(number) for number in range(study.pack.batches)]
+    # One listing a folder is quicker than a look at every file.
+    there: dict[Path, set[str]] = {}
+    for folder in {path.parent for path in wanted}:
+        there[folder] = set(os.listdir(folder)) if folder.is_dir() else set()
+    return [path for path in wanted if path.name not in there[path.parent]]
 
 
 def _decode(record: Path) -> str:

@@ -1,5 +1,6 @@
 """The DAG of every shipped study, and what one changed key runs again (by the touch executor)."""
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -101,3 +102,21 @@ def test_image_and_coefficient_training_do_not_wait_for_each_other(tmp_path):
     assert "train_image" not in planned(tmp_path, study, names.model("coefficient") / "model.keras")
     both = planned(tmp_path, study, names.model("joint") / "model.keras")
     assert {"train_image", "train_coefficient", "train_joint"} <= set(both)
+
+
+def test_a_deleted_file_is_made_again_though_the_report_is_there(finished):
+    folder, path = finished
+    names = study_paths("small", folder / "results")
+    for file, rules in (
+        (names.experiment(1), {"simulate", "transform"} | PACK),
+        (names.coefficients(2), {"transform"} | PACK),
+        (names.batch(4), {"pack", "index"} | TRAIN),
+    ):
+        content, times = file.read_bytes(), file.stat()
+        file.unlink()
+        jobs = planned(folder, path)
+        assert set(jobs) == rules
+        assert jobs["simulate"] <= 1
+        file.write_bytes(content)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert planned(folder, path) == {}
