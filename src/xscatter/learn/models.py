@@ -143,11 +143,12 @@ def _compact_image(x, shape: tuple[int, int], width: float):
 def _compact_coefficient(x, width: float):
     """A residual network on the map; pooled over zeros only, since an order has a meaning of its own."""
     channels = [max(8, int(c * width)) for c in (32, 64, 128)]
+    x = layers.GaussianNoise(0.3)(x)  # a map of a few thousand numbers is soon learnt by heart
     for stage, count in enumerate(channels):
         x = _normal(x, count, 3, strides=2 if stage else 1)
-        x = _residual(x, count)
+        x = layers.SpatialDropout2D(0.1)(_residual(x, count))
     x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x), _by_order(x)])
-    return layers.Dropout(0.3, name="embedding")(x)
+    return layers.Dropout(0.5, name="embedding")(x)
 
 
 def _by_order(x):
