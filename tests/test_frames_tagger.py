@@ -216,7 +216,7 @@ def test_watch_refuses_the_table_of_another_model(models, files, tmp_path, capsy
     table = tmp_path / "tags.csv"
     table.write_text("file,frame\n")
     assert main(["watch", str(files), "--model", str(models), "-o", str(table), "--once"]) == 2
-    assert "another model" in capsys.readouterr().err
+    assert "this model's tags" in capsys.readouterr().err
     assert main(["watch", str(tmp_path / "none"), "--model", str(models), "-o", str(table), "--once"]) == 2
 
 

@@ -99,3 +99,23 @@ def test_killed_writer_leaves_no_file_under_the_final_name(tmp_path):
     assert not path.exists()
     make(path)
     assert shards.problem(path) is None
+
+
+def test_a_disk_that_fills_up_ends_the_writer_with_one_line(tmp_path):
+    """The limit on a file's size stands for the disk: HDF5 fails in the same places."""
+    program = (
+        "import resource, signal, sys\nimport hdf5plugin, numpy as np\n"
+        "from xscatter.errors import UserError\nfrom xscatter.shards import new_shard\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "data = np.random.default_rng(1).integers(0, 60000, (200, 64, 64)).astype('u2')\n"
+        "try:\n"
+        "    with new_shard(sys.argv[1]) as file:\n"
+        "        file.create_dataset('a', data=data, chunks=(1, 64, 64), **hdf5plugin.Bitshuffle())\n"
+        "except UserError as error:\n    print(error); sys.exit(2)\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", program, str(tmp_path / "a.h5")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2, done.stderr
+    assert "no space left" in done.stdout
+    assert os.listdir(tmp_path) == []

@@ -8,6 +8,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,8 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         UserError: the disk is full, or the folder cannot be written.
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Writers on other nodes may have the same process number.
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
@@ -40,7 +42,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
             os.fsync(stream.fileno())
         os.replace(part, path)
         _flush_folder(path.parent)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # h5py raises both when a disk is full
         raise _explain(error, path) from error
     finally:
         part.unlink(missing_ok=True)
@@ -54,12 +56,14 @@ def _flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _explain(error: OSError, path: Path) -> Exception:
+def _explain(error: OSError | RuntimeError, path: Path) -> Exception:
     text = str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "Disk quota" in text:
+    number = getattr(error, "errno", None)
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if number in full or any(f"errno = {n}," in text for n in full) or "No space left" in text or "Disk quota" in text:
         return UserError(f"{path}: no space left on the disk; free some, then run the same command again")
-    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        return UserError(f"{path}: cannot be written ({os.strerror(error.errno)}); choose another folder with -o")
+    if number in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return UserError(f"{path}: cannot be written ({os.strerror(number)}); choose another folder with -o")
     return error
 
 
@@ -81,11 +85,12 @@ def new_shard(path: str | Path, **attributes: object) -> Iterator[h5py.File]:
     `attributes` become attributes of the root; ``checksum`` and ``complete`` follow last.
     """
     with whole_file(path) as part:
-        with h5py.File(part, "w", libver=("earliest", "v110")) as file:
+        # No chunk cache: chunks that it still holds when a disk is full would end the interpreter later.
+        with h5py.File(part, "w", libver=("earliest", "v110"), rdcc_nbytes=0) as file:
             for key, value in attributes.items():
                 file.attrs[key] = value
             yield file
-        with h5py.File(part, "r+") as file:
+        with h5py.File(part, "r+", rdcc_nbytes=0) as file:
             file.attrs["checksum"] = checksum(file)
             file.flush()
             file.attrs["complete"] = True

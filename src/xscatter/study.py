@@ -10,11 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from xscatter.errors import UserError
 
+# Raised by every change that makes other images, tags or coefficients from the same study, so that
+# shards made before and after are never mixed.
+PHYSICS = 1
+
 
 class Section(BaseModel):
     """A part of the study file: unknown keys are refused, values never change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Simulate(Section):
@@ -262,6 +266,7 @@ class Study(Section):
         those that exist as they are.
         """
         content: dict[str, Any] = {"seed": self.seed, "simulate": self.simulate.model_dump()}
+        content["physics"] = PHYSICS
         content["coverage"] = self.transform.minimum_coverage
         content["radius"] = self.radius
         if self.simulate.mask is not None:  # what it hides counts, not where it lies

@@ -21,7 +21,7 @@ from xscatter.study import Study, load_study
 
 @dataclass(frozen=True)
 class Finding:
-    """One file that is not as it should be: `problem` starts with missing, partial, corrupt or foreign."""
+    """One file that is not as it should be: `problem` starts with its kind."""
 
     path: Path
     problem: str
@@ -29,7 +29,7 @@ class Finding:
 
     @property
     def kind(self) -> str:
-        """Missing, partial, corrupt or foreign."""
+        """Missing, partial, corrupt, foreign (of another study), or stranger (no file of a study)."""
         return self.problem.partition(":")[0]
 
 
@@ -78,8 +78,8 @@ def verify(results: Path, deep: bool = True, processes: int | None = None) -> li
 
 
 def delete_bad(findings: list[Finding]) -> list[Path]:
-    """Delete the files that are partial, corrupt or foreign, so that the next run makes them again."""
-    bad = [finding.path for finding in findings if finding.kind != "missing"]
+    """Delete what is partial, corrupt or foreign, so that the next run makes it again; never a stranger."""
+    bad = [finding.path for finding in findings if finding.kind not in ("missing", "stranger")]
     for path in bad:
         path.unlink(missing_ok=True)
     return bad
@@ -205,7 +205,7 @@ def _strangers(study: Study, paths: StudyPaths) -> Iterator[Finding]:
                 if time.time() - path.stat().st_mtime > longest:
                     yield Finding(path, f"partial: a killed {stage} job left it")
             elif path.name not in expected:
-                yield Finding(path, "foreign: this study does not make it")
+                yield Finding(path, "stranger: this study does not make it; it stays")
     manifest = _batches(paths)
     for path in sorted(paths.batches.glob("batch-*.bin")):
         if manifest and path.name not in manifest:

@@ -24,7 +24,8 @@ def number_list(text: str) -> list[int]:
     numbers: list[int] = []
     for part in text.split(","):
         first, dash, last = part.partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
+        good = first.isdecimal() and (last.isdecimal() or not dash) and len(first + last) < 20
+        if not good or int(last or first) < int(first):
             raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 0,3,10-19")
         numbers.extend(range(int(first), int(last or first) + 1))
     return numbers

@@ -32,14 +32,15 @@ class Table:
             self._file = open(path, "a+b")  # noqa: SIM115 - stays open while the folder is followed
             self._file.seek(0)
             content = self._file.read()
+            first = header.encode()
+            if not (content.startswith(first) or first.startswith(content)):
+                self._file.close()
+                raise UserError(f"{path}: is no table of this model's tags; choose another table with -o")
             whole = content[: content.rfind(b"\n") + 1]
             if len(whole) < len(content):
                 self._file.truncate(len(whole))
             if not whole:
-                self._write(header.encode())
-            elif whole.split(b"\n", 1)[0] + b"\n" != header.encode():
-                self._file.close()
-                raise UserError(f"{path}: holds the tags of another model; choose another table with -o")
+                self._write(first)
             self.done = {row["file"] for row in csv.DictReader(whole.decode().splitlines())}
         except OSError as error:
             raise UserError(f"{path}: cannot be written ({error.strerror}); choose another table with -o") from error

@@ -63,7 +63,8 @@ def whole(records: Any, numbers: Sequence[int] | None = None) -> Part:
 def split(records: Any, seed: int, portion: float, known: dict[str, list[int]] | None = None) -> tuple[Part, Part]:
     """Training and validation part of the training batches; an experiment lies in one of them only.
 
-    `known` (`training`, `validation`: experiments) keeps an earlier split; new experiments are divided alike.
+    Where an experiment lies depends on its number and the seed alone, so that all views are split alike, also when
+    experiments are added; `known` (`training`, `validation`: experiments) keeps an earlier split all the same.
 
     Raises:
         UserError: fewer than two experiments, or experiments of the test batch among them.
@@ -78,8 +79,8 @@ def split(records: Any, seed: int, portion: float, known: dict[str, list[int]] |
     held = set(known["validation"])
     fresh = [int(n) for n in names if n not in held and n not in set(known["training"])]
     draw = {n: generator(seed, Purpose.SPLIT, n).random() for n in fresh}
-    count = max(round(portion * len(fresh)), 0 if held else 1)
-    held |= set(sorted(fresh, key=draw.__getitem__)[:count])
+    held |= {n for n in fresh if draw[n] < portion}
+    held = held or {min(fresh, key=draw.__getitem__)}
     chosen = np.isin(experiment, sorted(held))
     if chosen.all() or not chosen.any():
         raise UserError(

@@ -199,6 +199,11 @@ def extend(study: Study, sources: dict[int, Source], earlier: Assignment | None)
     groups = list(earlier.groups)
     known = set(earlier.sources)
     fresh = [n for n in sorted(sources) if n not in known]
+    if batches > earlier.batches and not fresh:
+        raise UserError(
+            f"pack.batches: {batches} asked for, the study is packed in {earlier.batches} and has no new experiments; "
+            f"set it back to {earlier.batches}, or raise simulate.experiments"
+        )
     if fresh:
         # As many batches as the study asks for; without a wish, of about the size of the old ones.
         old = sum(s.images for n, s in earlier.sources.items() if n not in earlier.test_experiments)
