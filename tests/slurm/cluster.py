@@ -20,6 +20,7 @@ MARK = "# Private test cluster of xscatter: made and removed by its tests.\n"
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "munged", "mungekey")
 ACCOUNTING = ("slurmdbd", "mariadbd", "mariadb-install-db", "sacctmgr")
 HOST = os.uname().nodename
+NAME = "xscatterloopback"
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
@@ -78,6 +79,7 @@ class Cluster:
         """Stop the daemons and remove all traces."""
         with suppress(Exception):
             self.run("scancel", "--user=root")
+            _until(lambda: not self.queue(), "all jobs are gone")  # else their processes would stay
         try:
             self.stop_daemons()
         finally:
@@ -97,6 +99,11 @@ class Cluster:
         if self._database:
             self._database.wait(30)
             self._database = None
+        # Without cgroups Slurm loses sight of processes whose parents died first.
+        for place in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if f"SLURM_CLUSTER_NAME={NAME}\0".encode() in (place / "environ").read_bytes():
+                    os.kill(int(place.name), signal.SIGKILL)
 
     def run(self, *command: str, check: bool = True) -> str:
         """Output of one of Slurm's commands."""
@@ -168,7 +175,7 @@ class Cluster:
             f"{' Gres=gpu:1' if node == self.nodes[-1] else ''}"
             for number, node in enumerate(self.nodes, start=1)
         )
-        text = f"""{MARK}ClusterName=loopback
+        text = f"""{MARK}ClusterName={NAME}
 SlurmctldHost={HOST}(127.0.0.1)
 SlurmctldPort=16817
 SlurmUser=root
@@ -246,7 +253,7 @@ PartitionName=gpu Nodes=n{len(self.nodes)} MaxTime=8:00:00 State=UP
         self.run("slurmdbd")
         ready = ["sacctmgr", "-n", "list", "cluster"]
         _until(lambda: subprocess.run(ready, capture_output=True).returncode == 0, "slurmdbd answers", 60)
-        self.run("sacctmgr", "-i", "add", "cluster", "loopback", check=False)
+        self.run("sacctmgr", "-i", "add", "cluster", NAME, check=False)
         self.run("sacctmgr", "-i", "add", "account", "beamline", check=False)
         self.run("sacctmgr", "-i", "add", "user", "root", "account=beamline", check=False)
 
@@ -271,6 +278,9 @@ def _end(pid_file: Path, seconds: float = 20) -> None:
     """Ask the process of a pid file to end, then insist; the file goes too."""
     with suppress(OSError, ValueError):
         pid = int(pid_file.read_text())
+        # A file that a killed daemon left may name the number of another process by now.
+        if Path(f"/proc/{pid}/comm").read_text().strip() != pid_file.stem.partition("-")[0]:
+            raise ValueError(pid)
         os.kill(pid, signal.SIGTERM)
         end = time.monotonic() + seconds
         while Path(f"/proc/{pid}").exists() and "State:\tZ" not in Path(f"/proc/{pid}/status").read_text():
