@@ -23,6 +23,7 @@ from . import arrays, check, orphans, states
 # sbatch's words for a controller that is away, or too busy, for a while.
 _PASSING = re.compile(r"contact slurm controller|timed out|try again|temporarily|Connection refused|Zero Bytes", re.I)
 _PATIENCE = 1800.0  # seconds that a submission waits for the controller
+_SLURM_SAYS = 15.0  # seconds that Slurm gets to say why a command ended badly
 _VANISHED = 120.0  # seconds for which Slurm may not know a job before it counts as gone
 
 
@@ -200,10 +201,10 @@ class Executor(OfficialExecutor):
         for info in active_jobs:
             member = (info.aux or {}).get("member")
             status = member.exit_status() if member else None
-            if status is None:
-                pending.append(info)
+            if status == 0:
+                self._finish(info, 0)
             else:
-                self._finish(info, status)
+                pending.append(info)
         if not pending:
             return
         async with self.status_rate_limiter:
@@ -233,6 +234,9 @@ class Executor(OfficialExecutor):
         """Report `info` if its Slurm state says that it ended. Answers "goes on", "again" or "ended"."""
         identifier = str(info.external_jobid)
         member = (info.aux or {}).get("member")
+        status = member.exit_status() if member else None
+        if status is not None:
+            return self._explain(info, member, status, state)
         if state is None:
             since = self._unknown.setdefault(identifier, time.monotonic()) if complete else time.monotonic()
             if time.monotonic() - since < _VANISHED:
@@ -257,6 +261,22 @@ class Executor(OfficialExecutor):
             if not member.started() and member.task_started():
                 return "again"  # never its turn: no attempt of this job
         self._fail(info, f"{state}, {states.ENDED_BADLY[state]}")
+        return "ended"
+
+    def _explain(self, info: SubmittedJobInfo, member: arrays.Member, status: int, state: str | None) -> str:
+        """Report a job whose command ended with `status`; answers as :meth:`_judge`.
+
+        A command that Slurm ended leaves a status, too. Slurm's own word comes a little later and says
+        more: cancelled, out of walltime, its node failed.
+        """
+        since = self._ended.setdefault(f"{info.external_jobid}/{member.number}", time.monotonic())
+        by_slurm = state in states.ENDED_BADLY and state != "FAILED"
+        if by_slurm and len(member.siblings) == 1:
+            self._fail(info, f"{state}, {states.ENDED_BADLY[str(state)]}")
+        elif by_slurm or state in ("FAILED", "COMPLETED") or status == 0 or time.monotonic() - since > _SLURM_SAYS:
+            self._finish(info, status)
+        else:
+            return "goes on"
         return "ended"
 
     def _finish(self, info: SubmittedJobInfo, status: int) -> None:

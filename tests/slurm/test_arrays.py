@@ -86,7 +86,8 @@ def test_short_shards_share_a_task_and_fail_alone(cluster, run):
     ]
     driver = run.start(*options, shards=12, job_seconds=15)
     until(lambda: 4 in run.starts(), 60, run.output)
-    assert len([row for row in cluster.queue() if row.endswith("RUNNING")]) <= 2
+    # The throttle holds the tasks of an array; a shard that is tried again is a job of its own.
+    assert len([row for row in cluster.queue() if "_" in row and row.endswith("RUNNING")]) <= 2
     cluster.run("scancel", run.starts()[4][0][2])
     output = run.finish(driver)
     assert driver.returncode == 0, output[-4000:]
