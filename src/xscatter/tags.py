@@ -94,7 +94,11 @@ TAGS: tuple[Tag, ...] = (
     Tag("high background", "background", "The background is more than half of all expected counts."),
     Tag("blank", "exposure", "No beam: noise of the detector alone.", expected="rare"),
     Tag("saturation", "exposure", "At least one live pixel in 10⁵ is saturated."),
-    Tag("zingers", "instrument", "Bright pixels hit by cosmic rays or decays."),
+    Tag(
+        "zingers",
+        "instrument",
+        "Pixels hit by cosmic rays or decays, at least one live and clear of the noise.",
+    ),
     Tag("parasitic slit scattering", "instrument", "Streaks through the beam from the edges of slits."),
     Tag("windowed", "instrument", "Only a part of the detector is open: a window or a flight tube."),
     Tag("beam off image", "instrument", "The beam centre lies outside of the image."),

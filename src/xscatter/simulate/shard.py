@@ -78,16 +78,18 @@ def simulate_image(
         sequence(seed, Purpose.NOISE, experiment.number, image, 0), out,
     )  # fmt: skip
     if scene["zingers"]:
-        _add_zingers(out, experiment, scene["zingers"], generator(seed, Purpose.NOISE, experiment.number, image, 1))
+        rng = generator(seed, Purpose.NOISE, experiment.number, image, 1)
+        labels[tags.INDEX["zingers"]] = _add_zingers(out, experiment, scene["zingers"], rng) > 0
     saturated = np.count_nonzero(out == experiment.saturation)
     if saturated >= max(1, 1e-5 * out.size):
         labels[tags.INDEX["saturation"]] = 1
     return scene, done, labels, detectability
 
 
-def _add_zingers(out: np.ndarray, experiment: Experiment, number: int, rng: np.random.Generator) -> None:
-    """Cosmic rays and decays: `number` short tracks of bright pixels."""
+def _add_zingers(out: np.ndarray, experiment: Experiment, number: int, rng: np.random.Generator) -> int:
+    """Cosmic rays and decays: `number` short tracks of bright pixels; return how many pixels stand out by 8 sigma."""
     size = experiment.size
+    clear = 0
     for _ in range(number):
         start, angle = rng.uniform(0, size, 2), rng.uniform(0, 2 * np.pi)
         steps = np.arange(1 + rng.poisson(3.0 / experiment.scale))
@@ -96,8 +98,11 @@ def _add_zingers(out: np.ndarray, experiment: Experiment, number: int, rng: np.r
         charge = rng.exponential(10 ** rng.uniform(2, 4.5), len(steps))
         on = (rows >= 0) & (rows < size) & (cols >= 0) & (cols < size)
         rows, cols, charge = rows[on], cols[on], charge[on]
-        value = np.minimum(out[rows, cols] + np.rint(charge), experiment.saturation).astype(np.uint32)
-        out[rows, cols] = np.where(experiment.live[rows, cols], value, MASKED)
+        before, live = out[rows, cols].astype(float), experiment.live[rows, cols]
+        value = np.minimum(before + np.rint(charge), experiment.saturation).astype(np.uint32)
+        clear += int(np.count_nonzero(live & (value - before > 8 * np.sqrt(before + 1))))
+        out[rows, cols] = np.where(live, value, MASKED)
+    return clear
 
 
 def _group(parent: h5py.Group, name: str, kind: str, **attributes: str) -> h5py.Group:

@@ -115,9 +115,7 @@ def _exposure(scene: dict[str, Any], counts: dict[str, float]) -> set[str]:
 
 def _instrument(scene: dict[str, Any], done: Rendering, experiment: Experiment, seen: np.ndarray) -> set[str]:
     """Tags of the instrument; d' of what stands in the way, by the counts that it takes or adds, enters `seen`."""
-    found = set()
-    if scene["zingers"]:
-        found.add("zingers")
+    found: set[str] = set()
     if scene["photons"] == 0:
         return found
     if not all(0 <= x < 1 for x in experiment.settings["center"]):
