@@ -36,6 +36,8 @@ def test_whole_shard_has_no_problem_and_equal_content_gives_equal_bytes(tmp_path
 def test_every_kind_of_damage_is_named(tmp_path):
     path = tmp_path / "a.h5"
     assert shards.problem(path) == "missing"
+    with pytest.raises(UserError, match=r"a\.h5: missing; check its name"), shards.open_shard(path):
+        pass
     make(path)
     whole = path.read_bytes()
     assert "foreign" in shards.problem(path, study_hash="other")

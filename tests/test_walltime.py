@@ -141,8 +141,27 @@ def test_use_is_compared_with_the_request(results):
     assert simulate.proposal(1.5, 1440) == {"runtime": 77, "mem_mb": 2500}
     assert simulate.proposal(1.5, 70)["runtime"] == 70
     assert np.isnan(report.asked_minutes)
-    assert "mem_mb" not in report.proposal(1.5, 1440)
-    assert report.proposal(1.5, 1440)["runtime"] == 5
+    assert report.proposal(1.5, 1440) == {}
+
+
+def test_memory_of_jobs_too_short_to_be_sampled_is_not_proposed():
+    jobs = tuple(usage.Job("index", "all", seconds, 3.0, 30.0, 1000.0) for seconds in (0.3, 2.0))
+    assert usage.Use("index", jobs).proposal(1.5, 1440) == {"runtime": 5}
+
+
+def test_a_run_without_slurm_gets_no_proposal(results, tmp_path, capsys):
+    for path in results.benchmark("simulate").parent.glob("*.tsv"):
+        path.write_text("s\th:m:s\tmax_rss\n60.0\t0:01:00\t500\n")
+    training = results.benchmark("train", "image")
+    training.parent.mkdir()
+    training.write_text("s\th:m:s\tmax_rss\n60.0\t0:01:00\t500\n")
+    config = tmp_path / "config.yaml"
+    config.write_text("set-resources:\n  pack:\n    mem_mb: 2000 * attempt\n")
+    assert main(["walltime", str(results.root), "--profile", str(config)]) == 0
+    said = capsys.readouterr()
+    assert "no proposal" in said.err
+    assert "train_image" in said.out
+    assert "+" not in said.out
 
 
 def test_walltime_proposes_a_diff_that_patches_the_profile(results, tmp_path, capsys):

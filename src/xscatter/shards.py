@@ -161,8 +161,10 @@ def open_shard(path: str | Path, **expected: object) -> Iterator[h5py.File]:
         UserError: it is missing, partial, corrupt or of another study.
     """
     wrong = problem(path, deep=False, **expected)
+    if wrong == "missing":
+        raise UserError(f"{path}: missing; check its name, or make it first")
     if wrong:
-        raise UserError(f"{path}: {wrong}; run `xscatter verify --delete-bad`, then make it again")
+        raise UserError(f"{path}: {wrong}; if it belongs to a study, `xscatter verify` says what to do")
     with h5py.File(path, "r") as file:
         yield file
 

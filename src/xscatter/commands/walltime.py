@@ -5,6 +5,7 @@ waste, the jobs that came near their limits, and a `set-resources` block as a di
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 EXAMPLE = """examples:
@@ -35,7 +36,16 @@ def run(args: argparse.Namespace) -> None:
     wanted = {use.rule: use.proposal(study.walltime.safety, limit) for use in uses}
     for rule in wanted:
         if rule.startswith("train"):
-            wanted[rule].pop("runtime")
+            wanted[rule].pop("runtime", None)
+    if not any(wanted.values()):
+        print("no proposal: these jobs asked for no time and memory, so they did not run on Slurm", file=sys.stderr)
+        return
+    size = study.simulate
+    print(
+        f"note: this run had {size.images} images of {size.size} x {size.size} an experiment; a value in the profile "
+        "replaces the cost model for every study, so keep only what suits the largest",
+        file=sys.stderr,
+    )
     change = profile.difference(args.profile, profile.proposed(args.profile, wanted))
     if not args.diff:
         print("\nproposed:" if change else f"\n{args.profile} has these values already")

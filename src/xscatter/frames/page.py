@@ -21,7 +21,8 @@ def head(tagger: Tagger) -> str:
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Tags</title><style>{_STYLE}</style><body>"
         f"<h1>Tags of detector frames</h1><p>Model: {escape(str(tagger.folder))} ({escape(', '.join(tagger.views))}). "
         "Evidence: how far the output for a tag falls when a part of the image is hidden (light blue), or an angular "
-        "order is left out.</p>\n"
+        "order is left out. A tag is given when its probability reaches the threshold that balanced misses and false "
+        "alarms best on validation images: rare tags have low thresholds.</p>\n"
     )
 
 
@@ -32,9 +33,10 @@ def section(tagger: Tagger, item: Ready, tagged: Tagged) -> str:
         row, col = tagged.center
         where = f"({row:.1f}, {col:.1f}) from {tagged.center_from}, confidence {tagged.confidence:.2f}"
     order = [tagger.tags.index(tag) for tag in tagged.tags] or np.argsort(-tagged.probability)[:3].tolist()
+    limit = tagger.threshold(tagged.view) if tagged.view else np.full(len(tagger.tags), np.nan)
     rows = "".join(
         f"<tr><td>{escape(tagger.tags[t])}<td>{tagged.probability[t]:.2f}"
-        f"<td>{'' if tagger.tags[t] in tagged.tags else 'below its threshold'}"
+        f"<td>{limit[t]:.2f}<td>{_why(tagger.tags[t] in tagged.tags, tagged.probability[t] >= limit[t])}"
         for t in order
     )
     picture = base64.b64encode(_picture(tagger, item, tagged, order[:_SHOWN])).decode()
@@ -42,8 +44,12 @@ def section(tagger: Tagger, item: Ready, tagged: Tagged) -> str:
     return (
         f"<section><h2>{escape(tagged.source)} [{tagged.index}]</h2>{note}<p>Network: {tagged.view}. "
         f"Beam centre: {where}.</p><img alt='frame and evidence' src='data:image/png;base64,{picture}'>"
-        f"<table><tr><th>tag<th>probability<th></tr>{rows}</table></section>\n"
+        f"<table><tr><th>tag<th>probability<th>threshold<th></tr>{rows}</table></section>\n"
     )
+
+
+def _why(given: bool, reached: bool) -> str:
+    return ("" if reached else "implied") if given else "below its threshold"
 
 
 def _picture(tagger: Tagger, item: Ready, tagged: Tagged, shown: list[int]) -> bytes:

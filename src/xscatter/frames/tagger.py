@@ -18,6 +18,7 @@ from xscatter.frames.frame import Frame
 from xscatter.frames.prepare import Prepared
 from xscatter.frames.reading import read_all
 from xscatter.paths import VIEWS
+from xscatter.tags import INDEX, with_implied
 
 CONFIDENT = 0.5  # least confidence of a beam centre for the views that need one
 TOGETHER = 16  # frames that go through the network at once
@@ -32,7 +33,7 @@ class Tagged:
         index: its number in the file.
         view: which network answered: "image", "coefficient" or "joint"; None after an error.
         probability: calibrated probability of each tag, (T,).
-        tags: names of the tags whose probability reaches their threshold, most probable first.
+        tags: names of the tags whose probability reaches their threshold, and what these imply; most probable first.
         center: beam centre (row, column) in pixels of the frame, or None.
         center_from: "user", "poni", "header", "estimate", or None.
         confidence: 0 to 1, of the beam centre.
@@ -173,7 +174,10 @@ class Tagger:
             for n, p in zip(places, probability, strict=True):
                 order = np.argsort(-p, kind="stable")
                 limit = self.threshold(name)
-                given = tuple(self.tags[t] for t in order if p[t] >= limit[t])
+                over = {self.tags[t] for t in order if p[t] >= limit[t]}
+                # What a tag implies goes with it: a 4-fold ring is a ring.
+                over |= with_implied(over & INDEX.keys())
+                given = tuple(self.tags[t] for t in order if self.tags[t] in over)
                 answers[n] = _describe(batch[n], view=name, probability=p, tags=given, note=chosen[n][1])
         for n, (used, why) in enumerate(chosen):
             if used is None and isinstance(batch[n], Ready):

@@ -14,6 +14,8 @@ import numpy as np
 from xscatter.errors import UserError
 from xscatter.paths import StudyPaths
 
+_SAMPLED = 10.0  # seconds that a job must last for its memory to be known
+
 
 @dataclass(frozen=True)
 class Job:
@@ -61,11 +63,17 @@ class Use:
         return [job for job in self.jobs if job.seconds > part * 60 * job.runtime or job.memory > part * job.mem_mb]
 
     def proposal(self, safety: float, limit: int, least: int = 5) -> dict[str, int]:
-        """Better `runtime` (minutes), and `mem_mb` where the use of memory is known."""
+        """Better `runtime` (minutes) and, where it is known, `mem_mb`; nothing for jobs that asked for nothing.
+
+        Memory is sampled while a job runs: the figure of one that lasted a few seconds says nothing.
+        """
+        if np.isnan(self.asked_minutes):
+            return {}
         minutes = int(np.ceil(safety * self.percentile("seconds", 95) / 60))
         better = {"runtime": min(limit, max(least, minutes))}
-        most = self.percentile("memory", 100)
-        if not np.isnan(most):
+        sampled = [job.memory for job in self.jobs if job.seconds >= _SAMPLED and not np.isnan(job.memory)]
+        if sampled:
+            most = max(sampled)
             better["mem_mb"] = max(200, int(np.ceil(1.3 * most / 100) * 100))
         return better
 
@@ -83,7 +91,7 @@ def read_benchmarks(paths: StudyPaths) -> list[Use]:
             for row in csv.DictReader(stream, delimiter="\t"):
                 asked = _asked(row.get("resources", ""))
                 job = Job(
-                    row.get("rule_name") or path.parent.name,
+                    row.get("rule_name") or _rule(path),
                     path.stem,
                     _number(row.get("s")),
                     # Ranks that srun starts are no children of the job: what was measured is not theirs.
@@ -96,6 +104,11 @@ def read_benchmarks(paths: StudyPaths) -> list[Use]:
     if not jobs:
         raise UserError(f"{folder}: no benchmark files; run the study first")
     return [Use(rule, tuple(found)) for rule, found in jobs.items()]
+
+
+def _rule(path: Path) -> str:
+    """The rule that wrote a benchmark file: its folder, but for the trainings, which share one."""
+    return f"train_{path.stem}" if path.parent.name == "train" else path.parent.name
 
 
 def _number(text: str | None) -> float:
