@@ -105,3 +105,55 @@ def test_maps_of_an_experiment_are_those_of_its_geometry():
         rest = experiment.response[live] / (expected[live] * experiment.scale**2)
         assert rest.mean() == pytest.approx(1, abs=2e-3)
         assert 0.004 < rest.std() < 0.03
+
+
+def wide_experiments(strips, number=60, size=128):
+    study = parse_study({"name": "m", "seed": 8, "simulate": {"experiments": number, "images": 1, "size": size}})
+    found = [Experiment(study, n) for n in range(number)]
+    return [e for e in found if min(e.frame.extent) < 0.9] if strips else found
+
+
+def test_strips_are_masked_as_real_ones_are_in_the_square_input():
+    """The same rows and columns are live as `prepare` leaves of a frame of that shape."""
+    from xscatter.frames.frame import Frame as RealFrame
+    from xscatter.frames.prepare import prepare
+
+    strips = wide_experiments(True)
+    assert len(strips) > 8
+    assert any(min(e.frame.extent) < 0.2 for e in strips)
+    for experiment in strips:
+        rows, cols = (round(1475 * part) for part in experiment.frame.extent)
+        real = prepare(RealFrame(np.ones((rows, cols), np.int32), *np.zeros((2, rows, cols), bool)), experiment.size)
+        for axis in (0, 1):
+            ours, theirs = experiment.live.any(axis), ~real.mask.all(axis)
+            assert np.count_nonzero(ours & ~theirs) <= 2
+            # What is dead of it are gaps.
+            first, last = np.flatnonzero(ours)[[0, -1]]
+            assert abs(last - first + 1 - np.count_nonzero(theirs)) <= 2 + round(17 / 195 * theirs.sum())
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_detector_of_whole_modules_shows_all_of_them(turned):
+    """PILATUS 6M: 12 x 5 modules; at 1000 pixels a gap of 17 is seven pixels wide, one of 7 three."""
+    layout = LAYOUTS["pilatus"]
+    if turned:
+        layout = layout._replace(module=layout.module[::-1], gap=layout.gap[::-1])
+    dead = gap_mask(layout, 1000, 2.527, (0.0, 0.0))
+    axis = 0 if turned else 1
+    blocks = np.count_nonzero(np.diff(np.r_[True, dead.all(axis), True].astype(int)) == -1)
+    assert blocks == 12
+
+
+def test_the_beam_is_off_the_image_where_it_misses_the_detector():
+    seen = set()
+    for experiment in wide_experiments(False):
+        row, col = (round(x * 1000) for x in experiment.settings["center"])
+        beside = np.ones((1400, 1400), bool)  # 200 parts of a thousand about the square, for beams outside of it
+        beside[200:1200, 200:1200] = experiment.frame._replace(aperture=None, bend=0.0, tilt=0.0).outside(
+            (np.arange(1000) + 0.5) / 1000
+        )
+        near = beside[row + 198 : row + 203, col + 198 : col + 203]
+        if near.all() or not near.any():
+            assert experiment.settings["on_image"] == (not near.any())
+            seen.add((experiment.settings["on_image"], 0 <= row < 1000 and 0 <= col < 1000))
+    assert {(True, True), (False, False), (False, True)} <= seen

@@ -139,3 +139,15 @@ def test_tabulated_average_agrees_with_the_direct_one():
 
     np.testing.assert_allclose(sizes.tabulated_average(shape, q, 0.15), sizes.size_average(shape, q, 0.15), rtol=2e-3)
     np.testing.assert_array_equal(sizes.tabulated_average(shape, q, 0.0), shape(q))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_vectors_about_the_sphere_give_the_spots_of_all_vectors(seed):
+    turn = crystal.rotation(np.random.default_rng(seed))
+    every = crystal.cubic_reflections(5.0, 20.0) @ turn.T
+    near = crystal.near_sphere(2 * np.pi / 5.0 * turn.T, 0.1, 20.0)
+    assert len(near) < 0.6 * len(every)
+    one, two = (crystal.ewald_spots(vectors, 0.1, 500.0, 1e-3) for vectors in (every, near))
+    assert len(one.q) > 50
+    np.testing.assert_allclose(np.sort(two.q), np.sort(one.q), rtol=1e-9)
+    np.testing.assert_allclose(np.sort(two.intensity), np.sort(one.intensity), rtol=1e-6)

@@ -12,7 +12,7 @@ from xscatter.errors import UserError
 
 # Raised by every change that makes other images, tags or coefficients from the same study, so that
 # shards made before and after are never mixed.
-PHYSICS = 1
+PHYSICS = 2
 
 
 class Section(BaseModel):
@@ -63,7 +63,7 @@ class Transform(Section):
     )
     tolerance: Annotated[float, Field(gt=0, lt=0.1)] = Field(5e-5, description="Relative error (L2) of the transform.")
     minimum_coverage: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.1, description="Least part of the disk that must lie on live pixels; the simulator stays above it."
+        0.03, description="Least part of the disk that must lie on live pixels; the simulator stays above it."
     )
 
 

@@ -21,7 +21,8 @@ def beamstop_shadow(kind: str, drow: np.ndarray, dcol: np.ndarray, stop: dict) -
 
     `drow` (rows, 1) and `dcol` (1, cols) are pixels from the beam; `stop` holds radius, blur,
     holder (full width) and elbow (its distance) in pixels, mount (width over radius), angle, bend and
-    opening (half angle of a wedge) in radians.
+    opening (half angle of a wedge) in radians; a disk may have a hole (its radius over that of the
+    disk), a rod a round head (its radius over half the width of the rod).
     """
     if kind == "none":
         return np.zeros(np.broadcast_shapes(drow.shape, dcol.shape), np.float32)
@@ -29,7 +30,10 @@ def beamstop_shadow(kind: str, drow: np.ndarray, dcol: np.ndarray, stop: dict) -
     x = dcol * cosine + drow * sine
     y = drow * cosine - dcol * sine
     if kind == "circular":
-        shadow = _edge(np.hypot(x, y) - stop["radius"], stop["blur"])
+        distance = np.hypot(x, y)
+        shadow = _edge(distance - stop["radius"], stop["blur"])
+        if stop["hole"] > 0:
+            shadow *= 1 - (1 - stop["hole_opacity"]) * _edge(distance - stop["hole"] * stop["radius"], stop["blur"])
         if stop["holder"] > 0:
             # A rod up to the elbow, from there another that is bent; the mount is a block behind the disk.
             bend, elbow, blur = stop["bend"], stop["elbow"], stop["blur"]
@@ -42,7 +46,13 @@ def beamstop_shadow(kind: str, drow: np.ndarray, dcol: np.ndarray, stop: dict) -
             rod = np.maximum(rod, block) if stop["mount"] > 0 else rod
             shadow = np.maximum(shadow, rod * stop["holder_opacity"])
     elif kind == "linear":
-        shadow = _strip(x + stop["radius"], y, 2 * stop["radius"], stop["blur"])
+        # A rod that hides the beam with its end, or is the stalk of a head that does.
+        width = 2 * stop["radius"] / max(stop["head"], 1.0)
+        shadow = _strip(x + stop["radius"], y, width, stop["blur"])
+        beyond = 1 - _edge(x - 2 * stop["radius"], stop["blur"])
+        shadow *= 1 - (1 - stop["rod_opacity"]) * beyond
+        if stop["head"] > 0:
+            shadow = np.maximum(shadow, _edge(np.hypot(x, y) - stop["radius"], stop["blur"]))
     else:
         opening = stop["opening"]
         reach = stop["radius"] / np.sin(opening)  # the apex lies so that the beam is `radius` from both sides

@@ -14,7 +14,7 @@ import numpy as np
 
 from xscatter.seeds import Purpose, generator
 from xscatter.simulate.beamstop import beamstop_shadow, window_shadow
-from xscatter.simulate.detector import LAYOUTS, Geometry, gap_mask
+from xscatter.simulate.detector import LAYOUTS, Frame, Geometry, gap_mask
 from xscatter.simulate.limits import check_study, user_mask
 from xscatter.simulate.physics.grazing import transmission
 from xscatter.simulate.settings import draw_settings
@@ -58,6 +58,11 @@ class Experiment:
     def grazing(self) -> bool:
         """Whether the beam meets a film under grazing incidence (else it crosses the sample)."""
         return self.settings["geometry"] == "grazing"
+
+    @property
+    def frame(self) -> Frame:
+        """The detector in the square of the image."""
+        return Frame(**self.settings["frame"])
 
     @property
     def scale(self) -> float:
@@ -133,8 +138,10 @@ class Experiment:
     @cached_property
     def _seen(self) -> tuple[float, float]:
         # On a coarse grid, so that the answer does not depend on the image size.
-        edge = (np.arange(100) + 0.5) * self.size / 100 - 0.5
-        q, _ = self.geometry.q_chi(edge[:, None], edge[None, :])
+        begin, extent = self.frame.begin, self.frame.extent
+        part = (np.arange(100) + 0.5) / 100
+        rows, cols = ((b + e * part) * self.size - 0.5 for b, e in zip(begin, extent, strict=True))
+        q, _ = self.geometry.q_chi(rows[:, None], cols[None, :])
         least = 1.3 * self.stop_radius * self.q_per_pixel
         most = float(np.quantile(q, 0.9))
         if self.grazing:
@@ -189,9 +196,14 @@ class Experiment:
 
     @cached_property
     def mask(self) -> np.ndarray:
-        """(rows, cols) bool, True = not usable: gaps, outside of the aperture, dead and hot pixels."""
-        layout = LAYOUTS[self.settings["detector"]]
-        mask = gap_mask(layout, self.size, self.scale, self.settings["module_offset"])
+        """(rows, cols) bool, True = not usable: gaps, beside the detector or its aperture, dead and hot pixels."""
+        layout, frame = LAYOUTS[self.settings["detector"]], self.frame
+        if frame.turned and layout.module:
+            layout = layout._replace(module=layout.module[::-1], gap=layout.gap[::-1])
+        fine = self.scale * frame.fineness
+        start = [m - b * self.size * fine for m, b in zip(self.settings["module_offset"], frame.begin, strict=True)]
+        mask = gap_mask(layout, self.size, fine, (start[0], start[1]))
+        mask |= frame.outside((np.arange(self.size) + 0.5) / self.size)
         rng = generator(self.study.seed, Purpose.EXPERIMENT, self.number, BAD_PIXELS)
         mask |= rng.random(mask.shape, dtype=np.float32) < self.settings["bad_pixels"]
         own = user_mask(self.study)

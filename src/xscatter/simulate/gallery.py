@@ -27,7 +27,7 @@ def find_experiments(feature: Feature, number: int, size: int = 256) -> list[Exp
     found: list[Experiment] = []
     for n in range(1000):
         experiment = Experiment(study, n)
-        inside = all(0.05 < x < 0.95 for x in experiment.settings["center"])
+        inside = experiment.settings["on_image"] and min(experiment.frame.extent) > 0.9
         if inside and not experiment.settings["window"] and feature.weight(experiment) > 0:
             found.append(experiment)
         if len(found) == number:

@@ -77,6 +77,8 @@ def simulate_image(
         done.expected, experiment.live, experiment.saturation,
         sequence(seed, Purpose.NOISE, experiment.number, image, 0), out,
     )  # fmt: skip
+    if experiment.settings["gain"] != 1.0:
+        _read_out(out, experiment, generator(seed, Purpose.NOISE, experiment.number, image, 2))
     if scene["zingers"]:
         rng = generator(seed, Purpose.NOISE, experiment.number, image, 1)
         labels[tags.INDEX["zingers"]] = _add_zingers(out, experiment, scene["zingers"], rng) > 0
@@ -86,9 +88,22 @@ def simulate_image(
     return scene, done, labels, detectability
 
 
+def _read_out(out: np.ndarray, experiment: Experiment, rng: np.random.Generator) -> None:
+    """Turn photons into the digits of an integrating detector: gain, read-out noise, and an offset that keeps it."""
+    noise = experiment.settings["read_out"] * experiment.scale
+    value = rng.standard_normal(out.shape, dtype=np.float32)
+    value *= np.float32(noise)
+    value += np.float32(3 * noise + 0.5)
+    value += out * np.float32(experiment.settings["gain"])
+    full = value >= experiment.saturation
+    np.clip(value, 0, experiment.saturation, out=value)
+    np.copyto(out, value.astype(np.uint32), where=experiment.live)
+    out[full & experiment.live] = experiment.saturation
+
+
 def _add_zingers(out: np.ndarray, experiment: Experiment, number: int, rng: np.random.Generator) -> int:
     """Cosmic rays and decays: `number` short tracks of bright pixels; return how many pixels stand out by 8 sigma."""
-    size = experiment.size
+    size, gain = experiment.size, max(experiment.settings["gain"], 1.0)
     clear = 0
     for _ in range(number):
         start, angle = rng.uniform(0, size, 2), rng.uniform(0, 2 * np.pi)
@@ -100,7 +115,7 @@ def _add_zingers(out: np.ndarray, experiment: Experiment, number: int, rng: np.r
         rows, cols, charge = rows[on], cols[on], charge[on]
         before, live = out[rows, cols].astype(float), experiment.live[rows, cols]
         value = np.minimum(before + np.rint(charge), experiment.saturation).astype(np.uint32)
-        clear += int(np.count_nonzero(live & (value - before > 8 * np.sqrt(before + 1))))
+        clear += int(np.count_nonzero(live & (value - before > 8 * np.sqrt(gain * (before + 1)))))
         out[rows, cols] = np.where(live, value, MASKED)
     return clear
 

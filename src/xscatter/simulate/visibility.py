@@ -118,7 +118,7 @@ def _instrument(scene: dict[str, Any], done: Rendering, experiment: Experiment, 
     found: set[str] = set()
     if scene["photons"] == 0:
         return found
-    if not all(0 <= x < 1 for x in experiment.settings["center"]):
+    if not experiment.settings["on_image"]:
         found.add("beam off image")
     dark = experiment.dark
     for name, (where, factor) in experiment.altered.items():

@@ -13,7 +13,15 @@ import numpy as np
 from xscatter.simulate.components import Spots
 from xscatter.simulate.features.sphere import amplitude
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.crystal import cubic_reflections, ewald_spots, hexagonal_reflections, rotation, tilt
+from xscatter.simulate.physics.crystal import (
+    LARGEST_INDEX,
+    cubic_reflections,
+    ewald_spots,
+    hexagonal_reflections,
+    near_sphere,
+    rotation,
+    tilt,
+)
 from xscatter.simulate.profiles import debye_waller, log_uniform
 
 KIND = "sample"
@@ -32,20 +40,24 @@ PARAMETERS = (
     Parameter("turn", "°", 0.0, (-180.0, 180.0), "turn of the crystal about the beam, forms 1 and 2"),
     Parameter("seed", "", 0, (0, 2**31), "of the orientation and of |F|²"),
 )
-MOST = 700  # the brightest spots; fainter ones are lost below them
+MOST = 2500  # the brightest spots; fainter ones are lost below them
 ALIGNED = 1.0  # degrees; beyond, the symmetry of the zone is no longer seen
 
 
 def spots(p, wavelength: float, largest: float):
     """Spots of the crystal up to q = `largest` in nm⁻¹: q, azimuth and intensity (n,); `wavelength` in nm."""
     rng = np.random.default_rng(p["seed"])
-    if p["form"] == 2:
+    turned = None
+    if p["form"] == 0 and largest * p["cell"] / (2 * np.pi) > LARGEST_INDEX:
+        # A large cell, as of a protein; its centring changes only how dense the spots are.
+        turned = near_sphere(2 * np.pi / p["cell"] * rotation(rng).T, wavelength, largest)
+    elif p["form"] == 2:
         vectors = hexagonal_reflections(p["cell"], largest)
     else:
         vectors = cubic_reflections(p["cell"], largest, "PIF"[p["centring"]])
-    if p["form"] == 0:
+    if turned is None and p["form"] == 0:
         turned = vectors @ rotation(rng).T
-    else:
+    elif turned is None:
         turned = vectors @ tilt(np.deg2rad(p["tilt"]), rng.uniform(-np.pi, np.pi), np.deg2rad(p["turn"])).T
     found = ewald_spots(turned, wavelength, p["cells"] * p["cell"], np.deg2rad(p["mosaic"]), np.deg2rad(p["swing"]))
     intensity = found.intensity * debye_waller(found.q, p["displacement"] * p["cell"])
@@ -71,14 +83,17 @@ REFERENCES = (
 def draw(rng, experiment):
     family = experiment.settings["family"]
     form = 0 if family == "crystal" and rng.random() < 0.75 else int(rng.integers(1, 3))
-    across = log_uniform(rng, 7, 17) if form == 0 else log_uniform(rng, 2.5, 9)
+    across = log_uniform(rng, 2.5, 9)
+    dense = form == 0 and rng.random() < 0.45
+    if form == 0:
+        across = log_uniform(rng, 15, 50) if dense else log_uniform(rng, 6, 17)
     drawn = {
         "form": form,
         "cell": float(np.clip(across * 2 * np.pi / experiment.q_high, 0.05, 1e5)),
         "centring": int(rng.integers(3)) if form == 0 else 0,
         "cells": log_uniform(rng, 30, 400) if form == 0 else log_uniform(rng, 8, 80),
-        "mosaic": log_uniform(rng, 0.03, 0.8),
-        "swing": log_uniform(rng, 0.3, 3.0) if form == 0 else 0.0,
+        "mosaic": log_uniform(rng, 0.03, 0.3 if dense else 0.8),
+        "swing": log_uniform(rng, 0.1, 1.0) if dense else log_uniform(rng, 0.3, 3.0) if form == 0 else 0.0,
         "displacement": rng.uniform(0.01, 0.05) * (5 / across if form == 0 else 1),
         "tilt": 0.0 if rng.random() < 0.5 else float(rng.exponential(2.0)) % 30,
         "turn": rng.uniform(-180, 180),

@@ -49,6 +49,32 @@ def cubic_reflections(cell: float, largest: float, centring: str = "P") -> np.nd
     return 2 * np.pi / cell * hkl[: np.searchsorted(squares, (largest * cell / (2 * np.pi)) ** 2, side="right")]
 
 
+def near_sphere(basis: np.ndarray, wavelength: float, largest: float) -> np.ndarray:
+    """Reciprocal lattice vectors (n, 3) up to `largest` that lie about the Ewald sphere: for cells too large for all.
+
+    `basis` (3, 3) holds a*, b*, c* in its rows, in nm⁻¹, the beam along the third axis. On the line of each (h, k)
+    the sphere is met where |k₀ + G₀ + l c|² = |k₀|², a quadratic in l; its root near the origin and the two
+    integers on each side of it are taken.
+    """
+    k0 = np.array([0.0, 0.0, 2 * np.pi / wavelength])
+    order = np.argsort(np.abs(basis[:, 2]))  # the axis most along the beam is followed
+    a, b, c = basis[order]
+    reach = int(largest / min(np.linalg.norm(a), np.linalg.norm(b))) + 1
+    h, k = (index.reshape(-1, 1) for index in np.mgrid[-reach : reach + 1, -reach : reach + 1])
+    plane = h * a + k * b
+    plane = plane[np.einsum("ij,ij->i", plane, plane) <= largest**2]
+    slope = (plane + k0) @ c
+    offset = np.einsum("ij,ij->i", plane, plane) + 2 * plane @ k0
+    under = slope**2 - (c @ c) * offset
+    met = under >= 0
+    plane, slope, offset, under = plane[met], slope[met], offset[met], under[met]
+    root = -offset / (slope + np.copysign(np.sqrt(under), slope))
+    index = np.floor(root)[:, None] + np.arange(-1, 3)
+    vectors = (plane[:, None] + index[..., None] * c).reshape(-1, 3)
+    length = np.einsum("ij,ij->i", vectors, vectors)
+    return vectors[(length > 1e-12) & (length <= largest**2)]
+
+
 def hexagonal_reflections(spacing: float, largest: float) -> np.ndarray:
     """Reciprocal lattice vectors (n, 3) of rods packed hexagonally at the distance `spacing`, along the third axis."""
     first = 4 * np.pi / (spacing * 3**0.5)
