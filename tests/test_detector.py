@@ -157,3 +157,19 @@ def test_the_beam_is_off_the_image_where_it_misses_the_detector():
             assert experiment.settings["on_image"] == (not near.any())
             seen.add((experiment.settings["on_image"], 0 <= row < 1000 and 0 <= col < 1000))
     assert {(True, True), (False, False), (False, True)} <= seen
+
+
+def test_a_patch_darkens_its_rectangle_and_has_no_tag():
+    patched = [e for e in wide_experiments(False) if e.settings["patch"]]
+    assert 3 < len(patched) < 20
+    for experiment in patched:
+        patch, factor = experiment.settings["patch"], experiment.obstacles()["patch"]
+        assert "patch" not in experiment.altered
+        assert 1 - patch["opacity"] - 1e-6 <= factor.min()
+        index = (np.arange(experiment.size) + 0.5) / experiment.size
+        y, x = index[:, None] - patch["center"][0], index[None, :] - patch["center"][1]
+        far = np.hypot(y, x) > np.hypot(*patch["half"]) + 0.2
+        assert not far.any() or factor[far].min() > 0.98
+        if experiment.scale * experiment.size * min(patch["half"]) > 6 * patch["blur"]:
+            middle = np.hypot(y, x) < 0.5 * min(patch["half"])
+            assert not middle.any() or factor[middle].max() < 1 - 0.7 * patch["opacity"]

@@ -61,6 +61,18 @@ def beamstop_shadow(kind: str, drow: np.ndarray, dcol: np.ndarray, stop: dict) -
     return shadow.astype(np.float32)
 
 
+def patch_shadow(y: np.ndarray, x: np.ndarray, patch: dict) -> np.ndarray:
+    """Shadow (rows, cols) in [0, opacity] of tape, a cable or a holder: a rectangle with soft edges.
+
+    `y` (rows, 1) and `x` (1, cols) are pixels from its centre; `patch` holds half (two half sides) and
+    blur in pixels, angle in radians.
+    """
+    c, s = np.cos(patch["angle"]), np.sin(patch["angle"])
+    v, u = c * y - s * x, c * x + s * y
+    distance = np.maximum(np.abs(v) - patch["half"][0], np.abs(u) - patch["half"][1])
+    return (_edge(distance, patch["blur"]) * patch["opacity"]).astype(np.float32)
+
+
 def window_shadow(shape: str, y: np.ndarray, x: np.ndarray, radius: float, blur: float) -> np.ndarray:
     """Shadow (rows, cols) in [0, 1] outside of an opening, a "circle" or a "square".
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from xscatter import tags
 from xscatter.seeds import Purpose, generator
-from xscatter.simulate.beamstop import beamstop_shadow, window_shadow
+from xscatter.simulate.beamstop import beamstop_shadow, patch_shadow, window_shadow
 from xscatter.simulate.detector import LAYOUTS, Frame, Geometry, gap_mask
 from xscatter.simulate.limits import check_study, user_mask
 from xscatter.simulate.physics.grazing import transmission
@@ -247,7 +248,10 @@ class Experiment:
         return np.arcsin(height / np.sqrt(up**2 + across**2 + along**2))
 
     def obstacles(self) -> dict[str, np.ndarray]:
-        """What changes the scattering on its way, by tag: factors (rows, cols) float32, 1 where nothing does."""
+        """What changes the scattering on its way: factors (rows, cols) float32, 1 where nothing does.
+
+        By tag; a patch, which has none, under "patch".
+        """
         found = {}
         if self.settings["beamstop"] != "none":
             stop = dict(self.settings["stop"])
@@ -268,6 +272,14 @@ class Experiment:
             for block, rows, cols in self._blocks():
                 y, x = (v + 0.5 - c * self.size for v, c in zip((rows, cols), window["center"], strict=True))
                 factor[block] = 1 - window_shadow(window["shape"], y, x, radius, blur) * (1 - window["leak"])
+        if self.settings["patch"]:
+            patch = dict(self.settings["patch"])
+            patch["half"] = [part * self.size for part in patch["half"]]
+            patch["blur"] = float(np.hypot(patch["blur"] / self.scale, self.spread_pixels))
+            found["patch"] = factor = self._new_map()
+            for block, rows, cols in self._blocks():
+                y, x = (v + 0.5 - c * self.size for v, c in zip((rows, cols), patch["center"], strict=True))
+                factor[block] = 1 - patch_shadow(y, x, patch)
         if self.grazing:
             found["horizon"], found["Yoneda"] = self._new_map(), self._new_map()
             critical, leak = self.settings["critical"], self.settings["horizon_leak"]
@@ -291,6 +303,8 @@ class Experiment:
         altered = {}
         for name, factor in self.obstacles().items():
             gain *= factor
+            if name not in tags.INDEX:
+                continue
             changed = (factor > 1.1) if name == "Yoneda" else (factor < 0.9)
             where = np.flatnonzero(changed & self.live)
             altered[name] = where.astype(np.int32), factor.ravel()[where]
@@ -309,7 +323,7 @@ class Experiment:
 
     @property
     def altered(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """For each of `obstacles`, the live pixels (flat indices) that it changes visibly, and its factor there."""
+        """For each obstacle that has a tag, the live pixels (flat indices) that it changes visibly, and its factor."""
         return self._passage[2]
 
     @property

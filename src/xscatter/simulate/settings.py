@@ -78,6 +78,7 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
             "shape": "circle" if rng.random() < 0.6 else "square",
             "center": (np.array(frame.begin) + frame.extent * rng.normal(0.5, 0.1, 2)).tolist(),
             "radius": float(rng.uniform(0.3, 0.65)),
+            "about_beam": bool(rng.random() < 0.6),  # the end of a flight tube, not a hole in something
             "blur": float(rng.uniform(1, 15)),
             "leak": float(10 ** rng.uniform(-3, -0.7)),
         }
@@ -110,6 +111,17 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
         "hole": float(rng.uniform(0.1, 0.3)) if rng.random() < 0.25 else 0.0,
         "hole_opacity": float(1 - 10 ** rng.uniform(-3, -0.5)),
     }
+    if settings["window"] and settings["window"]["about_beam"] and settings["on_image"]:
+        settings["window"]["center"] = (settings["center"] + rng.normal(0, 0.06, 2)).tolist()
+    settings["patch"] = None
+    if fraction(seed, "patch", number) < 0.15:
+        settings["patch"] = {
+            "center": (np.array(frame.begin) + frame.extent * rng.uniform(0, 1, 2)).tolist(),
+            "half": np.exp(rng.uniform(np.log(0.02), np.log(0.2), 2)).tolist(),
+            "angle": float(rng.normal(0, 0.1) if rng.random() < 0.6 else rng.uniform(0, np.pi)),
+            "blur": float(np.exp(rng.uniform(np.log(1), np.log(30)))),
+            "opacity": float(rng.uniform(0.15, 1.0)),
+        }
     settings["exposure"] = 4.2 + 3.3 * fraction(seed, "exposure", number)  # log10 of photons in a typical image
     settings["air"] = fraction(seed, "air", number)
     settings["slits"] = fraction(seed, "slits", number)
