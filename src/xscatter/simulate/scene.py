@@ -14,7 +14,7 @@ from xscatter.simulate.features.registry import Feature, chosen_features
 
 STANDARDS = 0.02  # part of images that show a calibration standard
 BLANKS = 0.006  # part of images without beam
-OVEREXPOSED = 0.11  # part of images that are exposed far too long
+OVEREXPOSED = 0.16  # part of images that are exposed far too long
 
 
 def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
