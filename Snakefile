@@ -1,6 +1,7 @@
 # simulate -> transform -> pack -> train -> test -> report, for the study that --configfile names.
 from snakemake.utils import min_version, validate
 
+from xscatter.resolution.description import dump_resolution
 from xscatter.shards import write_text
 from xscatter.study import dump_study
 
@@ -15,28 +16,31 @@ if "name" not in config:
 include: "workflow/rules/common.smk"
 
 
-validate(config, "workflow/schemas/study.schema.json", set_default=False)
+if not SEVERAL:
+    validate(config, "workflow/schemas/study.schema.json", set_default=False)
+
+    include: "workflow/rules/simulate.smk"
+    include: "workflow/rules/transform.smk"
+    include: "workflow/rules/pack.smk"
+    include: "workflow/rules/train.smk"
+    include: "workflow/rules/test.smk"
+    include: "workflow/rules/report.smk"
 
 
-include: "workflow/rules/simulate.smk"
-include: "workflow/rules/transform.smk"
-include: "workflow/rules/pack.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/test.smk"
-include: "workflow/rules/report.smk"
+include: "workflow/rules/resolution.smk"
 include: "workflow/rules/figures.smk"
 
 
 # The jobs read the resolved study, with what the command line overrides. It is no input of a
 # rule: each rule names in its params the part of the study that its outputs depend on.
 onstart:
-    driver.insist(PATHS.root)
-    write_text(PATHS.study, dump_study(STUDY))
+    driver.insist(RESULTS)
+    write_text(WHOLE.study, dump_resolution(RESOLUTION)) if SEVERAL else write_text(PATHS.study, dump_study(STUDY))
 
 
 rule all:
     default_target: True
     input:
-        PATHS.report,
+        list(WHOLE.tables.values()) if SEVERAL else PATHS.report,
         # Shards and batches that somebody deleted are made again, though the report is there.
-        driver.lost(STUDY, PATHS) if workflow.is_main_process else [],
+        driver.lost(STUDY, PATHS) if workflow.is_main_process and not SEVERAL else [],

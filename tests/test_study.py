@@ -8,7 +8,8 @@ from xscatter.errors import UserError
 from xscatter.study import Study, dump_study, load_study, parse_study, schema
 
 ROOT = Path(__file__).parent.parent
-SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
+# The study of several sizes is of another kind; see test_resolution.
+SHIPPED = sorted(path for path in (ROOT / "config").glob("*.yaml") if path.stem != "study-resolution")
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

@@ -16,6 +16,7 @@ VERBS = {
     "pack": "write tags, images and coefficients into record batches",
     "train": "train the image, coefficient or joint network",
     "test": "score a trained network on the test batch",
+    "resolution": "compare image sizes: one study at several sizes and seeds, under equal budgets",
     "report": "write the self-contained HTML report of a study",
     "predict": "tag detector frames",
     "watch": "tag detector frames as they appear in a folder",

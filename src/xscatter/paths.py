@@ -83,6 +83,36 @@ class StudyPaths:
         return self.root / "benchmarks" / stage / f"{unit}.tsv"
 
 
+@dataclass(frozen=True)
+class ResolutionPaths:
+    """Names below the folder of a study of studies; its members lie in folders of their own."""
+
+    root: Path
+
+    @property
+    def study(self) -> Path:
+        """The study of studies, as it was run."""
+        return self.root / "study.yaml"
+
+    def member(self, name: str) -> StudyPaths:
+        """The files of one member."""
+        return StudyPaths(self.root / name)
+
+    def cost(self, member: str, stage: str) -> Path:
+        """CPU seconds, user and system, that one stage of one member took."""
+        return self.root / member / "cost" / f"{stage}.txt"
+
+    @property
+    def tables(self) -> dict[str, Path]:
+        """What the members say together."""
+        return {name: self.root / f"{name}.csv" for name in ("sizes", "differences", "tags")}
+
+    @property
+    def figures(self) -> dict[str, Path]:
+        """The same as pictures."""
+        return {name: self.root / f"{name}.png" for name in ("sizes", "tags")}
+
+
 def _digits(number: int | str) -> str:
     """Five digits or more; a text is a wildcard of the workflow, left as it is."""
     return number if isinstance(number, str) else f"{number:05d}"

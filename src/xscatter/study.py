@@ -295,6 +295,15 @@ def load_study(path: str | Path) -> Study:
     Raises:
         UserError: it cannot be read, or a key is unknown, of the wrong type or out of bounds.
     """
+    return parse_study(read_yaml(path), str(path))
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The keys of a YAML file.
+
+    Raises:
+        UserError: it cannot be read or holds no keys.
+    """
     try:
         content = yaml.safe_load(Path(path).read_text())
     except (OSError, UnicodeDecodeError) as error:
@@ -303,7 +312,7 @@ def load_study(path: str | Path) -> Study:
         raise UserError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: is not a study: expected keys such as `name:` and `simulate:`")
-    return parse_study(content, str(path))
+    return content
 
 
 def parse_study(content: dict[str, Any], origin: str = "study") -> Study:
@@ -315,10 +324,11 @@ def parse_study(content: dict[str, Any], origin: str = "study") -> Study:
     try:
         return Study.model_validate(content)
     except ValidationError as error:
-        raise UserError(f"{origin}: " + "; ".join(map(_describe, error.errors()))) from error
+        raise UserError(f"{origin}: " + "; ".join(map(describe_problem, error.errors()))) from error
 
 
-def _describe(problem: Any) -> str:
+def describe_problem(problem: Any) -> str:
+    """One refused key in words: where, what, how to mend it."""
     key = ".".join(str(part) for part in problem["loc"]) or "study"
     if problem["type"] == "extra_forbidden":
         return f"{key} is not a key of a study; remove it or correct its spelling"

@@ -12,7 +12,8 @@ import yaml
 from xscatter.paths import VIEWS, study_paths
 
 ROOT = Path(__file__).parent.parent.parent
-STUDIES = sorted((ROOT / "config").glob("*.yaml"))
+SEVERAL = ROOT / "config" / "study-resolution.yaml"
+STUDIES = sorted(set((ROOT / "config").glob("*.yaml")) - {SEVERAL})
 ONCE = {"assign": 1, "index": 1, "train_image": 1, "train_coefficient": 1, "train_joint": 1}
 ONCE |= {"test": 3, "test_mean": 1, "report": 1, "all": 1}
 
@@ -120,3 +121,13 @@ def test_a_deleted_file_is_made_again_though_the_report_is_there(finished):
         file.write_bytes(content)
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert planned(folder, path) == {}
+
+
+@pytest.mark.parametrize("typed", [["--configfile", str(SEVERAL)], ["study_resolution", "--cores", "1"]])
+def test_the_study_of_sizes_runs_every_member_once(tmp_path, typed):
+    content = yaml.safe_load(SEVERAL.read_text())
+    members = len(content["sizes"]) * len(content["modes"]) * len(content["seeds"])
+    table = snakemake(tmp_path, *typed, "-n", "-q", "rules").partition("Job stats:")[2].partition("Reasons:")[0]
+    rows = [line.split() for line in table.splitlines() if "resolution" in line]
+    stages = {"resolution_records": members, "resolution_train": 3 * members, "resolution_test": members}
+    assert {row[0]: int(row[1]) for row in rows} == {"resolution_members": 1, "study_resolution": 1, **stages}

@@ -1,4 +1,4 @@
-# What all rules share: the checked study, its paths, its costs.
+# What all rules share: the checked study, or study of studies, its paths, its costs.
 import os
 import sys
 from pathlib import Path
@@ -7,29 +7,40 @@ from snakemake.exceptions import WorkflowError
 
 from xscatter import driver
 from xscatter.errors import UserError
-from xscatter.paths import VIEWS, study_paths
+from xscatter.paths import VIEWS, ResolutionPaths, study_paths
+from xscatter.resolution.description import load_resolution, parse_resolution
 from xscatter.study import parse_study
 from xscatter.walltime import cost
 
 # The rules call `xscatter` and `mpiexec`: those installed beside this Snakemake come first.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]))
 
+# A file with `sizes` is a study of studies: the same one at several image sizes.
+SEVERAL = "sizes" in config
+SHIPPED = Path(workflow.basedir) / "config" / "study-resolution.yaml"
+
 try:
-    STUDY = parse_study(dict(config))
-    PATHS = study_paths(STUDY.name)
-    # What the jobs ask Slurm for; a profile's set-resources goes before it.
-    COST = cost.of(STUDY, PATHS.plan)
-    COST.check()
+    RESOLUTION = parse_resolution(dict(config)) if SEVERAL else load_resolution(SHIPPED)
+    WHOLE = ResolutionPaths(Path("results") / RESOLUTION.name)
+    if not SEVERAL:
+        STUDY = parse_study(dict(config))
+        PATHS = study_paths(STUDY.name)
+        # What the jobs ask Slurm for; a profile's set-resources goes before it.
+        COST = cost.of(STUDY, PATHS.plan)
+        COST.check()
+        EXPERIMENTS = range(STUDY.simulate.experiments)
 except UserError as error:
     raise WorkflowError(str(error))
 
+DESCRIPTION = WHOLE.study if SEVERAL else SHIPPED
+RESULTS = WHOLE.root if SEVERAL else PATHS.root
+
 # Jobs use what is beside this Snakemake, unless --sdm names conda, apptainer or env-modules (envs/).
 IMAGE = str(Path(workflow.basedir) / "envs" / "xscatter.sif")
-EXPERIMENTS = range(STUDY.simulate.experiments)
 
 # What a killed driver left behind is cleared here, so that typing the line again is enough.
 if workflow.is_main_process:
-    driver.take_over(PATHS.root)
+    driver.take_over(RESULTS)
 
 
 wildcard_constraints:
@@ -56,5 +67,15 @@ def last_leg(view):
 
 def before_leg(wildcards):
     earlier = [PATHS.leg(wildcards.view, int(wildcards.leg) - 1)] if int(wildcards.leg) > 1 else []
-    branches = [trained(view)["model"] for view in ("image", "coefficient")] if wildcards.view == "joint" else []
-    return earlier + branches
+    return earlier + branches(PATHS, wildcards.view)
+
+
+def branches(paths, view):
+    """The networks that `view` is built on."""
+    return [paths.model(name) / "model.keras" for name in ("image", "coefficient")] if view == "joint" else []
+
+
+def shards_runtime(price, attempt):
+    """Walltime of one job that makes all shards of a study, one after another, in minutes."""
+    seconds = sum(price.safe_seconds(stage) for stage in ("simulate", "transform")) * price.study.simulate.experiments
+    return min(price.limit, attempt * (5 + seconds // 60))

@@ -9,19 +9,22 @@ import argparse
 from xscatter.commands import add_study, read_study
 from xscatter.paths import VIEWS
 
-EXAMPLE = """example:
+EXAMPLE = """examples:
   xscatter test config/demo.yaml --view joint
+  xscatter test config/demo.yaml --view image coefficient joint mean
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
-    parser.add_argument("--view", required=True, choices=(*VIEWS, "mean"), help="which network, or the mean of two")
+    views = (*VIEWS, "mean")
+    parser.add_argument("--view", required=True, nargs="+", choices=views, help="which networks, or the mean of two")
 
 
 def run(args: argparse.Namespace) -> int:
     study, paths = read_study(args)
     from xscatter.learn.evaluate import evaluate
 
-    evaluate(study, paths, args.view)
+    for view in args.view:
+        evaluate(study, paths, view)
     return 0

@@ -1,0 +1,37 @@
+"""Compare image sizes: one study at several sizes, for several seeds, under equal budgets.
+
+With --expand, write the study file of every member, results/<name>/<mode>-<size>-<seed>/study.yaml; each is
+an ordinary study. Without it, read the evaluations of all members and write tables (sizes.csv,
+differences.csv, tags.csv) and figures (sizes.png, tags.png). The workflow does all that lies between.
+"""
+
+import argparse
+from pathlib import Path
+
+EXAMPLE = """examples:
+  snakemake --cores 2 --configfile config/study-resolution.yaml      # everything
+  xscatter resolution config/study-resolution.yaml --expand          # only the members' study files
+  xscatter resolution config/study-resolution.yaml                   # only the tables and figures"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "study", type=Path, metavar="STUDY", help="file of the comparison, such as config/study-resolution.yaml"
+    )
+    parser.add_argument("-o", "--output", type=Path, help="folder of the comparison (default: results/<name>)")
+    parser.add_argument("--expand", action="store_true", help="only write the study file of every member")
+
+
+def run(args: argparse.Namespace) -> None:
+    from xscatter.paths import ResolutionPaths
+    from xscatter.resolution.collect import collect, expand, table
+    from xscatter.resolution.description import load_resolution
+
+    whole = load_resolution(args.study)
+    paths = ResolutionPaths(args.output or Path("results") / whole.name)
+    if args.expand:
+        expand(whole, paths)
+        print(f"{paths.root}: {len(whole.members())} studies")
+    else:
+        print(table(collect(whole, paths)))
+        print("\n".join(str(path) for path in (*paths.tables.values(), *paths.figures.values())))

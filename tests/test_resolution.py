@@ -1,0 +1,190 @@
+"""The study of image sizes: expansion into ordinary studies, equal budgets, and what its tables say."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from xscatter.cli import main
+from xscatter.errors import UserError
+from xscatter.learn.metrics import average_precision
+from xscatter.paths import ResolutionPaths
+from xscatter.resolution.collect import Scores, collect, difference_rows, expand, size_rows
+from xscatter.resolution.description import dump_resolution, load_resolution, parse_resolution
+from xscatter.study import load_study
+
+SHIPPED = Path(__file__).parent.parent / "config" / "study-resolution.yaml"
+SMALL = {
+    "name": "small",
+    "sizes": [32, 64],
+    "modes": ["resample"],
+    "seeds": [1, 2, 3],
+    "base": {"train": {"round_steps": 5, "most_rounds": 2}},
+}
+
+
+def test_the_shipped_file_becomes_ordinary_studies(tmp_path):
+    whole = load_resolution(SHIPPED)
+    assert parse_resolution(yaml.safe_load(dump_resolution(whole))) == whole
+    paths = ResolutionPaths(tmp_path)
+    expand(whole, paths)
+    files = sorted(tmp_path.glob("*/study.yaml"))
+    assert len(files) == len(whole.members()) == len(whole.modes) * len(whole.sizes) * len(whole.seeds)
+    kinds = set()
+    for file in files:
+        study = load_study(file)
+        kinds.add((study.simulate.sampling, study.simulate.size, study.seed))
+        # Nothing but size, mode and seed differs between members: the budgets are equal.
+        base = whole.base.simulate.model_copy(update={"size": study.simulate.size, "sampling": study.simulate.sampling})
+        assert study.simulate == base
+        assert (study.transform, study.pack, study.train) == (whole.base.transform, whole.base.pack, whole.base.train)
+    assert kinds == {(mode, size, seed) for mode in whole.modes for size in whole.sizes for seed in whole.seeds}
+
+
+def test_a_second_expansion_touches_nothing(tmp_path):
+    whole, paths = parse_resolution(SMALL), ResolutionPaths(tmp_path)
+    expand(whole, paths)
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/study.yaml")}
+    expand(whole, paths)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/study.yaml")} == times
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"base": {"simulate": {"size": 64}, "train": SMALL["base"]["train"]}}, "base.simulate.size"),
+        ({"base": {"transform": {"radius": 20.0}, "train": SMALL["base"]["train"]}}, "base.transform.radius"),
+        ({"base": {}}, "round_steps and most_rounds"),
+        ({"base": {"train": {"round_steps": 5, "most_rounds": 20}}}, "patience"),
+        ({"base": {"train": {"round_steps": 5, "most_rounds": 2, "widht": 1}}}, "base.train.widht"),
+        ({"sizes": [64, 32]}, "sizes must rise"),
+        ({"sizes": [32, 32]}, "sizes names something twice"),
+        ({"sizes": [8, 32]}, "simulate.size"),
+        ({"seeds": [-1]}, "seed"),
+        ({"sises": [32, 64]}, "sises is not a key"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_one_line(change, said, tmp_path, capsys):
+    file = tmp_path / "wrong.yaml"
+    file.write_text(yaml.safe_dump(SMALL | change))
+    assert main(["resolution", str(file), "--expand", "-o", str(tmp_path)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert "wrong.yaml" in lines[0]
+
+
+TAGS = ("ring", "halo", "never")
+
+
+def evaluated(folder, scores_of, experiments=6, images=10):
+    """Write the evaluations of all members of SMALL; `scores_of(view, size, seed, labels, random)` gives scores."""
+    whole, paths = parse_resolution(SMALL), ResolutionPaths(folder)
+    for member in whole.members():
+        source = np.stack(np.divmod(np.arange(experiments * images), images), 1)
+        labels = np.random.default_rng(member.seed).random((len(source), len(TAGS))) < (0.3, 0.5, 0.0)
+        own = paths.member(member.name)
+        own.evaluation("image").parent.mkdir(parents=True)
+        for place, view in enumerate(("image", "coefficient", "joint", "mean")):
+            random = np.random.default_rng((member.seed, place))
+            scores = scores_of(view, member.size, member.seed, labels, random).astype(np.float32)
+            np.savez(own.scores(view), scores=scores, labels=labels, source=source)
+            figures = {"average_precision": None, "interval": None, "prevalence": 0.1, "threshold": 0.5}
+            tag = {**figures, "precision": None, "recall": None}
+            calibration = dict(expected_calibration_error=0.0, probability=[], frequency=[], count=[])
+            content = {
+                "tags": dict.fromkeys(TAGS, tag),
+                "mean_average_precision": 0.5,
+                "mean_average_precision_interval": [0.4, 0.6],
+                "calibration": {"raw": calibration, "per_tag": calibration},
+                "confusions": [],
+            }
+            own.evaluation(view).write_text(json.dumps(content))
+        for stage, seconds in (("records", 1), ("train-image", 10), ("train-coefficient", 20), ("train-joint", 30)):
+            cost = paths.cost(member.name, stage)
+            cost.parent.mkdir(parents=True, exist_ok=True)
+            cost.write_text(f"{seconds * member.seed} 0.5\n")
+    return whole, paths
+
+
+def noisy(view, size, seed, labels, random):
+    """The coefficient view knows all, the others little; a larger image changes nothing."""
+    return labels + 0.0 if view == "coefficient" else 0.3 * labels + random.random(labels.shape)
+
+
+def test_means_and_costs_are_those_computed_by_hand(tmp_path):
+    whole, paths = evaluated(tmp_path, noisy)
+    scores = Scores(whole, paths, draws=200)
+    rows = {(row["size"], row["view"]): row for row in size_rows(scores)}
+    by_hand = []
+    for seed in whole.seeds:
+        with np.load(paths.member(f"resample-64-{seed}").scores("image")) as file:
+            found = [average_precision(file["labels"][:, tag], file["scores"][:, tag]) for tag in (0, 1)]
+        by_hand.append(np.mean(found))
+    row = rows[64, "image"]
+    assert row["mean_average_precision"] == pytest.approx(np.mean(by_hand), abs=1e-4)
+    assert [float(v) for v in row["mean_average_precision_by_seed"].split()] == pytest.approx(by_hand, abs=1e-4)
+    assert row["mean_average_precision_low"] < np.mean(by_hand) < row["mean_average_precision_high"]
+    assert (row["tags"], row["test_experiments"], row["test_images"]) == (2, 18, 180)
+    assert row["training_cpu_s"] == pytest.approx(10 * 2 + 0.5)
+    assert rows[64, "coefficient"]["mean_average_precision"] == 1
+
+
+def test_differences_are_paired_by_seed_and_experiment(tmp_path):
+    whole, paths = evaluated(tmp_path, noisy)
+    scores = Scores(whole, paths, draws=200)
+    rows = {(row["better"], row["than"]): row for row in difference_rows(scores)}
+    # The same scores at both sizes: no difference, however uncertain the scores are.
+    same = rows["image, 64", "image, 32"]
+    assert (same["by"], same["by_low"], same["by_high"]) == (0, 0, 0)
+    low, high = scores.score("resample", 32, "image").interval
+    assert high - low > 0.02
+    better = rows["coefficient, 32", "image, 32"]
+    assert better["by"] == pytest.approx(1 - scores.score("resample", 32, "image").value, abs=1e-4)
+    assert better["by_low"] > 0
+
+
+def test_an_interval_covers_what_seeds_disagree_about(tmp_path):
+    def of_two_minds(view, size, seed, labels, random):
+        return labels + 0.0 if seed == 1 else 1.0 - labels
+
+    whole, paths = evaluated(tmp_path, of_two_minds)
+    found = Scores(whole, paths, draws=300).score("resample", 32, "image")
+    assert found.by_seed[0] == 1
+    assert max(found.by_seed[1:]) < 0.5
+    assert found.interval[1] > 0.95 or found.interval[1] > found.value + 0.2
+    assert found.interval[0] <= max(found.by_seed[1:])
+
+
+def test_tables_and_figures_are_written(tmp_path, capsys):
+    _, paths = evaluated(tmp_path / "r", noisy)
+    file = tmp_path / "small.yaml"
+    file.write_text(yaml.safe_dump(SMALL))
+    assert main(["resolution", str(file), "-o", str(paths.root)]) == 0
+    assert "resample" in capsys.readouterr().out
+    for table in paths.tables.values():
+        with open(table, newline="") as stream:
+            assert len(list(csv.DictReader(stream))) >= 8
+    for figure in paths.figures.values():
+        assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_members_of_a_seed_must_share_their_test_experiments(tmp_path):
+    whole, paths = evaluated(tmp_path, noisy)
+    own = paths.member("resample-64-2")
+    with np.load(own.scores("image")) as file:
+        arrays = dict(file)
+    arrays["source"] = arrays["source"] + [1, 0]
+    np.savez(own.scores("image"), **arrays)
+    with pytest.raises(UserError, match="resample-64-2 was tested on other experiments"):
+        Scores(whole, paths)
+
+
+def test_an_unfinished_member_is_named(tmp_path):
+    whole, paths = evaluated(tmp_path, noisy)
+    paths.member("resample-32-3").evaluation("joint").unlink()
+    with pytest.raises(UserError, match=r"resample-32-3.*joint\.json: missing"):
+        collect(whole, paths)

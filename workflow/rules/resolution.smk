@@ -1,0 +1,148 @@
+# One study at several sizes, modes and seeds: `snakemake --configfile config/study-resolution.yaml`. Every
+# member is an ordinary study, run by the ordinary verbs, one job a member and stage; their CPU time is the cost.
+MEMBERS = {member.name: member.study for member in RESOLUTION.members()}
+COSTS = {name: cost.of(study) for name, study in MEMBERS.items()}
+ONE = WHOLE.member("{member}")
+
+
+wildcard_constraints:
+    member=r"(resample|extend)-\d+-\d+",
+
+
+# The members' study files; a job is run again by what decides its content, not by the time of that file.
+rule resolution_members:
+    output:
+        [WHOLE.member(name).study for name in MEMBERS],
+    log:
+        WHOLE.root / "logs" / "members.log",
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    container:
+        IMAGE
+    envmodules:
+        "xscatter/cpu",
+    params:
+        content=dump_resolution(RESOLUTION),
+        description=DESCRIPTION,
+        root=WHOLE.root,
+    message:
+        "write the study files of {params.root}"
+    shell:
+        "xscatter resolution {params.description} --expand -o {params.root} > {log} 2>&1"
+
+
+rule resolution_records:
+    input:
+        study=ancient(ONE.study),
+    output:
+        batches=directory(ONE.batches),
+        cost=WHOLE.cost("{member}", "records"),
+    log:
+        ONE.log("records"),
+    conda:
+        "../../envs/mpi.yaml"
+    container:
+        IMAGE
+    envmodules:
+        "xscatter/mpi",
+    resources:
+        runtime=lambda wildcards, attempt: shards_runtime(COSTS[wildcards.member], attempt),
+        mem_mb=lambda wildcards, attempt: COSTS[wildcards.member].memory("transform", attempt),
+    params:
+        fingerprint=lambda wildcards: MEMBERS[wildcards.member].fingerprint("pack"),
+        root=ONE.root,
+    message:
+        "simulate, transform and pack {wildcards.member}"
+    shell:
+        # What other settings made is deleted; what is whole stays.
+        "xscatter verify {params.root} --quick --delete-bad > {log} 2>&1;"
+        " TIMEFORMAT='%U %S'; {{ time (xscatter simulate {input.study} -o {params.root}"
+        " && xscatter transform {input.study} -o {params.root}"
+        " && xscatter pack {input.study} -o {params.root}) >> {log} 2>&1; }} 2> {output.cost}"
+
+
+rule resolution_train:
+    input:
+        lambda wildcards: branches(WHOLE.member(wildcards.member), wildcards.view),
+        study=ancient(ONE.study),
+        batches=ONE.batches,
+    output:
+        model=ONE.model("{view}") / "model.keras",
+        cost=WHOLE.cost("{member}", "train-{view}"),
+    log:
+        ONE.log("train", "{view}"),
+    wildcard_constraints:
+        view="image|coefficient|joint",
+    conda:
+        "../../envs/gpu.yaml"
+    container:
+        IMAGE
+    envmodules:
+        "xscatter/gpu",
+    threads: RESOLUTION.base.train.threads
+    resources:
+        runtime=lambda wildcards, attempt: COSTS[wildcards.member].runtime("train", attempt),
+        mem_mb=lambda wildcards, attempt: COSTS[wildcards.member].memory("train", attempt),
+    params:
+        training=lambda wildcards: MEMBERS[wildcards.member].train.decides(wildcards.view),
+        root=ONE.root,
+    message:
+        "train the {wildcards.view} network of {wildcards.member}"
+    shell:
+        "TIMEFORMAT='%U %S'; {{ time xscatter train {input.study} --view {wildcards.view} -o {params.root}"
+        " > {log} 2>&1; }} 2> {output.cost}"
+
+
+rule resolution_test:
+    input:
+        [ONE.model(view) / "model.keras" for view in VIEWS],
+        study=ancient(ONE.study),
+        batches=ONE.batches,
+    output:
+        [ONE.evaluation(view) for view in (*VIEWS, "mean")],
+        [ONE.scores(view) for view in (*VIEWS, "mean")],
+    log:
+        ONE.log("test"),
+    conda:
+        "../../envs/gpu.yaml"
+    container:
+        IMAGE
+    envmodules:
+        "xscatter/gpu",
+    threads: RESOLUTION.base.train.threads
+    resources:
+        runtime=lambda wildcards, attempt: COSTS[wildcards.member].runtime("test", attempt),
+        mem_mb=lambda wildcards, attempt: COSTS[wildcards.member].memory("test", attempt),
+    params:
+        root=ONE.root,
+        views=(*VIEWS, "mean"),
+    message:
+        "test the networks of {wildcards.member}"
+    shell:
+        "xscatter test {input.study} --view {params.views} -o {params.root} > {log} 2>&1"
+
+
+rule study_resolution:
+    input:
+        [WHOLE.member(name).evaluation(view) for name in MEMBERS for view in (*VIEWS, "mean")],
+    output:
+        list(WHOLE.tables.values()),
+        report(list(WHOLE.figures.values()), caption="../report/resolution.rst", category="Image size"),
+    log:
+        WHOLE.root / "logs" / "resolution.log",
+    conda:
+        "../../envs/cpu.yaml"
+    container:
+        IMAGE
+    envmodules:
+        "xscatter/cpu",
+    resources:
+        mem_mb=2000,
+    params:
+        description=DESCRIPTION,
+        root=WHOLE.root,
+    message:
+        "compare the sizes of {params.root}"
+    shell:
+        "xscatter resolution {params.description} -o {params.root} > {log} 2>&1"
