@@ -51,7 +51,7 @@ rule resolution_records:
         mem_mb=lambda wildcards, attempt: COSTS[wildcards.member].memory("transform", attempt),
     params:
         fingerprint=lambda wildcards: MEMBERS[wildcards.member].fingerprint("pack"),
-        root=ONE.root,
+        root=lambda wildcards: WHOLE.member(wildcards.member).root,
     message:
         "simulate, transform and pack {wildcards.member}"
     shell:
@@ -86,7 +86,7 @@ rule resolution_train:
         mem_mb=lambda wildcards, attempt: COSTS[wildcards.member].memory("train", attempt),
     params:
         training=lambda wildcards: MEMBERS[wildcards.member].train.decides(wildcards.view),
-        root=ONE.root,
+        root=lambda wildcards: WHOLE.member(wildcards.member).root,
     message:
         "train the {wildcards.view} network of {wildcards.member}"
     shell:
@@ -115,7 +115,7 @@ rule resolution_test:
         runtime=lambda wildcards, attempt: COSTS[wildcards.member].runtime("test", attempt),
         mem_mb=lambda wildcards, attempt: COSTS[wildcards.member].memory("test", attempt),
     params:
-        root=ONE.root,
+        root=lambda wildcards: WHOLE.member(wildcards.member).root,
         views=(*VIEWS, "mean"),
     message:
         "test the networks of {wildcards.member}"
