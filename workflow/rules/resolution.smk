@@ -56,7 +56,7 @@ rule resolution_records:
         "simulate, transform and pack {wildcards.member}"
     shell:
         # What other settings made is deleted; what is whole stays.
-        "xscatter verify {params.root} --quick --delete-bad > {log} 2>&1;"
+        "xscatter verify {params.root} --quick --delete-bad | tail -n 1 > {log};"
         " TIMEFORMAT='%U %S'; {{ time (xscatter simulate {input.study} -o {params.root}"
         " && xscatter transform {input.study} -o {params.root}"
         " && xscatter pack {input.study} -o {params.root}) >> {log} 2>&1; }} 2> {output.cost}"
