@@ -1,7 +1,7 @@
 # simulate -> transform -> pack -> train -> test -> report, for the study that --configfile names.
 from snakemake.utils import min_version, validate
 
-from xscatter.resolution.description import dump_resolution
+from xscatter.resolution.description import expand
 from xscatter.shards import write_text
 from xscatter.study import dump_study
 
@@ -16,7 +16,11 @@ if "name" not in config:
 include: "workflow/rules/common.smk"
 
 
-if not SEVERAL:
+if SEVERAL:
+
+    include: "workflow/rules/resolution.smk"
+
+else:
     validate(config, "workflow/schemas/study.schema.json", set_default=False)
 
     include: "workflow/rules/simulate.smk"
@@ -27,7 +31,6 @@ if not SEVERAL:
     include: "workflow/rules/report.smk"
 
 
-include: "workflow/rules/resolution.smk"
 include: "workflow/rules/figures.smk"
 
 
@@ -35,7 +38,7 @@ include: "workflow/rules/figures.smk"
 # rule: each rule names in its params the part of the study that its outputs depend on.
 onstart:
     driver.insist(RESULTS)
-    write_text(WHOLE.study, dump_resolution(RESOLUTION)) if SEVERAL else write_text(PATHS.study, dump_study(STUDY))
+    expand(RESOLUTION, WHOLE) if SEVERAL else write_text(PATHS.study, dump_study(STUDY))
 
 
 rule all:

@@ -12,8 +12,8 @@ from xscatter.cli import main
 from xscatter.errors import UserError
 from xscatter.learn.metrics import average_precision
 from xscatter.paths import ResolutionPaths
-from xscatter.resolution.collect import Scores, collect, difference_rows, expand, size_rows
-from xscatter.resolution.description import dump_resolution, load_resolution, parse_resolution
+from xscatter.resolution.collect import Scores, collect, difference_rows, size_rows
+from xscatter.resolution.description import dump_resolution, expand, load_resolution, parse_resolution
 from xscatter.study import load_study
 
 SHIPPED = Path(__file__).parent.parent / "config" / "study-resolution.yaml"

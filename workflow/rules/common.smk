@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 from xscatter import driver
 from xscatter.errors import UserError
 from xscatter.paths import VIEWS, ResolutionPaths, study_paths
-from xscatter.resolution.description import load_resolution, parse_resolution
+from xscatter.resolution.description import parse_resolution
 from xscatter.study import parse_study
 from xscatter.walltime import cost
 
@@ -17,12 +17,12 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.env
 
 # A file with `sizes` is a study of studies: the same one at several image sizes.
 SEVERAL = "sizes" in config
-SHIPPED = Path(workflow.basedir) / "config" / "study-resolution.yaml"
 
 try:
-    RESOLUTION = parse_resolution(dict(config)) if SEVERAL else load_resolution(SHIPPED)
-    WHOLE = ResolutionPaths(Path("results") / RESOLUTION.name)
-    if not SEVERAL:
+    if SEVERAL:
+        RESOLUTION = parse_resolution(dict(config))
+        WHOLE = ResolutionPaths(Path("results") / RESOLUTION.name)
+    else:
         STUDY = parse_study(dict(config))
         PATHS = study_paths(STUDY.name)
         # What the jobs ask Slurm for; a profile's set-resources goes before it.
@@ -32,7 +32,6 @@ try:
 except UserError as error:
     raise WorkflowError(str(error))
 
-DESCRIPTION = WHOLE.study if SEVERAL else SHIPPED
 RESULTS = WHOLE.root if SEVERAL else PATHS.root
 
 # Jobs use what is beside this Snakemake, unless --sdm names conda, apptainer or env-modules (envs/).

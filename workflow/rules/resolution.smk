@@ -1,5 +1,6 @@
 # One study at several sizes, modes and seeds: `snakemake --configfile config/study-resolution.yaml`. Every
 # member is an ordinary study, run by the ordinary verbs, one job a member and stage; their CPU time is the cost.
+# The driver writes the members' study files when it starts; as elsewhere, they are no inputs.
 MEMBERS = {member.name: member.study for member in RESOLUTION.members()}
 COSTS = {name: cost.of(study) for name, study in MEMBERS.items()}
 ONE = WHOLE.member("{member}")
@@ -9,32 +10,7 @@ wildcard_constraints:
     member=r"(resample|extend)-\d+-\d+",
 
 
-# The members' study files; a job is run again by what decides its content, not by the time of that file.
-rule resolution_members:
-    output:
-        [WHOLE.member(name).study for name in MEMBERS],
-    log:
-        WHOLE.root / "logs" / "members.log",
-    localrule: True
-    conda:
-        "../../envs/cpu.yaml"
-    container:
-        IMAGE
-    envmodules:
-        "xscatter/cpu",
-    params:
-        content=dump_resolution(RESOLUTION),
-        description=DESCRIPTION,
-        root=WHOLE.root,
-    message:
-        "write the study files of {params.root}"
-    shell:
-        "xscatter resolution {params.description} --expand -o {params.root} > {log} 2>&1"
-
-
 rule resolution_records:
-    input:
-        study=ancient(ONE.study),
     output:
         batches=directory(ONE.batches),
         cost=WHOLE.cost("{member}", "records"),
@@ -57,15 +33,14 @@ rule resolution_records:
     shell:
         # What other settings made is deleted; what is whole stays.
         "xscatter verify {params.root} --quick --delete-bad | tail -n 1 > {log};"
-        " TIMEFORMAT='%U %S'; {{ time (xscatter simulate {input.study} -o {params.root}"
-        " && xscatter transform {input.study} -o {params.root}"
-        " && xscatter pack {input.study} -o {params.root}) >> {log} 2>&1; }} 2> {output.cost}"
+        " TIMEFORMAT='%U %S'; {{ time (xscatter simulate {params.root}/study.yaml -o {params.root}"
+        " && xscatter transform {params.root}/study.yaml -o {params.root}"
+        " && xscatter pack {params.root}/study.yaml -o {params.root}) >> {log} 2>&1; }} 2> {output.cost}"
 
 
 rule resolution_train:
     input:
         lambda wildcards: branches(WHOLE.member(wildcards.member), wildcards.view),
-        study=ancient(ONE.study),
         batches=ONE.batches,
     output:
         model=ONE.model("{view}") / "model.keras",
@@ -90,14 +65,13 @@ rule resolution_train:
     message:
         "train the {wildcards.view} network of {wildcards.member}"
     shell:
-        "TIMEFORMAT='%U %S'; {{ time xscatter train {input.study} --view {wildcards.view} -o {params.root}"
+        "TIMEFORMAT='%U %S'; {{ time xscatter train {params.root}/study.yaml --view {wildcards.view} -o {params.root}"
         " > {log} 2>&1; }} 2> {output.cost}"
 
 
 rule resolution_test:
     input:
         [ONE.model(view) / "model.keras" for view in VIEWS],
-        study=ancient(ONE.study),
         batches=ONE.batches,
     output:
         [ONE.evaluation(view) for view in (*VIEWS, "mean")],
@@ -120,7 +94,7 @@ rule resolution_test:
     message:
         "test the networks of {wildcards.member}"
     shell:
-        "xscatter test {input.study} --view {params.views} -o {params.root} > {log} 2>&1"
+        "xscatter test {params.root}/study.yaml --view {params.views} -o {params.root} > {log} 2>&1"
 
 
 rule study_resolution:
@@ -140,9 +114,8 @@ rule study_resolution:
     resources:
         mem_mb=2000,
     params:
-        description=DESCRIPTION,
         root=WHOLE.root,
     message:
         "compare the sizes of {params.root}"
     shell:
-        "xscatter resolution {params.description} -o {params.root} > {log} 2>&1"
+        "xscatter resolution {params.root}/study.yaml -o {params.root} > {log} 2>&1"

@@ -24,8 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from xscatter.paths import ResolutionPaths
-    from xscatter.resolution.collect import collect, expand, table
-    from xscatter.resolution.description import load_resolution
+    from xscatter.resolution.description import expand, load_resolution
 
     whole = load_resolution(args.study)
     paths = ResolutionPaths(args.output or Path("results") / whole.name)
@@ -33,5 +32,7 @@ def run(args: argparse.Namespace) -> None:
         expand(whole, paths)
         print(f"{paths.root}: {len(whole.members())} studies")
     else:
+        from xscatter.resolution.collect import collect, table
+
         print(table(collect(whole, paths)))
         print("\n".join(str(path) for path in (*paths.tables.values(), *paths.figures.values())))

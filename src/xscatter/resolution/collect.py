@@ -20,8 +20,7 @@ from xscatter.paths import VIEWS, ResolutionPaths
 from xscatter.report.results import View, read_views
 from xscatter.resolution.description import Resolution
 from xscatter.seeds import Purpose, generator
-from xscatter.shards import whole_file, write_text
-from xscatter.study import dump_study
+from xscatter.shards import whole_file
 
 DRAWS = 1000
 ALL_VIEWS = (*VIEWS, "mean")
@@ -220,14 +219,6 @@ def collect(whole: Resolution, paths: ResolutionPaths) -> Scores:
     draw_sizes(scores, paths.figures["sizes"])
     draw_tags(scores, paths.figures["tags"])
     return scores
-
-
-def expand(whole: Resolution, paths: ResolutionPaths) -> None:
-    """Write the study file of every member; those that are as they should be are left alone."""
-    for member in whole.members():
-        path, text = paths.member(member.name).study, dump_study(member.study)
-        if not path.exists() or path.read_text() != text:
-            write_text(path, text)
 
 
 def table(scores: Scores) -> str:

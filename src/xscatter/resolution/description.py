@@ -8,7 +8,20 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from xscatter.errors import UserError
-from xscatter.study import Pack, Section, Simulate, Study, Train, Transform, Walltime, describe_problem, read_yaml
+from xscatter.paths import ResolutionPaths
+from xscatter.shards import write_text
+from xscatter.study import (
+    Pack,
+    Section,
+    Simulate,
+    Study,
+    Train,
+    Transform,
+    Walltime,
+    describe_problem,
+    dump_study,
+    read_yaml,
+)  # fmt: skip
 
 Mode = Literal["resample", "extend"]
 
@@ -121,3 +134,12 @@ def load_resolution(path: str | Path) -> Resolution:
 def dump_resolution(whole: Resolution) -> str:
     """As YAML, with the keys that were given."""
     return yaml.safe_dump(whole.model_dump(mode="json", exclude_unset=True), sort_keys=False)
+
+
+def expand(whole: Resolution, paths: ResolutionPaths) -> None:
+    """Write the description itself and the study file of every member; what is there already stays untouched."""
+    texts = {paths.study: dump_resolution(whole)}
+    texts |= {paths.member(member.name).study: dump_study(member.study) for member in whole.members()}
+    for path, text in texts.items():
+        if not path.exists() or path.read_text() != text:
+            write_text(path, text)
