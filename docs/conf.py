@@ -1,8 +1,11 @@
 """How the documentation is built: ``make docs``."""
 
+import os
 import sys
 from pathlib import Path
 
+# The tutorial types `xscatter`: the one beside this Python comes first.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 from xscatter import __version__

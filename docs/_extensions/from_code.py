@@ -1,9 +1,11 @@
 """Directives that write reference pages from the code itself, so that they cannot be out of date."""
 
 import contextlib
+import csv
 import importlib.util
 import io
 import os
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -117,6 +119,31 @@ class TagTable(Generated):
         return "\n".join(lines)
 
 
+class ResultTable(Generated):
+    """A table of results from a CSV file: columns `x`, `x_low` and `x_high` become one, value and interval."""
+
+    required_arguments = 1
+    has_content = False
+
+    def text(self) -> str:
+        path = Path(self.env.srcdir) / self.arguments[0]
+        self.env.note_dependency(str(path))
+        with open(path, newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        names = [name for name in rows[0] if not name.endswith(("_low", "_high", "_by_seed"))]
+        lines = ["| " + " | ".join(name.replace("_", " ") for name in names) + " |", "|---" * len(names) + "|"]
+        lines += ["| " + " | ".join(_result(row, name) for name in names) + " |" for row in rows]
+        return "\n".join(lines)
+
+
+def _result(row: dict[str, str], name: str) -> str:
+    if f"{name}_low" not in row:
+        return _cell(row[name])
+    value, low, high = (float(row[key]) for key in (name, f"{name}_low", f"{name}_high"))
+    sign = "+" if name == "by" else ""
+    return f"{value:{sign}.3f} [{low:.3f}, {high:.3f}]"
+
+
 def threshold(name: str, rawtext: str, text: str, *_: Any) -> tuple[list[nodes.Node], list]:
     """A role: one of the numbers that decide whether a tag is true."""
     value = {"detectable": tags.DETECTABLE, "contrast": tags.CONTRAST}[text]
@@ -128,5 +155,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("study-keys", StudyKeys)
     app.add_directive("command-line", CommandLine)
     app.add_directive("tag-table", TagTable)
+    app.add_directive("result-table", ResultTable)
     app.add_role("threshold", threshold)
     return {"version": "1", "parallel_read_safe": True}

@@ -33,9 +33,9 @@ rule resolution_records:
     shell:
         # What other settings made is deleted; what is whole stays.
         "xscatter verify {params.root} --quick --delete-bad | tail -n 1 > {log};"
-        " TIMEFORMAT='%U %S'; {{ time (xscatter simulate {params.root}/study.yaml -o {params.root}"
+        " TIMEFORMAT='%U %S'; {{ time {{ xscatter simulate {params.root}/study.yaml -o {params.root}"
         " && xscatter transform {params.root}/study.yaml -o {params.root}"
-        " && xscatter pack {params.root}/study.yaml -o {params.root}) >> {log} 2>&1; }} 2> {output.cost}"
+        " && xscatter pack {params.root}/study.yaml -o {params.root}; }} >> {log} 2>&1; }} 2> {output.cost}"
 
 
 rule resolution_train:
