@@ -1,7 +1,9 @@
 """The command: help for every verb, exit statuses, one-line errors, and what is not imported."""
 
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -50,3 +52,22 @@ def test_unknown_verb_is_status_2():
     with pytest.raises(SystemExit) as ended:
         main(["simulat"])
     assert ended.value.code == 2
+
+
+def test_ctrl_c_is_one_line_and_status_130_and_leaves_nothing_half_written(tmp_path):
+    study = tmp_path / "long.yaml"
+    study.write_text("name: long\nsimulate: {experiments: 1000, images: 20, size: 64}\n")
+    command = [sys.executable, "-m", "xscatter", "simulate", str(study), "-o", str(tmp_path / "out")]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        while not (tmp_path / "out" / "experiments" / "00000.h5").exists():
+            assert running.poll() is None
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        out, error = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    assert running.returncode == 130
+    assert error == "xscatter simulate: interrupted; run the same command again to finish the rest\n"
+    assert out == ""
+    assert not list((tmp_path / "out").rglob("*.part"))

@@ -156,7 +156,7 @@ def test_predict_writes_both_tables_and_the_page(models, files, tmp_path, capsys
     for n in range(1, 5):
         (files / f"{n}.npy").unlink()
     command = ["predict", str(files), "--model", str(models), "-o", str(out), "--html"]
-    assert main(command) == 0
+    assert main(command) == 1  # 6.npy cannot be read, all others are tagged
     assert "6.npy" in capsys.readouterr().err
     with open(out / "tags.csv") as stream:
         rows = list(csv.DictReader(stream))
@@ -173,9 +173,59 @@ def test_predict_writes_both_tables_and_the_page(models, files, tmp_path, capsys
     before = (out / "tags.csv").read_bytes()
     assert main(command) == 2
     assert "exists already" in capsys.readouterr().err
+    (files / "6.npy").unlink()
     assert main([*command[:-1], "--force"]) == 0
-    assert (out / "tags.csv").read_bytes() == before
-    assert main(["predict", str(files / "6.npy"), "--model", str(models), "-o", str(tmp_path / "bad")]) == 2
+    kept = [line for line in before.splitlines() if b"6.npy" not in line]
+    assert (out / "tags.csv").read_bytes().splitlines() == kept
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["none.npy"], "none.npy: there is no such file"),
+        (["6.npy", "none.npy"], "none of the 2 files can be read"),
+        (["0.npy", "--mask", "none.npy"], "none.npy"),
+        (["0.npy", "--poni", "none.poni"], "none.poni"),
+        (["0.npy", "--center", "nan", "3"], "center"),
+    ],
+)
+def test_predict_looks_at_its_input_before_it_loads_a_network(options, words, files, tmp_path, monkeypatch, capsys):
+    def never(*_):
+        raise AssertionError("the network was loaded")
+
+    monkeypatch.setattr(frames.Tagger, "load", never)
+    monkeypatch.chdir(files)
+    assert main(["predict", *options, "--model", "models", "-o", str(tmp_path / "bad")]) == 2
+    error = capsys.readouterr().err
+    assert words in error.splitlines()[-1]
+    assert not (tmp_path / "bad").exists()
+
+
+def test_names_that_are_not_utf_8(models, tmp_path):
+    folder, odd = tmp_path / "in", os.fsdecode(b"caf\xe9.npy")
+    folder.mkdir()
+    np.save(folder / odd, ring())
+    try:
+        (folder / odd).stat()
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    (folder / os.fsdecode(b"d\xe9.npy")).write_bytes(b"no frame")
+    command = ["predict", str(folder), "--model", str(models), "-o", str(tmp_path / "out"), "--html"]
+    done = subprocess.run([sys.executable, "-m", "xscatter", *command], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert r"d\udce9.npy" in done.stderr
+    for kind in ("csv", "json", "html"):
+        assert (
+            "caf\\xe9.npy".replace("\\", "\\\\" if kind == "json" else "\\")
+            in (tmp_path / f"out/tags.{kind}").read_text()
+        )
+    command = ["watch", str(folder), "--model", str(models), "-o", str(tmp_path / "tags.csv"), "--once"]
+    command += ["--settle", "0.05", "--patience", "0"]
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-m", "xscatter", *command], capture_output=True, text=True)
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+        assert sorted(name for name, _ in watched(tmp_path / "tags.csv")) == [r"caf\xe9.npy", r"d\xe9.npy"]
 
 
 def test_the_newest_model_is_named(models, files, tmp_path, monkeypatch, capsys):

@@ -106,8 +106,29 @@ def test_a_tag_without_positives_is_reported_as_such():
 
 
 def test_confusions_name_what_was_shown_and_what_was_said():
-    labels = np.array([[1, 0, 0]] * 6 + [[0, 1, 0]] * 4)
+    labels = np.array([[1, 0, 0]] * 6 + [[0, 1, 0]] * 4 + [[0, 0, 1]] * 10)
     chosen = np.array([[False, True, False]] * 5 + [[True, False, False]] + [[False, True, False]] * 4)
-    assert evaluate.confusions(["arc", "ring", "halo"], labels, chosen) == [
-        {"shown": "arc", "said": "ring", "records": 5, "of": 6}
+    chosen = np.concatenate([chosen, np.array([[False, True, True]] * 2 + [[False, False, True]] * 8)])
+    experiment = np.arange(20) % 4
+    # Of the ten records that show neither, two get "ring": so would one of the five by chance.
+    assert evaluate.confusions(["arc", "ring", "halo"], labels, chosen, experiment) == [
+        {"shown": "arc", "said": "ring", "records": 5, "by_chance": 1.0, "of": 6}
     ]
+    assert evaluate.confusions(["arc", "ring", "halo"], labels, chosen, np.zeros(20)) == []
+
+
+def test_a_tag_given_everywhere_looks_like_nothing():
+    random = np.random.default_rng(3)
+    labels = (random.random((400, 3)) < 0.3).astype(int)
+    chosen = (labels > 0) & (random.random((400, 3)) < 0.5)
+    chosen[:, 2] = True
+    assert evaluate.confusions(["arc", "ring", "beamstop"], labels, chosen, np.arange(400) % 8) == []
+
+
+def test_one_experiment_has_no_interval():
+    labels, logits = overconfident(100, 6)
+    found = described(labels, logits, np.full(100, 7))
+    assert found["mean_average_precision_interval"] is None
+    assert found["micro_average_precision_interval"] is None
+    assert all(tag["interval"] is None for tag in found["tags"].values())
+    assert described(labels, logits, np.arange(100) % 2)["mean_average_precision_interval"] is not None

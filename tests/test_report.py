@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from xscatter.cli import main
 from xscatter.fourier_bessel.parallel import transform_files
 from xscatter.paths import StudyPaths
+from xscatter.report import page as page_room
 from xscatter.report import results, samples, times
 from xscatter.shards import open_shard, write_json, write_text
 from xscatter.simulate import simulate_experiment
@@ -57,7 +59,7 @@ def make_evaluation(paths, view, labels, source, random):
         "mean_average_precision_interval": [0.75, 0.85],
         "tags": tags,
         "calibration": {"raw": bins, "per_tag": bins},
-        "confusions": [{"shown": "ring", "said": "halo", "records": 2, "of": 7}],
+        "confusions": [{"shown": "ring", "said": "halo", "records": 5, "by_chance": 1.25, "of": 7}],
         "run": {"versions": {"xscatter": "0.1.0"}, "host": "here"},
     }
     write_json(paths.evaluation(view), content)
@@ -158,6 +160,25 @@ def test_numbers_of_the_evaluation_are_on_the_page(page):
     assert "2040 s" in page
     assert "100 s" in page
     assert "simulate: " in page or "name: small" in page
+
+
+def test_look_alikes_are_held_against_chance(page):
+    row = re.search(r'<th scope="row">ring</th><td>halo</td>(.*?)</tr>', page)
+    assert re.findall(r">([\d.]+)<", row[1]) == ["5", "1.2", "7"]
+
+
+def test_one_test_experiment_has_no_interval(folder, page):
+    """Views without intervals, as they are read from null, are told as such."""
+    views = [
+        replace(view, interval=(np.nan, np.nan), source=np.zeros_like(view.source))
+        for view in results.read_views(StudyPaths(folder / "small"))
+    ]
+    assert results.paired_intervals(views, [("joint", "mean")], 1) == [pytest.approx((np.nan, np.nan), nan_ok=True)]
+    assert results.score_table(views).count("0.800   unknown") == 4
+    told = page_room._scores(STUDY, views)
+    assert "95 % interval unknown" in told["verdict"]
+    assert [row["left"] for row in told["means"]] == [None] * 4
+    assert "nan" not in json.dumps([told["verdict"], told["means"]])
 
 
 def test_the_table_goes_to_the_terminal(folder, page, capsys):

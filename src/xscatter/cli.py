@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -28,8 +29,29 @@ VERBS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb; return the exit status: 0 done, 2 the input is wrong, 1 anything else."""
+    """Run one verb; return the exit status: 0 done, 2 the input is wrong, 130 interrupted, 1 anything else."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8
+    wanted = next((word for word in arguments if not word.startswith("-")), "")
+    verbose = "-v" in arguments or "--verbose" in arguments
+    try:
+        args = _parser(wanted).parse_args(arguments)
+        return args.run(args) or 0
+    except UserError as error:
+        return _fail(wanted, f"{error}", 2, verbose)
+    except KeyboardInterrupt:
+        return _fail(wanted, "interrupted; run the same command again to finish the rest", 130, verbose)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return _fail(wanted, f"{type(error).__name__}: {error} (run with -v for the traceback)", 1, verbose)
+
+
+def _parser(wanted: str) -> argparse.ArgumentParser:
+    """The parser of all verbs; only `wanted` is imported, so that --help and simulate stay quick."""
     parser = argparse.ArgumentParser(
         prog="xscatter",
         description=sys.modules["xscatter"].__doc__,
@@ -37,9 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"xscatter {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    wanted = next((word for word in arguments if not word.startswith("-")), None)
     for verb, summary in VERBS.items():
-        # Only the verb that was typed is imported: --help and simulate stay quick.
         command = importlib.import_module(f"xscatter.commands.{verb}") if verb == wanted else None
         child = verbs.add_parser(
             verb,
@@ -52,22 +72,11 @@ def main(arguments: list[str] | None = None) -> int:
         if command:
             command.add_arguments(child)
             child.set_defaults(run=command.run)
-    args = parser.parse_args(arguments)
-    try:
-        return args.run(args) or 0
-    except UserError as error:
-        return _fail(args, f"{error}", 2)
-    except KeyboardInterrupt:
-        return _fail(args, "interrupted; run the same command again to finish the rest", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except Exception as error:
-        return _fail(args, f"{type(error).__name__}: {error} (run with -v for the traceback)", 1)
+    return parser
 
 
-def _fail(args: argparse.Namespace, message: str, status: int) -> int:
-    if args.verbose:
+def _fail(verb: str, message: str, status: int, verbose: bool) -> int:
+    if verbose:
         traceback.print_exc()
-    print(f"xscatter {args.verb}: {message}", file=sys.stderr)
+    print(f"{' '.join(filter(None, ('xscatter', verb)))}: {message}", file=sys.stderr)
     return status

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -71,9 +72,16 @@ def verify(results: Path, deep: bool = True, processes: int | None = None) -> li
     if processes == 1 or len(checks) < 8:
         found = [check.run() for check in track(checks, "verify")]
     else:
-        with ProcessPoolExecutor(processes) as pool:
+        # Ctrl-C reaches all processes of a terminal: one says so, and nobody waits for the rest.
+        with ProcessPoolExecutor(
+            processes, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+        ) as pool:
             done = pool.map(_Check.run, checks, chunksize=max(1, min(32, len(checks) // (4 * processes))))
-            found = list(track(done, "verify", total=len(checks)))
+            try:
+                found = list(track(done, "verify", total=len(checks)))
+            except KeyboardInterrupt:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
     return [finding for finding in found if finding] + list(_strangers(study, paths))
 
 

@@ -29,3 +29,10 @@ def number_list(text: str) -> list[int]:
             raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 0,3,10-19")
         numbers.extend(range(int(first), int(last or first) + 1))
     return numbers
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isdecimal() or len(text) > 9 or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)

@@ -3,13 +3,18 @@
 Writes OUT/tags.csv and OUT/tags.json: calibrated probabilities, the network that answered, the beam
 centre and how sure it is; with --html also OUT/tags.html, with each frame and where in it the
 evidence lies. A file that cannot be read is reported, and the rest goes on.
+
+Exit status 0: every file was tagged; 1: some could not be read, all others are tagged and the tables
+are written; 2: no file could be read, or an argument is wrong, and nothing is written.
 """
 
 import argparse
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+from xscatter.commands import positive
 from xscatter.errors import UserError
 
 EXAMPLE = """example:
@@ -32,7 +37,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mask", type=Path, metavar="FILE", help="mask: not 0 = not usable")
     parser.add_argument("--poni", type=Path, metavar="FILE", help="PONI file with the geometry")
     parser.add_argument("--center", type=float, nargs=2, metavar=("ROW", "COL"), help="beam centre in pixels")
-    parser.add_argument("--threads", type=int, default=1, help="frames read at the same time (default: 1)")
+    parser.add_argument("--threads", type=positive, default=1, help="frames read at the same time (default: 1)")
 
 
 def load_tagger(args: argparse.Namespace):
@@ -42,8 +47,12 @@ def load_tagger(args: argparse.Namespace):
     folder = args.model or newest(Path("results"))
     if not args.model:
         print(f"model: {folder}", file=sys.stderr)
-    options = {"mask": args.mask, "poni": args.poni, "center": tuple(args.center) if args.center else None}
-    return Tagger.load(folder), options
+    return Tagger.load(folder), read_options(args)
+
+
+def read_options(args: argparse.Namespace) -> dict[str, Any]:
+    """How frames are to be read, by the arguments of :func:`add_model`."""
+    return {"mask": args.mask, "poni": args.poni, "center": tuple(args.center) if args.center else None}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
     for path in outputs.values():
         if path.exists() and not args.force:
             raise UserError(f"{path}: exists already; choose another folder with -o, or add --force")
+    check(names, read_options(args))
     tagger, options = load_tagger(args)
     count = bad = 0
     with ExitStack() as stack:
@@ -85,7 +95,29 @@ def run(args: argparse.Namespace) -> int:
         for file in files.values():
             file.close()
     print(f"{count - bad} frames tagged, {bad} could not be read; {', '.join(map(str, outputs.values()))}")
-    return 2 if bad == count else 0
+    return 1 if bad else 0
+
+
+def check(names: list[str], options: dict[str, Any]) -> None:
+    """Find one frame that can be read, before a network is loaded and a table begun.
+
+    Raises:
+        UserError: there is none, or the mask or the PONI file cannot be read.
+    """
+    from xscatter.frames.reading import check_options, read
+
+    check_options(**options)
+    wrong = []
+    for name in names:
+        try:
+            read(name, **options)
+            return
+        except UserError as error:
+            wrong.append(error)
+    for error in wrong[:-1]:
+        print(f"xscatter predict: {error}", file=sys.stderr)
+    more = f"; none of the {len(names)} files can be read, so nothing is written" if len(names) > 1 else ""
+    raise UserError(f"{wrong[-1]}{more}")
 
 
 def listed(words: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from xscatter.commands.predict import add_model, load_tagger
+from xscatter.commands.predict import add_model, load_tagger, read_options
 
 EXAMPLE = """example:
   xscatter watch /data/visit42 --pattern '*.cbf' --model results/demo/models -o visit42-tags.csv"""
@@ -31,11 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from xscatter.frames.reading import check_options
     from xscatter.frames.watching import Folder, Table, follow
 
-    tagger, options = load_tagger(args)
     folder = Folder(args.folder, args.pattern, args.settle)
-    folder.waiting(set())  # a folder that cannot be listed is told before anything is written
+    folder.waiting(set())  # a folder that cannot be listed is told before anything is loaded or written
+    check_options(**read_options(args))
+    tagger, options = load_tagger(args)
     table = Table(args.output or Path("tags.csv"), tagger.tags)
     settings = {"patience": args.patience, "every": args.every, "once": args.once}
     settings |= {"view": args.view, "threads": args.threads}

@@ -6,6 +6,7 @@ from html import escape
 import numpy as np
 
 from xscatter.frames import evidence
+from xscatter.frames.table import printable
 from xscatter.frames.tagger import Ready, Tagged, Tagger
 
 _SHOWN = 3  # tags whose evidence is drawn
@@ -17,9 +18,10 @@ FOOT = "</body></html>\n"
 
 def head(tagger: Tagger) -> str:
     """Start of the page."""
+    model = escape(printable(str(tagger.folder)))
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Tags</title><style>{_STYLE}</style><body>"
-        f"<h1>Tags of detector frames</h1><p>Model: {escape(str(tagger.folder))} ({escape(', '.join(tagger.views))}). "
+        f"<h1>Tags of detector frames</h1><p>Model: {model} ({escape(', '.join(tagger.views))}). "
         "Evidence: how far the output for a tag falls when a part of the image is hidden (light blue), or an angular "
         "order is left out. A tag is given when its probability reaches the threshold that balanced misses and false "
         "alarms best on validation images: rare tags have low thresholds.</p>\n"
@@ -40,9 +42,9 @@ def section(tagger: Tagger, item: Ready, tagged: Tagged) -> str:
         for t in order
     )
     picture = base64.b64encode(_picture(tagger, item, tagged, order[:_SHOWN])).decode()
-    note = f"<p class=note>{escape(tagged.note)}</p>" if tagged.note else ""
+    note = f"<p class=note>{escape(printable(tagged.note))}</p>" if tagged.note else ""
     return (
-        f"<section><h2>{escape(tagged.source)} [{tagged.index}]</h2>{note}<p>Network: {tagged.view}. "
+        f"<section><h2>{escape(printable(tagged.source))} [{tagged.index}]</h2>{note}<p>Network: {tagged.view}. "
         f"Beam centre: {where}.</p><img alt='frame and evidence' src='data:image/png;base64,{picture}'>"
         f"<table><tr><th>tag<th>probability<th>threshold<th></tr>{rows}</table></section>\n"
     )

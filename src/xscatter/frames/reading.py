@@ -55,6 +55,23 @@ def read_all(
             yield _frame(reader[index], str(path), index, given, poni, center)
 
 
+def check_options(
+    mask: str | Path | np.ndarray | None = None,
+    poni: str | Path | None = None,
+    center: tuple[float, float] | None = None,
+) -> None:
+    """Look at the options of :func:`read` alone, before any frame is there.
+
+    Raises:
+        UserError: mask or PONI file cannot be read, or the beam centre is no place.
+    """
+    _mask(mask)
+    if poni is not None:
+        read_poni(poni, (LEAST, LEAST))
+    if center is not None and not np.isfinite(center).all():
+        raise UserError(f"center: is {center[0]:g} {center[1]:g}; give the row and the column in pixels")
+
+
 def _mask(mask: str | Path | np.ndarray | None) -> np.ndarray | None:
     if mask is None or isinstance(mask, np.ndarray):
         return mask

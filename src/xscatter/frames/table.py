@@ -12,19 +12,24 @@ from xscatter.frames.tagger import Tagged
 FIXED = ["file", "frame", "view", "tags", "center_row", "center_column", "center_from", "center_confidence", "note"]
 
 
+def printable(name: str) -> str:
+    """The name of a file as text: bytes that are not UTF-8 become ``\\xff`` and the like."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def row(tagged: Tagged, tags: list[str]) -> dict[str, Any]:
     """One row, plain values; None where something is not known."""
     middle = tagged.center or (None, None)
     values = tagged.probability if len(tagged.probability) == len(tags) else np.full(len(tags), np.nan)
     fixed = [
-        tagged.source,
+        printable(tagged.source),
         tagged.index,
         tagged.view,
         list(tagged.tags),
         *(None if value is None else round(value, 2) for value in middle),
         tagged.center_from,
         round(tagged.confidence, 3),
-        tagged.note,
+        printable(tagged.note),
     ]
     return dict(zip(FIXED, fixed, strict=True)) | {
         "probability": {t: None if np.isnan(p) else round(float(p), 4) for t, p in zip(tags, values, strict=True)}

@@ -94,6 +94,7 @@ class Tagger:
         folder = Path(folder)
         views = _views(folder)
         from xscatter.learn import calibrate
+        from xscatter.learn.quiet import import_tensorflow
         from xscatter.learn.train import load_model
 
         facts = {view: _facts(path) for view, path in views.items()}
@@ -101,6 +102,7 @@ class Tagger:
         for view, found in facts.items():
             if (found["tags"], found["size"], found["transform"]) != (first["tags"], first["size"], first["transform"]):
                 raise UserError(f"{views[view]}: was trained on other records than its neighbours; train --view {view}")
+        import_tensorflow()
         networks = {view: load_model(path) for view, path in views.items()}
         return cls(folder, networks, {v: calibrate.load(path / "calibration.json") for v, path in views.items()}, first)
 

@@ -58,7 +58,7 @@ class Table:
     def add(self, frames: list[Tagged]) -> None:
         """Append the rows of whole files."""
         self._write("".join(table.csv_line(table.row(tagged, self.tags)) for tagged in frames).encode())
-        self.done.update(tagged.source for tagged in frames)
+        self.done.update(table.printable(tagged.source) for tagged in frames)
 
     def close(self) -> None:
         """Close the file."""
@@ -93,7 +93,7 @@ class Folder:
             ) from error
         for entry in entries:
             name = entry.path
-            if name in done or entry.name[0] == "." or not fnmatch.fnmatch(entry.name, self.pattern):
+            if table.printable(name) in done or entry.name[0] == "." or not fnmatch.fnmatch(entry.name, self.pattern):
                 continue
             try:
                 if not entry.is_file() or (self.ignore and os.path.samefile(entry.path, self.ignore)):

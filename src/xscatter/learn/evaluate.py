@@ -26,7 +26,7 @@ def evaluate(study: Study, paths: StudyPaths, view: str, say: Callable[[str], No
         UserError: no model or batches, or they do not fit each other or the study.
     """
     from xscatter import records as records_room
-    from xscatter.learn.learner import prepare
+    from xscatter.learn.quiet import import_tensorflow
     from xscatter.learn.train import check
 
     records = records_room.open(paths.batches)
@@ -34,6 +34,9 @@ def evaluate(study: Study, paths: StudyPaths, view: str, say: Callable[[str], No
     tested = data.whole(records, [records.test_batch])
     if not len(tested):
         raise UserError(f"{paths.batches}: the test batch is empty; simulate more experiments")
+    import_tensorflow()
+    from xscatter.learn.learner import prepare
+
     prepare(study.train.threads, study.seed, 0)
     tags = list(records.tags)
     if view == "mean":
@@ -52,8 +55,9 @@ def evaluate(study: Study, paths: StudyPaths, view: str, say: Callable[[str], No
     with shards.whole_file(paths.scores(view)) as name, open(name, "wb") as stream:
         np.savez_compressed(stream, scores=scores, logits=logits, labels=labels, source=source)
     shards.write_json(paths.evaluation(view), found)
-    low, high = found["mean_average_precision_interval"]
-    say(f"{view}: mean average precision {found['mean_average_precision']:.4f} [{low:.4f}, {high:.4f}] over "
+    ends = found["mean_average_precision_interval"]
+    between = f"[{ends[0]:.4f}, {ends[1]:.4f}]" if ends else "(no interval: one experiment)"
+    say(f"{view}: mean average precision {found['mean_average_precision']:.4f} {between} over "
         f"{found['tags_that_occur']} tags, {len(tested)} records of {found['experiments']} experiments; mean "
         f"prevalence {found['mean_prevalence']:.4f}")  # fmt: skip
     return found
@@ -153,7 +157,7 @@ def describe(
             "temperature_scaled": metrics.reliability(labels, calibrate.sigmoid(logits / calibration.temperature)),
             "per_tag": metrics.reliability(labels, scores),
         },
-        "confusions": confusions(tags, labels, chosen),
+        "confusions": confusions(tags, labels, chosen, experiment),
         "bootstrap": {"seed": seed, "draws": len(weights), "unit": "experiment", "level": 0.95},
     }
 
@@ -166,15 +170,36 @@ def _micro_interval(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray)
     return metrics.interval(np.array(each))
 
 
-def confusions(tags: list[str], labels: np.ndarray, chosen: np.ndarray) -> list[dict[str, Any]]:
-    """Pairs of look-alikes, most frequent first: `shown` is true and missed where `said` is false and given."""
-    missed = (labels > 0) & ~chosen
-    invented = (labels == 0) & chosen
-    count = missed.T.astype(int) @ invented.astype(int)
-    order = np.argsort(-count, axis=None, kind="stable")[:_CONFUSIONS]
-    pairs = [np.unravel_index(place, count.shape) for place in order]
+def confusions(tags: list[str], labels: np.ndarray, chosen: np.ndarray, experiment: np.ndarray) -> list[dict[str, Any]]:
+    """Pairs of look-alikes: a tag missed (`shown`) where another is given that is not there (`said`).
+
+    A tag that is given too often is given beside everything. So each pair is held against what `said`
+    does where neither tag is there: with r the share of those records that get it all the same, the
+    missed ones would by chance hold r times the records in which it could be given. Pairs stay that
+    have at least twice that number, three records and two experiments; most records beyond chance first.
+
+    Args:
+        tags: names, T.
+        labels: (n, T) 0 or 1.
+        chosen: (n, T) bool, the tags that were given.
+        experiment: (n,) number of the experiment of each record.
+    """
+    there = labels > 0
+    missed, absent, invented = there & ~chosen, ~there, ~there & chosen
+    number = lambda first, second: first.T.astype(np.float64) @ second  # noqa: E731 - (T, T) records
+    count = number(missed, invented)
+    chance = number(missed, absent) * number(absent, invented) / np.maximum(number(absent, absent), 1)
+    names = np.unique(experiment)
+    spread = sum((number(missed[experiment == e], invented[experiment == e]) > 0).astype(int) for e in names)
+    found = np.argwhere((count >= 3) & (spread >= 2) & (count >= 2 * chance))
+    found = sorted(found.tolist(), key=lambda pair: chance[*pair] - count[*pair])[:_CONFUSIONS]
     return [
-        {"shown": tags[a], "said": tags[b], "records": int(count[a, b]), "of": int(labels[:, a].sum())}
-        for a, b in pairs
-        if count[a, b]
+        {
+            "shown": tags[a],
+            "said": tags[b],
+            "records": int(count[a, b]),
+            "by_chance": round(float(chance[a, b]), 2),
+            "of": int(there[:, a].sum()),
+        }
+        for a, b in found
     ]

@@ -38,8 +38,13 @@ def weighted_average_precision(labels: np.ndarray, scores: np.ndarray, weights: 
 
 
 def resampled(experiment: np.ndarray, seed: int, draws: int = 1000) -> np.ndarray:
-    """Weights (draws, n) of the records when the experiments are drawn with replacement."""
+    """Weights (draws, n) of the records when the experiments are drawn with replacement.
+
+    Of a single experiment there is nothing else to draw, which says nothing of the spread: no draws then.
+    """
     names, place = np.unique(experiment, return_inverse=True)
+    if len(names) < 2:
+        return np.zeros((0, len(experiment)))
     random = generator(seed, Purpose.BOOTSTRAP)
     counts = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
     return counts[:, place].astype(np.float64)

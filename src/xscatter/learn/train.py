@@ -158,6 +158,9 @@ class _Run:
     """One process's share of a training."""
 
     def __init__(self, study, paths, view, records, identity, saved, parent, deadline, say):
+        from xscatter.learn.quiet import import_tensorflow
+
+        import_tensorflow()
         from xscatter.learn import learner
 
         self.study, self.paths, self.view, self.records = study, paths, view, records

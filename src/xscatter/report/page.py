@@ -13,7 +13,7 @@ from xscatter import __version__, pictures
 from xscatter.paths import VIEWS, StudyPaths
 from xscatter.provenance import git_revision
 from xscatter.report import charts, expansion, samples, times
-from xscatter.report.results import History, View, paired_intervals, read_history, read_training, read_views
+from xscatter.report.results import History, View, in_words, paired_intervals, read_history, read_training, read_views
 from xscatter.report.svg import inline_svg, page_style
 from xscatter.shards import write_text
 from xscatter.study import Study, dump_study
@@ -77,7 +77,7 @@ def _scores(study: Study, views: Sequence[View]) -> dict[str, Any]:
     pairs = [*((view, "mean") for view in VIEWS), ("coefficient", "image")]
     *to_mean, to_image = paired_intervals(views, pairs, study.seed)
     over = {
-        view: f"{named[view].mean - baseline:+.3f} ({ends[0]:+.3f} to {ends[1]:+.3f})".replace("-", "−")
+        view: f"{named[view].mean - baseline:+.3f} ({in_words(ends, '+.3f')})".replace("-", "−")
         for view, ends in zip(VIEWS, to_mean, strict=True)
     }
     means = [
@@ -85,9 +85,9 @@ def _scores(study: Study, views: Sequence[View]) -> dict[str, Any]:
             "name": view.name,
             "title": view.title,
             "mean": view.mean,
-            "low": view.interval[0],
-            "high": view.interval[1],
-            "left": round(100 * view.interval[0], 1),
+            "interval": in_words(view.interval),
+            # The bar that shows it, in percent of its length; None: there is no interval.
+            "left": None if math.isnan(view.interval[0]) else round(100 * view.interval[0], 1),
             "width": round(100 * (view.interval[1] - view.interval[0]), 1),
             "best": view is best,
             "over": over.get(view.name, ""),
@@ -99,9 +99,10 @@ def _scores(study: Study, views: Sequence[View]) -> dict[str, Any]:
     experiments = len(np.unique(views[0].source[:, 0]))
     gain = named["coefficient"].mean - named["image"].mean
     verdict = (
-        f"On {_grouped(len(views[0].source))} test images of {experiments} experiments that no network has seen, "
+        f"On {_grouped(len(views[0].source))} test images of {experiments} experiment{'s' * (experiments > 1)} that no "
+        f"network has seen, "
         f"the best view is “{best.title}”: mean average precision {best.mean:.3f} "
-        f"(95 % interval {best.interval[0]:.3f} to {best.interval[1]:.3f}). Coefficients alone are "
+        f"(95 % interval {in_words(best.interval)}). Coefficients alone are "
         f"{_difference(gain, to_image)} than images alone; the joint network "
         f"is {_difference(named['joint'].mean - baseline, to_mean[2])} than the plain mean of the two networks’ logits."
     )
@@ -124,7 +125,7 @@ def _scores(study: Study, views: Sequence[View]) -> dict[str, Any]:
 
 def _difference(value: float, interval: tuple[float, float]) -> str:
     """A difference in words, which says no more than its interval allows."""
-    ends = f"95 % interval {interval[0]:+.3f} to {interval[1]:+.3f}".replace("-", "−")
+    ends = f"95 % interval {in_words(interval, '+.3f')}".replace("-", "−")
     if interval[0] <= 0 <= interval[1]:
         return f"not clearly better or worse ({ends})"
     return f"{abs(value):.3f} {'better' if value >= 0 else 'worse'} ({ends})"
@@ -140,7 +141,7 @@ def _tag_row(name: str, views: Sequence[View]) -> dict[str, Any]:
         "cells": [
             {
                 "value": f"{score.average_precision:.3f}",
-                "interval": "–".join(f"{end:.2f}" for end in score.interval),
+                "interval": in_words(score.interval, ".2f", "–", ""),
                 "best": score.average_precision == best,
             }
             for score in scores

@@ -199,12 +199,16 @@ def paired_intervals(views: Sequence[View], pairs: Sequence[tuple[str, str]], se
     return [_pair(metrics.interval(drawn[first] - drawn[second])) for first, second in pairs]
 
 
+def in_words(interval: tuple[float, float], digits: str = ".3f", between: str = " to ", none: str = "unknown") -> str:
+    """An interval as text; of a single test experiment there is `none`."""
+    return none if math.isnan(interval[0]) else between.join(format(end, digits) for end in interval)
+
+
 def score_table(views: Sequence[View]) -> str:
     """Mean average precision of every view with its interval, as text for a terminal."""
     tags = sum(tag.occurs for tag in views[0].tags.values())
     lines = [f"Mean average precision over {tags} tags, {len(views[0].source)} test images", ""]
     lines.append(f"{'view':<16}{'mean':>7}   95 % interval")
     for view in views:
-        low, high = view.interval
-        lines.append(f"{view.title:<16}{view.mean:>7.3f}   {low:.3f} to {high:.3f}")
+        lines.append(f"{view.title:<16}{view.mean:>7.3f}   {in_words(view.interval)}")
     return "\n".join(lines)

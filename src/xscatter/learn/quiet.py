@@ -1,0 +1,43 @@
+"""TensorFlow is imported here first, so that its greetings do not bury what we say.
+
+Some of them come while its libraries load, before it reads any setting. A process of its own takes
+them out meanwhile: it also passes on what TensorFlow says when it ends this process, such as on a
+processor that it cannot use. Warnings of loading go; errors stay. Whoever sets TF_CPP_MIN_LOG_LEVEL
+gets all that TensorFlow says at that level.
+"""
+
+import os
+import subprocess
+import sys
+
+# A line of its log begins with severity (information, warning), month and day, time, thread and place.
+_FILTER = r"""
+import re, sys
+greeting = re.compile(rb"WARNING: All log messages before absl::Init|[IW]\d{4} [\d:.]+ +\d+ \S+:\d+\] ")
+for line in sys.stdin.buffer:
+    if not greeting.match(line):
+        sys.stderr.buffer.write(line)
+        sys.stderr.buffer.flush()
+"""
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow and Keras without their greetings, unless they are imported already."""
+    if "tensorflow" in sys.modules:
+        return
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return  # whoever imports it next hears it
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"  # what it says later
+    sys.stderr.flush()
+    command = [sys.executable, "-I", "-S", "-c", _FILTER]
+    # A Ctrl-C is for us; the filter ends when we do.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as sieve:
+        assert sieve.stdin is not None
+        kept = os.dup(2)
+        os.dup2(sieve.stdin.fileno(), 2)
+        try:
+            import keras  # noqa: F401
+            import tensorflow  # noqa: F401
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
