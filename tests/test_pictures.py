@@ -28,11 +28,21 @@ def exact_q(pixels):
     return 4 * np.pi / 0.14 * np.sin(np.arctan(pixels * 172e-6 / 0.3) / 2)
 
 
-def test_q_is_exact_at_wide_angles_and_signed():
-    for axis in (0, 1):
+def test_q_is_exact_at_wide_angles_and_grows_to_the_right_and_upwards():
+    for axis, sign in ((0, -1), (1, 1)):
         places, q = pictures.signed_q(GEOMETRY, 3000, axis)
-        np.testing.assert_allclose(q, exact_q(places - GEOMETRY.center[axis]), rtol=1e-9)
-        assert (np.diff(q) > 0).all()
+        np.testing.assert_allclose(sign * q, exact_q(places - GEOMETRY.center[axis]), rtol=1e-9)
+
+
+def test_a_larger_q_y_is_drawn_higher():
+    axes, _ = draw(np.ones((400, 90)), geometry=GEOMETRY)
+    rows = np.array(axes.yaxis.get_major_locator()())
+    labels = [label.replace("−", "-") for label in axes.yaxis.get_major_formatter().format_ticks(rows)]
+    q = np.array([float(label) for label in labels])
+    np.testing.assert_allclose(q, -exact_q(rows - 20.25), rtol=1e-5, atol=1e-6)
+    heights = axes.transData.transform(np.stack([np.zeros(len(rows)), rows], 1))[:, 1]
+    assert (np.diff(heights[np.argsort(q)]) > 0).all()
+    assert q.min() < 0
 
 
 def test_a_tilted_detector_is_followed():
@@ -110,3 +120,15 @@ def test_an_unknown_kind_of_picture_is_refused_by_name(tmp_path):
 def test_importing_draws_in_nothing_heavy():
     code = "import sys, xscatter.pictures; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_saved_picture_is_not_cut_at_its_edges(tmp_path):
+    from PIL import Image
+
+    figure = pictures.new_figure(2, 2, layout="none")
+    figure.text(-0.3, 1.2, "beyond every edge " * 3)
+    pictures.save_figure(figure, tmp_path / "wide.png")
+    pixels = np.asarray(Image.open(tmp_path / "wide.png").convert("L"))
+    assert (pixels < 128).any()
+    for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
+        assert (edge == 255).all()

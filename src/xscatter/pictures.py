@@ -174,18 +174,23 @@ def _key(axes: Axes, entries: dict[str, tuple[str, bool]]) -> None:
 
 
 def signed_q(geometry: Geometry, side: int, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places of pixel edges along an axis through the beam centre, and q (nm^-1) there, negative before the beam.
+    """Places of pixel edges along an axis through the beam centre, and q (nm^-1) there; both (side + 1,).
 
-    `axis` 0 is the column through the beam, 1 the row; both results are (side + 1,).
+    `axis` 1 is the row through the beam: q_x, which grows with the column, to the right. `axis` 0 is the
+    column through the beam: q_y, which falls with the row, so that it grows upwards in a frame that is
+    drawn with row 0 at the top, and what a surface scatters above its horizon has q_y > 0.
     """
     places = np.arange(side + 1) - 0.5
     across = np.full(places.shape, geometry.center[1 - axis])
     q, _ = geometry.q_chi(*((places, across) if axis == 0 else (across, places)))
-    return places, q * np.sign(places - geometry.center[axis])
+    return places, q * np.sign(places - geometry.center[axis]) * (1 if axis == 1 else -1)
 
 
 def label_axes(axes: Axes, shape: tuple[int, ...], geometry: Geometry | None = None) -> None:
-    """Label both axes: in q (nm^-1) along the row and the column through the beam centre, or in pixels."""
+    """Label both axes: in q (nm^-1) along the row and the column through the beam centre, or in pixels.
+
+    q_x grows to the right and q_y upwards; rows, which are counted from the top, grow downwards.
+    """
     if geometry is None:
         axes.set_xlabel("column (pixels)")
         axes.set_ylabel("row (pixels)")
@@ -194,6 +199,8 @@ def label_axes(axes: Axes, shape: tuple[int, ...], geometry: Geometry | None = N
 
     for axis, number in ((axes.yaxis, 0), (axes.xaxis, 1)):
         places, q = signed_q(geometry, shape[number], number)
+        if number == 0:
+            places, q = places[::-1], q[::-1]
         ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(q[0], q[-1])
         ticks = ticks[(ticks >= q[0]) & (ticks <= q[-1])]
         # Pixels stay evenly spaced; the ticks lie where q has round values, at wide angles and on tilted detectors too.
@@ -240,14 +247,18 @@ def contact_sheet(frames: Sequence[Frame], columns: int = 4, side: float = 2.6, 
     return figure
 
 
-def to_bytes(figure: Figure, kind: str = "png", dpi: int = 100) -> bytes:
-    """The figure as the bytes of a PNG or SVG file, the same bytes every time."""
+def to_bytes(figure: Figure, kind: str = "png", dpi: int = 100, margin: float | None = None) -> bytes:
+    """The figure as the bytes of a PNG or SVG file, the same bytes every time.
+
+    With a `margin` (inches) the page fits all that is drawn, whatever the size of the figure.
+    """
     from matplotlib import rc_context
 
     stream = io.BytesIO()
     metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {}
+    page: dict[str, Any] = {} if margin is None else {"bbox_inches": "tight", "pad_inches": margin}
     with rc_context({"svg.hashsalt": "xscatter"}):
-        figure.savefig(stream, format=kind, dpi=dpi, metadata=metadata)
+        figure.savefig(stream, format=kind, dpi=dpi, metadata=metadata, **page)
     return stream.getvalue()
 
 
@@ -260,6 +271,6 @@ def save_figure(figure: Figure, path: str | Path, dpi: int = 150) -> None:
     path = Path(path)
     if path.suffix.lower() not in (".png", ".svg"):
         raise UserError(f"{path}: unknown kind of picture; let the name end in .png or .svg")
-    data = to_bytes(figure, path.suffix.lower()[1:], dpi)
+    data = to_bytes(figure, path.suffix.lower()[1:], dpi, margin=0.15)
     with whole_file(path) as part:
         part.write_bytes(data)

@@ -104,6 +104,6 @@ def large(file: Any, image: int) -> Any:
         lines += ["", f"{entry['feature'].replace('_', ' ')}  (share {entry['share']:.3g})"]
         values = ", ".join(f"{key} {value:.4g}" for key, value in entry["parameters"].items())
         lines += [f"  {line}" for line in wrap(values, 52)]
-    size = 8 if len(lines) < 58 else 5.5
+    size = min(8.0, 460 / len(lines))  # points: 8 inches hold about 460 / size lines
     right.text(0, 1, "\n".join(lines), va="top", family="monospace", fontsize=size, transform=right.transAxes)
     return figure
