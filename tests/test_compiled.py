@@ -13,14 +13,36 @@ import xscatter.compiled as c
 real = os.access
 os.access = lambda path, mode: False if Path(path) == Path(c.__file__).parent else real(path, mode)
 import xscatter.simulate.poisson
-print(os.environ["NUMBA_CACHE_DIR"])
+print(os.environ.get("NUMBA_CACHE_DIR"))
 """
 
 
-def test_a_read_only_package_keeps_its_cache_elsewhere(tmp_path):
-    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"} | {"TMPDIR": str(tmp_path)}
+def cache_of(home, temporary):
+    """Where a process caches that cannot write beside the package."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")}
+    environment |= {"TMPDIR": str(temporary), "HOME": str(home)}
     done = subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.strip().startswith(str(tmp_path))
+    return done.stdout.strip()
+
+
+def test_a_read_only_package_keeps_its_cache_in_a_folder_of_the_user(tmp_path):
+    assert cache_of(tmp_path, tmp_path) == str(tmp_path / ".cache" / "xscatter" / "numba")
+    (tmp_path / "file").write_text("no folder")
+    place = tmp_path / f"xscatter-numba-{os.getuid()}"
+    assert cache_of(tmp_path / "file", tmp_path) == str(place)
+    assert place.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_cache_that_others_can_write_is_not_used(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    place = tmp_path / f"xscatter-numba-{os.getuid()}"
+    place.mkdir()
+    place.chmod(0o777)
+    assert cache_of(tmp_path / "file", tmp_path) == "None"
+    place.rmdir()
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    place.symlink_to(tmp_path / "elsewhere")
+    assert cache_of(tmp_path / "file", tmp_path) == "None"
 
 
 def test_the_users_own_choice_of_a_cache_is_kept(monkeypatch, tmp_path):

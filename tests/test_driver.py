@@ -88,3 +88,12 @@ def test_a_file_system_without_locks_leaves_it_to_snakemake(folder, monkeypatch)
     assert not driver.take_over(Path("results/a"))
     assert Path(".snakemake/locks/0.output.lock").exists()
     driver.insist(Path("results/a"), patience=0)
+
+
+def test_who_works_on_a_study_is_told(folder):
+    assert driver.living(Path("results/a")) == ""
+    process = living()
+    assert f"process {process.pid}" in driver.living(Path("results/a"))
+    assert driver.living(Path("results/b")) == ""
+    end(process)
+    assert driver.living(Path("results/a")) == ""

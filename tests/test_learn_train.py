@@ -402,3 +402,26 @@ def test_other_losses_and_optimizers_learn(paths, keys):
     assert train(paths, "coefficient", **keys)[0]
     rows = read_rows(paths, "coefficient")
     assert float(rows[-1]["training_loss"]) < 0.9 * float(rows[0]["training_loss"])
+
+
+def test_past_states_go_when_a_training_is_finished_and_parents_stay(tmp_path):
+    def saved(name, settings, batches, age):
+        facts = {"settings": settings, "batches": batches}
+        checkpoint.save(tmp_path / name, name, 1, {"model": [np.zeros(2)]}, facts, keep=2)
+        moment = time.time() - age
+        os.utime(checkpoint.states(tmp_path / name)[0], (moment, moment))
+
+    saved("smaller", "s", ["a"], 1)
+    saved("now", "s", ["a", "b"], 0)
+    saved("other branches", "s", ["b", "a"], 5)
+    saved("grown, not finished", "s", ["a", "b", "c"], 900)
+    saved("elsewhere", "s", ["a", "d"], 901)
+    for name, age in (("t", 10), ("u", 20), ("v", 30), ("w", 40)):
+        saved(name, name, ["a"], age)
+    said = []
+    checkpoint.tidy(tmp_path, "now", said.append)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"now", "grown, not finished", "elsewhere", "t", "u"}
+    assert len(said) == 4
+    checkpoint.tidy(tmp_path, "none", said.append)
+    assert {path.name for path in tmp_path.iterdir()} == left

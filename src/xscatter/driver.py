@@ -55,6 +55,20 @@ def take_over(results: Path, state: Path = Path(".snakemake")) -> bool:
     return True
 
 
+def living(results: Path, state: Path = Path(".snakemake")) -> str:
+    """Which process drives the study in `results` from this folder; empty: none."""
+    place = state / "drivers" / f"{results.name}.lock"
+    try:
+        with open(place) as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return place.read_text() or "another snakemake"
+    except OSError:
+        pass
+    return ""
+
+
 def lost(study: Study, paths: StudyPaths) -> list[Path]:
     """Files that are gone although what was made of them is there, so that no rule would ask for them.
 

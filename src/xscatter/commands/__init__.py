@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
+from xscatter.errors import UserError
 from xscatter.paths import StudyPaths
-from xscatter.study import Study, load_study
+from xscatter.study import Study, dump_study, load_study
 
 
 def add_study(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +18,43 @@ def read_study(args: argparse.Namespace) -> tuple[Study, StudyPaths]:
     """The study and the paths that the arguments of :func:`add_study` name."""
     study = load_study(args.study)
     return study, StudyPaths(args.output or Path("results") / study.name)
+
+
+def keep_study(given: Path, study: Study, paths: StudyPaths) -> None:
+    """Write the resolved study beside the results that a verb is about to make, as the workflow does at its start.
+
+    A job of the workflow is `given` that very file, and leaves it alone.
+
+    Raises:
+        UserError: the folder holds images of another study, or a workflow is at work there on another one.
+    """
+    from xscatter import driver
+    from xscatter.shards import write_text  # NumPy: a verb may have settings to make before it is loaded
+
+    if paths.study.exists():
+        if given.samefile(paths.study):
+            return
+        there = load_study(paths.study)
+        if there == study:
+            return
+        if there.fingerprint("simulate") != study.fingerprint("simulate"):
+            raise UserError(
+                f"{paths.root}: holds the results of another study ({_difference(there, study)}); "
+                "choose another folder with -o, or delete that one"
+            )
+        if worker := driver.living(paths.root):
+            raise UserError(f"{paths.root}: {worker} works there on a study with other settings; wait for it")
+    write_text(paths.study, dump_study(study))
+
+
+def _difference(there: Study, here: Study) -> str:
+    """The first key of what decides the images that differs, with both values."""
+    pairs = [("seed", there.seed, here.seed)]
+    for section in ("simulate", "transform"):
+        before, after = (getattr(study, section).model_dump() for study in (there, here))
+        pairs += [(f"{section}.{key}", before[key], after[key]) for key in before if key != "experiments"]
+    key, before, after = next(pair for pair in pairs if pair[1] != pair[2])
+    return f"{key} is {before} there, {after} here"
 
 
 def number_list(text: str) -> list[int]:

@@ -8,7 +8,7 @@ that exist, and the test batch, stay as they are.
 
 import argparse
 
-from xscatter.commands import add_study, number_list, read_study
+from xscatter.commands import add_study, keep_study, number_list, read_study
 
 EXAMPLE = """example:
   xscatter pack config/demo.yaml
@@ -28,6 +28,8 @@ def run(args: argparse.Namespace) -> None:
     from xscatter.records import assign, pack
 
     study, paths = read_study(args)
+    if paths.root.is_dir():
+        keep_study(args.study, study, paths)
     if args.assign:
         assign.assign(study, paths)
     elif args.batch is not None:

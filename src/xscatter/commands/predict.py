@@ -114,8 +114,8 @@ def check(names: list[str], options: dict[str, Any]) -> None:
             return
         except UserError as error:
             wrong.append(error)
-    for error in wrong[:-1]:
-        print(f"xscatter predict: {error}", file=sys.stderr)
+    for earlier in wrong[:-1]:
+        print(f"xscatter predict: {earlier}", file=sys.stderr)
     more = f"; none of the {len(names)} files can be read, so nothing is written" if len(names) > 1 else ""
     raise UserError(f"{wrong[-1]}{more}")
 

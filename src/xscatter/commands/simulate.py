@@ -1,12 +1,13 @@
 """Make experiment shards of synthetic detector images.
 
 A shard that is whole and of this study is left as it is; one of another study is refused. An image
-depends on the seed, the experiment and its number alone, not on how the work is divided.
+depends on the seed, the experiment and its number alone, not on how the work is divided. The resolved
+study is written beside the shards, as study.yaml.
 """
 
 import argparse
 
-from xscatter.commands import add_study, number_list, read_study
+from xscatter.commands import add_study, keep_study, number_list, read_study
 from xscatter.errors import UserError
 from xscatter.progress import track
 from xscatter.shards import problem
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
             )
         if wrong:
             missing.append(number)
+    keep_study(args.study, study, paths)
     if not missing:
         print(f"nothing to do: {len(numbers)} experiments are whole")
         return

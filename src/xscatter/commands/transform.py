@@ -15,7 +15,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     if "numpy" not in sys.modules:
         os.environ.setdefault(_name, "1")
 
-from xscatter.commands import add_study, number_list, read_study  # noqa: E402
+from xscatter.commands import add_study, keep_study, number_list, read_study  # noqa: E402
 from xscatter.errors import UserError  # noqa: E402
 
 EXAMPLE = """examples:
@@ -83,6 +83,8 @@ def _plan(args: argparse.Namespace) -> tuple[object, list[tuple[Path, Path]]]:
             raise UserError(
                 f"--experiments: {outside[0]} is not among the {total} experiments (0 to {total - 1}) of {args.study}"
             )
+        if paths.root.is_dir():
+            keep_study(args.study, study, paths)
     except UserError as error:
         return error, []
     return study, [(paths.experiment(number), paths.coefficients(number)) for number in numbers]

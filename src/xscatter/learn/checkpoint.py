@@ -7,7 +7,8 @@ convergence. The order of the data is a function of (seed, pass), so the step sa
 """
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,46 @@ def newest(folder: Path, fingerprint: str, say=print) -> tuple[dict[str, list[np
         say(f"{path}: {problem}; it is not used")
     if found:
         raise UserError(f"{folder}: none of its {len(found)} training states can be used; delete it to start anew")
+    return None
+
+
+def tidy(folder: Path, kept: str, say: Callable[[str], None] = print, others: int = 2) -> None:
+    """Remove the states of trainings that are past, when that of the fingerprint `kept` in `folder` is finished.
+
+    Those of equal settings go if `kept` has seen all their batches: it is the better parent of whatever
+    comes. Of the others, which a changed key may call back, the `others` most recently saved stay.
+    """
+    own = _facts(folder / kept)
+    if own is None:
+        return
+    past = []
+    for other in folder.iterdir():
+        if not other.is_dir() or other.name == kept:
+            continue
+        facts = _facts(other)
+        if facts and facts["settings"] == own["settings"]:
+            if set(facts["batches"]) <= set(own["batches"]):
+                _remove(other, "the finished training has all its batches", say)
+            continue
+        past.append(other)
+    past.sort(key=lambda other: max((state.stat().st_mtime_ns for state in states(other)), default=0), reverse=True)
+    for other in past[others:]:
+        _remove(other, f"{others} later ones of other settings are kept", say)
+
+
+def _remove(folder: Path, why: str, say: Callable[[str], None]) -> None:
+    say(f"{folder}: the state of an earlier training is removed; {why}")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _facts(folder: Path) -> dict[str, Any] | None:
+    """Facts of the newest state in `folder`, without its arrays; None when there is none that can be read."""
+    for path in states(folder):
+        try:
+            with shards.open_shard(path) as file:
+                return json.loads(file["facts"][()].tobytes())
+        except (UserError, OSError, KeyError, ValueError):
+            continue
     return None
 
 

@@ -191,8 +191,8 @@ def confusions(tags: list[str], labels: np.ndarray, chosen: np.ndarray, experime
     chance = number(missed, absent) * number(absent, invented) / np.maximum(number(absent, absent), 1)
     names = np.unique(experiment)
     spread = sum((number(missed[experiment == e], invented[experiment == e]) > 0).astype(int) for e in names)
-    found = np.argwhere((count >= 3) & (spread >= 2) & (count >= 2 * chance))
-    found = sorted(found.tolist(), key=lambda pair: chance[*pair] - count[*pair])[:_CONFUSIONS]
+    alike = np.argwhere((count >= 3) & (spread >= 2) & (count >= 2 * chance)).tolist()
+    alike.sort(key=lambda pair: chance[*pair] - count[*pair])
     return [
         {
             "shown": tags[a],
@@ -201,5 +201,5 @@ def confusions(tags: list[str], labels: np.ndarray, chosen: np.ndarray, experime
             "by_chance": round(float(chance[a, b]), 2),
             "of": int(there[:, a].sum()),
         }
-        for a, b in found
+        for a, b in alike[:_CONFUSIONS]
     ]

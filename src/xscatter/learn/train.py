@@ -368,6 +368,7 @@ class _Run:
         logits = self.learner.logits(self.validation, self.view)
         self.board.examples(self.progress.step, self.validation, list(self.records.tags), logits, last=True)
         export.write(self.paths.model(self.view), self, logits)
+        checkpoint.tidy(self.folder.parent, self.folder.name, self.say)
         self.say(f"{self.view}: {self.progress.rule.reason}; model in {self.paths.model(self.view)}")
 
 
