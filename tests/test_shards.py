@@ -104,20 +104,32 @@ def test_killed_writer_leaves_no_file_under_the_final_name(tmp_path):
 
 
 def test_a_disk_that_fills_up_ends_the_writer_with_one_line(tmp_path):
-    """The limit on a file's size stands for the disk: HDF5 fails in the same places."""
+    """The limit on a file's size stands for the disk, which may be full at any byte: HDF5 fails in the same places."""
     program = (
         "import resource, signal, sys\nimport hdf5plugin, numpy as np\n"
         "from xscatter.errors import UserError\nfrom xscatter.shards import new_shard\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
-        "data = np.random.default_rng(1).integers(0, 60000, (200, 64, 64)).astype('u2')\n"
-        "try:\n"
-        "    with new_shard(sys.argv[1]) as file:\n"
-        "        file.create_dataset('a', data=data, chunks=(1, 64, 64), **hdf5plugin.Bitshuffle())\n"
-        "except UserError as error:\n    print(error); sys.exit(2)\n"
+        "data = np.random.default_rng(1).integers(0, 60000, (20, 64, 64)).astype('u2')\n"
+        "for limit in map(int, sys.argv[2:]):\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))\n"
+        "    try:\n"
+        "        with new_shard(sys.argv[1], size=limit) as file:\n"
+        "            group = file.create_group('entry')\n"
+        "            images = group.create_dataset('a', data.shape, 'u2', chunks=(1, 64, 64), **hdf5plugin.Zstd())\n"
+        "            for number, image in enumerate(data):\n"
+        "                images[number] = image\n"
+        "            group['labels'] = np.zeros((20, 70))\n"
+        "            group['names'] = [b'name'] * 70\n"
+        "        print('written')\n"
+        "    except UserError as error:\n        print(error)\n"
     )
-    command = [sys.executable, "-W", "ignore", "-c", program, str(tmp_path / "a.h5")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2, done.stderr
-    assert "no space left" in done.stdout
-    assert os.listdir(tmp_path) == []
+    limits = [*range(1000, 180_000, 3517), 10**7]
+    command = [sys.executable, "-c", program, str(tmp_path / "a.h5"), *map(str, limits)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(limits)
+    assert lines[-1] == "written"
+    assert all("no space left" in line for line in lines[:-1])
+    assert os.listdir(tmp_path) == ["a.h5"]
+    assert shards.problem(tmp_path / "a.h5") is None

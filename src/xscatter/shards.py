@@ -21,6 +21,7 @@ import numpy as np
 from xscatter.errors import UserError
 
 _MARKS = ("checksum", "complete")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -59,8 +60,12 @@ def _flush_folder(folder: Path) -> None:
 def _explain(error: OSError | RuntimeError, path: Path) -> Exception:
     text = str(error)
     number = getattr(error, "errno", None)
-    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    if number in full or any(f"errno = {n}," in text for n in full) or "No space left" in text or "Disk quota" in text:
+    if (
+        number in _FULL
+        or any(f"errno = {n}," in text for n in _FULL)
+        or "No space left" in text
+        or "Disk quota" in text
+    ):
         return UserError(f"{path}: no space left on the disk; free some, then run the same command again")
     if number in (errno.EACCES, errno.EROFS, errno.EPERM):
         return UserError(f"{path}: cannot be written ({os.strerror(number)}); choose another folder with -o")
@@ -75,7 +80,7 @@ def write_json(path: str | Path, value: object) -> None:
 def write_text(path: str | Path, text: str) -> None:
     """Write `text`, whole or not at all."""
     with whole_file(path) as part:
-        part.write_text(text)
+        part.write_text(text, encoding="utf-8")
 
 
 @contextmanager
@@ -85,15 +90,51 @@ def new_shard(path: str | Path, **attributes: object) -> Iterator[h5py.File]:
     `attributes` become attributes of the root; ``checksum`` and ``complete`` follow last.
     """
     with whole_file(path) as part:
-        # No chunk cache: chunks that it still holds when a disk is full would end the interpreter later.
-        with h5py.File(part, "w", libver=("earliest", "v110"), rdcc_nbytes=0) as file:
+        with h5py.File(h5py.h5f.create(os.fsencode(part), fapl=_access())) as file, _able_to_close(file):
             for key, value in attributes.items():
                 file.attrs[key] = value
             yield file
-        with h5py.File(part, "r+", rdcc_nbytes=0) as file:
+        with h5py.File(h5py.h5f.open(os.fsencode(part), h5py.h5f.ACC_RDWR, _access())) as file, _able_to_close(file):
             file.attrs["checksum"] = checksum(file)
-            file.flush()
+            _settle(file)
             file.attrs["complete"] = True
+
+
+def _access() -> h5py.h5p.PropFAID:
+    """Open without buffers of data: what they still hold when a disk is full would end the interpreter later."""
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+    access.set_libver_bounds(h5py.h5f.LIBVER_EARLIEST, h5py.h5f.LIBVER_V110)
+    access.set_cache(0, 0, 0, 0.75)
+    access.set_sieve_buf_size(0)
+    return access
+
+
+@contextmanager
+def _able_to_close(file: h5py.File) -> Iterator[None]:
+    """Flush `file` at the end of the block; after a failure, let HDF5 write what it still holds to nowhere.
+
+    HDF5 cannot close a file whose last writes fail, and ends the interpreter with a segmentation fault.
+    """
+    try:
+        yield
+        _settle(file)
+    except BaseException:
+        nowhere = os.memfd_create("xscatter")
+        os.dup2(nowhere, file.id.get_vfd_handle())
+        os.close(nowhere)
+        raise
+
+
+def _settle(file: h5py.File) -> None:
+    """Flush, once the disk has given all the space that `file` will take: HDF5 is lost after a flush that fails."""
+    try:
+        os.posix_fallocate(file.id.get_vfd_handle(), 0, file.id.get_filesize())
+    except OSError as error:
+        if error.errno in _FULL:
+            raise
+        # This file system cannot give space before it is written.
+    file.flush()
 
 
 def checksum(file: h5py.File) -> str:

@@ -305,7 +305,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         UserError: it cannot be read or holds no keys.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text())
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
     except yaml.YAMLError as error:
@@ -335,6 +335,8 @@ def describe_problem(problem: Any) -> str:
     if problem["type"] == "missing":
         return f"{key} is missing; add it"
     message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":  # our own words name the values
+        return f"{key}: {message}"
     return f"{key}: {message[0].lower()}{message[1:]} (it is {problem['input']!r})" if key != "study" else message
 
 

@@ -28,23 +28,35 @@ def keep_study(given: Path, study: Study, paths: StudyPaths) -> None:
     Raises:
         UserError: the folder holds images of another study, or a workflow is at work there on another one.
     """
-    from xscatter import driver
     from xscatter.shards import write_text  # NumPy: a verb may have settings to make before it is loaded
 
-    if paths.study.exists():
-        if given.samefile(paths.study):
-            return
-        there = load_study(paths.study)
-        if there == study:
-            return
-        if there.fingerprint("simulate") != study.fingerprint("simulate"):
-            raise UserError(
-                f"{paths.root}: holds the results of another study ({_difference(there, study)}); "
-                "choose another folder with -o, or delete that one"
-            )
-        if worker := driver.living(paths.root):
-            raise UserError(f"{paths.root}: {worker} works there on a study with other settings; wait for it")
-    write_text(paths.study, dump_study(study))
+    if not belongs(given, study, paths):
+        write_text(paths.study, dump_study(study))
+
+
+def belongs(given: Path, study: Study, paths: StudyPaths) -> bool:
+    """Whether the study.yaml of the results is `study`; False: there is none, or its images fit as well.
+
+    Raises:
+        UserError: as :func:`keep_study`.
+    """
+    from xscatter import driver
+
+    if not paths.study.exists():
+        return False
+    if given.samefile(paths.study):
+        return True
+    there = load_study(paths.study)
+    if there == study:
+        return True
+    if there.fingerprint("simulate") != study.fingerprint("simulate"):
+        raise UserError(
+            f"{paths.root}: holds the results of another study ({_difference(there, study)}); "
+            "choose another folder with -o, or delete that one"
+        )
+    if worker := driver.living(paths.root):
+        raise UserError(f"{paths.root}: {worker} works there on a study with other settings; wait for it")
+    return False
 
 
 def _difference(there: Study, here: Study) -> str:

@@ -7,7 +7,7 @@ study is written beside the shards, as study.yaml.
 
 import argparse
 
-from xscatter.commands import add_study, keep_study, number_list, read_study
+from xscatter.commands import add_study, belongs, keep_study, number_list, read_study
 from xscatter.errors import UserError
 from xscatter.progress import track
 from xscatter.shards import problem
@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> None:
     from xscatter.simulate.limits import check_study
 
     check_study(study)
+    belongs(args.study, study, paths)
     wanted = {"study_hash": study.fingerprint("simulate")}
     missing = []
     for number in numbers:
