@@ -115,6 +115,7 @@ def test_confusions_name_what_was_shown_and_what_was_said():
         {"shown": "arc", "said": "ring", "records": 5, "by_chance": 1.0, "of": 6}
     ]
     assert evaluate.confusions(["arc", "ring", "halo"], labels, chosen, np.zeros(20)) == []
+    assert evaluate.confusions(["saturation", "ring", "halo"], labels, chosen, experiment) == []
 
 
 def test_a_tag_given_everywhere_looks_like_nothing():

@@ -75,7 +75,11 @@ def test_command_skips_whole_shards_and_refuses_foreign_ones(tmp_path, capsys):
     assert (tmp_path / "out/experiments/00001.h5").stat().st_mtime_ns == before
     (tmp_path / "s.yaml").write_text("name: s\nseed: 8\nsimulate: {experiments: 2, images: 2, size: 48}\n")
     assert main(command) == 2
+    assert "another study (seed is 2017 there, 8 here)" in capsys.readouterr().err
+    (tmp_path / "out/study.yaml").unlink()
+    assert main(command) == 2
     assert "foreign" in capsys.readouterr().err
+    assert not (tmp_path / "out/study.yaml").exists()
     assert (tmp_path / "out/experiments/00001.h5").stat().st_mtime_ns == before
     assert main([*command, "--experiments", "2"]) == 2
 

@@ -13,8 +13,10 @@ from xscatter.learn.data import Part
 from xscatter.paths import StudyPaths
 from xscatter.provenance import run_record
 from xscatter.study import Study
+from xscatter.tags import TAGS
 
 _CONFUSIONS = 30
+_INSTRUMENT = ("exposure", "background", "instrument")  # groups of tags that do not say what scatters
 
 
 def evaluate(study: Study, paths: StudyPaths, view: str, say: Callable[[str], None] = print) -> dict[str, Any]:
@@ -191,7 +193,10 @@ def confusions(tags: list[str], labels: np.ndarray, chosen: np.ndarray, experime
     chance = number(missed, absent) * number(absent, invented) / np.maximum(number(absent, absent), 1)
     names = np.unique(experiment)
     spread = sum((number(missed[experiment == e], invented[experiment == e]) > 0).astype(int) for e in names)
-    alike = np.argwhere((count >= 3) & (spread >= 2) & (count >= 2 * chance)).tolist()
+    group = {tag.name: tag.group for tag in TAGS}
+    kind = np.array([group.get(tag) in _INSTRUMENT for tag in tags])
+    comparable = kind[:, None] == kind
+    alike = np.argwhere(comparable & (count >= 3) & (spread >= 2) & (count >= 2 * chance)).tolist()
     alike.sort(key=lambda pair: chance[*pair] - count[*pair])
     return [
         {

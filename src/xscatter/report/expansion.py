@@ -58,6 +58,7 @@ def draw(study: Study, paths: StudyPaths, experiment: int, image: int, name: str
             norm=LogNorm(1e-4 * top, top),
             interpolation="nearest",
         )
+        middle.set_box_aspect(1)  # as high as the images beside it
         middle.set(title="coefficients", xlabel="angular order $m$", ylabel="radial order $k$")
         middle.xaxis.set_major_locator(MaxNLocator(integer=True))
         middle.yaxis.set_major_locator(MaxNLocator(integer=True))

@@ -30,8 +30,6 @@ _CONTENTS = (
     ("times", "Time and memory"),
     ("reproduce", "What was run, and how to run it again"),
 )
-# What the report of 2017 expected of its three networks, on 256 x 256 images.
-_EXPECTED = {"image": "0.5 to 0.6", "coefficient": "about 0.1 above image", "joint": "slightly above both"}
 
 
 def write_report(study: Study, paths: StudyPaths) -> None:
@@ -91,7 +89,6 @@ def _scores(study: Study, views: Sequence[View]) -> dict[str, Any]:
             "width": round(100 * (view.interval[1] - view.interval[0]), 1),
             "best": view is best,
             "over": over.get(view.name, ""),
-            "expected": _EXPECTED.get(view.name, ""),
         }
         for view in views
     ]
@@ -185,7 +182,7 @@ def _pictures(study: Study, paths: StudyPaths, views: Sequence[View], found: sam
             value = found.detectability[row, column]
             caption = [word] if word else []
             caption += [_strength(value)] if not np.isnan(value) else []
-            caption += [f"experiment {experiment}, image {image}"]
+            caption += [f"experiment\N{NO-BREAK SPACE}{experiment}, image\N{NO-BREAK SPACE}{image}"]
             svg = samples.small_picture(
                 paths, experiment, image, f"{name}: image {image} of experiment {experiment}", f"s{column}-{row}"
             )
@@ -239,7 +236,7 @@ def _mistakes(paths: StudyPaths, views: Sequence[View], joint: View, wanted: boo
         strength = "" if np.isnan(value) else f"{_strength(value)}, "
         alt = f"Image {image} of experiment {experiment}, {names[column]} {'missed' if wanted else 'given wrongly'}"
         svg = samples.small_picture(paths, experiment, image, alt, f"m{int(wanted)}-{row}-{column}")
-        caption = Markup("<strong>{}</strong><br>{}<br>{}experiment {}, image {}").format(
+        caption = Markup("<strong>{}</strong><br>{}<br>{}experiment&nbsp;{}, image&nbsp;{}").format(
             names[column], samples.scores_in_words(views, row, column), strength, experiment, image
         )
         drawn.append({"svg": Markup(svg), "caption": caption})
