@@ -1,7 +1,9 @@
 """The cost model, the plan, the pilot's fit, use against request, and the profile."""
 
 import json
+import re
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ import yaml
 from xscatter.cli import main
 from xscatter.errors import UserError
 from xscatter.paths import StudyPaths
-from xscatter.study import dump_study, parse_study
+from xscatter.study import dump_study, load_study, parse_study
+from xscatter.tags import NAMES
 from xscatter.walltime import cost, pilot, plan, profile, usage
 
 
@@ -217,3 +220,37 @@ def test_detect_without_slurm_says_so(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["profile", "detect"]) == 2
     assert "no Slurm here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "keys", [{}, {"image_network": "vgg16", "coefficient_network": "report-2017"}, {"head": "dense"}]
+)
+def test_the_weights_that_the_plan_counts_are_those_of_the_networks(keys):
+    from xscatter.learn import models
+
+    keys = {"image_network": "alexnet"} | keys if "head" in keys else keys
+    wanted = study(simulate={"size": 256}, transform={"radial_orders": 40}, train=keys)
+    networks = [
+        models.image_network((256, 256), len(NAMES), wanted.train),
+        models.coefficient_network((32, 40), len(NAMES), wanted.train),
+    ]
+    for network, expected in zip(networks, plan.millions_of_weights(wanted), strict=False):
+        assert network.count_params() / 1e6 == pytest.approx(expected, rel=0.2)
+
+
+@pytest.mark.parametrize("name", ["report-256", "report-1000", "next-2000"])
+def test_the_head_of_a_shipped_study_says_what_the_plan_says(name):
+    path = Path(__file__).parent.parent / "config" / f"{name}.yaml"
+    told = plan.summary(cost.of(load_study(path)), 100)
+    disk = {row["stage"]: row["disk_gib"] for row in told["stages"]}
+    text = re.sub(r"\n#\s*", " ", path.read_text())
+    number = r"([\d.]+)"
+    found = re.search(
+        rf"about {number} GiB: shards {number}, coefficients {number}, batches {number}, .*? {number}\.", text
+    )
+    wanted = [told["disk_gib"], disk["simulate"], disk["transform"], disk["pack"], disk["train"]]
+    assert [float(value) for value in found.groups()] == pytest.approx(wanted, rel=0.1)
+    hours = re.search(rf"about {number} core-hours .*?{number} GPU-hours", text)
+    assert [float(value) for value in hours.groups()] == pytest.approx(
+        [told["core_hours"], told["gpu_hours"]], rel=0.15
+    )

@@ -4,9 +4,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from xscatter.paths import VIEWS
+from xscatter.study import Study
 from xscatter.walltime.cost import Cost
 
 GIB = 2.0**30
+# Millions of weights at width 1 with pooling; and channels of the last convolutions, which meet 4096 units in a
+# dense head.
+_WEIGHTS = {"compact": 0.6, "alexnet": 2.7, "vgg16": 14.8, "report-2017": 15.5}
+_CHANNELS = {"alexnet": 256, "vgg16": 512}
+_IN_A_STATE = 5  # arrays of the size of the weights: these, two of the optimizer, the average, the best
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,17 @@ class Row:
     gpu: bool = False
 
 
+def millions_of_weights(study: Study) -> tuple[float, float, float]:
+    """Weights of the image, the coefficient and the joint network, in millions, to a tenth or so."""
+    train = study.train
+    image = _WEIGHTS[train.image_network]
+    if train.head == "dense" and train.image_network in _CHANNELS:
+        image += 1e-6 * 4096 * (_CHANNELS[train.image_network] * (study.simulate.size / 32) ** 2 + 4096)
+    image *= train.width**2
+    coefficient = _WEIGHTS[train.coefficient_network] * train.width**2
+    return image, coefficient, image + coefficient + 0.1
+
+
 def rows(cost: Cost) -> list[Row]:
     """The stages in the order in which they run."""
     study = cost.study
@@ -34,7 +51,7 @@ def rows(cost: Cost) -> list[Row]:
         "simulate": total * cost.pixels * cost.laws["simulate"].disk_per_pixel,
         "transform": total * maps,
         "pack": total * record,
-        "train": len(VIEWS) * 3e8,
+        "train": sum(4e6 * weights * (1 + _IN_A_STATE * study.train.keep) for weights in millions_of_weights(study)),
     }
     counts = {"simulate": experiments, "transform": experiments, "pack": batches, "test": len(VIEWS) + 1}
     counts["train"] = len(VIEWS) * study.walltime.training_legs
