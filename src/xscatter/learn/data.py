@@ -30,23 +30,15 @@ class Part:
 
     def field(self, name: str, index: np.ndarray | slice = slice(None)) -> np.ndarray:
         """One field of the records at `index`, as stored, (n, ...)."""
-        where = self.where[index]
-        first = self.records.batches[where[0, 0] if len(where) else 0][name]
-        out = np.empty((len(where), *first.shape[1:]), first.dtype)
-        for batch in np.unique(where[:, 0]):
-            chosen = where[:, 0] == batch
-            out[chosen] = self.records.batches[batch][name][where[chosen, 1]]
-        return out
+        return self.records.field(name, self.where[index])
 
     def inputs(self, view: str, index: np.ndarray | slice) -> dict[str, np.ndarray]:
         """Inputs of the network of `view`: counts with -1 for masked pixels; real and imaginary parts."""
         found = {}
         if "image" in FIELDS[view]:
-            counts, mask = self.records.decode(self.field("image", index))
-            counts[mask] = NOT_USABLE
-            found["image"] = counts
+            found["image"] = self.records.counts(self.where[index], NOT_USABLE)
         if "coefficients" in FIELDS[view]:
-            c = self.field("coefficients", index).astype(np.complex64)
+            c = self.field("coefficients", index).astype(np.complex64, copy=False)
             found["coefficients"] = c.view(np.float32).reshape(*c.shape, 2)
         return found
 

@@ -14,7 +14,6 @@ codes              counts n                        largest error
 =================  ==============================  ==============================
 """
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,9 @@ import numpy as np
 SATURATED = 65534
 MASKED = 65535
 DTYPE = np.dtype("<u2")
-_EXACT, _SLOPE, _KNEE, _STEP = 64, 16, 1024, 0.64
-_KNEE_CODE = _SLOPE * _KNEE - _EXACT
-MOST = (_KNEE + _STEP * (SATURATED - 1 - _KNEE_CODE)) ** 2  # counts above are clipped to this
+EXACT, SLOPE, KNEE, STEP = 64, 16, 1024, 0.64  # of the formulas above
+KNEE_CODE = SLOPE * KNEE - EXACT
+MOST = (KNEE + STEP * (SATURATED - 1 - KNEE_CODE)) ** 2  # counts above are clipped to this
 
 
 def encode(counts: np.ndarray, mask: np.ndarray | None = None, saturated: np.ndarray | None = None) -> np.ndarray:
@@ -42,29 +41,16 @@ def encode(counts: np.ndarray, mask: np.ndarray | None = None, saturated: np.nda
     whole = np.where(hidden, 0, counts)
     if whole.dtype.kind == "f":
         whole = np.rint(np.minimum(whole, MOST))
-    small = whole <= _EXACT
+    small = whole <= EXACT
     codes[small] = whole[small]
     root = np.sqrt(np.minimum(whole[~small], MOST).astype(np.float64))
     codes[~small] = np.rint(
-        np.where(root <= _KNEE, _SLOPE * root - _EXACT, np.minimum(_KNEE_CODE + (root - _KNEE) / _STEP, SATURATED - 1))
+        np.where(root <= KNEE, SLOPE * root - EXACT, np.minimum(KNEE_CODE + (root - KNEE) / STEP, SATURATED - 1))
     )
     if saturated is not None:
         codes[np.broadcast_to(saturated, counts.shape)] = SATURATED
     codes[hidden] = MASKED
     return codes
-
-
-@cache
-def table() -> np.ndarray:
-    """Counts (65536,) float32 of every code; those of the two marks are 0."""
-    code = np.arange(65536.0)
-    root = np.where(code <= _KNEE_CODE, (code + _EXACT) / _SLOPE, _KNEE + _STEP * (code - _KNEE_CODE))
-    counts = np.where(code <= _EXACT, code, root**2)
-    counts[[SATURATED, MASKED]] = 0
-    counts.flags.writeable = False
-    found = counts.astype(np.float32)
-    found.flags.writeable = False
-    return found
 
 
 def decode(codes: np.ndarray, masked: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -73,25 +59,29 @@ def decode(codes: np.ndarray, masked: float = 0.0) -> tuple[np.ndarray, np.ndarr
     Saturated pixels get the largest count of the other pixels of their image, so that one hot pixel
     does not outshine everything; masked ones get `masked`.
     """
-    codes = np.asarray(codes)
-    flat = codes.reshape(-1, *codes.shape[-2:])
-    counts, mask = decode_rows(flat, np.arange(len(flat)), masked)
-    return counts.reshape(codes.shape), mask.reshape(codes.shape)
-
-
-def decode_rows(codes: np.ndarray, rows: np.ndarray, masked: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """:func:`decode` of the images `rows` (n,) of `codes` (N, rows, cols), which may be a field of a memory map."""
-    counts = np.empty((len(rows), *codes.shape[1:]), np.float32)
-    mask = np.empty(counts.shape, bool)
-    decode_into(codes, rows, counts, mask, masked)
+    codes = np.ascontiguousarray(codes, DTYPE)
+    pixels = codes.shape[-2] * codes.shape[-1]
+    images = np.arange(codes.size // pixels)
+    counts, mask = np.empty(codes.shape, np.float32), np.empty(codes.shape, bool)
+    decode_into(codes.reshape(-1), images * pixels, images, counts.reshape(-1, pixels), mask.reshape(-1, pixels), masked)
     return counts, mask
 
 
-def decode_into(codes: np.ndarray, rows: np.ndarray, counts: np.ndarray, mask: np.ndarray, masked: float = 0.0) -> None:
-    """:func:`decode_rows` into `counts` float32 and `mask` bool (n, rows, cols)."""
+def decode_into(
+    codes: np.ndarray,
+    starts: np.ndarray,
+    places: np.ndarray,
+    counts: np.ndarray,
+    mask: np.ndarray | None = None,
+    masked: float = 0.0,
+) -> None:
+    """:func:`decode` the images that begin at `starts` (n,) of the contiguous uint16 `codes` (N,), which may be a file.
+
+    They go to the rows `places` (n,) of `counts` float32 and of `mask` bool, unless None, both (M, pixels), contiguous.
+    """
     from xscatter.records import loops
 
-    loops.decode(codes, rows, table(), counts, mask, MASKED, SATURATED, np.float32(masked))
+    loops.decode(codes, starts, places, counts, np.empty((0, 0), bool) if mask is None else mask, np.float32(masked))
 
 
 def describe() -> dict[str, Any]:
@@ -99,21 +89,21 @@ def describe() -> dict[str, Any]:
     return {
         "masked": MASKED,
         "saturated": SATURATED,
-        "exact_up_to": _EXACT,
+        "exact_up_to": EXACT,
         "largest_counts": MOST,
         "pieces": [
-            {"codes": [0, _EXACT], "counts": "code"},
-            {"codes": [_EXACT + 1, _KNEE_CODE], "counts": f"((code + {_EXACT}) / {_SLOPE}) ** 2"},
+            {"codes": [0, EXACT], "counts": "code"},
+            {"codes": [EXACT + 1, KNEE_CODE], "counts": f"((code + {EXACT}) / {SLOPE}) ** 2"},
             {
-                "codes": [_KNEE_CODE + 1, SATURATED - 1],
-                "counts": f"({_KNEE} + {_STEP} * (code - {_KNEE_CODE})) ** 2",
+                "codes": [KNEE_CODE + 1, SATURATED - 1],
+                "counts": f"({KNEE} + {STEP} * (code - {KNEE_CODE})) ** 2",
             },
         ],
-        "numpy": f"c = code.astype(float); counts = np.where(c <= {_EXACT}, c, np.where(c <= {_KNEE_CODE}, "
-        f"((c + {_EXACT}) / {_SLOPE}) ** 2, ({_KNEE} + {_STEP} * (c - {_KNEE_CODE})) ** 2)); "
+        "numpy": f"c = code.astype(float); counts = np.where(c <= {EXACT}, c, np.where(c <= {KNEE_CODE}, "
+        f"((c + {EXACT}) / {SLOPE}) ** 2, ({KNEE} + {STEP} * (c - {KNEE_CODE})) ** 2)); "
         f"masked = code == {MASKED}; saturated = code == {SATURATED}",
-        "error": f"none up to {_EXACT} counts, at most sqrt(counts) / {_SLOPE} up to {_KNEE**2} counts, "
-        f"at most {_STEP} sqrt(counts) up to largest_counts; photon noise is sqrt(counts)",
+        "error": f"none up to {EXACT} counts, at most sqrt(counts) / {SLOPE} up to {KNEE**2} counts, "
+        f"at most {STEP} sqrt(counts) up to largest_counts; photon noise is sqrt(counts)",
         "saturated_counts": "unknown: at least the saturation of the detector; networks are shown the largest "
         "count of the other pixels of the image",
     }

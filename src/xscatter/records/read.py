@@ -12,6 +12,9 @@
 """
 
 import json
+import math
+import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ from xscatter.records import code, layout
 from xscatter.seeds import Purpose, generator
 
 _REQUIRED = ("fields", "record_length", "tags", "test_batch", "batches")
+_LARGE = 2**16  # bytes from which memory is kept for the next step
 
 
 def open(folder: str | Path, verify: bool = False) -> "Records":
@@ -64,6 +68,7 @@ class Records:
         self.tags: list[str] = self.manifest["tags"]
         self.dtype = layout.dtype_of(self.manifest)
         self.batches = [self._map(entry) for entry in self.manifest["batches"]]
+        self._memory = _Memory()
         self._plain = [np.asarray(batch) for batch in self.batches]  # the same memory, without memmap's slow views
 
     def _map(self, entry: dict[str, Any]) -> np.ndarray:
@@ -121,23 +126,29 @@ class Records:
 
     def field(self, name: str, where: np.ndarray) -> np.ndarray:
         """One field (n, ...) at `where` (n, 2): batch and row of each record; as stored, writable, contiguous."""
-        kind, shape = self.dtype[name].base, self.dtype[name].shape
-        out = np.empty((len(where), *shape), kind)
+        out = self._memory.empty((len(where), *self.dtype[name].shape), self.dtype[name].base)
         views = {batch: self._plain[batch][name] for batch in np.unique(where[:, 0]).tolist()}
         for n, (batch, row) in enumerate(where.tolist()):
             out[n] = views[batch][row]
         return out
 
-    def images(self, where: np.ndarray, masked: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-        """Counts float32 (n, rows, cols) and mask bool at `where`; masked pixels hold `masked`. See :meth:`decode`."""
-        numbers = np.unique(where[:, 0])
-        if len(numbers) == 1:
-            return code.decode_rows(self._plain[numbers[0]]["image"], where[:, 1], masked)
-        counts = np.empty((len(where), *self.dtype["image"].shape), np.float32)
-        mask = np.empty(counts.shape, bool)
-        for n, (batch, row) in enumerate(where.tolist()):
-            code.decode_into(self._plain[batch]["image"], np.array([row]), counts[n : n + 1], mask[n : n + 1], masked)
-        return counts, mask
+    def counts(self, where: np.ndarray, masked: float = 0.0, mask: np.ndarray | None = None) -> np.ndarray:
+        """Counts float32 (n, rows, cols) at `where` (n, 2); masked pixels hold `masked`. See :meth:`decode`.
+
+        `mask` bool (n, rows, cols), if given, becomes True where a pixel is masked.
+        """
+        shape, offset = self.dtype["image"].shape, self.dtype.fields["image"][1]  # type: ignore[index]
+        counts = self._memory.empty((len(where), *shape), np.dtype(np.float32))
+        flat = counts.reshape(len(where), -1), None if mask is None else mask.reshape(len(where), -1)
+        if self.dtype.itemsize % 2 or offset % 2:  # no file of ours; the loop needs whole pixels from the first byte on
+            codes, places = self.field("image", where).reshape(-1), np.arange(len(where))
+            code.decode_into(codes, places * flat[0].shape[1], places, *flat, masked)
+            return counts
+        for batch in np.unique(where[:, 0]).tolist():
+            places = np.flatnonzero(where[:, 0] == batch)
+            starts = (where[places, 1] * self.dtype.itemsize + offset) // 2
+            code.decode_into(self._plain[batch].view(code.DTYPE), starts, places, *flat, masked)
+        return counts
 
     def iterate(
         self,
@@ -169,7 +180,8 @@ class Records:
         names = [name for name in self.dtype.names or () if not (decode and name == "image")]
         found = {name: self.field(name, where) for name in names}
         if decode:
-            found["counts"], found["mask"] = self.images(where)
+            found["mask"] = self._memory.empty((len(where), *self.dtype["image"].shape), np.dtype(bool))
+            found["counts"] = self.counts(where, mask=found["mask"])
         return found
 
     def dataset(
@@ -200,3 +212,28 @@ class Records:
             return dict(zip(example, arrays, strict=True))
 
         return tf.data.Dataset.range(skip, -(-len(where) // size)).map(read).prefetch(2)
+
+
+class _Memory:
+    """Arrays for one step after another, in memory that is used again as soon as nobody holds it.
+
+    To get fresh memory from the system costs several times what it costs to fill it. An array begins at a multiple
+    of 64 bytes, so that TensorFlow takes it without a copy.
+    """
+
+    def __init__(self) -> None:
+        self._kept: deque[np.ndarray] = deque(maxlen=12)  # three steps of counts, mask, coefficients and codes
+
+    def empty(self, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
+        """An array without content."""
+        size = math.prod(shape) * kind.itemsize
+        for raw in self._kept:
+            # Held by the deque, by `raw` and by the call: every array that was given away would be one more.
+            if len(raw) == size + 63 and sys.getrefcount(raw) == 3:
+                break
+        else:
+            raw = np.empty(size + 63, np.uint8)
+            if size >= _LARGE:
+                self._kept.append(raw)
+        start = -raw.ctypes.data % 64
+        return raw[start : start + size].view(kind).reshape(shape)
