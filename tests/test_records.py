@@ -1,16 +1,17 @@
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from toy_shards import TAGS, toy_study, write_coefficients, write_experiment, write_shards
-from xscatter import records
+from xscatter import records, tags
 from xscatter.cli import main
 from xscatter.errors import UserError
 from xscatter.paths import StudyPaths
-from xscatter.records import assign, pack
-from xscatter.study import dump_study
+from xscatter.records import assign, layout, pack
+from xscatter.study import dump_study, load_study
 
 
 @pytest.fixture
@@ -225,6 +226,55 @@ def test_tf_data_gives_the_same_as_the_iterator(packed):
         assert set(given) == set(wanted)
         for name in wanted:
             np.testing.assert_array_equal(given[name].numpy(), wanted[name])
+
+
+def test_what_was_given_away_is_never_written_again(packed):
+    found = records.open(packed[1].batches)
+    # Large enough for memory that is used again.
+    found._memory.empty((2**17,), np.dtype("u1")).fill(1)
+    held = [found._memory.empty((2**17,), np.dtype("u1")) for _ in range(40)]
+    for number, array in enumerate(held):
+        array.fill(number)
+    part = held[7][5:9]
+    assert [int(array[0]) for array in held] == list(range(40))
+    del held
+    taken = [found._memory.empty((2**17,), np.dtype("u1")) for _ in range(40)]
+    for array in taken:
+        array.fill(255)
+    assert part.tolist() == [7] * 4
+    assert len({array.ctypes.data for array in taken}) == 40
+    assert all(array.ctypes.data % 64 == 0 for array in taken)
+    steps = list(found.iterate(3, seed=1))
+    again = list(found.iterate(3, seed=1))
+    assert all(np.array_equal(a["counts"], b["counts"]) for a, b in zip(steps, again, strict=True))
+
+
+def test_files_of_any_layout_are_decoded(packed, tmp_path):
+    found = records.open(packed[1].batches)
+    manifest = json.loads((packed[1].batches / "records.json").read_text())
+    names = ["tags", "image", "coefficients", "source"]  # 3 bytes of tags: no pixel lies at an even byte
+    packed_tight = np.dtype([(name, found.dtype[name].base, found.dtype[name].shape) for name in names])
+    manifest["record_length"] = packed_tight.itemsize
+    manifest["fields"] = [{**f, "offset": packed_tight.fields[f["name"]][1]} for f in manifest["fields"]]
+    for number, batch in enumerate(found.batches):
+        tight = np.zeros(len(batch), packed_tight)
+        for name in names:
+            tight[name] = batch[name]
+        tight.tofile(tmp_path / f"batch-{number}.bin")
+    (tmp_path / "records.json").write_text(json.dumps(manifest))
+    other = records.open(tmp_path)
+    assert packed_tight.fields["image"][1] % 2
+    for a, b in zip(found.iterate(4, seed=2), other.iterate(4, seed=2), strict=True):
+        assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize(("name", "most"), [("report-256", 9e9), ("report-1000", 105e9)])
+def test_fifty_thousand_images_with_coefficients_fit(name, most):
+    study = load_study(Path(__file__).parents[1] / f"config/{name}.yaml")
+    side, transform = study.simulate.size, study.transform
+    dtype = layout.record_dtype(len(tags.NAMES), (side, side), (transform.angular_orders, transform.radial_orders))
+    assert study.simulate.experiments * study.simulate.images == 50_000
+    assert 50_000 * dtype.itemsize <= most
 
 
 def test_opening_records_does_not_import_tensorflow():

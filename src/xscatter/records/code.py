@@ -61,9 +61,9 @@ def decode(codes: np.ndarray, masked: float = 0.0) -> tuple[np.ndarray, np.ndarr
     """
     codes = np.ascontiguousarray(codes, DTYPE)
     pixels = codes.shape[-2] * codes.shape[-1]
-    images = np.arange(codes.size // pixels)
+    n = np.arange(codes.size // pixels)
     counts, mask = np.empty(codes.shape, np.float32), np.empty(codes.shape, bool)
-    decode_into(codes.reshape(-1), images * pixels, images, counts.reshape(-1, pixels), mask.reshape(-1, pixels), masked)
+    decode_into(codes.reshape(-1), n * pixels, n, counts.reshape(-1, pixels), mask.reshape(-1, pixels), masked)
     return counts, mask
 
 

@@ -21,15 +21,15 @@ def _counts(number):
     return number if number <= _EXACT else root * root
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(cache=True, error_model="numpy", nogil=True)
 def decode(codes, starts, places, counts, mask, masked):
     """Counts and mask of the images that begin at `starts` (n,) of `codes` (N,), written to the rows `places` (n,) of
     `counts` (M, pixels) and `mask` (M, pixels, or empty). All are contiguous: strides would keep the loops scalar.
 
     Saturated pixels get the largest count of the others of their image, at least 1; masked ones `masked`.
     """
-    for start, place in zip(starts, places):
-        image = codes[start : start + counts.shape[1]]
+    for n in range(len(starts)):
+        image, place = codes[starts[n] : starts[n] + counts.shape[1]], places[n]
         most = _NONE
         for x in range(len(image)):
             most = max(most, image[x] if image[x] < _SATURATED_CODE else _NONE)

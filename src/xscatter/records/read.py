@@ -222,7 +222,7 @@ class _Memory:
     """
 
     def __init__(self) -> None:
-        self._kept: deque[np.ndarray] = deque(maxlen=12)  # three steps of counts, mask, coefficients and codes
+        self._kept: deque[np.ndarray] = deque(maxlen=12)  # of a few steps
 
     def empty(self, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
         """An array without content."""
