@@ -117,6 +117,9 @@ class Learner:
                 scaled = optimizer.scale_loss(value) if hasattr(optimizer, "scale_loss") else value
             gradients = tape.gradient(scaled, model.trainable_variables)
             optimizer.apply(gradients, model.trainable_variables)
+            if scaled is value:  # a scaled loss may overflow now and then, which its optimizer mends
+                # Rectifiers can hide a NaN from the loss, but not from the gradients.
+                value = tf.where(tf.math.is_finite(tf.linalg.global_norm(gradients)), value, float("nan"))
             return value
 
         if replicas == 1:
