@@ -42,7 +42,7 @@ html_title = "xscatter"
 html_static_path = ["_static"]
 html_css_files = ["xscatter.css"]
 html_show_sourcelink = False
-html_sidebars = dict.fromkeys(("index", "scale-out", "troubleshooting"), [])  # they have no pages below them
+html_sidebars = {page: [] for page in ("index", "scale-out", "troubleshooting")}  # they have no pages below them
 html_theme_options = {
     "show_toc_level": 2,
     "navigation_with_keys": False,
