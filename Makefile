@@ -14,7 +14,7 @@ demo: $(VENV)/.demo
 # The tests on the private cluster wait for real daemons and minutes of walltime: what fails there on a
 # busy machine is tried once more, and has to pass then.
 test: $(VENV)/.test check
-	$(BIN)/pytest --ignore=tests/slurm
+	$(BIN)/pytest -n $(CORES) --ignore=tests/slurm
 	$(BIN)/pytest tests/slurm || $(BIN)/pytest tests/slurm --last-failed
 
 # What the code must look like; part of the tests.
