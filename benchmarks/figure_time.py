@@ -53,7 +53,7 @@ def measure(folder: Path, size: int, experiments: int, images: int) -> list[tupl
                 seconds = float(list(csv.DictReader(stream))[-1]["seconds"])
             rows.append((f"train {view}", seconds, f"{steps} steps of {batch} images"))
         shutil.copytree(Path(trained) / "models", Path(root) / "models")
-        rows += [(f"test {view}", timed("test", study, "--view", view, "-o", root), "whole command") for view in VIEWS]
+        rows.append(("test joint", timed("test", study, "--view", "joint", "-o", root), "whole command"))
         shutil.rmtree(trained)
     shutil.rmtree(root)
     return rows
@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 1000])
     parser.add_argument("--images", type=int, default=IMAGES, help="images in an experiment")
     args = parser.parse_args()
-    rows = []
+    rows: list[dict] = []
     for size in args.sizes:
         for experiments in (1, 5):
             for stage, seconds, what in measure(args.output, size, experiments, args.images):
