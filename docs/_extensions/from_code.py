@@ -42,11 +42,11 @@ class StudyKeys(Generated):
             lines += ["| key | values | default | meaning |", "|---|---|---|---|"]
             for key, entry in section["properties"].items():
                 if not name and key in sections:
-                    lines.append(f"| [`{key}`](#{key}) | section | | {_cell(sections[key].get('description', ''))} |")
+                    lines.append(f"| [`{key}`](#{key}) | section | | {cell(sections[key].get('description', ''))} |")
                     continue
                 required = key in section.get("required", ())
                 default = "(must be given)" if required else f"`{_yaml(entry.get('default'))}`"
-                lines.append(f"| `{key}` | {_values(entry)} | {default} | {_cell(entry.get('description', ''))} |")
+                lines.append(f"| `{key}` | {_values(entry)} | {default} | {cell(entry.get('description', ''))} |")
             lines.append("")
         return "\n".join(lines)
 
@@ -57,7 +57,8 @@ def _yaml(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """Text for a cell of a Markdown table."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
@@ -104,21 +105,6 @@ class CommandLine(Generated):
         return "\n".join(lines)
 
 
-class TagTable(Generated):
-    """Every tag by group: its definition, and what it implies."""
-
-    def text(self) -> str:
-        groups: dict[str, list[tags.Tag]] = {}
-        for tag in tags.TAGS:
-            groups.setdefault(tag.group, []).append(tag)
-        lines: list[str] = []
-        for group, members in groups.items():
-            lines += [f"## {group[0].upper()}{group[1:]}", "", "| tag | true when | implies |", "|---|---|---|"]
-            lines += [f"| {tag.name} | {_cell(tag.definition)} | {', '.join(tag.implies)} |" for tag in members]
-            lines.append("")
-        return "\n".join(lines)
-
-
 class ResultTable(Generated):
     """A table of results from a CSV file: columns `x`, `x_low` and `x_high` become one, value and interval."""
 
@@ -138,7 +124,7 @@ class ResultTable(Generated):
 
 def _result(row: dict[str, str], name: str) -> str:
     if f"{name}_low" not in row:
-        return _cell(row[name])
+        return cell(row[name])
     value, low, high = (float(row[key]) for key in (name, f"{name}_low", f"{name}_high"))
     sign = "+" if name == "by" else ""
     return f"{value:{sign}.3f} [{low:.3f}, {high:.3f}]"
@@ -154,7 +140,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.add_directive("study-keys", StudyKeys)
     app.add_directive("command-line", CommandLine)
-    app.add_directive("tag-table", TagTable)
     app.add_directive("result-table", ResultTable)
     app.add_role("threshold", threshold)
     return {"version": "1", "parallel_read_safe": True}
