@@ -276,6 +276,17 @@ def test_batches_of_another_size_are_refused(batches, tmp_path):
         run(study, StudyPaths(tmp_path), "image")
 
 
+def test_a_wrong_study_does_not_claim_the_folder(batches, tmp_path):
+    from xscatter.cli import main
+    from xscatter.study import dump_study
+
+    shutil.copytree(batches, tmp_path / "results/batches")
+    wrong = parse_study({**toy_study().model_dump(), "simulate": {"experiments": 12, "images": 20, "size": 64}})
+    (tmp_path / "wrong.yaml").write_text(dump_study(wrong))
+    assert main(["train", str(tmp_path / "wrong.yaml"), "--view", "image", "-o", str(tmp_path / "results")]) == 2
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["batches"]
+
+
 def test_joint_before_its_branches_is_refused(paths):
     with pytest.raises(UserError, match="train --view image before --view joint"):
         train(paths, "joint")

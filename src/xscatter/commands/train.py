@@ -42,10 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     deadline = None if args.leg_minutes is None else time.monotonic() + 60 * args.leg_minutes
     study, paths = read_study(args)
-    if paths.root.is_dir():
-        keep_study(args.study, study, paths)
-    from xscatter.learn.train import train
+    from xscatter import records
+    from xscatter.learn.train import check, train
 
+    check(study, records.open(paths.batches))  # first of all, so that a wrong study leaves nothing behind
+    keep_study(args.study, study, paths)
     converged = train(study, paths, args.view, deadline, args.carry_on)
     if args.leg_file:
         write_json(args.leg_file, {"view": args.view, "converged": converged})
