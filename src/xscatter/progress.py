@@ -8,8 +8,13 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def track(items: Iterable[Item], label: str, total: int | None = None, every: float = 30.0) -> Iterator[Item]:
-    """Yield `items`; show how many are done on stderr: a bar on a terminal, else a line every `every` seconds."""
+def track(
+    items: Iterable[Item], label: str, total: int | None = None, every: float = 30.0, end: bool = True
+) -> Iterator[Item]:
+    """Yield `items`; show how many are done on stderr: a bar on a terminal, else a line every `every` seconds.
+
+    Without `end`, a log gets no last line: for work that says itself when it is done.
+    """
     if total is None and isinstance(items, Sized):
         total = len(items)
     if sys.stderr.isatty():
@@ -25,4 +30,5 @@ def track(items: Iterable[Item], label: str, total: int | None = None, every: fl
         if now - said >= every:
             said = now
             print(f"{label}: {done}{f' of {total}' if total else ''}, {now - start:.0f} s", file=sys.stderr, flush=True)
-    print(f"{label}: {done} done in {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
+    if end:
+        print(f"{label}: {done} done in {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)

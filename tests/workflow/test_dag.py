@@ -74,6 +74,10 @@ PACK = {"assign", "pack", "index"} | TRAIN
         ("simulate.experiments", 4, {"simulate", "transform"} | PACK),
         ("transform.angular_orders", 8, {"transform"} | PACK),
         ("pack.test_batch", 3, PACK),
+        ("train.learning_rate", 0.001, TRAIN),
+        ("train.image_input", "log", TRAIN - {"train_coefficient"}),
+        ("train.coefficient_input", "magnitude", TRAIN - {"train_image"}),
+        ("train.joint_learning_rate", 0.001, {"train_joint"} | TEST - {"test_mean"}),
         ("walltime.limit_hours", 2.0, set()),
     ],
 )

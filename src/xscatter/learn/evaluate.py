@@ -11,6 +11,7 @@ from xscatter.errors import UserError
 from xscatter.learn import calibrate, data, metrics
 from xscatter.learn.data import Part
 from xscatter.paths import StudyPaths
+from xscatter.progress import track
 from xscatter.provenance import run_record
 from xscatter.study import Study
 from xscatter.tags import TAGS
@@ -81,7 +82,7 @@ def score(paths: StudyPaths, view: str, tags: list[str], part: Part) -> np.ndarr
         )
     wanted = {name: tuple(x.shape[1:]) for name, x in model.input.items()}
     logits = []
-    for first in range(0, len(part), 64):
+    for first in track(range(0, len(part), 64), f"score {view}", end=False):
         inputs = part.inputs(view, slice(first, first + 64))
         if first == 0 and any(inputs[name].shape[1:] != shape for name, shape in wanted.items()):
             raise UserError(

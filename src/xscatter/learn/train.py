@@ -17,6 +17,7 @@ from xscatter.errors import UserError
 from xscatter.learn import checkpoint, data
 from xscatter.learn.convergence import Convergence
 from xscatter.paths import VIEWS, StudyPaths
+from xscatter.progress import track
 from xscatter.seeds import Purpose, generator
 from xscatter.study import Study
 
@@ -261,9 +262,9 @@ class _Run:
         first = progress.step
         end = first + self.round_steps - len(progress.losses)
         flying: deque = deque()
-        for step, (inputs, labels, chosen) in zip(
-            range(first, end), data.ahead(self._batch, range(first, end)), strict=True
-        ):
+        label = f"{self.view}, round {progress.rule.round + 1}"
+        ahead = track(data.ahead(self._batch, range(first, end)), label, end - first, every=300, end=False)
+        for step, (inputs, labels, chosen) in zip(range(first, end), ahead, strict=True):
             flying.append((step, self.learner.step(step, self._rate(step), inputs, labels), chosen))
             while len(flying) > _LAG:
                 self._land(flying)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from xscatter import __version__, pictures
 from xscatter.paths import VIEWS, StudyPaths
+from xscatter.progress import track
 from xscatter.provenance import git_revision
 from xscatter.report import charts, expansion, samples, times
 from xscatter.report.results import History, View, in_words, paired_intervals, read_history, read_training, read_views
@@ -175,7 +176,7 @@ def _charts(views: Sequence[View], histories: dict[str, History]) -> dict[str, A
 def _pictures(study: Study, paths: StudyPaths, views: Sequence[View], found: samples.Labels) -> dict[str, Any]:
     """Samples, mistakes and coefficients, as SVG with captions."""
     groups: dict[str, list[dict[str, Any]]] = {}
-    for column, name in enumerate(found.names):
+    for column, name in enumerate(track(found.names, "report", end=False)):
         drawn = []
         for word, row in samples.pick_samples(found, column):
             experiment, image = map(int, found.source[row])
