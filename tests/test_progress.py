@@ -1,9 +1,12 @@
 """Progress: a bar on a terminal, few lines in a log."""
 
+import fcntl
 import os
 import pty
+import struct
 import subprocess
 import sys
+import termios
 
 from xscatter.progress import track
 
@@ -12,6 +15,7 @@ CODE = "from xscatter.progress import track; print(sum(track(range(5), 'units'))
 
 def test_a_terminal_gets_a_bar():
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))  # rows and columns
     done = subprocess.run([sys.executable, "-c", CODE], stderr=theirs, stdout=subprocess.PIPE)
     text = os.read(ours, 10_000).decode()
     os.close(theirs)
