@@ -5,6 +5,7 @@ spread over the seeds on the test batch, and the CPU time of the training. The d
 were chosen with it.
 
     python benchmarks/training_choices.py results/demo --group coefficient_input --seeds 3
+    python benchmarks/training_choices.py results/demo --group counts
     python benchmarks/training_choices.py results/demo --group preset
 """
 
@@ -33,18 +34,39 @@ GROUPS = {  # group: (view that is compared, choices)
         ["image"],
         [{"image_network": "compact"}, {"image_network": "alexnet"}, {"image_network": "vgg16", "width": 0.25}],
     ),
+    # Keys of the section transform: the coefficients are made anew, from the same images.
+    "counts": (["coefficient"], [{"transform": {"counts": kind}} for kind in ("none", "log", "anscombe")]),
     "preset": (["image", "coefficient", "joint"], [{"preset": "default"}, {"preset": "report-2017"}]),
 }
 
 
-def run(study: Path, folder: Path, verb: str, view: str) -> float:
+def run(study: Path, folder: Path, verb: str, *options: str) -> float:
     """CPU seconds of one command."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    command = [sys.executable, "-m", "xscatter", verb, str(study), "--view", view, "-o", str(folder)]
+    command = [sys.executable, "-m", "xscatter", verb, str(study), *options, "-o", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+
+
+def batches(results: Path, base: dict, transform: dict, folder: Path) -> Path:
+    """Folder of the batches of the study; with other keys of `transform`, of batches made below `folder`."""
+    if not transform:
+        return (results / "batches").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "experiments").exists():
+        (folder / "experiments").symlink_to((results / "experiments").resolve())
+    study = folder / "input.yaml"
+    study.write_text(yaml.safe_dump({**base, "transform": {**base["transform"], **transform}}))
+    run(study, folder, "transform")
+    run(study, folder, "pack")
+    return (folder / "batches").resolve()
+
+
+def label(choice: dict) -> str:
+    """The keys and values, for a name and for the table."""
+    return "-".join(label(value) if isinstance(value, dict) else f"{key}={value}" for key, value in choice.items())
 
 
 def main() -> None:
@@ -63,25 +85,27 @@ def main() -> None:
     for choice in choices:
         scores: dict[str, list[float]] = {view: [] for view in views}
         spent: dict[str, list[float]] = {view: [] for view in views}
+        train = {key: value for key, value in choice.items() if key != "transform"}
+        transform = {**base["transform"], **choice.get("transform", {})}
+        packed = batches(args.results, base, choice.get("transform", {}), args.work / f"{label(choice)}-batches")
         for seed in range(args.seeds):
-            name = "-".join(f"{key}={value}" for key, value in choice.items())
-            folder = args.work / f"{name}-{seed}"
+            folder = args.work / f"{label(choice)}-{seed}"
             folder.mkdir(parents=True, exist_ok=True)
             link = folder / "batches"
             if not link.exists():
-                link.symlink_to((args.results / "batches").resolve())
+                link.symlink_to(packed)
             # A preset fills the keys that are not given, so those of the resolved study stay out.
-            content = {**base, "seed": seed, "train": {**args.keys, **choice}}
+            content = {**base, "seed": seed, "transform": transform, "train": {**args.keys, **train}}
             study = folder / "input.yaml"
             study.write_text(yaml.safe_dump(content))
             for view in views:
-                spent[view].append(run(study, folder, "train", view))
-                run(study, folder, "test", view)
+                spent[view].append(run(study, folder, "train", "--view", view))
+                run(study, folder, "test", "--view", view)
                 found = json.loads((folder / "evaluation" / f"{view}.json").read_text())
                 scores[view].append(found["mean_average_precision"])
         for view in views:
             said = f"{np.mean(scores[view]):.4f} +- {np.std(scores[view]):.4f}"
-            print(f"{json.dumps(choice):45}{view:>13}{said:>26}{np.mean(spent[view]):9.0f}", flush=True)
+            print(f"{label(choice):45}{view:>13}{said:>26}{np.mean(spent[view]):9.0f}", flush=True)
 
 
 if __name__ == "__main__":
