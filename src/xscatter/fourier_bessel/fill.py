@@ -24,20 +24,23 @@ def fill_block(detector: Pixels, window: Pixels, images: np.ndarray, mask: np.nd
         (images, bins, means, their origin) and the images without a live pixel, (n,) bool.
     """
     bins = live_bins(detector, mask)
-    means, dead = ring_means(detector, images, bins)
     if fill == "zero":
-        means[:] = 0
+        means = np.zeros((len(images), detector.rings + 1), detector.dtype)
+        dead = np.broadcast_to((bins >= detector.rings).all((-2, -1)), len(images))
+    else:
+        means, dead = ring_means(detector, images, bins)
     if fill == "partner":
         return (*_with_partners(detector, window, images, bins), means, (0, 0)), dead
     return (images, bins, means, (detector.top, detector.left)), dead
 
 
 def live_bins(pixels: Pixels, mask: np.ndarray | None) -> np.ndarray:
-    """Ring of every live pixel in the window, (rows, cols) or (n, rows, cols); `pixels.rings` for the others."""
+    """Ring of every pixel in the window, (rows, cols) or (n, rows, cols); `pixels.rings` more for those not live."""
     if mask is None:
         return pixels.bins
     rows, cols = (slice(first, first + side) for first, side in zip(pixels.corner, pixels.shape, strict=True))
-    return np.where(mask[..., rows, cols], pixels.bins.dtype.type(pixels.rings), pixels.bins)
+    masked = mask[..., rows, cols] & (pixels.bins < pixels.rings)
+    return pixels.bins + pixels.bins.dtype.type(pixels.rings) * masked
 
 
 def ring_means(pixels: Pixels, images: np.ndarray, bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -51,11 +54,11 @@ def ring_means(pixels: Pixels, images: np.ndarray, bins: np.ndarray) -> tuple[np
     counts = None
     for n, image in enumerate(images):
         own = bins if bins.ndim == 2 else bins[n]
-        parts = np.zeros((4, pixels.rings + 1))
+        parts = np.zeros((4, 2 * pixels.rings + 1))
         loops.ring_sums(image, pixels.top, pixels.left, own, parts)
-        sums = parts.sum(0)[:-1]
+        sums = parts.sum(0)[: pixels.rings]
         if counts is None or bins.ndim == 3:
-            counts = np.bincount(own.ravel(), minlength=pixels.rings + 1)[:-1]
+            counts = np.bincount(own.ravel(), minlength=pixels.rings)[: pixels.rings]
         live = counts > 0
         if not live.any():
             dead[n] = True
@@ -72,7 +75,9 @@ def _with_partners(detector: Pixels, window: Pixels, images: np.ndarray, bins: n
     place = tuple(slice(s.start - first, s.stop - first) for s, first in zip(seen, window.corner, strict=True))
     values = np.zeros((len(images), *window.shape), window.dtype)
     values[(slice(None), *place)] = images[(slice(None), *seen)]
-    filled = np.full(values.shape, window.rings, window.bins.dtype)
+    # What the detector does not see is masked.
+    filled = np.broadcast_to(window.bins + window.rings * (window.bins < window.rings), values.shape)
+    filled = filled.astype(window.bins.dtype)
     filled[(slice(None), *place)] = bins
     # Row y of the window has its partner in the row that lies as far on the other side of the centre.
     here, there = [], []

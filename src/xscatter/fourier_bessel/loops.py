@@ -59,20 +59,20 @@ def interpolate(grid, index, theta, radius, along_theta, along_r, target):
 def gather(images, top, left, bins, means, fill, source):
     """Pixels of up to LANES images (n, rows, cols), from (top, left) on, to source (pixels, LANES).
 
-    With `fill`, the mean of its ring, means[lane, bins], is taken from every pixel; those in the last bin get 0.
+    With `fill`, bins[y, x] below the number of rings means a live pixel; one that is not live has that number more
+    than its ring, and gets the mean of the ring, means[lane, ring].
     """
     none = means.shape[1] - 1
     rows, cols = bins.shape
     for y in range(rows):
         for x in range(cols):
-            for n in range(images.shape[0]):
-                source[y * cols + x, n] = images[n, top + y, left + x]
-        if fill:
-            for x in range(cols):
-                ring = bins[y, x]
+            ring = bins[y, x] - none
+            if fill and ring >= 0:
                 for n in range(images.shape[0]):
-                    value = source[y * cols + x, n] - means[n, ring]
-                    source[y * cols + x, n] = value if ring < none else 0
+                    source[y * cols + x, n] = means[n, ring]
+            else:
+                for n in range(images.shape[0]):
+                    source[y * cols + x, n] = images[n, top + y, left + x]
 
 
 @_compiled
@@ -103,8 +103,8 @@ def reduce_rows(image, top, left, starts, stops, first, weights, bins, means, fi
                 for x in range(line.size):
                     line[x] = pixels[x]
                 for x in range(line.size):
-                    value = line[x] - means[np.uint32(rings[x])]
-                    line[x] = value if rings[x] < none else 0
+                    if rings[x] >= none:
+                        line[x] = means[rings[x] - none]
             else:
                 for x in range(line.size):
                     line[x] = pixels[x]
@@ -130,7 +130,7 @@ def reduce_rows(image, top, left, starts, stops, first, weights, bins, means, fi
 
 @_compiled
 def ring_sums(image, top, left, bins, sums):
-    """Add the pixels of one image to the sum of their ring, sums (4, rings): four that do not wait for each other."""
+    """Add the pixels of one image to the sum of their bin, sums (4, bins): four that do not wait for each other."""
     rows, cols = bins.shape
     for y in range(rows):
         pixels = image[top + y, left : left + cols]
@@ -139,73 +139,52 @@ def ring_sums(image, top, left, bins, sums):
 
 
 @_compiled
-def ring_table(
-    center_row, center_col, radius, first_row, first_cols, counts, angles, step, width, kernel, first_ring, table
-):
-    """Spread every lattice pixel of the disk, ring by ring: table (padded θ, padded r, rings from first_ring[r]).
+def spread_rings(center, first_row, first_cols, counts, skip, angles, extent, width, kernel, lowest, sums):
+    """Spread pixels of a disk, each as a one, to the sums of their ring: sums (rings, padded θ, radii from lowest[ring]).
 
-    `kernel` (powers, at least `width`) is filled up with zeros to a multiple of eight columns.
+    Row y of the disk's lattice holds counts[y] pixels from column first_cols[y] on, less those from skip[0, y] to
+    skip[1, y]. `kernel` (powers, at least `width`) is filled up with zeros to a multiple of eight columns; `extent` is
+    the grid's step along r in pixels.
     """
-    pad = width // 2 + 1
+    pad, half = width // 2 + 1, width / 2
     wide = kernel.shape[1]
-    along_theta, along_r = np.empty(wide), np.empty(wide)
-    extent = radius * step
-    # One ring touches few radii: its sums stay in the nearest cache.
-    lines = int(1 / extent) + wide + 3
-    ring_sum = np.empty((angles + 2 * pad, lines))
-    for ring in range(int(radius + 0.5) + 1):
-        inner, outer = max(ring - 0.5, 0.0), ring + 0.5
-        lowest = int(np.ceil(inner / extent - 0.5 - width / 2)) - 1
-        ring_sum[:] = 0
-        for y in range(
-            max(0, int(center_row - outer) - first_row), min(counts.size, int(center_row + outer) + 2 - first_row)
-        ):
-            dy = first_row + y - center_row
-            if abs(dy) > outer or counts[y] == 0:
-                continue
-            far = np.sqrt(outer * outer - dy * dy)
-            near = np.sqrt(max(inner * inner - dy * dy, 0.0))
-            begin, end = first_cols[y], first_cols[y] + counts[y]
-            x = max(begin, int(np.floor(center_col - far)))
-            last = min(end - 1, int(np.ceil(center_col + far)))
-            gap, after = int(np.ceil(center_col - near)), int(np.floor(center_col + near))
-            while x <= last:
-                if gap < x < after:
-                    x = after  # the inside of the ring
-                dx = x - center_col
-                x += 1
-                r = np.sqrt(dy * dy + dx * dx)
-                if int(r + 0.5) != ring:
-                    continue
-                turn = np.arctan2(dy, dx) / (2 * np.pi)
-                theta = (turn if turn >= 0 else turn + 1) * angles
-                position = r / extent - 0.5
-                i0, j0 = int(np.ceil(theta - width / 2)), int(np.ceil(position - width / 2))
-                _weights(i0 - theta + width / 2, kernel, along_theta)
-                _weights(j0 - position + width / 2, kernel, along_r)
-                for i in range(width):
-                    weight = along_theta[i]
-                    for block in range(0, wide, 8):
-                        begin_at = j0 - lowest + block
-                        line = ring_sum[i0 + i + pad, begin_at : begin_at + 8]
-                        for j in range(8):
-                            line[j] += weight * along_r[block + j]
-        for j in range(lines):
-            row = lowest + j + pad
-            if 0 <= row < table.shape[1] and 0 <= ring - first_ring[row] < table.shape[2]:
-                for i in range(table.shape[0]):
-                    table[i, row, ring - first_ring[row]] += ring_sum[i, j]
-
-
-@_compiled
-def _weights(t, kernel, out):
-    # Eight at a time, a number known to the compiler.
-    for block in range(0, out.size, 8):
-        for n in range(8):
-            out[block + n] = kernel[-1, block + n]
-        for power in range(kernel.shape[0] - 2, -1, -1):
-            for n in range(8):
-                out[block + n] = out[block + n] * t + kernel[power, block + n]
+    # A run of pixels goes through each step together, so that no step waits for the one before it.
+    run = 64
+    ring, start, inside = np.empty(run, np.int64), np.empty((2, run), np.int64), np.empty((2, run))
+    weights = np.empty((2, run, wide))
+    for y in range(counts.size):
+        dy = first_row + y - center[0]
+        for side in range(2):
+            x = first_cols[y] if side == 0 else skip[1, y]
+            stop = skip[0, y] if side == 0 else first_cols[y] + counts[y]
+            while x < stop:
+                held = min(run, stop - x)
+                for p in range(held):
+                    dx = x + p - center[1]
+                    r = np.sqrt(dy * dy + dx * dx)
+                    ring[p] = int(r + 0.5)
+                    theta = np.arctan2(dy, dx) * (angles / (2 * np.pi))
+                    theta = theta if theta >= 0 else theta + angles
+                    radius = r / extent - 0.5
+                    first_theta, first_r = np.ceil(theta - half), np.ceil(radius - half)
+                    start[0, p], start[1, p] = int(first_theta) + pad, int(first_r) + pad
+                    inside[0, p], inside[1, p] = first_theta - theta + half, first_r - radius + half
+                for axis in range(2):
+                    for p in range(held):
+                        weights[axis, p] = kernel[-1]
+                    for power in range(kernel.shape[0] - 2, -1, -1):
+                        for p in range(held):
+                            for block in range(0, wide, 8):
+                                for n in range(block, block + 8):  # a number known to the compiler
+                                    weights[axis, p, n] = weights[axis, p, n] * inside[axis, p] + kernel[power, n]
+                for p in range(held):
+                    begin = start[1, p] - lowest[ring[p]]
+                    for i in range(width):
+                        line = sums[ring[p], start[0, p] + i, begin : begin + wide]
+                        for block in range(0, wide, 8):
+                            for n in range(block, block + 8):
+                                line[n] += weights[0, p, i] * weights[1, p, n]
+                x += held
 
 
 @_compiled

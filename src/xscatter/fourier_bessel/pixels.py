@@ -97,10 +97,10 @@ class Pixels:
 
     @cached_property
     def bins(self) -> np.ndarray:
-        """Ring of every pixel of the window; `rings` outside of the disk."""
+        """Ring of every pixel of the window; twice `rings` outside of the disk."""
         rows = np.arange(self.shape[0]) + self.top - self.center[0]
         cols = np.arange(self.shape[1]) + self.left - self.center[1]
-        bins = np.full(self.shape, self.rings, np.int16 if self.rings < 32767 else np.int32)
+        bins = np.full(self.shape, 2 * self.rings, np.int16 if 2 * self.rings < 32767 else np.int32)
         for y, (start, stop) in enumerate(zip(self.starts, self.stops, strict=True)):
             bins[y, start:stop] = (np.sqrt(rows[y] ** 2 + cols[start:stop] ** 2) + 0.5).astype(bins.dtype)
         return bins
@@ -109,31 +109,52 @@ class Pixels:
     def nbytes(self) -> int:
         """Size of the tables made so far, those of the polar grid included, in bytes."""
         tables = (self.tables.radial, *self.tables.fourier, *self.points)
-        made = [self.__dict__.get("bins"), *self.__dict__.get("ring_table", ())]
+        made = [self.__dict__.get("bins"), *(self.__dict__.get("ring_table") or ())]
         rows = [weights for _, _, weights in self.blocks] + [self.row_weights, self.col_weights] if self.taps else []
         return sum(table.nbytes for table in (*tables, *made, *rows) if table is not None)
 
     @cached_property
-    def ring_table(self) -> tuple[np.ndarray, np.ndarray]:
-        """Sums of the kernel over every ring of the lattice, (angles, radii, rings), and the first rings (radii,)."""
+    def ring_table(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """For every ring, the sums of the kernel over those of its pixels that lie outside of the window.
+
+        (angles, radii, rings), where radius r begins with ring first[r]; and first, (radii,). None: there is no such
+        pixel.
+        """
         tables = self.tables
+        (row, cols), counts = disk_lattice(self.center, self.radius)
+        if counts.sum() == self.count:
+            return None
         extent = tables.step * self.radius  # grid step in pixels
         radii = (np.arange(tables.padded[1]) - tables.pad + 0.5) * extent
         lowest = np.maximum(np.where(radii > 0, radii, 0) - tables.width / 2 * extent, 0) + 0.5
         first = np.minimum(np.floor(lowest - 1e-9), self.rings).astype(np.int32)
         span = int(np.ceil(tables.width * extent)) + 2
+        kernel = np.pad(tables.kernel, ((0, 0), (0, -tables.width % 8)))
+        skip = np.stack([cols, cols])
+        seen = np.arange(row, row + counts.size) - self.top
+        of_window = (seen >= 0) & (seen < self.shape[0])
+        skip[:, of_window] = self.left + np.stack([self.starts, self.stops])[:, seen[of_window]]
+        # One ring touches few radii.
+        ring = np.arange(self.rings)
+        inner = np.maximum(ring - 0.5, 0) / extent - 0.5
+        touched = (np.ceil(inner - tables.width / 2) + tables.pad).astype(np.int64)
+        sums = np.zeros((self.rings, tables.padded[0], kernel.shape[1] + int(1 / extent) + 1))
+        grid = (tables.angles, extent, tables.width, kernel, touched)
+        loops.spread_rings(self.center, row, cols, counts, skip, *grid, sums)
         table = np.zeros((*tables.padded, span), self.dtype)
-        (row, cols), counts = disk_lattice(self.center, self.radius)
-        grid = (tables.angles, tables.step, tables.width, np.pad(tables.kernel, ((0, 0), (0, -tables.width % 8))))
-        loops.ring_table(*self.center, self.radius, row, cols, counts, *grid, first, table)
+        for n in range(sums.shape[2]):
+            radius = np.clip(touched + n, 0, tables.padded[1] - 1)
+            column = ring - first[radius]
+            good = (touched + n < tables.padded[1]) & (column >= 0) & (column < span)
+            table[:, radius[good], column[good]] += sums[good, :, n].T
         return np.ascontiguousarray(tables.fold(table)), first[tables.pad :]
 
     def spread(self, images: np.ndarray, bins=None, means=None, origin=None) -> np.ndarray:
-        """Sums of the images (n, rows, cols) on the polar grid (angles, radii, LANES).
+        """Sums of the images (n, rows, cols) over the pixels of the window on the polar grid (angles, radii, LANES).
 
-        With `means` (n, rings + 1), the sum is over all lattice pixels of the disk, and those whose
-        `bins` (rows, cols of the window, or one an image) are `rings` have the mean of their ring.
-        `origin` is where in the images the window begins; by default, where it does on the detector.
+        With `means` (n, rings + 1), pixels that are not live by their `bins` (rows, cols of the window, or one an
+        image; see :func:`loops.gather`) have the mean of their ring. `origin` is where in the images the window
+        begins; by default, where it does on the detector.
         """
         top, left = origin or (self.top, self.left)
         n, fill = len(images), means is not None
@@ -160,13 +181,17 @@ class Pixels:
                     loops.gather(images[part], top, left, bins[one], means[part], fill, source[:, part])
         grid = np.zeros((*self.tables.padded, LANES), self.dtype)
         loops.spread(source, *self.points, grid)
-        grid = self.tables.fold(grid)
-        if fill:
-            table, first = self.ring_table
-            lanes = np.zeros((self.rings + table.shape[2] + 1, LANES), self.dtype)
-            lanes[: self.rings, :n] = means[:, :-1].T
-            grid = np.ascontiguousarray(grid)
-            loops.add_rings(table, first, lanes, grid)
+        return self.tables.fold(grid)
+
+    def add_rings(self, means: np.ndarray, grid: np.ndarray) -> np.ndarray:
+        """`grid` (angles, radii, LANES) with the pixels outside of the window, which have the means of their rings."""
+        if self.ring_table is None:
+            return grid
+        table, first = self.ring_table
+        lanes = np.zeros((self.rings + table.shape[2] + 1, LANES), self.dtype)
+        lanes[: self.rings, : len(means)] = means[:, :-1].T
+        grid = np.ascontiguousarray(grid)
+        loops.add_rings(table, first, lanes, grid)
         return grid
 
     @cached_property

@@ -8,7 +8,7 @@ from xscatter.fourier_bessel.fill import FILLS, fill_block, live_bins
 from xscatter.fourier_bessel.kernels import taps_for, width_for
 from xscatter.fourier_bessel.loops import LANES
 from xscatter.fourier_bessel.pixels import LEAST_REDUCTION, Pixels, disk_lattice
-from xscatter.fourier_bessel.polar import polar_tables
+from xscatter.fourier_bessel.polar import polar_tables, radial_step
 
 
 class Plan:
@@ -83,13 +83,11 @@ class Plan:
             raise UserError(f"tolerance {self.tolerance:g} is out of bounds: {least:g} to 0.1 with dtype {self.dtype}")
 
     def _window(self, rows: tuple[int, int], cols: tuple[int, int]) -> Pixels:
-        orders = (self.angular_orders, self.radial_orders, self.boundary, width_for(self.tolerance / 2))
-        tables = polar_tables(*orders, 0, self.dtype.name)
-        taps = 0
-        if tables.step * self.radius >= LEAST_REDUCTION:
-            taps = taps_for(self.tolerance / 2)
-            # The corners of the taps' square reach this far beyond the disk; both grids have the same step.
-            tables = polar_tables(*orders, int(np.ceil(taps / np.sqrt(2))) + 1, self.dtype.name)
+        taps = taps_for(self.tolerance / 2) if radial_step(self.zeros) * self.radius >= LEAST_REDUCTION else 0
+        # The corners of the taps' square reach this far beyond the disk; both grids have the same step.
+        reach = int(np.ceil(taps / np.sqrt(2))) + 1 if taps else 0
+        orders = (self.angular_orders, self.radial_orders, self.boundary)
+        tables = polar_tables(*orders, width_for(self.tolerance / 2), reach, self.dtype.name)
         return Pixels((rows, cols), self.center, self.radius, tables, taps)
 
     @property
@@ -154,8 +152,10 @@ class Plan:
             grid = pixels.spread(block)
         else:
             pixels = self._partners() if fill == "partner" else self._pixels
-            ready, dead = fill_block(self._pixels, pixels, block, mask, fill)
-            grid = pixels.spread(*ready)
+            (images, bins, means, origin), dead = fill_block(self._pixels, pixels, block, mask, fill)
+            grid = pixels.spread(images, bins, means, origin)
+            if fill != "zero":
+                grid = pixels.add_rings(means, grid)
         found = pixels.tables.analyse(grid)[:, :, : len(block)]
         found = np.moveaxis(found, 2, 0) / self.dtype.type(self.radius**2)
         if dead is not None:

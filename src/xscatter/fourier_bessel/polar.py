@@ -52,7 +52,7 @@ class PolarTables:
 
     def _spread(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         first = np.ceil(position - self.width / 2)
-        powers = (first - position + self.width / 2)[:, None] ** np.arange(len(self.kernel))
+        powers = np.vander(first - position + self.width / 2, len(self.kernel), increasing=True)
         return (first + self.pad).astype(np.int32), (powers @ self.kernel).astype(self.radial.dtype)
 
     def fold(self, grid: np.ndarray) -> np.ndarray:
@@ -100,13 +100,18 @@ class PolarTables:
         return np.concatenate([even + odd, even - odd])
 
 
+def radial_step(zeros: np.ndarray) -> float:
+    """Spacing of the grid's radii, in units of R."""
+    return float(np.pi / (OVERSAMPLING * max(zeros.max(), 4.0)))
+
+
 @lru_cache(maxsize=4)
 def polar_tables(
     angular_orders: int, radial_orders: int, boundary: str, width: int, reach: int, dtype: str
 ) -> PolarTables:
     """Tables whose radii go to 1, and `reach` steps beyond where points lie outside of the disk."""
     zeros = basis.zeros(angular_orders, radial_orders, boundary)
-    step = np.pi / (OVERSAMPLING * max(zeros.max(), 4.0))
+    step = radial_step(zeros)
     radii = int(np.ceil(1 / step)) + reach + width // 2 + 1
     angles = max(2 * int(OVERSAMPLING * angular_orders), 2 * width)
     turn = 2 * np.pi * np.arange(angles // 2) / angles
