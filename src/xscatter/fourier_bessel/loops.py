@@ -150,15 +150,17 @@ def spread_rings(center, first_row, first_cols, counts, skip, angles, extent, wi
     wide = kernel.shape[1]
     # A run of pixels goes through each step together, so that no step waits for the one before it.
     run = 64
-    ring, start, inside = np.empty(run, np.int64), np.empty((2, run), np.int64), np.empty((2, run))
-    weights = np.empty((2, run, wide))
-    for y in range(counts.size):
-        dy = first_row + y - center[0]
-        for side in range(2):
-            x = first_cols[y] if side == 0 else skip[1, y]
-            stop = skip[0, y] if side == 0 else first_cols[y] + counts[y]
-            while x < stop:
-                held = min(run, stop - x)
+    ring, start, inside = np.empty(run, np.int64), np.empty((2, run), np.int64), np.zeros((2, run))
+    weights = np.empty((2, width, run))
+    across, along = np.zeros(width, sums.dtype), np.zeros(wide, sums.dtype)
+    flat = sums.reshape(sums.size)
+    # Strip by strip of columns: the sums that neighbours touch stay in the nearest cache.
+    for left in range(first_cols.min(), (first_cols + counts).max(), run):
+        for y in range(counts.size):
+            dy = first_row + y - center[0]
+            for side in range(2):
+                x = max(left, first_cols[y] if side == 0 else skip[1, y])
+                held = min(left + run, skip[0, y] if side == 0 else first_cols[y] + counts[y]) - x
                 for p in range(held):
                     dx = x + p - center[1]
                     r = np.sqrt(dy * dy + dx * dx)
@@ -169,22 +171,28 @@ def spread_rings(center, first_row, first_cols, counts, skip, angles, extent, wi
                     first_theta, first_r = np.ceil(theta - half), np.ceil(radius - half)
                     start[0, p], start[1, p] = int(first_theta) + pad, int(first_r) + pad
                     inside[0, p], inside[1, p] = first_theta - theta + half, first_r - radius + half
+                if held <= 0:
+                    continue
                 for axis in range(2):
-                    for p in range(held):
-                        weights[axis, p] = kernel[-1]
-                    for power in range(kernel.shape[0] - 2, -1, -1):
-                        for p in range(held):
-                            for block in range(0, wide, 8):
-                                for n in range(block, block + 8):  # a number known to the compiler
-                                    weights[axis, p, n] = weights[axis, p, n] * inside[axis, p] + kernel[power, n]
+                    at = inside[axis]
+                    for n in range(width):
+                        values = weights[axis, n]
+                        values[:] = kernel[-1, n]
+                        for power in range(kernel.shape[0] - 2, -1, -1):
+                            factor = kernel[power, n]
+                            for p in range(run):
+                                values[p] = values[p] * at[p] + factor
                 for p in range(held):
-                    begin = start[1, p] - lowest[ring[p]]
+                    for n in range(width):
+                        across[n], along[n] = weights[0, n, p], weights[1, n, p]
+                    row = ring[p] * sums.shape[1] + start[0, p]
+                    begin = row * sums.shape[2] + start[1, p] - lowest[ring[p]]
                     for i in range(width):
-                        line = sums[ring[p], start[0, p] + i, begin : begin + wide]
-                        for block in range(0, wide, 8):
-                            for n in range(block, block + 8):
-                                line[n] += weights[0, p, i] * weights[1, p, n]
-                x += held
+                        for part in range(0, wide, 8):
+                            line = flat[begin + part : begin + part + 8]
+                            for n in range(8):  # a number known to the compiler
+                                line[n] += across[i] * along[part + n]
+                        begin += sums.shape[2]
 
 
 @_compiled

@@ -138,7 +138,7 @@ class Pixels:
         ring = np.arange(self.rings)
         inner = np.maximum(ring - 0.5, 0) / extent - 0.5
         touched = (np.ceil(inner - tables.width / 2) + tables.pad).astype(np.int64)
-        sums = np.zeros((self.rings, tables.padded[0], kernel.shape[1] + int(1 / extent) + 1))
+        sums = np.zeros((self.rings, tables.padded[0], kernel.shape[1] + int(1 / extent) + 1), self.dtype)
         grid = (tables.angles, extent, tables.width, kernel, touched)
         loops.spread_rings(self.center, row, cols, counts, skip, *grid, sums)
         table = np.zeros((*tables.padded, span), self.dtype)
