@@ -1,6 +1,7 @@
 """Experiment shards in, coefficient files out."""
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 from xscatter import __version__, shards
 from xscatter.errors import UserError
 from xscatter.fourier_bessel.counts import COUNTS
-from xscatter.fourier_bessel.plan import Plan
+from xscatter.fourier_bessel.plan import Plan, tables_key
+from xscatter.fourier_bessel.polar import PolarTables, keep_tables, polar_tables
 from xscatter.study import Study
 
 NO_LIVE_PIXEL = 1  # bit of entry/flags
@@ -111,11 +113,22 @@ def study_plan(study: Study, shape: tuple[int, int], center: tuple[float, float]
         chosen.angular_orders,
         chosen.radial_orders,
         boundary=chosen.boundary,
-        # Single precision carries no more than that.
-        tolerance=max(chosen.tolerance, 1e-6),
+        tolerance=_tolerance(study),
         # The simulator measures coverage on a coarser grid.
         minimum_coverage=0.9 * chosen.minimum_coverage,
     )
+
+
+def share_tables(study: Study, once: Callable[[Callable[[], PolarTables]], PolarTables]) -> None:
+    """Let `once` make the tables that all plans of `study` have in common."""
+    chosen = study.transform
+    orders = (chosen.angular_orders, chosen.radial_orders, chosen.boundary)
+    _, key = tables_key(study.radius, *orders, _tolerance(study), "float32")
+    keep_tables(key, once(lambda: polar_tables(*key)))
+
+
+def _tolerance(study: Study) -> float:
+    return max(study.transform.tolerance, 1e-6)  # single precision carries no more than that
 
 
 class Target:

@@ -140,7 +140,7 @@ def ring_sums(image, top, left, bins, sums):
 
 @_compiled
 def spread_rings(center, first_row, first_cols, counts, skip, angles, extent, width, kernel, lowest, sums):
-    """Spread pixels of a disk, each as a one, to the sums of their ring: sums (rings, padded θ, radii from lowest[ring]).
+    """Spread pixels of a disk, each as a one, to sums of their ring: sums (rings, padded θ, radii from lowest[ring]).
 
     Row y of the disk's lattice holds counts[y] pixels from column first_cols[y] on, less those from skip[0, y] to
     skip[1, y]. `kernel` (powers, at least `width`) is filled up with zeros to a multiple of eight columns; `extent` is

@@ -1,8 +1,9 @@
 """The transform of whole shards, shared among MPI ranks.
 
-Work is handed out in blocks of images, large ones first, by one counter, so that a slow rank takes
-fewer. Each target file has one rank that writes it; the others send it what they made. Images go in
-groups that begin at fixed numbers, so that every image is computed the same way whoever computes it.
+Work is handed out in blocks of images, whole shards first, by one counter, so that a slow rank takes
+fewer. The rank that takes the first block of a shard writes its file; the others send it what they
+made. Images go in groups that begin at fixed numbers, so that every image is computed the same way
+whoever computes it.
 """
 
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 import h5py
 
 from xscatter.errors import UserError
-from xscatter.fourier_bessel.files import Job, Part, Source, Target
+from xscatter.fourier_bessel.files import Job, Part, Source, Target, share_tables
 from xscatter.fourier_bessel.loops import LANES
 from xscatter.fourier_bessel.ranks import Alone
 from xscatter.progress import track
@@ -42,6 +43,9 @@ def transform_files(study: Study, pairs: list[tuple[Path, Path]], ranks: Alone |
     ranks = ranks or Alone()
     jobs, problems = ranks.share(_examine(study, pairs) if ranks.rank == 0 else None)
     blocks = _blocks([job.images for job in jobs], ranks.size)
+    ranks.begin(len(jobs))
+    if jobs:
+        share_tables(study, ranks.on_node)
     work = _work(study, jobs, blocks, ranks, problems if ranks.rank == 0 else [])
     if ranks.rank == 0:
         steps = (None for images in work for _ in range(images))
@@ -88,7 +92,8 @@ def _work(
     study: Study, jobs: list[Job], blocks: list[tuple[int, int, int]], ranks: Alone, problems: list[str]
 ) -> Iterator[int]:
     """Do this rank's share; yield numbers of images as they are handed out. `problems` grows on rank 0."""
-    mine = {number for number in range(len(jobs)) if number % ranks.size == ranks.rank}
+    owned: set[int] = set()  # jobs that this rank writes
+    mine: set[int] = set()  # those that are not finished, or given up
     targets: dict[int, Target] = {}
     notes: list[str] = []
 
@@ -103,8 +108,7 @@ def _work(
             del targets[part.job]
             notes.extend(said)
 
-    def deliver(part: Part) -> None:
-        owner = part.job % ranks.size
+    def deliver(owner: int, part: Part) -> None:
         if owner == ranks.rank:
             take(part)
         else:
@@ -121,6 +125,10 @@ def _work(
             if images:
                 yield images
             job, start, stop = blocks[task]
+            owner = ranks.owner(job)
+            if owner == ranks.rank and job not in owned:
+                owned.add(job)
+                mine.add(job)
             try:
                 if source is None or source[0] != job:
                     if source:
@@ -129,7 +137,7 @@ def _work(
                     source = (job, Source(study, jobs[job]))
                 opened = source[1]
             except UNREADABLE as error:
-                deliver(Part(job, start, error=_one_line(error)))
+                deliver(owner, Part(job, start, error=_one_line(error)))
                 continue
             for first in range(start, stop, LANES):
                 opened.foretell(first + LANES, first + 2 * LANES)
@@ -137,7 +145,7 @@ def _work(
                     part = opened.transform(job, first, min(first + LANES, stop))
                 except UNREADABLE as error:
                     part = Part(job, first, error=_one_line(error))
-                deliver(part)
+                deliver(owner, part)
                 if part.error:
                     break
         left = sum(stop - start for _, start, stop in blocks[handed:])

@@ -83,12 +83,9 @@ class Plan:
             raise UserError(f"tolerance {self.tolerance:g} is out of bounds: {least:g} to 0.1 with dtype {self.dtype}")
 
     def _window(self, rows: tuple[int, int], cols: tuple[int, int]) -> Pixels:
-        taps = taps_for(self.tolerance / 2) if radial_step(self.zeros) * self.radius >= LEAST_REDUCTION else 0
-        # The corners of the taps' square reach this far beyond the disk; both grids have the same step.
-        reach = int(np.ceil(taps / np.sqrt(2))) + 1 if taps else 0
         orders = (self.angular_orders, self.radial_orders, self.boundary)
-        tables = polar_tables(*orders, width_for(self.tolerance / 2), reach, self.dtype.name)
-        return Pixels((rows, cols), self.center, self.radius, tables, taps)
+        taps, key = tables_key(self.radius, *orders, self.tolerance, self.dtype.name)
+        return Pixels((rows, cols), self.center, self.radius, polar_tables(*key), taps)
 
     @property
     def zeros(self) -> np.ndarray:
@@ -221,3 +218,14 @@ class Plan:
         """
         turn = -1j * np.arange(self.angular_orders)[:, None] * np.asarray(angle)[..., None, None]
         return coefficients * np.exp(turn).astype(np.result_type(np.asarray(coefficients).dtype, np.complex64))
+
+
+def tables_key(
+    radius: float, angular_orders: int, radial_orders: int, boundary: str, tolerance: float, dtype: str
+) -> tuple[int, tuple]:
+    """Taps of the coarser grid, 0 for none, and the arguments of :func:`polar_tables`, for a plan."""
+    step = radial_step(basis.zeros(angular_orders, radial_orders, boundary))
+    taps = taps_for(tolerance / 2) if step * radius >= LEAST_REDUCTION else 0
+    # The corners of the taps' square reach this far beyond the disk; both grids have the same step.
+    reach = int(np.ceil(taps / np.sqrt(2))) + 1 if taps else 0
+    return taps, (angular_orders, radial_orders, boundary, width_for(tolerance / 2), reach, dtype)

@@ -6,7 +6,6 @@ same tables, transposed, give the inverse. They depend on no image, mask or beam
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -105,8 +104,22 @@ def radial_step(zeros: np.ndarray) -> float:
     return float(np.pi / (OVERSAMPLING * max(zeros.max(), 4.0)))
 
 
-@lru_cache(maxsize=4)
-def polar_tables(
+_kept: dict[tuple, PolarTables] = {}
+
+
+def polar_tables(*key) -> PolarTables:
+    """:func:`make_tables` with the same arguments, made once."""
+    return _kept[key] if key in _kept else keep_tables(key, make_tables(*key))
+
+
+def keep_tables(key: tuple, tables: PolarTables) -> PolarTables:
+    """Let :func:`polar_tables` give `tables` for the arguments `key`."""
+    if len(_kept) >= 4:
+        del _kept[next(iter(_kept))]
+    return _kept.setdefault(key, tables)
+
+
+def make_tables(
     angular_orders: int, radial_orders: int, boundary: str, width: int, reach: int, dtype: str
 ) -> PolarTables:
     """Tables whose radii go to 1, and `reach` steps beyond where points lie outside of the disk."""

@@ -1,8 +1,11 @@
 """The processes of one run: those that mpiexec or srun started, or this one alone."""
 
+import atexit
 import os
+import pickle
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 _RANK = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
@@ -24,10 +27,22 @@ class Alone:
         """The values of all ranks, on rank 0."""
         return [value]
 
+    def on_node(self, make: Callable[[], Any]) -> Any:
+        """What `make` returns, made once on every node; its arrays lie in memory that the node's ranks share."""
+        return make()
+
+    def begin(self, jobs: int) -> None:
+        """Number tasks from 0, and forget who owns the `jobs`; called by all ranks."""
+        self._next = 0
+
     def next_task(self) -> int:
         """0, 1, 2, ... : every number goes to one rank."""
         self._next += 1
         return self._next - 1
+
+    def owner(self, job: int) -> int:
+        """The rank that asked first who owns `job`."""
+        return 0
 
     def send(self, rank: int, message: Any) -> None:
         """Send without waiting; never called for the own rank."""
@@ -48,23 +63,53 @@ class Ranks(Alone):
     """The processes of an MPI job. Tasks are handed out by a counter that lies with rank 0."""
 
     def __init__(self, mpi: Any) -> None:
-        import numpy as np
-
         self._mpi, self._comm = mpi, mpi.COMM_WORLD
         self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
-        self._window = mpi.Win.Allocate(8 if self.rank == 0 else 0, 8, comm=self._comm)
-        if self.rank == 0:
-            np.frombuffer(self._window.tomemory(), np.int64)[:] = 0
-        self._comm.Barrier()
         self._sent: list[Any] = []
+
+    def _meet(self) -> None:
+        """Wait for all ranks. MPI's own calls wait at full speed; a core with nothing to do is left to others."""
+        arrived = self._comm.Ibarrier()
+        while not arrived.Test():
+            time.sleep(0.002)
 
     def share(self, value: Any) -> Any:
         """The value that rank 0 gives."""
+        self._meet()
         return self._comm.bcast(value, root=0)
 
     def collect(self, value: Any) -> list[Any] | None:
         """The values of all ranks, on rank 0."""
         return self._comm.gather(value, root=0)
+
+    def on_node(self, make: Callable[[], Any]) -> Any:
+        """What `make` returns, made once on every node; its arrays lie in memory that the node's ranks share."""
+        node = self._comm.Split_type(self._mpi.COMM_TYPE_SHARED)
+        buffers: list[pickle.PickleBuffer] = []
+        first = node.Get_rank() == 0
+        content = pickle.dumps(make(), protocol=5, buffer_callback=buffers.append) if first else b""
+        sizes = [buffer.raw().nbytes for buffer in buffers]
+        content, sizes = node.bcast((content, sizes), root=0)
+        starts = [sum(-(-size // 64) * 64 for size in sizes[:n]) for n in range(len(sizes) + 1)]
+        window = self._mpi.Win.Allocate_shared(starts[-1] if first else 0, 1, comm=node)
+        atexit.register(window.Free)  # what lies in it is used until then
+        memory = memoryview(window.Shared_query(0)[0]).cast("B")
+        parts = [memory[start : start + size] for start, size in zip(starts, sizes, strict=False)]
+        if first:
+            for part, buffer in zip(parts, buffers, strict=True):
+                part[:] = buffer.raw()
+        node.Barrier()
+        return pickle.loads(content, buffers=[part.toreadonly() for part in parts])
+
+    def begin(self, jobs: int) -> None:
+        """Number tasks from 0, and forget who owns the `jobs`; called by all ranks."""
+        import numpy as np
+
+        # Lies with rank 0: the next task, then one more than the owner of every job.
+        self._window = self._mpi.Win.Allocate(8 * (1 + jobs) if self.rank == 0 else 0, 8, comm=self._comm)
+        if self.rank == 0:
+            np.frombuffer(self._window.tomemory(), np.int64)[:] = 0
+        self._comm.Barrier()
 
     def next_task(self) -> int:
         """The next number, from the counter of rank 0."""
@@ -75,6 +120,16 @@ class Ranks(Alone):
         self._window.Fetch_and_op(one, found, 0, 0, self._mpi.SUM)
         self._window.Unlock(0)
         return int(found[0])
+
+    def owner(self, job: int) -> int:
+        """The rank that asked first who owns `job`."""
+        import numpy as np
+
+        own, nobody, found = np.array([self.rank + 1]), np.zeros(1, np.int64), np.zeros(1, np.int64)
+        self._window.Lock(0, self._mpi.LOCK_SHARED)
+        self._window.Compare_and_swap(own, nobody, found, 0, 1 + job)
+        self._window.Unlock(0)
+        return int(found[0] or own[0]) - 1
 
     def send(self, rank: int, message: Any) -> None:
         """Send without waiting."""
@@ -91,11 +146,12 @@ class Ranks(Alone):
 
     def finish(self) -> None:
         """Wait until all that was sent has arrived; called by all ranks."""
-        for request in self._sent:
-            request.wait()
-        # Calls that all ranks make together wait at full speed; a core that has nothing to do is left to others.
-        arrived = self._comm.Ibarrier()
-        while not arrived.Test():
+        everyone = None
+        while everyone is None or not everyone.Test():
+            self.received()  # parts of shards that were given up
+            self._sent = [request for request in self._sent if not request.test()[0]]
+            if everyone is None and not self._sent:
+                everyone = self._comm.Ibarrier()
             time.sleep(0.002)
         self._window.Free()
 
