@@ -11,6 +11,7 @@ import numpy as np
 
 from xscatter import __version__, shards
 from xscatter.errors import UserError
+from xscatter.fourier_bessel import loops
 from xscatter.fourier_bessel.counts import COUNTS
 from xscatter.fourier_bessel.plan import Plan, tables_key
 from xscatter.fourier_bessel.polar import PolarTables, keep_tables, polar_tables
@@ -85,8 +86,9 @@ class Source:
                 counts[bad] = 0
                 mask = mask | bad
         values = np.empty(counts.shape, np.float32)
-        for image, value in zip(counts, values, strict=True):
-            value[:] = COUNTS[self._study.transform.counts](image)
+        change, flat, into = COUNTS[self._study.transform.counts], counts.reshape(-1), values.reshape(-1)
+        for begin in range(0, flat.size, 2**16):  # as much as stays in a cache from step to step
+            change(flat[begin : begin + 2**16], into[begin : begin + 2**16])
         found = self.plan.forward(values, mask, self._study.transform.fill)
         live = self.plan.live_fraction(mask)
         masked = np.broadcast_to(1 - live, len(counts)).astype(np.float32)
@@ -97,10 +99,8 @@ def _mask(counts: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Mask of the detector, or one an image where an image has more masked pixels than that."""
     if counts.dtype.kind != "u":
         return mask
-    marked = counts == np.iinfo(counts.dtype).max
-    if (marked & ~mask).any():
-        return marked | mask
-    return mask
+    limit = counts.dtype.type(np.iinfo(counts.dtype).max)
+    return (counts == limit) | mask if loops.holds(counts, limit, mask) else mask
 
 
 def study_plan(study: Study, shape: tuple[int, int], center: tuple[float, float]) -> Plan:

@@ -76,6 +76,20 @@ def gather(images, top, left, bins, means, fill, source):
 
 
 @_compiled
+def holds(images, value, mask):
+    """Whether any pixel of images (n, rows, cols) that `mask` (rows, cols) leaves has this value."""
+    for n in range(images.shape[0]):
+        for y in range(images.shape[1]):
+            line, masked = images[n, y], mask[y]
+            found = False
+            for x in range(line.size):
+                found |= (line[x] == value) & (not masked[x])
+            if found:
+                return True
+    return False
+
+
+@_compiled
 def reduce_rows(image, top, left, starts, stops, first, weights, bins, means, fill, target):
     """Carry the rows of one image onto the rows of a coarser grid, target (grid rows, cols).
 
