@@ -8,7 +8,8 @@ import numpy as np
 class CountsTransform(Protocol):
     """Float32 values of the counts n of any shape, written into `out` where that is given."""
 
-    def __call__(self, counts: np.ndarray, out: np.ndarray | None = None) -> np.ndarray: ...
+    def __call__(self, counts: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """The values."""
 
 
 def none(counts: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

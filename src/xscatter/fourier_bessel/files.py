@@ -1,7 +1,7 @@
 """Experiment shards in, coefficient files out."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +13,12 @@ from xscatter import __version__, shards
 from xscatter.errors import UserError
 from xscatter.fourier_bessel import loops
 from xscatter.fourier_bessel.counts import COUNTS
+from xscatter.fourier_bessel.loops import LANES
 from xscatter.fourier_bessel.plan import Plan, tables_key
 from xscatter.fourier_bessel.polar import PolarTables, keep_tables, polar_tables
 from xscatter.study import Study
 
+READ_BYTES = 2**22
 NO_LIVE_PIXEL = 1  # bit of entry/flags
 
 
@@ -53,7 +55,12 @@ class Source:
             self._counts = self._file["entry/data/counts"]
             center = np.asarray(self._file["entry/instrument/beam_center"][()], float)
             self._mask = self._file["entry/instrument/detector/mask"][()].astype(bool)
-            self.plan = study_plan(study, self._counts.shape[1:], (center[0], center[1]))
+            shape = self._counts.shape[1:]
+            self.plan = study_plan(study, shape, (center[0], center[1]))
+            # Memory that is used again and again; a few small images are read together.
+            together = int(np.clip(READ_BYTES // (self._counts.dtype.itemsize * np.prod(shape)), 1, LANES))
+            self._read = np.empty((together, *shape), self._counts.dtype)
+            self._values = np.empty(shape, np.float32)
         except BaseException:
             self.close()
             raise
@@ -75,24 +82,31 @@ class Source:
                 os.posix_fadvise(self._handle, chunk.byte_offset, chunk.size, os.POSIX_FADV_WILLNEED)
 
     def transform(self, job: int, start: int, stop: int) -> Part:
-        """Coefficients of images `start` to `stop`."""
-        counts = self._counts[start:stop]
-        mask = _mask(counts, self._mask)
-        not_finite = np.zeros(len(counts), np.uint32)
-        if counts.dtype.kind == "f":
-            bad = ~np.isfinite(counts)
-            not_finite[:] = bad.sum((1, 2))
-            if not_finite.any():
-                counts[bad] = 0
-                mask = mask | bad
-        values = np.empty(counts.shape, np.float32)
-        change, flat, into = COUNTS[self._study.transform.counts], counts.reshape(-1), values.reshape(-1)
-        for begin in range(0, flat.size, 2**16):  # as much as stays in a cache from step to step
-            change(flat[begin : begin + 2**16], into[begin : begin + 2**16])
-        found = self.plan.forward(values, mask, self._study.transform.fill)
-        live = self.plan.live_fraction(mask)
-        masked = np.broadcast_to(1 - live, len(counts)).astype(np.float32)
-        return Part(job, start, found.astype(np.complex64), masked, not_finite)
+        """Coefficients of images `start` to `stop`, at most LANES."""
+        not_finite = np.zeros(stop - start, np.uint32)
+        found, live = self.plan.forward_each(self._images(start, stop, not_finite), self._study.transform.fill)
+        return Part(job, start, found.astype(np.complex64), (1 - live).astype(np.float32), not_finite)
+
+    def _images(self, start: int, stop: int, not_finite: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Values and mask of each image, and its number of pixels that are not finite."""
+        change = COUNTS[self._study.transform.counts]
+        for first in range(start, stop, len(self._read)):
+            some = slice(first, min(first + len(self._read), stop))
+            counts = self._read[: some.stop - some.start]
+            self._counts.read_direct(counts, some)
+            mask = _mask(counts, self._mask)
+            for n, image in enumerate(counts):
+                own = mask if mask.ndim == 2 else mask[n]
+                if image.dtype.kind == "f":
+                    bad = ~np.isfinite(image)
+                    not_finite[first - start + n] = bad.sum()
+                    if bad.any():
+                        image[bad] = 0
+                        own = own | bad
+                flat, values = image.reshape(-1), self._values.reshape(-1)
+                for begin in range(0, flat.size, 2**16):  # as much as stays in a cache from step to step
+                    change(flat[begin : begin + 2**16], values[begin : begin + 2**16])
+                yield self._values, own
 
 
 def _mask(counts: np.ndarray, mask: np.ndarray) -> np.ndarray:

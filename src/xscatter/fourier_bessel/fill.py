@@ -1,5 +1,7 @@
 """What stands for masked pixels, and for pixels of the disk outside of the detector."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from xscatter.fourier_bessel import loops
@@ -10,75 +12,48 @@ FILLS = ("zero", "ring-mean", "partner")
 RIM_PIXELS = 100
 
 
-def fill_block(detector: Pixels, window: Pixels, images: np.ndarray, mask: np.ndarray | None, fill: str):
-    """What :meth:`Pixels.spread` of `window` takes, and which images have no live pixel.
+@dataclass(frozen=True)
+class Live:
+    """Which pixels of a window are live."""
 
-    Args:
-        detector: pixels of the detector.
-        window: the same; for "partner", wide enough for the partners.
-        images: (n, rows, cols) of the detector.
-        mask: (rows, cols) or (n, rows, cols), True = not usable, or None.
-        fill: one of FILLS.
-
-    Returns:
-        (images, bins, means, their origin) and the images without a live pixel, (n,) bool.
-    """
-    bins = live_bins(detector, mask)
-    if fill == "zero":
-        means = np.zeros((len(images), detector.rings + 1), detector.dtype)
-        dead = np.broadcast_to((bins >= detector.rings).all((-2, -1)), len(images))
-    else:
-        means, dead = ring_means(detector, images, bins)
-    if fill == "partner":
-        return (*_with_partners(detector, window, images, bins), means, (0, 0)), dead
-    return (images, bins, means, (detector.top, detector.left)), dead
+    bins: np.ndarray
+    """Ring of every pixel, (rows, cols); the number of rings more for one that is not live."""
+    counts: np.ndarray
+    """Number of live pixels in every ring."""
 
 
-def live_bins(pixels: Pixels, mask: np.ndarray | None) -> np.ndarray:
-    """Ring of every pixel in the window, (rows, cols) or (n, rows, cols); `pixels.rings` more for those not live."""
-    if mask is None:
-        return pixels.bins
-    rows, cols = (slice(first, first + side) for first, side in zip(pixels.corner, pixels.shape, strict=True))
-    masked = mask[..., rows, cols] & (pixels.bins < pixels.rings)
-    return pixels.bins + pixels.bins.dtype.type(pixels.rings) * masked
+def live_pixels(pixels: Pixels, mask: np.ndarray | None) -> Live:
+    """Pixels in the disk that `mask` (rows, cols) of the detector, True = not usable, leaves."""
+    bins = pixels.bins
+    if mask is not None:
+        rows, cols = (slice(first, first + side) for first, side in zip(pixels.corner, pixels.shape, strict=True))
+        bins = bins + bins.dtype.type(pixels.rings) * (mask[rows, cols] & (bins < pixels.rings))
+    return Live(bins, np.bincount(bins.ravel(), minlength=pixels.rings)[: pixels.rings])
 
 
-def ring_means(pixels: Pixels, images: np.ndarray, bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means over the live pixels of each ring (n, rings + 1), the last 0, and which images have no live pixel.
+def ring_means(pixels: Pixels, image: np.ndarray, live: Live, means: np.ndarray) -> None:
+    """Means over the live pixels of each ring, into means (rings + 1), the last 0; at least one pixel is live.
 
     A ring without live pixels has the value between its neighbours, straight in the radius.
     """
-    means = np.zeros((len(images), pixels.rings + 1), pixels.dtype)
-    dead = np.zeros(len(images), bool)
-    ring = np.arange(pixels.rings)
-    counts = None
-    for n, image in enumerate(images):
-        own = bins if bins.ndim == 2 else bins[n]
-        parts = np.zeros((4, 2 * pixels.rings + 1))
-        loops.ring_sums(image, pixels.top, pixels.left, own, parts)
-        sums = parts.sum(0)[: pixels.rings]
-        if counts is None or bins.ndim == 3:
-            counts = np.bincount(own.ravel(), minlength=pixels.rings)[: pixels.rings]
-        live = counts > 0
-        if not live.any():
-            dead[n] = True
-            continue
-        outermost = np.searchsorted(-np.cumsum(counts[::-1])[::-1], -min(RIM_PIXELS, counts.sum()), side="right") - 1
-        rim = sums[outermost:].sum() / counts[outermost:].sum()
-        means[n, :-1] = np.interp(ring, ring[live], sums[live] / counts[live], right=rim)
-    return means, dead
+    parts = np.zeros((4, 2 * pixels.rings + 1))
+    loops.ring_sums(image, pixels.top, pixels.left, live.bins, parts)
+    sums, counts = parts.sum(0)[: pixels.rings], live.counts
+    known = np.flatnonzero(counts)
+    outermost = np.searchsorted(-np.cumsum(counts[::-1])[::-1], -min(RIM_PIXELS, counts.sum()), side="right") - 1
+    rim = sums[outermost:].sum() / counts[outermost:].sum()
+    means[:-1] = np.interp(np.arange(pixels.rings), known, sums[known] / counts[known], right=rim)
 
 
-def _with_partners(detector: Pixels, window: Pixels, images: np.ndarray, bins: np.ndarray):
-    """Images and bins (n, rows, cols of `window`) where partners stand for pixels that are not live."""
+def with_partners(detector: Pixels, window: Pixels, image: np.ndarray, bins: np.ndarray):
+    """Image and bins (rows, cols of `window`) where partners stand for pixels that are not live."""
     seen = tuple(slice(first, first + side) for first, side in zip(detector.corner, detector.shape, strict=True))
     place = tuple(slice(s.start - first, s.stop - first) for s, first in zip(seen, window.corner, strict=True))
-    values = np.zeros((len(images), *window.shape), window.dtype)
-    values[(slice(None), *place)] = images[(slice(None), *seen)]
-    # What the detector does not see is masked.
-    filled = np.broadcast_to(window.bins + window.rings * (window.bins < window.rings), values.shape)
-    filled = filled.astype(window.bins.dtype)
-    filled[(slice(None), *place)] = bins
+    values = np.zeros(window.shape, window.dtype)
+    values[place] = image[seen]
+    # What the detector does not see is not live.
+    rings = window.bins + window.bins.dtype.type(window.rings) * (window.bins < window.rings)
+    rings[place] = bins
     # Row y of the window has its partner in the row that lies as far on the other side of the centre.
     here, there = [], []
     for middle, first, side in zip(window.center, window.corner, window.shape, strict=True):
@@ -86,9 +61,8 @@ def _with_partners(detector: Pixels, window: Pixels, images: np.ndarray, bins: n
         here.append(np.flatnonzero((partner >= 0) & (partner < side)))
         there.append(partner[here[-1]])
     taken_at, given_at = np.ix_(*here), np.ix_(*there)
-    for image, rings in zip(values, filled, strict=True):
-        live = rings < window.rings
-        taken = ~live[taken_at] & live[given_at] & (window.bins[taken_at] < window.rings)
-        image[taken_at] = np.where(taken, image[given_at], image[taken_at])
-        rings[taken_at] = np.where(taken, window.bins[taken_at], rings[taken_at])
-    return values, filled
+    live = rings < window.rings
+    taken = ~live[taken_at] & live[given_at] & (window.bins[taken_at] < window.rings)
+    values[taken_at] = np.where(taken, values[given_at], values[taken_at])
+    rings[taken_at] = np.where(taken, window.bins[taken_at], rings[taken_at])
+    return values, rings

@@ -1,6 +1,8 @@
 """The pixels of one detector: which lie in the disk, on which ring, and where each spreads to."""
 
+from collections.abc import Iterable
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,6 +13,10 @@ from xscatter.fourier_bessel.polar import PolarTables
 
 # A coarser grid pays once it has this many times fewer points along an axis.
 LEAST_REDUCTION = 1.3
+
+
+Placed: TypeAlias = tuple[np.ndarray, tuple[int, int], np.ndarray | None, np.ndarray]
+"""Image; where in it the window begins; bins (rows, cols) of the window, or None: all are live; means (rings + 1,)."""
 
 
 class Pixels:
@@ -149,36 +155,35 @@ class Pixels:
             table[:, radius[good], column[good]] += sums[good, :, n].T
         return np.ascontiguousarray(tables.fold(table)), first[tables.pad :]
 
-    def spread(self, images: np.ndarray, bins=None, means=None, origin=None) -> np.ndarray:
-        """Sums of the images (n, rows, cols) over the pixels of the window on the polar grid (angles, radii, LANES).
+    def spread(self, images: Iterable[Placed]) -> np.ndarray:
+        """Sums of up to LANES images over the pixels of the window on the polar grid (angles, radii, LANES).
 
-        With `means` (n, rings + 1), pixels that are not live by their `bins` (rows, cols of the window, or one an
-        image; see :func:`loops.gather`) have the mean of their ring. `origin` is where in the images the window
-        begins; by default, where it does on the detector.
+        Pixels that are not live by their bins, as :func:`loops.gather` reads them, have the mean of their ring. With
+        `taps`, an image is used up when the next one is asked for.
         """
-        top, left = origin or (self.top, self.left)
-        n, fill = len(images), means is not None
-        if not fill:
-            bins, means = self._no_bins, np.zeros((n, 1), self.dtype)
-        shared = bins.ndim == 2
+        source = np.zeros((self.grid_shape[0] * self.grid_shape[1], LANES), self.dtype)
         if self.taps:
-            grids = np.empty((n, *self.grid_shape), self.dtype)
+            grids = np.empty((LANES, *self.grid_shape), self.dtype)
             rows = np.empty((self.grid_shape[0], self.shape[1]), self.dtype)
-            for one in range(n):
-                place = (top, left, self.starts, self.stops, self.row_first, self.row_weights)
-                loops.reduce_rows(images[one], *place, bins if shared else bins[one], means[one], fill, rows)
+            place = (self.starts, self.stops, self.row_first, self.row_weights)
+            lane = -1
+            for lane, (image, corner, bins, means) in enumerate(images):
+                fill = bins is not None
+                loops.reduce_rows(image, *corner, *place, bins if fill else self._no_bins, means, fill, rows)
                 for cols, grid_cols, matrix in self.blocks:
-                    np.matmul(rows[:, cols], matrix, out=grids[one, :, grid_cols])
-            source = np.zeros((grids[0].size, LANES), self.dtype)
-            loops.gather(grids, 0, 0, np.empty(self.grid_shape, np.int8), means, False, source)
+                    np.matmul(rows[:, cols], matrix, out=grids[lane, :, grid_cols])
+            no_bins, no_means = np.empty(self.grid_shape, self._no_bins.dtype), np.zeros((1, 1), self.dtype)
+            loops.gather(grids[: lane + 1], 0, 0, no_bins, no_means, False, source)
         else:
-            source = np.zeros((self.shape[0] * self.shape[1], LANES), self.dtype)
-            if shared:
-                loops.gather(images, top, left, bins, means, fill, source)
-            else:
-                for one in range(n):
-                    part = slice(one, one + 1)
-                    loops.gather(images[part], top, left, bins[one], means[part], fill, source[:, part])
+            held = [(np.array(image)[None], corner, bins, means[None]) for image, corner, bins, means in images]
+            if len({id(bins) for _, _, bins, _ in held}) == 1:  # they go together
+                stacks, corners, all_bins, all_means = zip(*held, strict=True)
+                held = [(np.concatenate(stacks), corners[0], all_bins[0], np.concatenate(all_means))]
+            lane = 0
+            for stack, corner, bins, means in held:
+                fill, end = bins is not None, lane + len(stack)
+                loops.gather(stack, *corner, bins if fill else self._no_bins, means, fill, source[:, lane:end])
+                lane = end
         grid = np.zeros((*self.tables.padded, LANES), self.dtype)
         loops.spread(source, *self.points, grid)
         return self.tables.fold(grid)
@@ -189,7 +194,7 @@ class Pixels:
             return grid
         table, first = self.ring_table
         lanes = np.zeros((self.rings + table.shape[2] + 1, LANES), self.dtype)
-        lanes[: self.rings, : len(means)] = means[:, :-1].T
+        lanes[: self.rings] = means[:, :-1].T
         grid = np.ascontiguousarray(grid)
         loops.add_rings(table, first, lanes, grid)
         return grid

@@ -1,13 +1,16 @@
 """The transform: planned once for a detector, a beam centre and a truncation, executed many times."""
 
+from collections.abc import Iterable, Iterator
+from itertools import repeat
+
 import numpy as np
 
 from xscatter.errors import UserError
 from xscatter.fourier_bessel import basis
-from xscatter.fourier_bessel.fill import FILLS, fill_block, live_bins
+from xscatter.fourier_bessel.fill import FILLS, Live, live_pixels, ring_means, with_partners
 from xscatter.fourier_bessel.kernels import taps_for, width_for
 from xscatter.fourier_bessel.loops import LANES
-from xscatter.fourier_bessel.pixels import LEAST_REDUCTION, Pixels, disk_lattice
+from xscatter.fourier_bessel.pixels import LEAST_REDUCTION, Pixels, Placed, disk_lattice
 from xscatter.fourier_bessel.polar import polar_tables, radial_step
 
 
@@ -129,35 +132,56 @@ class Plan:
         result = np.empty((len(stack), self.angular_orders, self.radial_orders), kind)
         for start in range(0, len(stack), LANES):
             part = slice(start, start + LANES)
-            block = stack[part]
-            block_mask = mask[part] if mask is not None and mask.ndim == 3 else mask
-            result[part] = self._forward(block, block_mask, fill)
+            masks = mask[part] if mask is not None and mask.ndim == 3 else repeat(mask)
+            result[part], _ = self.forward_each(zip(stack[part], masks, strict=False), fill)
         return result if images.ndim == 3 else result[0]
 
-    def _forward(self, block: np.ndarray, mask: np.ndarray | None, fill: str) -> np.ndarray:
-        if not block.dtype.isnative or block.dtype.itemsize not in (1, 2, 4, 8) or block.dtype == np.float16:
-            # The compiled loops know native numbers only; files of detectors often hold others.
-            block = block.astype(np.float64 if block.dtype.kind == "f" else block.dtype.newbyteorder("="))
-        if block.dtype.kind == "f":
-            finite = np.isfinite(block)
-            if not finite.all():
-                mask = ~finite if mask is None else mask | ~finite
-        if mask is not None and not mask.any():
-            mask = None
-        pixels, dead = self._pixels, None
-        if mask is None and (self._pixels.count == self._lattice or fill == "zero"):
-            grid = pixels.spread(block)
-        else:
-            pixels = self._partners() if fill == "partner" else self._pixels
-            (images, bins, means, origin), dead = fill_block(self._pixels, pixels, block, mask, fill)
-            grid = pixels.spread(images, bins, means, origin)
-            if fill != "zero":
-                grid = pixels.add_rings(means, grid)
-        found = pixels.tables.analyse(grid)[:, :, : len(block)]
+    def forward_each(
+        self, images: Iterable[tuple[np.ndarray, np.ndarray | None]], fill: str = "ring-mean"
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """:meth:`forward` of images that need not be in memory together.
+
+        Args:
+            images: at most LANES pairs of image and mask (rows, cols), or None; each is used up when the next one is
+                asked for.
+            fill: as for :meth:`forward`.
+
+        Returns:
+            Coefficients (n, angular_orders, radial_orders), and the part of the disk's pixels that are on the
+            detector and not masked, (n,).
+        """
+        whole = self._pixels.count == self._lattice
+        pixels = self._partners() if fill == "partner" and not whole else self._pixels
+        means = np.zeros((LANES, pixels.rings + 1), self.dtype)
+        parts: list[float] = []
+        seen: tuple[np.ndarray | None, Live] | None = None
+
+        def ready() -> Iterator[Placed]:
+            nonlocal seen
+            for lane, (image, mask) in enumerate(images):
+                image, mask = _usable(image, mask)
+                if mask is None and (whole or fill == "zero"):
+                    parts.append(self.coverage)
+                    yield image, self._pixels.corner, None, means[lane]
+                    continue
+                if seen is None or seen[0] is not mask:
+                    seen = mask, live_pixels(self._pixels, mask)
+                live, bins = seen[1], seen[1].bins
+                parts.append(live.counts.sum() / self._lattice)
+                if fill != "zero" and parts[-1]:
+                    ring_means(self._pixels, image, live, means[lane])
+                corner = self._pixels.corner
+                if fill == "partner":
+                    (image, bins), corner = with_partners(self._pixels, pixels, image, bins), (0, 0)
+                yield image, corner, bins, means[lane]
+
+        grid = pixels.spread(ready())
+        if fill != "zero":
+            grid = pixels.add_rings(means, grid)
+        found = pixels.tables.analyse(grid)[:, :, : len(parts)]
         found = np.moveaxis(found, 2, 0) / self.dtype.type(self.radius**2)
-        if dead is not None:
-            found[dead] = np.nan
-        return found
+        found[np.array(parts) == 0] = np.nan
+        return found, np.array(parts)
 
     def _partners(self) -> Pixels:
         """The detector and its image on the other side of the centre."""
@@ -181,11 +205,6 @@ class Plan:
     def nbytes(self) -> int:
         """Size of all tables made so far, in bytes."""
         return self._pixels.nbytes + (self._partner_pixels.nbytes if self._partner_pixels else 0)
-
-    def live_fraction(self, mask: np.ndarray | None = None) -> np.ndarray:
-        """Part of the disk's pixels that lie on the detector and are not masked: (), or (n,) for n masks."""
-        live = live_bins(self._pixels, mask) < self._pixels.rings
-        return live.sum((-2, -1)) / self._lattice
 
     def inverse(self, coefficients: np.ndarray) -> np.ndarray:
         """Images (n, rows, cols) of coefficients (n, angular_orders, radial_orders); 0 outside of the disk.
@@ -229,3 +248,13 @@ def tables_key(
     # The corners of the taps' square reach this far beyond the disk; both grids have the same step.
     reach = int(np.ceil(taps / np.sqrt(2))) + 1 if taps else 0
     return taps, (angular_orders, radial_orders, boundary, width_for(tolerance / 2), reach, dtype)
+
+
+def _usable(image: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """The image as the compiled loops know it, and its mask with pixels that are not finite; None: all are usable."""
+    if not image.dtype.isnative or image.dtype.itemsize not in (1, 2, 4, 8) or image.dtype == np.float16:
+        # They know native numbers only; files of detectors often hold others.
+        image = image.astype(np.float64 if image.dtype.kind == "f" else image.dtype.newbyteorder("="))
+    if image.dtype.kind == "f" and not (finite := np.isfinite(image)).all():
+        mask = ~finite if mask is None else mask | ~finite
+    return image, mask if mask is not None and mask.any() else None
