@@ -22,14 +22,14 @@ SIDE, IMAGES = 48, 37
 MASKED = np.iinfo(np.uint32).max
 
 
-def make_study(**transform):
+def make_study(images=IMAGES, **transform):
     keys = {"angular_orders": 6, "radial_orders": 7} | transform
-    return parse_study({"name": "t", "simulate": {"experiments": 3, "images": IMAGES, "size": SIDE}, "transform": keys})
+    return parse_study({"name": "t", "simulate": {"experiments": 3, "images": images, "size": SIDE}, "transform": keys})
 
 
 def write_shard(study, path, number, change=None, dtype=np.uint32):
     rng = np.random.default_rng(number)
-    counts = rng.poisson(30.0, (IMAGES, SIDE, SIDE)).astype(dtype)
+    counts = rng.poisson(30.0, (study.simulate.images, SIDE, SIDE)).astype(dtype)
     mask = np.zeros((SIDE, SIDE), bool)
     mask[20:23] = True
     if counts.dtype.kind == "u":
@@ -62,7 +62,7 @@ def coefficients(folder, number=0):
         return file["entry/coefficients"][()]
 
 
-def run(folder, *, ranks=0, program=None, timeout=120, **environment):
+def run(folder, *options, ranks=0, program=None, timeout=120, **environment):
     """Run the command in processes of its own; returns (status, what it said)."""
     start = [sys.executable, "-m", "xscatter"] if program is None else [sys.executable, str(program)]
     launch = []
@@ -73,7 +73,7 @@ def run(folder, *, ranks=0, program=None, timeout=120, **environment):
         mpiexec = shutil.which("mpiexec") or str(Path(sys.executable).with_name("mpiexec"))
         launch = [mpiexec, "-n", str(ranks)]
     done = subprocess.run(
-        [*launch, *start, "transform", str(folder / "study.yaml"), "-o", str(folder)],
+        [*launch, *start, "transform", str(folder / "study.yaml"), "-o", str(folder), *options],
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -118,6 +118,32 @@ def test_same_bytes_for_any_number_of_ranks(folder):
         status, said = run(folder, ranks=ranks)
         assert status == 0, said
         assert files(folder) == alone
+
+
+@pytest.fixture
+def one_shard(tmp_path):
+    """A study of one shard that ranks must share, and parts too large to be sent before someone asks for them."""
+    study = make_study(150, angular_orders=40, radial_orders=40)
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study.model_dump()))
+    write_shard(study, tmp_path / "experiments/00000.h5", 0)
+    return tmp_path
+
+
+def test_ranks_share_one_shard(one_shard):
+    assert run(one_shard, "--experiments", "0")[0] == 0
+    alone = files(one_shard)
+    shutil.rmtree(one_shard / "coefficients")
+    status, said = run(one_shard, "--experiments", "0", ranks=3)
+    assert status == 0, said
+    assert files(one_shard) == alone
+
+
+def test_what_is_sent_for_a_shard_that_was_given_up_holds_no_one(one_shard):
+    flip_byte_of_an_image(one_shard / "experiments/00000.h5")
+    status, said = run(one_shard, "--experiments", "0", ranks=3, timeout=60)
+    assert status == 2
+    assert "experiments/00000.h5: corrupt" in said
+    assert files(one_shard) == {}
 
 
 def test_whole_files_stay_and_changed_shards_are_done_again(folder):

@@ -32,17 +32,21 @@ def live_pixels(pixels: Pixels, mask: np.ndarray | None) -> Live:
 
 
 def ring_means(pixels: Pixels, image: np.ndarray, live: Live, means: np.ndarray) -> None:
-    """Means over the live pixels of each ring, into means (rings + 1), the last 0; at least one pixel is live.
+    """Means over the live pixels of each ring, into means (rings + 1), the last 0; at least one pixel is live."""
+    parts = np.zeros((4, 2 * pixels.rings + 1))
+    loops.ring_sums(image, pixels.top, pixels.left, live.bins, parts)
+    means[:-1] = means_of_sums(parts.sum(0)[: pixels.rings], live.counts)
+
+
+def means_of_sums(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Mean of every ring from the sums and numbers of its live pixels.
 
     A ring without live pixels has the value between its neighbours, straight in the radius.
     """
-    parts = np.zeros((4, 2 * pixels.rings + 1))
-    loops.ring_sums(image, pixels.top, pixels.left, live.bins, parts)
-    sums, counts = parts.sum(0)[: pixels.rings], live.counts
     known = np.flatnonzero(counts)
     outermost = np.searchsorted(-np.cumsum(counts[::-1])[::-1], -min(RIM_PIXELS, counts.sum()), side="right") - 1
     rim = sums[outermost:].sum() / counts[outermost:].sum()
-    means[:-1] = np.interp(np.arange(pixels.rings), known, sums[known] / counts[known], right=rim)
+    return np.interp(np.arange(counts.size), known, sums[known] / counts[known], right=rim)
 
 
 def with_partners(detector: Pixels, window: Pixels, image: np.ndarray, bins: np.ndarray):

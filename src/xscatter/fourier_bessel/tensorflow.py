@@ -8,28 +8,60 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from xscatter.errors import UserError
+from xscatter.fourier_bessel.fill import live_pixels, means_of_sums
 from xscatter.fourier_bessel.plan import Plan
 
 
 class FourierBessel(keras.layers.Layer):
-    """Coefficients (n, angular_orders, radial_orders) complex64 of images (n, rows, cols).
-
-    Pixels are summed as they are: fill masked ones first, or set them to zero, which is the fill
-    "zero" of the plan.
+    """Coefficients (n, angular_orders, radial_orders) complex64 of images (n, rows, cols) of finite pixels.
 
     Args:
         plan: the plan to be followed, of dtype "float32".
+        mask: (rows, cols) bool, True = not usable, for all images.
+        fill: "ring-mean" or "zero", as for :meth:`Plan.forward`.
         points_at_once: points of the polar grid that are summed together; bounds the memory.
+
+    Raises:
+        UserError: another fill, a mask of another shape or without a live pixel in the disk.
     """
 
-    def __init__(self, plan: Plan, points_at_once: int = 4096, **options):
+    def __init__(
+        self,
+        plan: Plan,
+        mask: np.ndarray | None = None,
+        fill: str = "ring-mean",
+        points_at_once: int = 4096,
+        **options,
+    ):
         super().__init__(trainable=False, dtype="float32", **options)
+        if fill not in ("ring-mean", "zero"):
+            raise UserError(f"fill {fill!r}: the layer knows ring-mean and zero; use Plan.forward for partner")
+        if mask is not None and np.shape(mask) != plan.shape:
+            raise UserError(f"mask {np.shape(mask)} does not fit the plan; it must have its {plan.shape}")
         pixels, tables = plan._pixels, plan._pixels.tables
+        live = live_pixels(pixels, None if mask is None else np.asarray(mask, bool))
+        if not live.counts.any():
+            raise UserError("mask: it leaves no pixel of the disk")
         self._shape = plan.shape
         self._window = (pixels.top, pixels.left, *pixels.shape)
-        columns = np.arange(pixels.shape[1])
-        inside = (columns >= pixels.starts[:, None]) & (columns < pixels.stops[:, None])
-        self._inside = tf.constant(inside, tf.float32)
+        is_live = (live.bins < pixels.rings).reshape(-1, 1)
+        self._live = tf.constant(is_live)
+        self._means = None
+        if fill == "ring-mean" and live.counts.sum() < plan._lattice:
+            # What is not live belongs to a last bin, and is left out.
+            ring = np.where(live.bins < pixels.rings, live.bins, pixels.rings)
+            self._ring = tf.constant(ring.reshape(-1), tf.int32)
+            self._fill_ring = None
+            if live.counts.sum() < pixels.count:
+                self._fill_ring = tf.constant(np.clip(live.bins - pixels.rings, 0, pixels.rings).reshape(-1), tf.int32)
+            units = np.eye(pixels.rings)
+            self._means = tf.constant(np.stack([means_of_sums(unit, live.counts) for unit in units], 1), tf.float32)
+            self._rings_outside = None
+            if pixels.ring_table is not None:
+                table, first = pixels.ring_table
+                rings = np.minimum(first[:, None] + np.arange(table.shape[2]), pixels.rings)
+                self._rings_outside = (tf.constant(table), tf.constant(rings, tf.int32))
         self._to_grid = None
         if pixels.taps:
             self._to_grid = tuple(
@@ -54,12 +86,20 @@ class FourierBessel(keras.layers.Layer):
         """The coefficients."""
         top, left, rows, cols = self._window
         window = tf.cast(images, tf.float32)[:, top : top + rows, left : left + cols]
-        values = tf.where(self._inside > 0, window, 0.0)
+        n = tf.shape(window)[0]
+        values = tf.transpose(tf.reshape(window, (n, rows * cols)))
+        values = tf.where(self._live, values, 0.0)
+        means = None
+        if self._means is not None:
+            rings = self._means.shape[0]
+            sums = tf.math.unsorted_segment_sum(values, self._ring, rings + 1)[:rings]
+            means = tf.pad(self._means @ sums, ((0, 1), (0, 0)))
+            if self._fill_ring is not None:
+                values = tf.where(self._live, values, tf.gather(means, self._fill_ring))
         if self._to_grid:
             along_rows, along_cols = self._to_grid
-            values = tf.einsum("nyx,yi,xj->nij", values, along_rows, along_cols)
-        values = tf.transpose(tf.reshape(values, (tf.shape(values)[0], values.shape[1] * values.shape[2])))
-        n = tf.shape(values)[1]
+            values = tf.einsum("yxn,yi,xj->ijn", tf.reshape(values, (rows, cols, n)), along_rows, along_cols)
+            values = tf.reshape(values, (values.shape[0] * values.shape[1], n))
 
         def some(tables):
             index, weight = tables
@@ -68,6 +108,9 @@ class FourierBessel(keras.layers.Layer):
         shape = tf.TensorSpec((self._index.shape[1], None), tf.float32)
         grid = tf.map_fn(some, (self._index, self._weight), fn_output_signature=shape)
         grid = tf.reshape(grid, (-1, n))[: self._points]
+        if means is not None and self._rings_outside is not None:
+            table, outside = self._rings_outside
+            grid += tf.reshape(tf.einsum("ars,rsn->arn", table, tf.gather(means, outside)), (-1, n))
         half = self._grid[0] // 2
         near = tf.reshape(grid, (2, half, self._grid[1] * n))
         parts = []
