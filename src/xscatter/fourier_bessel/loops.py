@@ -8,7 +8,8 @@ LANES = 16
 
 def _compiled(function):
     # Everything but NaN and infinity may be reordered; those mark bad pixels and must survive.
-    options = {"fastmath": {"reassoc", "contract", "nsz", "arcp"}, "boundscheck": False}
+    # Without the interpreter's lock: another thread hands out work meanwhile.
+    options = {"fastmath": {"reassoc", "contract", "nsz", "arcp"}, "boundscheck": False, "nogil": True}
     try:
         return njit(cache=True, **options)(function)
     except RuntimeError:  # no folder in which compiled code can be kept: compile anew in every process

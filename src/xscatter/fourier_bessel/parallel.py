@@ -1,6 +1,6 @@
 """The transform of whole shards, shared among MPI ranks.
 
-Work is handed out in blocks of images, whole shards first, by one counter, so that a slow rank takes
+Work is handed out in blocks of images, whole shards first, by rank 0, so that a slow rank takes
 fewer. The rank that takes the first block of a shard writes its file; the others send it what they
 made. Images go in groups that begin at fixed numbers, so that every image is computed the same way
 whoever computes it.
@@ -43,7 +43,7 @@ def transform_files(study: Study, pairs: list[tuple[Path, Path]], ranks: Alone |
     ranks = ranks or Alone()
     jobs, problems = ranks.share(_examine(study, pairs) if ranks.rank == 0 else None)
     blocks = _blocks([job.images for job in jobs], ranks.size)
-    ranks.begin(len(jobs))
+    ranks.begin([job for job, _, _ in blocks])
     if jobs:
         share_tables(study, ranks.on_node)
     work = _work(study, jobs, blocks, ranks, problems if ranks.rank == 0 else [])
@@ -119,13 +119,13 @@ def _work(
     handed = 0
     source: tuple[int, Source] | None = None
     try:
-        while (task := ranks.next_task()) < len(blocks):
+        while (given := ranks.next_task()) is not None:
+            task, owner = given
             images = sum(stop - start for _, start, stop in blocks[handed : task + 1])
             handed = max(handed, task + 1)
             if images:
                 yield images
             job, start, stop = blocks[task]
-            owner = ranks.owner(job)
             if owner == ranks.rank and job not in owned:
                 owned.add(job)
                 mine.add(job)

@@ -4,9 +4,12 @@ import atexit
 import os
 import pickle
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
+
+from xscatter.errors import UserError
 
 _RANK = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
 
@@ -15,9 +18,6 @@ class Alone:
     """One process, with the few methods of :class:`Ranks` that the transform calls."""
 
     rank, size = 0, 1
-
-    def __init__(self) -> None:
-        self._next = 0
 
     def share(self, value: Any) -> Any:
         """The value that rank 0 gives."""
@@ -31,18 +31,20 @@ class Alone:
         """What `make` returns, made once on every node; its arrays lie in memory that the node's ranks share."""
         return make()
 
-    def begin(self, jobs: int) -> None:
-        """Number tasks from 0, and forget who owns the `jobs`; called by all ranks."""
-        self._next = 0
+    def begin(self, jobs: Sequence[int]) -> None:
+        """Set the tasks: the job that each is a part of; called by all ranks."""
+        self._jobs, self._next = jobs, 0
+        self._owners: dict[int, int] = {}
 
-    def next_task(self) -> int:
-        """0, 1, 2, ... : every number goes to one rank."""
+    def next_task(self) -> tuple[int, int] | None:
+        """A task that no other rank has, and the rank that owns its job: the first that took a part of it."""
+        return self._decide(self.rank)
+
+    def _decide(self, rank: int) -> tuple[int, int] | None:
+        if self._next == len(self._jobs):
+            return None
         self._next += 1
-        return self._next - 1
-
-    def owner(self, job: int) -> int:
-        """The rank that asked first who owns `job`."""
-        return 0
+        return self._next - 1, self._owners.setdefault(self._jobs[self._next - 1], rank)
 
     def send(self, rank: int, message: Any) -> None:
         """Send without waiting; never called for the own rank."""
@@ -60,7 +62,7 @@ class Alone:
 
 
 class Ranks(Alone):
-    """The processes of an MPI job. Tasks are handed out by a counter that lies with rank 0."""
+    """The processes of an MPI job. A thread of rank 0 hands out the tasks, whatever that rank is busy with."""
 
     def __init__(self, mpi: Any) -> None:
         self._mpi, self._comm = mpi, mpi.COMM_WORLD
@@ -101,35 +103,36 @@ class Ranks(Alone):
         node.Barrier()
         return pickle.loads(content, buffers=[part.toreadonly() for part in parts])
 
-    def begin(self, jobs: int) -> None:
-        """Number tasks from 0, and forget who owns the `jobs`; called by all ranks."""
-        import numpy as np
-
-        # Lies with rank 0: the next task, then one more than the owner of every job.
-        self._window = self._mpi.Win.Allocate(8 * (1 + jobs) if self.rank == 0 else 0, 8, comm=self._comm)
+    def begin(self, jobs: Sequence[int]) -> None:
+        """Set the tasks: the job that each is a part of; called by all ranks."""
+        super().begin(jobs)
+        self._desk = self._comm.Dup()
+        self._lock, self._closed = threading.Lock(), threading.Event()
         if self.rank == 0:
-            np.frombuffer(self._window.tomemory(), np.int64)[:] = 0
-        self._comm.Barrier()
+            if self._mpi.Query_thread() < self._mpi.THREAD_MULTIPLE:
+                raise UserError("this MPI library does not let threads call it; run one process, or another library")
+            self._server = threading.Thread(target=self._serve, daemon=True)
+            self._server.start()
 
-    def next_task(self) -> int:
-        """The next number, from the counter of rank 0."""
-        import numpy as np
+    def _serve(self) -> None:
+        status = self._mpi.Status()
+        while not self._closed.wait(0.001):
+            while (message := self._desk.improbe(status=status)) is not None:
+                message.recv()
+                self._desk.send(self._decide(status.Get_source()), status.Get_source())
 
-        one, found = np.ones(1, np.int64), np.zeros(1, np.int64)
-        self._window.Lock(0, self._mpi.LOCK_SHARED)
-        self._window.Fetch_and_op(one, found, 0, 0, self._mpi.SUM)
-        self._window.Unlock(0)
-        return int(found[0])
+    def _decide(self, rank: int) -> tuple[int, int] | None:
+        with self._lock:
+            return super()._decide(rank)
 
-    def owner(self, job: int) -> int:
-        """The rank that asked first who owns `job`."""
-        import numpy as np
-
-        own, nobody, found = np.array([self.rank + 1]), np.zeros(1, np.int64), np.zeros(1, np.int64)
-        self._window.Lock(0, self._mpi.LOCK_SHARED)
-        self._window.Compare_and_swap(own, nobody, found, 0, 1 + job)
-        self._window.Unlock(0)
-        return int(found[0] or own[0]) - 1
+    def next_task(self) -> tuple[int, int] | None:
+        """A task that no other rank has, and the rank that owns its job: the first that took a part of it."""
+        if self.rank == 0:
+            return self._decide(0)
+        self._desk.send(None, 0)
+        while (answer := self._desk.improbe(source=0)) is None:
+            time.sleep(0.0005)
+        return answer.recv()
 
     def send(self, rank: int, message: Any) -> None:
         """Send without waiting."""
@@ -138,7 +141,6 @@ class Ranks(Alone):
 
     def received(self) -> list[Any]:
         """Messages that have arrived."""
-        # Looking for messages also lets MPI answer the other ranks' calls for a task.
         messages = []
         while (message := self._comm.improbe()) is not None:
             messages.append(message.recv())
@@ -153,7 +155,9 @@ class Ranks(Alone):
             if everyone is None and not self._sent:
                 everyone = self._comm.Ibarrier()
             time.sleep(0.002)
-        self._window.Free()
+        self._closed.set()
+        if self.rank == 0:
+            self._server.join()
 
     def abort(self, status: int) -> NoReturn:
         """End all ranks at once."""
