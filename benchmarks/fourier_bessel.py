@@ -5,13 +5,15 @@ Bessel zero and at an equal number of coefficients, and of a truncated expansion
 with the batch that suits it. Runs are interleaved and the best of each counts, in CPU time of the
 process. Then set-up, size of the tables and peak memory of a process that does nothing else.
 
-Needs finufft (of the extra `test`) and fle_2d (`pip install fle_2d`); a peer that is missing is left out.
+Needs finufft (of the extra `test`), fle_2d (`pip install fle_2d`: 0.1.2) and TensorFlow (of the extra `train`); what
+is missing is left out.
 """
 
 import os
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
 import re  # noqa: E402
 import subprocess  # noqa: E402
@@ -81,6 +83,18 @@ def truncated_finufft(side: int, orders: int, stack: np.ndarray):
     return call
 
 
+def layer(plan: Plan, stack: np.ndarray):
+    """A call of the layer on one thread, XLA-compiled, images in TensorFlow's memory already."""
+    import tensorflow as tf
+
+    from xscatter.fourier_bessel.tensorflow import FourierBessel
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    run, images = tf.function(FourierBessel(plan), jit_compile=True), tf.constant(stack)
+    return lambda: run(images).numpy()
+
+
 def best(calls: dict) -> dict[str, float]:
     """Least CPU seconds of each call, the calls taking turns."""
     for call in calls.values():
@@ -117,6 +131,14 @@ def compare(side: int) -> None:
             assert error < 1e-3, f"the peer computes something else: {error}"
         except ImportError:
             print("finufft is not installed")
+        try:
+            calls["TensorFlow layer, XLA"] = layer(plan, few)
+            error = np.linalg.norm(calls["TensorFlow layer, XLA"]() - plan.forward(few)) / np.linalg.norm(
+                plan.forward(few)
+            )
+            assert error < 1e-4, f"the layer computes something else: {error}"
+        except ImportError:
+            print("TensorFlow is not installed")
         times = best(calls)
         own = times["plan"] / 16
         for name, seconds in times.items():
