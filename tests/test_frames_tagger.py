@@ -291,6 +291,92 @@ def test_watch_waits_for_files_that_are_being_written(models, tmp_path):
     assert look.waiting({str(folder / "a.npy")}) == ([], 0)
 
 
+def test_watch_learns_how_long_writers_pause(tmp_path):
+    from xscatter.frames.watching import Folder
+
+    path, look = tmp_path / "a.npy", Folder(tmp_path, settle=0.1)
+    path.write_bytes(b"x" * 10)
+    look.waiting(set())
+    time.sleep(0.3)
+    path.write_bytes(b"x" * 20)
+    assert look.waiting(set()) == ([], 1)
+    time.sleep(0.4)  # longer than `settle`, but it has paused nearly as long before
+    assert look.waiting(set()) == ([], 1)
+    time.sleep(0.4)
+    assert look.waiting(set()) == ([str(path)], 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
+def test_watch_leaves_alone_what_somebody_has_open_for_writing(tmp_path):
+    from xscatter.frames.watching import Folder
+
+    path, look = tmp_path / "a.npy", Folder(tmp_path, settle=0.05)
+    program = "import sys, time; f = open(sys.argv[1], 'wb'); f.write(b'x' * 99); f.flush(); print(flush=True); input()"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    writer.stdout.readline()
+    look.waiting(set())
+    time.sleep(0.3)
+    assert look.waiting(set()) == ([], 1)
+    writer.communicate("\n")
+    assert look.waiting(set()) == ([str(path)], 0)
+
+
+def test_a_file_that_grows_while_or_after_it_is_tagged_gives_each_frame_once(models, tmp_path):
+    from xscatter.frames.watching import Folder, Table, follow
+
+    tagger, path = frames.Tagger.load(models), tmp_path / "stack.npy"
+    stack = np.stack([ring(shape=(64, 64), center=(30, 30), seed=n) for n in range(5)])
+    np.save(path, stack[:2])
+    folder, found = Folder(tmp_path, settle=0.05), Table(tmp_path / "out" / "tags.csv", tagger.tags)
+    honest = tagger.tag
+    grown = []
+
+    def slow(batch, view=None):
+        if not grown:  # while it is tagged for the first time
+            grown.append(True)
+            time.sleep(0.01)
+            np.save(path, stack[:3])
+        return honest(batch, view)
+
+    tagger.tag = slow
+    for _ in follow(tagger, folder, found, once=True):
+        pass
+    assert [number for _, number in watched(found.path)] == [0, 1, 2]
+    np.save(path, stack)
+    for _ in follow(tagger, folder, found, once=True):
+        pass
+    found.close()
+    assert [number for _, number in watched(found.path)] == [0, 1, 2, 3, 4]
+    # A file that was given up as bad and is mended later, by another process.
+    bad = tmp_path / "bad.npy"
+    bad.write_bytes(b"nothing")
+    for content in (None, None, stack[:1]):
+        if content is not None:
+            time.sleep(0.05)
+            np.save(bad, content)
+        found = Table(found.path, tagger.tags)
+        for _ in follow(tagger, Folder(tmp_path, settle=0.05), found, once=True, patience=0.1):
+            pass
+        found.close()
+    with open(found.path) as stream:
+        rows = [row for row in csv.DictReader(stream) if row["file"] == str(bad)]
+    assert [row["center_from"] for row in rows] == ["", "estimate"]
+
+
+def test_two_watchers_never_add_to_one_table(models, files, tmp_path, capsys):
+    from xscatter.frames.watching import Table
+
+    table = tmp_path / "tags.csv"
+    first = Table(table, TAGS)
+    command = ["watch", str(files), "--model", str(models), "-o", str(table), "--once", "--settle", "0.05"]
+    assert main(command) == 2
+    assert "another watch adds to it" in capsys.readouterr().err
+    first.close()
+    assert main([*command, "--patience", "0.1"]) == 0
+
+
 def test_watch_killed_at_any_moment_neither_skips_nor_repeats(models, tmp_path):
     folder, table = tmp_path / "in", tmp_path / "tags.csv"
     folder.mkdir()
