@@ -93,14 +93,48 @@ def test_values_that_are_no_counts_get_photon_noise():
     assert np.percentile(smooth, 99) <= 1.01e6
 
 
-def test_small_frames_are_interpolated_between_live_pixels():
-    counts = np.tile(np.arange(0, 1000, 10), (100, 1)).astype(np.int32)
-    mask = np.zeros(counts.shape, bool)
-    mask[40:60, 40:60] = True
+@pytest.mark.parametrize("shape", [(100, 100), (150, 128), (60, 160), (255, 255)])
+def test_photons_of_small_frames_are_shared_out(shape):
+    """As many as before, masked ones none, Poisson, and independent of their neighbours."""
+    counts = np.random.default_rng(6).poisson(40, shape).astype(np.int32)
+    mask = np.zeros(shape, bool)
+    mask[20:30, 20:30] = True
+    scale = max(shape) / 256
     done = prepare(frame(np.where(mask, 0, counts), mask), 256)
     live = ~done.mask
-    assert 0.02 < done.mask.mean() < 0.06
-    columns = (np.arange(256) + 0.5) * 100 / 256 - 0.5
-    wanted = np.broadcast_to(np.clip(columns, 0, 99) * 10, (256, 256))
-    inner = live & (np.hypot(*np.mgrid[-128:128, -128:128]) > 60)
-    assert np.abs(done.counts - wanted)[inner].max() < 5 + 1000 / 16 / 10
+    inner = np.zeros(live.shape, bool)
+    for axis, beside in enumerate(done.padding):
+        edge = int(np.ceil(beside / scale)) + 2
+        keep = np.arange(256)
+        keep = (keep >= edge) & (keep < 256 - edge)
+        inner = keep[:, None] if axis == 0 else inner & keep[None, :]
+    part = done.counts[inner & live]
+    assert part.mean() == pytest.approx(40 * scale**2, rel=0.02)
+    assert part.var() == pytest.approx(part.mean(), rel=0.1)
+    hidden = np.count_nonzero(done.mask & inner)
+    assert hidden == pytest.approx(100 / scale**2, rel=0.15)
+    rows, cols = np.flatnonzero(inner.any(1)), np.flatnonzero(inner.any(0))
+    block = done.counts[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+    right = live[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+    pair = right[:, 1:] & right[:, :-1]
+    assert abs(np.corrcoef(block[:, 1:][pair], block[:, :-1][pair])[0, 1]) < 0.03
+    again = prepare(frame(np.where(mask, 10**6, counts), mask), 256)
+    np.testing.assert_array_equal(again.counts, done.counts)
+
+
+def test_small_frames_keep_their_shape_and_their_full_pixels():
+    y, x = np.mgrid[:100, :100]
+    expected = 5 + 400 * np.exp(-np.hypot(y - 30, x - 60) / 15)
+    saturated = np.zeros(expected.shape, bool)
+    saturated[80:90, 10:20] = True
+    counts = np.random.default_rng(7).poisson(expected).astype(np.int32)
+    done = prepare(frame(np.where(saturated, 10**6, counts), saturated=saturated).with_center((30, 60), "user", 1), 256)
+    v, u = (np.mgrid[:256, :256] + 0.5) / 2.56 - 0.5
+    wanted = (5 + 400 * np.exp(-np.hypot(v - 30, u - 60) / 15)) / 2.56**2
+    clear = ~((v > 78) & (v < 92) & (u > 8) & (u < 22))
+    assert (done.counts[clear] - wanted[clear]).mean() == pytest.approx(0, abs=0.05)
+    assert ((done.counts - wanted)[clear] ** 2 / wanted[clear]).mean() == pytest.approx(1, abs=0.1)
+    middle = (v > 81) & (v < 89) & (u > 11) & (u < 19)
+    assert (done.counts[middle] == done.counts.max()).all()  # what the code of the records makes of full pixels
+    assert not done.mask.any()
+    assert done.center == pytest.approx((30.5 * 2.56 - 0.5, 60.5 * 2.56 - 0.5))

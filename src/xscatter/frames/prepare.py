@@ -3,7 +3,8 @@
 A frame is put in the middle of a square, whose missing parts count as masked, and the square is
 divided into size × size pixels. Where pixels merge, their photons are added up, each of them going
 whole to one pixel, and the sum over live pixels is scaled to the full area: a single photon stays
-one, and a masked pixel gives nothing. The result passes through the code of the record batches.
+one, and a masked pixel gives nothing. Where pixels are divided, their photons are shared out. The
+result passes through the code of the record batches.
 """
 
 from dataclasses import dataclass
@@ -115,27 +116,52 @@ def _merged(counts, bad, saturated, size: int, scale: float, padding) -> tuple[n
 
 
 def _spread(counts, bad, saturated, size: int, scale: float, padding) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Linear interpolation between live pixels; masked where the nearest pixel is, or where there is none."""
-    place = [(np.arange(size) + 0.5) * scale - 0.5 - before for before in padding]
-    near = [np.rint(p).astype(int) for p in place]
+    """Photons of large pixels shared out over smaller ones, each going by chance to a place in its pixel.
+
+    So their noise is that of a finer detector, independent from pixel to pixel, which interpolation
+    would smooth away. The chance is the same every time. Saturated pixels hand their mark on.
+    """
+    random = np.random.default_rng(0)
+    known = np.where(bad | saturated, 0, counts)
+    photons_there = np.floor(known).astype(np.int64)
+    photons_there += random.random(known.shape) < known - photons_there  # of values between: on average themselves
+    live = (~bad & ~saturated).astype(np.float64)
+    near = []
+    for length, before in zip(counts.shape, padding, strict=True):
+        edges = (np.arange(length + 1) + before) / scale
+        # One axis after the other: two turns bring the image back upright.
+        photons_there = _shared(photons_there, edges, size, random).T
+        live = (_overlap(edges, size) @ live).T
+        near.append(np.floor((np.arange(size) + 0.5) * scale - before).astype(int))
     inside = [(n >= 0) & (n < length) for n, length in zip(near, counts.shape, strict=True)]
     near = [np.clip(n, 0, length - 1) for n, length in zip(near, counts.shape, strict=True)]
-    outside = ~(inside[0][:, None] & inside[1][None, :])
-    grid = np.ix_(*near)
-    low = [np.clip(np.floor(p).astype(int), 0, length - 1) for p, length in zip(place, counts.shape, strict=True)]
-    part = [np.clip(p - b, 0, 1) for p, b in zip(place, low, strict=True)]
-    live = (~bad).astype(np.float64)
-    values, weights = np.zeros((size, size)), np.zeros((size, size))
-    for down in (0, 1):
-        for right in (0, 1):
-            corner = np.ix_(
-                np.minimum(low[0] + down, counts.shape[0] - 1), np.minimum(low[1] + right, counts.shape[1] - 1)
-            )
-            share = np.abs(1 - down - part[0])[:, None] * np.abs(1 - right - part[1])[None, :] * live[corner]
-            values += share * np.where(bad[corner], 0, counts[corner])
-            weights += share
-    mask = outside | bad[grid]
-    return np.where(mask, 0, values / np.maximum(weights, 1e-9)), mask, saturated[grid] & ~mask
+    full = saturated[np.ix_(*near)] & inside[0][:, None] & inside[1][None, :] & (live < _LEAST_LIVE)
+    mask = (live < _LEAST_LIVE) & ~full
+    return np.where(mask | full, 0, photons_there / np.maximum(live, _LEAST_LIVE)), mask, full
+
+
+def _shared(values: np.ndarray, edges: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
+    """Whole `values` (n, m) whose n rows reach from `edges` (n + 1,) to the next, shared out over rows 0 to `size`."""
+    found = np.zeros((size, values.shape[1]), np.int64)
+    left, begin = values.copy(), edges[:-1].copy()
+    first = np.floor(edges[:-1]).astype(int)
+    for step in range(int(np.ceil(edges[1] - edges[0])) + 1):
+        row = first + step
+        end = np.minimum(row + 1.0, edges[1:])
+        rest = edges[1:] - begin
+        part = np.where(rest > 1e-9, np.clip((end - begin) / np.maximum(rest, 1e-9), 0, 1), 0)
+        here = random.binomial(left, part[:, None])
+        left -= here
+        begin = np.maximum(begin, end)
+        inside = (row >= 0) & (row < size)
+        np.add.at(found, row[inside], here[inside])
+    return found
+
+
+def _overlap(edges: np.ndarray, size: int) -> np.ndarray:
+    """Part (size, n) of each of `size` pixels that lies in each of n that reach from `edges` (n + 1,) to the next."""
+    low, high = np.arange(size)[:, None], np.arange(1, size + 1)[:, None]
+    return np.clip(np.minimum(high, edges[None, 1:]) - np.maximum(low, edges[None, :-1]), 0, 1)
 
 
 def coefficients(prepared: Prepared, transform: dict[str, Any]) -> np.ndarray | None:
