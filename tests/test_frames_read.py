@@ -150,6 +150,25 @@ def test_eiger_master_follows_its_links_and_names_a_missing_one(tmp_path, counts
         frames.read(master)
 
 
+def test_eiger_tells_its_cutoff_beside_the_detector(tmp_path, counts):
+    stack = np.stack([counts, counts]).clip(0).astype(np.uint32)
+    path = tmp_path / "a_master.h5"
+    with h5py.File(path, "w") as file:
+        file["entry/data/data_000001"] = stack
+        file["entry/instrument/detector/detectorSpecific/countrate_correction_count_cutoff"] = 30
+    np.testing.assert_array_equal(frames.read(path, 1).saturated, stack[1] >= 30)
+
+
+def test_no_frames_and_no_usable_pixel_are_errors(tmp_path):
+    with h5py.File(tmp_path / "none.h5", "w") as file:
+        file["data"] = np.zeros((0, 64, 64))
+    with pytest.raises(UserError, match=r"none\.h5: holds no frames"):
+        list(frames.read_all(tmp_path / "none.h5"))
+    np.save(tmp_path / "nan.npy", np.full((64, 64), np.nan))
+    with pytest.raises(UserError, match=r"nan\.npy: 100% .* marks or NaN"):
+        frames.read(tmp_path / "nan.npy")
+
+
 def test_mask_file_and_user_center(tmp_path, counts):
     mask = np.zeros(counts.shape, np.uint8)
     mask[:, :4] = 1

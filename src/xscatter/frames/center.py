@@ -25,7 +25,7 @@ _SCALES = (1.5, 4.0)  # pixels over which gradients are taken
 _SIGNIFICANT = 4.0  # standard deviations
 
 # Logistic regression of "within 1 % of the longer side" on the evidence of `_evidence`, on simulated frames.
-_WEIGHTS = (-10.56, -2.82, 7.2, 0.92, -1.58, 3.52)
+_WEIGHTS = (-10.56, -2.82, 7.2, 0.92, -1.58, 3.52, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ def estimate(counts: np.ndarray, mask: np.ndarray | None = None) -> Estimate:
     fine, fine_live, fine_step = _reduced(counts, mask, _FITTING)
     profile = _Profile(fine, fine_live)
     symmetry = _Symmetry(level, live)
+    spotty = _in_spots(level, live, points)
     # Two ways to a centre: where the gradients cross, and about which half a turn changes least.
     starts = [_crossing(points, lines, weight, start) for start in _voted(points, lines, weight, level.shape)]
     starts = [_between(start, step, fine_step) for start in starts]
@@ -61,7 +62,7 @@ def estimate(counts: np.ndarray, mask: np.ndarray | None = None) -> Estimate:
     found = Estimate(middle, 0.0)
     for place in places:
         coarse = _between(place, fine_step, step)
-        evidence = _evidence(points, lines, weight, coarse, profile.explained(place), symmetry.at(coarse))
+        evidence = _evidence(points, lines, weight, coarse, profile.explained(place), symmetry.at(coarse), spotty)
         logit = _WEIGHTS[0] + float(np.dot(_WEIGHTS[1:], evidence))
         confidence = float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
         if confidence > found.confidence:
@@ -271,13 +272,35 @@ def _unit(values: np.ndarray) -> np.ndarray:
     return np.clip((values - low) / max(high - low, 1e-9), 0, 1)
 
 
+def _in_spots(level: np.ndarray, live: np.ndarray, points: np.ndarray) -> float:
+    """Part of the voters that stand about compact spots: about each of them gradients cross, whatever the beam does."""
+    smooth, share = _smooth(level, live, 0.8)
+    around, _ = _smooth(level, live, 6.0)
+    noise = _noise(level, live) * 0.35  # what is left of it by this smoothing
+    labels, number = ndimage.label((smooth - around > 6 * noise) & (share > 0.3), np.ones((3, 3)))
+    if number == 0:
+        return 0.0
+    compact = np.zeros(number + 1, bool)
+    for n, (rows, cols) in enumerate(ndimage.find_objects(labels), start=1):
+        compact[n] = max(rows.stop - rows.start, cols.stop - cols.start) <= 10
+    spots = ndimage.binary_dilation(compact[labels], iterations=7)
+    return float(spots[tuple(points.astype(int).T)].mean())
+
+
 def _evidence(
-    points: np.ndarray, lines: np.ndarray, weight: np.ndarray, place: np.ndarray, explained: float, likeness: float
+    points: np.ndarray,
+    lines: np.ndarray,
+    weight: np.ndarray,
+    place: np.ndarray,
+    explained: float,
+    likeness: float,
+    spotty: float,
 ) -> tuple[float, ...]:
     """What the confidence rests on.
 
     Variance that radial profiles explain; part of the gradients that point to the centre beyond chance;
-    log of the number of voters; log of the uncertainty of the crossing; likeness after half a turn.
+    log of the number of voters; log of the uncertainty of the crossing; likeness after half a turn;
+    part of the voters about spots; log of the distance of those that point to the centre.
     """
     offset = points - place
     distance = np.hypot(*offset.T)
@@ -285,9 +308,11 @@ def _evidence(
     far = distance > 3
     voters = float(np.log(len(points)))
     if far.sum() < 10:
-        return (explained, 0.0, voters, 5.0, likeness)
-    aligned = float(np.mean(across[far] / distance[far] < 0.2))  # 0.128 by chance
+        return (explained, 0.0, voters, 5.0, likeness, spotty, 0.0)
+    pointing = across[far] / distance[far] < 0.2
+    aligned = float(np.mean(pointing))  # 0.128 by chance
+    reach = float(np.log(np.median(distance[far][pointing]))) if pointing.any() else 0.0
     allowed = np.hypot(1.0, distance / weight) * (1 + across / 2)
     normal = np.stack([lines[:, 1], -lines[:, 0]], 1) / allowed[:, None]
     spread = np.linalg.eigvalsh(normal.T @ normal)[0]
-    return (float(explained), aligned, voters, float(0.5 * np.log(10 / max(spread, 1e-6))), likeness)
+    return (float(explained), aligned, voters, float(0.5 * np.log(10 / max(spread, 1e-6))), likeness, spotty, reach)

@@ -38,7 +38,10 @@ def opened(source: str) -> Iterator["Reader"]:
         if path.stat().st_size == 0:
             raise UserError(f"{path}: is empty")
         with ExitStack() as stack:
-            yield _reader(path, dataset, stack)
+            reader = _reader(path, dataset, stack)
+            if len(reader) == 0:
+                raise UserError(f"{source}: holds no frames; the scan was stopped before the first, or goes on")
+            yield reader
     except UserError:
         raise
     except FileNotFoundError as error:

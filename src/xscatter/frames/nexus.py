@@ -22,7 +22,7 @@ def frames(file: h5py.File, name: str, path: Path) -> tuple[int, Callable[[int],
     """
     stack = [_named(file, name, path)] if name else _found(file, path)
     first = stack[0]
-    mask, top, geometry = _mask(file, first), _saturation(first), _geometry(file, first)
+    mask, top, geometry = _mask(file, first), _saturation(file, first), _geometry(file, first)
     flat = first.ndim == 2
     ends = np.cumsum([1 if flat else int(np.prod(data.shape[:-2])) for data in stack])
 
@@ -117,11 +117,14 @@ def _mask(file: h5py.File, data: h5py.Dataset) -> np.ndarray | None:
     return mask[()].reshape(data.shape[-2:]) != 0
 
 
-def _saturation(data: h5py.Dataset) -> float | None:
+def _saturation(file: h5py.File, data: h5py.Dataset) -> float | None:
     value = data.attrs.get("saturation_value")
-    if value is None and isinstance(data.parent.get("saturation_value"), h5py.Dataset):
-        value = data.parent["saturation_value"][()]
-    return None if value is None else float(np.ravel(value)[0])
+    if value is None:
+        # Of an Eiger: the count rate from which on its correction means nothing.
+        item = _near(file, data, "saturation_value", "countrate_correction_count_cutoff", "count_cutoff")
+        value = None if item is None or item.dtype.kind not in "iuf" or item.size != 1 else item[()]
+    top = None if value is None else float(np.ravel(value)[0])
+    return top if top and top > 0 else None
 
 
 def _value(item: h5py.Dataset | None, unit: str | None = "m") -> float | None:

@@ -95,7 +95,8 @@ def _frame(
     given = raw.mask if mask is None else (mask != 0) | (False if raw.mask is None else raw.mask)
     counts, bad, full = usable(raw.data, raw.saturation, given)
     if bad.mean() > 0.98:
-        raise UserError(f"{source}: {bad.mean():.0%} of its pixels are masked; is the mask inverted? True means bad")
+        why = "is the mask inverted? True means bad" if given is not None else "they hold no counts but marks or NaN"
+        raise UserError(f"{source}: {bad.mean():.0%} of its pixels are masked; {why}")
     geometry, origin = raw.geometry, "header" if raw.geometry.center else None
     if poni is not None:
         geometry, origin = read_poni(poni, shape), "poni"
