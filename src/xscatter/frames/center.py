@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, ndimage, optimize
 
+from xscatter.compiled import compiled
+
 _VOTING = 128  # pixels on the longer side of the image that votes
 _FITTING = 256  # and of the one on which the centre is fitted
 _VOTERS = 2500
@@ -25,7 +27,7 @@ _SCALES = (1.5, 4.0)  # pixels over which gradients are taken
 _SIGNIFICANT = 4.0  # standard deviations
 
 # Logistic regression of "within 1 % of the longer side" on the evidence of `_evidence`, on simulated frames.
-_WEIGHTS = (-10.56, -2.82, 7.2, 0.92, -1.58, 3.52, 0.0, 0.0)
+_WEIGHTS = (-10.56, -2.82, 7.2, 0.92, -1.58, 3.52, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -135,13 +137,7 @@ def _voted(points: np.ndarray, lines: np.ndarray, weight: np.ndarray, shape: tup
     reach, cell = _REACH * max(shape), 2.0
     low = np.array([-reach, -reach])
     size = tuple(int((length + 2 * reach) / cell) + 1 for length in shape)
-    along = np.arange(-2.2 * max(shape), 2.2 * max(shape), cell)
-    place = ((points[:, None] + lines[:, None] * along[:, None] - low) / cell).astype(int)
-    inside = ((place >= 0) & (place < size)).all(-1)
-    index = place[..., 0] * size[1] + place[..., 1]
-    # A line's error grows with the distance, and so the votes thin out with it.
-    votes = (weight[:, None] / (10.0 + np.abs(along)))[inside]
-    votes = np.bincount(index[inside], votes, size[0] * size[1]).reshape(size)
+    votes = _votes((points - low) / cell, lines, weight, size, 2.2 * max(shape) / cell, cell)
     votes = ndimage.gaussian_filter(votes, 1.5)
     found = []
     for _ in range(5):
@@ -154,22 +150,49 @@ def _voted(points: np.ndarray, lines: np.ndarray, weight: np.ndarray, shape: tup
     return found
 
 
+@compiled
+def _votes(points, lines, weight, size, reach, cell):
+    """Votes (size) of lines through `points` (n, 2), in cells; errors grow with the distance, so votes fall."""
+    votes = np.zeros(size)
+    steps = int(2 * reach)
+    for n in range(len(points)):
+        for k in range(steps):
+            along = k - reach
+            row, col = points[n, 0] + lines[n, 0] * along, points[n, 1] + lines[n, 1] * along
+            if row >= 0 and col >= 0 and row < size[0] and col < size[1]:
+                votes[int(row), int(col)] += weight[n] / (10.0 + abs(along) * cell)
+    return votes
+
+
 def _crossing(points: np.ndarray, lines: np.ndarray, weight: np.ndarray, start: np.ndarray) -> np.ndarray:
     """The point nearest to all lines, far ones counting little: iterated least squares with Cauchy weights."""
     place, width = start, 6.0
     for _ in range(12):
-        offset = points - place
-        across = offset[:, 0] * lines[:, 1] - offset[:, 1] * lines[:, 0]
-        allowed = np.hypot(1.0, np.hypot(*offset.T) / weight)
-        w = 1 / (allowed**2 * (1 + (across / (width * allowed)) ** 2))
-        normal = np.stack([lines[:, 1], -lines[:, 0]], 1)
-        matrix = (w[:, None, None] * normal[:, :, None] * normal[:, None, :]).sum(0)
-        right = (w[:, None] * normal * (points * normal).sum(1, keepdims=True)).sum(0)
+        matrix, right = _pull(points, lines, weight, place[0], place[1], width)
         # A weak pull to where it began keeps parallel lines from throwing the point away.
-        pull = 1e-3 * np.trace(matrix) * np.eye(2)
-        place = np.linalg.solve(matrix + pull, right + pull @ start)
+        back = 1e-3 * np.trace(matrix) * np.eye(2)
+        place = np.linalg.solve(matrix + back, right + back @ start)
         width = max(1.5, width * 0.7)
     return place
+
+
+@compiled
+def _pull(points, lines, weight, row, col, width):
+    """Normal equations (2, 2) and (2,) of the point nearest to all lines, weighed by their distance from (row, col)."""
+    matrix, right = np.zeros((2, 2)), np.zeros(2)
+    for n in range(len(points)):
+        y, x = points[n, 0] - row, points[n, 1] - col
+        a, b = lines[n, 1], -lines[n, 0]  # across the line
+        allowed = np.sqrt(1 + (y * y + x * x) / weight[n] ** 2)
+        w = 1 / (allowed**2 * (1 + ((y * a + x * b) / (width * allowed)) ** 2))
+        along = w * (points[n, 0] * a + points[n, 1] * b)
+        matrix[0, 0] += w * a * a
+        matrix[0, 1] += w * a * b
+        matrix[1, 1] += w * b * b
+        right[0] += along * a
+        right[1] += along * b
+    matrix[1, 0] = matrix[0, 1]
+    return matrix, right
 
 
 class _Profile:
@@ -191,18 +214,9 @@ class _Profile:
         """Part of the variance that the best profile of the radius explains, corrected for its number of points."""
         if self.total <= 0:
             return 0.0
-        radius = np.hypot(*(self.places - center).T)
-        radius -= radius.min()
-        first = radius.astype(int)
-        part = radius - first
-        size = first.max() + 2
-        number = np.bincount(first, 1 - part, size) + np.bincount(first + 1, part, size)
-        sums = np.bincount(first, (1 - part) * self.values, size) + np.bincount(first + 1, part * self.values, size)
-        mean = sums / np.maximum(number, 1e-9)
-        rest = self.values - (1 - part) * mean[first] - part * mean[first + 1]
-        used = (number > 0.5).sum()
+        rest, used = _unexplained(self.places, self.values, float(center[0]), float(center[1]))
         free = max(len(self.values) - used, 1)
-        return 1 - float((rest**2).sum()) / self.total * (len(self.values) - 1) / free
+        return 1 - rest / self.total * (len(self.values) - 1) / free
 
     def refined(self, start: np.ndarray) -> np.ndarray:
         """The centre near `start` that explains most."""
@@ -214,6 +228,38 @@ class _Profile:
             options={"initial_simplex": simplex, "xatol": 0.03, "fatol": 1e-6, "maxfev": 60},
         )
         return found.x
+
+
+@compiled
+def _unexplained(places, values, row, col):
+    """What the profile of the radius about (row, col) leaves of `values`, squared; how many points it has."""
+    count = len(values)
+    radius = np.empty(count)
+    least, most = np.inf, 0.0
+    for n in range(count):
+        radius[n] = np.sqrt((places[n, 0] - row) ** 2 + (places[n, 1] - col) ** 2)
+        least, most = min(least, radius[n]), max(most, radius[n])
+    size = int(most - least) + 2
+    number, total = np.zeros(size), np.zeros(size)
+    for n in range(count):
+        place = radius[n] - least
+        k = int(place)
+        part = place - k
+        number[k] += 1 - part
+        number[k + 1] += part
+        total[k] += (1 - part) * values[n]
+        total[k + 1] += part * values[n]
+    used = 0
+    for k in range(size):
+        used += number[k] > 0.5
+        total[k] /= max(number[k], 1e-9)
+    rest = 0.0
+    for n in range(count):
+        place = radius[n] - least
+        k = int(place)
+        part = place - k
+        rest += (values[n] - (1 - part) * total[k] - part * total[k + 1]) ** 2
+    return rest, used
 
 
 class _Symmetry:
@@ -272,19 +318,29 @@ def _unit(values: np.ndarray) -> np.ndarray:
     return np.clip((values - low) / max(high - low, 1e-9), 0, 1)
 
 
-def _in_spots(level: np.ndarray, live: np.ndarray, points: np.ndarray) -> float:
-    """Part of the voters that stand about compact spots: about each of them gradients cross, whatever the beam does."""
+def _in_spots(level: np.ndarray, live: np.ndarray, points: np.ndarray) -> tuple[float, float]:
+    """How much of the evidence is spots: about each of them gradients cross, whatever the beam does.
+
+    Returns:
+        Part of the voters that stand about filled bright patches, and that times the log of their number.
+    """
     smooth, share = _smooth(level, live, 0.8)
-    around, _ = _smooth(level, live, 6.0)
+    around, _ = _smooth(level, live, 8.0)
     noise = _noise(level, live) * 0.35  # what is left of it by this smoothing
     labels, number = ndimage.label((smooth - around > 6 * noise) & (share > 0.3), np.ones((3, 3)))
-    if number == 0:
-        return 0.0
-    compact = np.zeros(number + 1, bool)
+    spots, count = np.zeros(level.shape, bool), 0
+    area = np.bincount(labels.ravel(), minlength=number + 1)
     for n, (rows, cols) in enumerate(ndimage.find_objects(labels), start=1):
-        compact[n] = max(rows.stop - rows.start, cols.stop - cols.start) <= 10
-    spots = ndimage.binary_dilation(compact[labels], iterations=7)
-    return float(spots[tuple(points.astype(int).T)].mean())
+        height, width = rows.stop - rows.start, cols.stop - cols.start
+        side = max(height, width)
+        # Arcs, streaks and rings fill little of a square.
+        if side <= 24 and area[n] > 0.35 * side**2:
+            count += 1
+            reach = 6 + side // 2
+            low, left = max(rows.start - reach, 0), max(cols.start - reach, 0)
+            spots[low : rows.stop + reach, left : cols.stop + reach] = True
+    part = float(spots[tuple(points.astype(int).T)].mean())
+    return part, part * float(np.log1p(max(count - 1, 0)))
 
 
 def _evidence(
@@ -294,13 +350,13 @@ def _evidence(
     place: np.ndarray,
     explained: float,
     likeness: float,
-    spotty: float,
+    spotty: tuple[float, float],
 ) -> tuple[float, ...]:
     """What the confidence rests on.
 
     Variance that radial profiles explain; part of the gradients that point to the centre beyond chance;
     log of the number of voters; log of the uncertainty of the crossing; likeness after half a turn;
-    part of the voters about spots; log of the distance of those that point to the centre.
+    what `_in_spots` says; log of the distance of the voters that point to the centre.
     """
     offset = points - place
     distance = np.hypot(*offset.T)
@@ -308,11 +364,11 @@ def _evidence(
     far = distance > 3
     voters = float(np.log(len(points)))
     if far.sum() < 10:
-        return (explained, 0.0, voters, 5.0, likeness, spotty, 0.0)
+        return (explained, 0.0, voters, 5.0, likeness, *spotty, 0.0)
     pointing = across[far] / distance[far] < 0.2
     aligned = float(np.mean(pointing))  # 0.128 by chance
     reach = float(np.log(np.median(distance[far][pointing]))) if pointing.any() else 0.0
     allowed = np.hypot(1.0, distance / weight) * (1 + across / 2)
     normal = np.stack([lines[:, 1], -lines[:, 0]], 1) / allowed[:, None]
     spread = np.linalg.eigvalsh(normal.T @ normal)[0]
-    return (float(explained), aligned, voters, float(0.5 * np.log(10 / max(spread, 1e-6))), likeness, spotty, reach)
+    return (float(explained), aligned, voters, float(0.5 * np.log(10 / max(spread, 1e-6))), likeness, *spotty, reach)
