@@ -26,8 +26,9 @@ _REACH = 1.0  # how far outside of the frame a centre is looked for, in its long
 _SCALES = (1.5, 4.0)  # pixels over which gradients are taken
 _SIGNIFICANT = 4.0  # standard deviations
 
-# Logistic regression of "within 1 % of the longer side" on the evidence of `_evidence`, on simulated frames.
-_WEIGHTS = (-10.56, -2.82, 7.2, 0.92, -1.58, 3.52, 0.0, 0.0, 0.0)
+# Logistic regression of "within 1 % of the longer side" on what `_evidence` says, on simulated frames:
+# samples, standards, spots alone, and blanks (`benchmarks/beam_center.py --fit`).
+_WEIGHTS = (-15.9, 0.77, 4.57, 1.78, -0.90, 3.03)
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,6 @@ def estimate(counts: np.ndarray, mask: np.ndarray | None = None) -> Estimate:
     fine, fine_live, fine_step = _reduced(counts, mask, _FITTING)
     profile = _Profile(fine, fine_live)
     symmetry = _Symmetry(level, live)
-    spotty = _in_spots(level, live, points)
     # Two ways to a centre: where the gradients cross, and about which half a turn changes least.
     starts = [_crossing(points, lines, weight, start) for start in _voted(points, lines, weight, level.shape)]
     starts = [_between(start, step, fine_step) for start in starts]
@@ -64,7 +64,7 @@ def estimate(counts: np.ndarray, mask: np.ndarray | None = None) -> Estimate:
     found = Estimate(middle, 0.0)
     for place in places:
         coarse = _between(place, fine_step, step)
-        evidence = _evidence(points, lines, weight, coarse, profile.explained(place), symmetry.at(coarse), spotty)
+        evidence = _evidence(points, lines, weight, coarse, profile.explained(place), symmetry.at(coarse))
         logit = _WEIGHTS[0] + float(np.dot(_WEIGHTS[1:], evidence))
         confidence = float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
         if confidence > found.confidence:
@@ -318,57 +318,24 @@ def _unit(values: np.ndarray) -> np.ndarray:
     return np.clip((values - low) / max(high - low, 1e-9), 0, 1)
 
 
-def _in_spots(level: np.ndarray, live: np.ndarray, points: np.ndarray) -> tuple[float, float]:
-    """How much of the evidence is spots: about each of them gradients cross, whatever the beam does.
-
-    Returns:
-        Part of the voters that stand about filled bright patches, and that times the log of their number.
-    """
-    smooth, share = _smooth(level, live, 0.8)
-    around, _ = _smooth(level, live, 8.0)
-    noise = _noise(level, live) * 0.35  # what is left of it by this smoothing
-    labels, number = ndimage.label((smooth - around > 6 * noise) & (share > 0.3), np.ones((3, 3)))
-    spots, count = np.zeros(level.shape, bool), 0
-    area = np.bincount(labels.ravel(), minlength=number + 1)
-    for n, (rows, cols) in enumerate(ndimage.find_objects(labels), start=1):
-        height, width = rows.stop - rows.start, cols.stop - cols.start
-        side = max(height, width)
-        # Arcs, streaks and rings fill little of a square.
-        if side <= 24 and area[n] > 0.35 * side**2:
-            count += 1
-            reach = 6 + side // 2
-            low, left = max(rows.start - reach, 0), max(cols.start - reach, 0)
-            spots[low : rows.stop + reach, left : cols.stop + reach] = True
-    part = float(spots[tuple(points.astype(int).T)].mean())
-    return part, part * float(np.log1p(max(count - 1, 0)))
-
-
 def _evidence(
-    points: np.ndarray,
-    lines: np.ndarray,
-    weight: np.ndarray,
-    place: np.ndarray,
-    explained: float,
-    likeness: float,
-    spotty: tuple[float, float],
+    points: np.ndarray, lines: np.ndarray, weight: np.ndarray, place: np.ndarray, explained: float, likeness: float
 ) -> tuple[float, ...]:
     """What the confidence rests on.
 
-    Variance that radial profiles explain; part of the gradients that point to the centre beyond chance;
-    log of the number of voters; log of the uncertainty of the crossing; likeness after half a turn;
-    what `_in_spots` says; log of the distance of the voters that point to the centre.
+    Log of the variance that radial profiles explain, which is little where there are spots alone; part
+    of the gradients that point to the centre beyond chance; log of the number of voters; log of the
+    uncertainty of the crossing; likeness after half a turn.
     """
     offset = points - place
     distance = np.hypot(*offset.T)
     across = np.abs(offset[:, 0] * lines[:, 1] - offset[:, 1] * lines[:, 0])
     far = distance > 3
-    voters = float(np.log(len(points)))
+    voters, radial = float(np.log(len(points))), float(np.log(max(explained, 0) + 0.02))
     if far.sum() < 10:
-        return (explained, 0.0, voters, 5.0, likeness, *spotty, 0.0)
-    pointing = across[far] / distance[far] < 0.2
-    aligned = float(np.mean(pointing))  # 0.128 by chance
-    reach = float(np.log(np.median(distance[far][pointing]))) if pointing.any() else 0.0
+        return (radial, 0.0, voters, 5.0, likeness)
+    aligned = float(np.mean(across[far] / distance[far] < 0.2))  # 0.128 by chance
     allowed = np.hypot(1.0, distance / weight) * (1 + across / 2)
     normal = np.stack([lines[:, 1], -lines[:, 0]], 1) / allowed[:, None]
     spread = np.linalg.eigvalsh(normal.T @ normal)[0]
-    return (float(explained), aligned, voters, float(0.5 * np.log(10 / max(spread, 1e-6))), likeness, *spotty, reach)
+    return (radial, aligned, voters, float(0.5 * np.log(10 / max(spread, 1e-6))), likeness)
