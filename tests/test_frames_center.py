@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from xscatter.frames.center import estimate
-from xscatter.simulate import simulate_experiment
+from xscatter.simulate import Experiment, simulate_experiment, simulate_image
+from xscatter.simulate.features.registry import get
 from xscatter.study import parse_study
 
 
@@ -87,3 +88,43 @@ def test_simulated_frames_of_every_detector(tmp_path):
     # Who says nine in ten is right nine times in ten, and the doubtful ones are those that are wrong.
     assert (errors[confidences > 0.85] < 10).mean() > 0.85
     assert confidences[errors > 50].mean() < confidences[errors < 5].mean() - 0.2
+
+
+def shown(study, feature, number, photons=3e5, keep=lambda e: e.settings["on_image"], **parameters):
+    """Counts, mask and centre of `number` frames of the experiments of `study` that show `feature` alone."""
+    chosen, found = get(feature), []
+    for n in range(study.simulate.experiments):
+        experiment = Experiment(study, n)
+        if experiment.grazing or chosen.weight(experiment) == 0 or not keep(experiment):
+            continue
+        drawn = chosen.draw(np.random.default_rng(n), experiment) | parameters
+        scene = {"photons": photons, "drift": [0.0, 0.0], "zingers": 0}
+        scene["features"] = [{"feature": feature, "share": 1.0, "parameters": drawn}]
+        counts = np.empty((study.simulate.size, study.simulate.size), np.uint32)
+        simulate_image(experiment, 0, counts, scene)
+        found.append((np.where(experiment.mask, 0, counts), experiment.mask, experiment.geometry.center))
+        if len(found) == number:
+            return found
+    raise AssertionError(f"too few experiments show {feature}")
+
+
+@pytest.mark.parametrize("feature", ["silver_behenate", "lanthanum_hexaboride"])
+def test_standards_behind_any_detector(feature):
+    study = parse_study({"name": "s", "seed": 31, "simulate": {"experiments": 2000, "images": 1, "size": 400}})
+    errors = []
+    for counts, mask, truth in shown(study, feature, 8):
+        found = estimate(counts, mask)
+        errors.append(np.hypot(*np.subtract(found.center, truth)) / 400 * 1000)
+    assert np.median(errors) < 2
+
+
+def test_spots_of_a_crystal_alone_leave_the_centre_unknown():
+    """In any orientation, and where no beam or beamstop shows itself."""
+    study = parse_study({"name": "s", "seed": 32, "simulate": {"experiments": 2000, "images": 1, "size": 256}})
+    sure = []
+    for counts, mask, truth in shown(study, "single_crystal", 16, form=0):
+        found = estimate(counts, mask)
+        if np.hypot(*np.subtract(found.center, truth)) > 2.6:
+            sure.append(found.confidence)
+    assert len(sure) > 10
+    assert np.mean(sure) < 0.35
