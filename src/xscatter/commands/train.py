@@ -10,7 +10,7 @@ import argparse
 import time
 from pathlib import Path
 
-from xscatter.commands import add_study, keep_study, read_study
+from xscatter.commands import add_study, belongs, keep_study, read_study
 from xscatter.paths import VIEWS
 from xscatter.shards import write_json
 
@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     deadline = None if args.leg_minutes is None else time.monotonic() + 60 * args.leg_minutes
     study, paths = read_study(args)
+    belongs(args.study, study, paths)
     from xscatter import records
     from xscatter.learn.train import check, train
 
