@@ -59,7 +59,7 @@ class Transform(Section):
     boundary: Literal["dirichlet", "neumann"] = Field("dirichlet", description="Condition at the rim of the disk.")
     fill: Literal["zero", "ring-mean", "partner"] = Field("ring-mean", description="What replaces masked pixels.")
     counts: Literal["none", "log", "anscombe"] = Field(
-        "log", description="Transform of the counts before the expansion: log(1 + n), or 2 sqrt(n + 3/8)."
+        "anscombe", description="Transform of the counts before the expansion: log(1 + n), or 2 sqrt(n + 3/8)."
     )
     tolerance: Annotated[float, Field(gt=0, lt=0.1)] = Field(5e-5, description="Relative error (L2) of the transform.")
     minimum_coverage: Annotated[float, Field(ge=0, le=1)] = Field(
