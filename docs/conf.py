@@ -30,7 +30,7 @@ myst_heading_anchors = 3
 # Pages that are notebooks run when the site is built, and an error in one of them fails the build.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 900  # a busy machine is slow
 nb_merge_streams = True
 
 autodoc_member_order = "bysource"
