@@ -269,7 +269,7 @@ def follow(
                 backlog = max(len(names) - place - TOGETHER, 0)
                 say(
                     f"watch: {count} frames tagged, {recent / (now - said):.1f} a second, {backlog} files wait, "
-                    f"{changing + held} are still being written"
+                    f"{changing + held} are not at rest yet"
                 )
                 said, recent = now, 0
         if once and not changing and not held:
