@@ -2,7 +2,6 @@
 from snakemake.utils import min_version, validate
 
 from xscatter.resolution.description import expand
-from xscatter.shards import write_text
 from xscatter.study import dump_study
 
 min_version("9.0")
@@ -37,6 +36,8 @@ include: "workflow/rules/figures.smk"
 # The jobs read the resolved study, with what the command line overrides. It is no input of a
 # rule: each rule names in its params the part of the study that its outputs depend on.
 onstart:
+    from xscatter.shards import write_text
+
     driver.insist(RESULTS)
     expand(RESOLUTION, WHOLE) if SEVERAL else write_text(PATHS.study, dump_study(STUDY))
 
@@ -46,4 +47,4 @@ rule all:
     input:
         list(WHOLE.tables.values()) if SEVERAL else PATHS.report,
         # Shards and batches that somebody deleted are made again, though the report is there.
-        driver.lost(STUDY, PATHS) if workflow.is_main_process and not SEVERAL else [],
+        driver.lost(STUDY, PATHS, foreseen()[0]) if workflow.is_main_process and not SEVERAL else [],

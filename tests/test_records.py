@@ -121,6 +121,32 @@ def test_added_experiments_fill_new_batches_only(packed):
     assert sorted(e for batch in found.batches[3:] for e, _ in sources(batch)) == sorted(list(range(6, 12)) * 5)
 
 
+def test_what_will_be_packed_is_foreseen(packed):
+    study, paths = packed
+    number, contents = assign.foreseen(study, paths)
+    assert number == 3
+    assert contents == [pack.made_from(paths.batch(n)) for n in range(3)]
+    more = toy_study(experiments=12)
+    assert assign.foreseen(more, paths) == (6, contents)
+    write_shards(more, paths, range(6, 12))
+    assert assign.assign(more, paths).batches == 6
+    assert assign.foreseen(more, paths)[1][:3] == contents
+    other = toy_study(seed=5)
+    assert assign.foreseen(other, paths) == (3, [])
+
+
+def test_a_batch_that_was_damaged_before_the_index_is_not_blessed(packed):
+    study, paths = packed
+    manifest = json.loads(paths.records.read_text())
+    content = bytearray(paths.batch(1).read_bytes())
+    content[7] ^= 1
+    paths.batch(1).write_bytes(content)
+    paths.records.unlink()
+    assert pack.index(study, paths) == manifest
+    with pytest.raises(UserError, match="batch-1"):
+        records.open(paths.batches, verify=True)
+
+
 def test_growth_survives_outputs_that_a_workflow_removed(packed):
     _study, paths = packed
     before = content(paths)

@@ -1,12 +1,13 @@
 """How jobs become tasks, and where a refused request is set: what needs no Slurm."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from snakemake_executor_plugin_slurm_array import arrays, check
+from snakemake_executor_plugin_slurm_array import arrays, check, orphans
 
 
 @dataclass(eq=False)
@@ -63,6 +64,30 @@ def test_a_task_asks_for_the_time_of_all_its_jobs_and_a_lone_one_for_its_own():
     assert arrays.task_request(many(1, job_seconds=90)).resources.runtime == 5
     assert arrays.task_request(many(3)).resources.runtime == 15
     assert arrays.task_request(many(3)).resources.mem_mb == 100
+
+
+@pytest.mark.parametrize(("longest", "limit"), [(30, None), (None, 30), (90, 30), (30, 90)])
+def test_no_task_is_longer_than_the_study_or_a_partition_allows(longest, limit):
+    jobs = many(500, job_seconds=100, **({"limit_minutes": limit} if limit else {}))
+    tasks = arrays.bundle(jobs, 60, 1, longest)
+    assert max(arrays.task_request(task).resources.runtime for task in tasks) == 30
+    assert sum(map(len, tasks)) == 500
+
+
+def test_jobs_of_a_dead_driver_that_ended_meanwhile_are_taken_up_and_older_ones_are_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(orphans.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=0, stdout=""))
+    jobs = many(4)
+    arrays.write(tmp_path / "run/1", [[(job, "true")] for job in jobs])
+    for number, status, when in ((1, 0, 100), (2, 0, 300), (3, 1, 300)):
+        mark = tmp_path / f"run/1/{number}.exit"
+        mark.write_text(f"{status}\n")
+        os.utime(mark, (when, when))
+    found = orphans.find(tmp_path, since=200)
+    assert list(found) == ["results/1.h5"]
+    assert orphans.takes_up(found["results/1.h5"], jobs[1])
+    assert not orphans.takes_up(found["results/1.h5"], Job(1, params=("other",)))
+    assert orphans.find(tmp_path, since=400) == {}
+    assert not (tmp_path / "run").exists()
 
 
 def test_only_equal_jobs_share_an_array_and_a_second_attempt_stands_alone():
@@ -138,24 +163,27 @@ set-resources:
 
 
 @pytest.mark.parametrize(
-    ("rule", "key", "line"),
+    ("rule", "key", "value", "line"),
     [
-        ("simulate", "runtime", 8),
-        ("simulate", "slurm_account", 4),
-        ("transform", "runtime", 3),
-        ("transform", "qos", None),
+        ("simulate", "runtime", 9999, 8),
+        ("simulate", "slurm_account", "x", 4),
+        ("simulate", "", None, 6),
+        ("transform", "runtime", 60, 3),
+        ("transform", "runtime", 1440, None),  # the rule's own value, not the default
+        ("transform", "qos", "high", None),
+        ("transform", "", None, None),
     ],
 )
-def test_the_line_of_the_profile_is_found(tmp_path, rule, key, line):
+def test_the_line_of_the_profile_is_found(tmp_path, rule, key, value, line):
     path = tmp_path / "config.yaml"
     path.write_text(PROFILE)
-    assert check.profile_line(path, rule, key) == line
+    assert check.profile_line(path, rule, key, value) == line
 
 
 def test_the_line_is_found_in_lists_and_a_missing_file_has_none(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text("default-resources:\n  - runtime=5\n  - slurm_partition=long\n")
-    assert check.profile_line(path, "simulate", "slurm_partition") == 3
+    assert check.profile_line(path, "simulate", "slurm_partition", "long") == 3
     assert check.profile_line(Path("nowhere.yaml"), "simulate", "runtime") is None
 
 

@@ -137,10 +137,11 @@ def test_strangers_are_named_but_not_what_a_job_still_writes(paths):
     stranger.write_bytes(paths.experiment(9).read_bytes())
     fresh = paths.experiment(0).with_name(".00000.h5.77.part")
     fresh.write_text("")
-    old = paths.experiment(0).with_name(".00001.h5.78.part")
-    old.write_text("")
-    os.utime(old, (time.time() - 1e6,) * 2)
-    assert {finding.path for finding in verify(paths.root)} == {stranger, old}
+    left = [name.with_name(f".{name.name}.78.part") for name in (paths.experiment(1), paths.batch(0), paths.report)]
+    for old in left:
+        old.write_text("")
+        os.utime(old, (time.time() - 1e6,) * 2)
+    assert {finding.path for finding in verify(paths.root)} == {stranger, *left}
 
 
 def test_a_folder_that_is_no_study_is_refused(tmp_path, capsys):

@@ -93,9 +93,14 @@ def kind(job: Any) -> Hashable:
     return job.rule.name, job.threads, tuple(resources), job.attempt > 1
 
 
-def bundle(jobs: list[Any], minutes: int, least: int) -> list[list[Any]]:
-    """Divide jobs of equal kind into tasks of about `minutes` minutes, `least` tasks or more if there are jobs."""
+def bundle(jobs: list[Any], minutes: int, least: int, longest: int | None = None) -> list[list[Any]]:
+    """Divide jobs of equal kind into tasks of about `minutes` minutes, `least` tasks or more if there are jobs.
+
+    No task of several jobs is longer than the resource `limit_minutes` of its jobs, or than `longest` minutes.
+    """
     size = 1
+    bounds = [minutes, longest, jobs[0].resources.get("limit_minutes")]
+    minutes = min(bound for bound in bounds if isinstance(bound, int))
     if minutes > 0 and jobs[0].attempt == 1:
         size = max(1, int(minutes * 60 // seconds(jobs[0]))) if seconds(jobs[0]) else 1
     # As many tasks as needed, all of nearly the same length.
@@ -114,7 +119,8 @@ def seconds(job: Any) -> float:
 
 def task_request(jobs: list[Any]) -> Task:
     """The request of a task that runs `jobs` one after another."""
-    resources = Resources({key: value for key, value in jobs[0].resources.items() if key not in ("mpi", "nodes")})
+    private = ("mpi", "nodes", "limit_minutes")
+    resources = Resources({key: value for key, value in jobs[0].resources.items() if key not in private})
     if resources.get("runtime"):
         resources["runtime"] = max(resources["runtime"], math.ceil(sum(map(seconds, jobs)) / 60))
     return Task(jobs[0].name, jobs[0].rule, jobs[0].threads, resources)

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def requests_fit(executor: Any) -> None:
     Raises:
         WorkflowError: a request that Slurm would refuse, or never start.
     """
-    limits = _partition_limits()
+    limits = partition_limits()
     seen = set()
     for job in executor.workflow.dag.needrun_jobs():
         if job.is_group() or job.is_local or job.rule.name in seen:
@@ -54,7 +55,7 @@ def requests_fit(executor: Any) -> None:
         problem = _problem(executor, request, limits)
         if problem:
             key, text = problem
-            raise WorkflowError(f"Rule {job.rule.name}: {text}. {_where(executor, job.rule.name, key)}")
+            raise WorkflowError(f"Rule {job.rule.name}: {text}. {_where(executor, request, key)}")
 
 
 def _problem(executor: Any, request: Any, limits: dict[str, int | None]) -> tuple[str, str] | None:
@@ -83,11 +84,21 @@ def _problem(executor: Any, request: Any, limits: dict[str, int | None]) -> tupl
     if done.returncode == 0:
         return None
     text = " ".join(done.stderr.split())
+    if "node configuration is not available" in text and not _nodes_up(name):
+        return None  # Slurm says the same of nodes that are away for a while; jobs wait for them in the queue
     key = next((key for word, key in _KEY.items() if word in text.lower()), "")
     return key, f"Slurm refuses it: {text.replace('allocation failure: ', '')}"
 
 
-def _partition_limits() -> dict[str, int | None]:
+def _nodes_up(partition: str) -> bool:
+    """Whether any node of `partition` (of any partition, if it is empty) takes jobs."""
+    command = ["sinfo", "--noheader", "--format=%t", *([f"--partition={partition}"] if partition else [])]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.returncode != 0 or not {"idle", "mix", "alloc", "comp"}.isdisjoint(done.stdout.split())
+
+
+@cache
+def partition_limits() -> dict[str, int | None]:
     """Longest walltime of each partition in minutes, None where there is none."""
     done = subprocess.run(["scontrol", "-o", "show", "partition"], capture_output=True, text=True)
     limits: dict[str, int | None] = {}
@@ -108,17 +119,20 @@ def minutes(text: str) -> int | None:
     return (days * 24 + hours) * 60 + mins
 
 
-def _where(executor: Any, rule: str, key: str) -> str:
-    """The line of the profile that holds `key` for `rule`, or where to add it."""
+def _where(executor: Any, request: Any, key: str) -> str:
+    """The line of the profile that holds the `key` of `request`, or where to add it."""
+    rule = request.rule.name
     if key == "runtime" and executor.settings.partition_config:
         extra = f", or the limits in {executor.settings.partition_config}"
     else:
         extra = ""
     for path in _profiles(Path(executor.workflow.workdir_init)):
-        line = profile_line(path, rule, key)
+        line = profile_line(path, rule, key, request.resources.get(key))
         if line:
             return f"Change {key} in {path}, line {line}{extra}."
-        return f"Set {key or 'its resources'} under set-resources, {rule}, in {path}{extra}."
+        line = profile_line(path, rule)
+        place = f"{rule} (line {line})" if line else rule
+        return f"Set {key or 'its resources'} under set-resources, {place}, in {path}{extra}."
     return f"Change it with --set-resources {rule}:{key or 'KEY'}=VALUE{extra}."
 
 
@@ -135,28 +149,33 @@ def _profiles(here: Path) -> list[Path]:
     return [path for folder in folders for path in sorted(folder.glob("*config*.yaml")) if path.is_file()]
 
 
-def profile_line(path: Path, rule: str, key: str) -> int | None:
-    """Line of `key` for `rule` (or of its default) in a profile, counted from 1."""
+def profile_line(path: Path, rule: str, key: str = "", value: object = None) -> int | None:
+    """Line of `key` for `rule` in a profile, counted from 1, or of the default that gave it its `value`.
+
+    Without a key, the line of the rule itself.
+    """
     try:
         root = yaml.compose(path.read_text())
     except (OSError, yaml.YAMLError):
         return None
-    for steps in (("set-resources", rule, key), ("default-resources", key)):
-        line = _line(root, steps)
-        if line:
-            return line
-    return None
+    own = _find(root, ("set-resources", rule, key) if key else ("set-resources", rule))
+    if own or not key:
+        return own[0] if own else None
+    # What a rule says itself goes before the default, which then is not the line to change.
+    default = _find(root, ("default-resources", key))
+    return default[0] if default and default[1] == str(value) else None
 
 
-def _line(node: Any, steps: tuple[str, ...]) -> int | None:
+def _find(node: Any, steps: tuple[str, ...]) -> tuple[int, str] | None:
+    """Line and value of what `steps` lead to."""
     for step in steps:
         if isinstance(node, yaml.SequenceNode):  # default-resources as a list of key=value
-            node = next((item for item in node.value if str(item.value).startswith(f"{step}=")), None)
-            return node.start_mark.line + 1 if node else None
+            found = next((item for item in node.value if str(item.value).startswith(f"{step}=")), None)
+            return (found.start_mark.line + 1, found.value.partition("=")[2]) if found else None
         if not isinstance(node, yaml.MappingNode):
             return None
-        found = [(name, value) for name, value in node.value if name.value == step]
-        if not found:
+        pair = next(((name, value) for name, value in node.value if name.value == step), None)
+        if not pair:
             return None
-        name, node = found[0]
-    return name.start_mark.line + 1
+        name, node = pair
+    return name.start_mark.line + 1, str(node.value)

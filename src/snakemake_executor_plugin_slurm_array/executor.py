@@ -1,6 +1,7 @@
 """The executor: what is submitted how, and what becomes of it."""
 
 import itertools
+import math
 import re
 import shlex
 import subprocess
@@ -12,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 from snakemake_executor_plugin_slurm import Executor as OfficialExecutor
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 from snakemake_executor_plugin_slurm.utils import get_job_wildcards
@@ -47,7 +49,7 @@ class Executor(OfficialExecutor):
         self._ended: dict[str, float] = {}
         self._away = False
         check.requests_fit(self)
-        self._orphans = orphans.find(self._home)
+        self._orphans = orphans.find(self._home, psutil.Process().create_time())
         self._lock_file = orphans.hold(self._folder)
 
     # Submission ---------------------------------------------------------------------------------
@@ -79,7 +81,7 @@ class Executor(OfficialExecutor):
             orphans.cancel([orphan.identifier])
             return False
         self.run_job_pre(job)
-        self.logger.info(f"Job {job.jobid} still runs as Slurm job {orphan.identifier} of an earlier run: taken up.")
+        self.logger.info(f"Job {job.jobid} runs as Slurm job {orphan.identifier} of an earlier run already: taken up.")
         self._names.add(orphan.run)
         self.report_job_submission(SubmittedJobInfo(job, orphan.identifier, {"member": orphan.member}))
         return True
@@ -88,6 +90,8 @@ class Executor(OfficialExecutor):
         with self._guard:
             jobs, self._waiting = self._waiting, []
             self._timer = None
+        if len(jobs) > 1:
+            self.logger.info(f"Wave of {len(jobs)} ready jobs.")
         kinds = defaultdict(list)
         for job in jobs:
             kinds[arrays.kind(job)].append(job)
@@ -96,12 +100,20 @@ class Executor(OfficialExecutor):
             if len(equal) == 1 and not equal[0].resources.get("mpi"):
                 self._submit_job(equal[0])
                 continue
-            tasks = arrays.bundle(equal, self.settings.task_minutes, self.settings.least_tasks)
+            tasks = arrays.bundle(equal, self.settings.task_minutes, self.settings.least_tasks, self._longest(equal[0]))
             for start in range(0, len(tasks), self.max_array_size):
                 part = tasks[start : start + self.max_array_size]
                 for job in itertools.chain(*part):
                     self.run_job_pre(job)
                 self._job_submission_executor.submit(self._run_array, part)
+
+    def _longest(self, job: Any) -> int | None:
+        """Longest walltime in minutes of the partitions that `job` may go to; None where nothing limits it."""
+        own = job.resources.get("slurm_partition")
+        if own or not self._partitions:
+            return check.partition_limits().get(str(own)) if own else None
+        limits = [part.limits.max_runtime for part in self._partitions if part.score_job_fit(job) is not None]
+        return int(max(limits)) if limits and all(map(math.isfinite, limits)) else None
 
     def run_job(self, job: Any) -> None:
         """Submit one job the official way, once the controller answers."""

@@ -20,7 +20,7 @@ from .arrays import Member, fingerprint
 
 @dataclass(frozen=True)
 class Orphan:
-    """A living job of a dead driver."""
+    """A job of a dead driver that lives, or that ended well while its successor was looking at the files."""
 
     identifier: str
     run: str
@@ -48,8 +48,12 @@ def _dead(folder: Path) -> bool:
     return True
 
 
-def find(home: Path) -> dict[str, Orphan]:
-    """Living jobs of dead drivers by the first file that each makes; forget runs that left none."""
+def find(home: Path, since: float) -> dict[str, Orphan]:
+    """Jobs of dead drivers that live, or that ended well after `since`, by the first file that each makes.
+
+    `since` (seconds of the epoch) is when this driver began to look which files are there. Runs that
+    left no such job are forgotten.
+    """
     runs = [path for path in home.iterdir() if path.is_dir() and _dead(path)] if home.is_dir() else []
     if not runs:
         return {}
@@ -60,10 +64,12 @@ def find(home: Path) -> dict[str, Orphan]:
         raise OSError(f"squeue: {done.stderr.strip()}")
     rows = [line.split("|", 2) for line in done.stdout.splitlines() if line.count("|") >= 2]
     living = {run for _, run, _ in rows}
-    for path in runs:
-        if path.name not in living:
-            shutil.rmtree(path, ignore_errors=True)
     found: dict[str, Orphan] = {}
+    for path in runs:
+        ended = _ended(path, since)
+        found |= ended
+        if path.name not in living and not ended:
+            shutil.rmtree(path, ignore_errors=True)
     for identifier, run, comment in rows:
         for row in _noted(home / run, comment):
             if "_" in identifier and row["task"] != int(identifier.partition("_")[2]):
@@ -72,6 +78,18 @@ def find(home: Path) -> dict[str, Orphan]:
             member = Member(folder, row["number"], tuple(row["siblings"])) if row["number"] else None
             if member is None or member.exit_status() is None:
                 found[row["output"][0]] = Orphan(identifier, run, row["fingerprint"], member)
+    return found
+
+
+def _ended(run: Path, since: float) -> dict[str, Orphan]:
+    """Jobs of arrays of a run that ended well after `since`."""
+    found: dict[str, Orphan] = {}
+    for path in run.glob("*/jobs.json"):
+        recent = {mark.stem for mark in path.parent.glob("*.exit") if mark.stat().st_mtime >= since}
+        for row in _noted(run, f"array {path.parent.name}") if recent else ():
+            member = Member(path.parent, row["number"], tuple(row["siblings"]))
+            if str(row["number"]) in recent and member.exit_status() == 0:
+                found[row["output"][0]] = Orphan(f"{run.name}/{path.parent.name}", run.name, row["fingerprint"], member)
     return found
 
 

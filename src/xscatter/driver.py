@@ -69,7 +69,7 @@ def living(results: Path, state: Path = Path(".snakemake")) -> str:
     return ""
 
 
-def lost(study: Study, paths: StudyPaths) -> list[Path]:
+def lost(study: Study, paths: StudyPaths, batches: int) -> list[Path]:
     """Files that are gone although what was made of them is there, so that no rule would ask for them.
 
     Empty as long as the batches are not indexed: then everything is asked for anyway.
@@ -77,7 +77,7 @@ def lost(study: Study, paths: StudyPaths) -> list[Path]:
     if not paths.records.exists():
         return []
     wanted = [name(n) for name in (paths.experiment, paths.coefficients) for n in range(study.simulate.experiments)]
-    wanted += [paths.batch(number) for number in range(study.pack.batches)]
+    wanted += [paths.batch(number) for number in range(batches)]
     # One listing a folder is quicker than a look at every file.
     there: dict[Path, set[str]] = {}
     for folder in {path.parent for path in wanted}:

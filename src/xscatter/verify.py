@@ -7,6 +7,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -204,15 +205,15 @@ def page_problem(path: Path) -> str | None:
 def _strangers(study: Study, paths: StudyPaths) -> Iterator[Finding]:
     """Files that the study does not make, and what killed jobs left."""
     longest = 3600 * study.walltime.limit_hours
-    for name, stage in ((paths.experiment, "simulate"), (paths.coefficients, "transform")):
+    for path in sorted(paths.root.rglob("*.part")):
+        with suppress(FileNotFoundError):  # a job that runs writes it, and may finish it now
+            if time.time() - path.stat().st_mtime > longest:
+                yield Finding(path, "partial: a killed job left it")
+    for name in (paths.experiment, paths.coefficients):
         folder = name(0).parent
         expected = {name(number).name for number in range(study.simulate.experiments)}
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if path.name.endswith(".part"):
-                # A job that runs may still write it.
-                if time.time() - path.stat().st_mtime > longest:
-                    yield Finding(path, f"partial: a killed {stage} job left it")
-            elif path.name not in expected:
+            if path.name not in expected and path.suffix != ".part":
                 yield Finding(path, "stranger: this study does not make it; it stays")
     manifest = _batches(paths)
     for path in sorted(paths.batches.glob("batch-*.bin")):

@@ -171,7 +171,7 @@ class Cluster:
             storage = "slurmdbd\nAccountingStorageHost=127.0.0.1\nAccountingStoragePort=16819\n"
             storage += f"AccountingStoragePass={place}/munge.socket\nAccountingStorageEnforce=associations,limits"
         nodes = "\n".join(
-            f"NodeName={node} NodeHostname={HOST} NodeAddr=127.0.0.1 Port={17000 + number} CPUs=4 RealMemory=6000"
+            f"NodeName={node} NodeHostname={HOST} NodeAddr=127.0.0.1 Port={17000 + number} CPUs=2 RealMemory=6000"
             f"{' Gres=gpu:1' if node == self.nodes[-1] else ''}"
             for number, node in enumerate(self.nodes, start=1)
         )
@@ -196,6 +196,7 @@ MaxJobCount=20000
 SlurmctldTimeout=30
 SlurmdTimeout=20
 KillWait=5
+OverTimeLimit=1
 InactiveLimit=0
 MpiDefault=none
 JobAcctGatherType=jobacct_gather/linux

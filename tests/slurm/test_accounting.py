@@ -1,7 +1,7 @@
 """States of array tasks by the accounting, and accounts, on a real Slurm with slurmdbd."""
 
 import pytest
-from conftest import until
+from dummy import until
 
 from snakemake_executor_plugin_slurm_array import states
 

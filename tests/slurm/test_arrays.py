@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import until
+from dummy import until
 
 pytestmark = pytest.mark.slurm
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import yaml
-from conftest import ROOT
+from dummy import ROOT
 
 from xscatter.paths import StudyPaths
 from xscatter.shards import file_sha256

@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from toy_shards import toy_study, write_experiment, write_shards
 from xscatter.paths import VIEWS, study_paths
+from xscatter.records import pack
+from xscatter.study import dump_study
 
 ROOT = Path(__file__).parent.parent.parent
 SEVERAL = ROOT / "config" / "study-resolution.yaml"
@@ -98,6 +102,23 @@ def test_more_experiments_leave_the_old_ones_alone(finished):
     more.write_text(path.read_text().replace("experiments: 3", "experiments: 5"))
     jobs = planned(folder, more)
     assert jobs["simulate"] == jobs["transform"] == 2
+
+
+def test_new_batches_of_a_grown_study_are_jobs_of_their_own_and_the_old_ones_stay(tmp_path):
+    study, names = toy_study(), study_paths("toy", tmp_path / "results")
+    write_shards(study, names)
+    pack.pack(study, names)
+    path = tmp_path / "toy.yaml"
+    path.write_text(dump_study(study))
+    snakemake(tmp_path, "index", "--executor", "touch", "--jobs", "1", "--forceall", "--configfile", str(path))
+    records = study_paths("toy").records
+    assert planned(tmp_path, path, records) == {}
+    names.experiment(3).unlink()
+    again = planned(tmp_path, path, study_paths("toy").experiment(3), records)
+    assert again == {"simulate": 1, "transform": 1, "assign": 1, "index": 1}
+    write_experiment(study, names, 3)
+    path.write_text(dump_study(toy_study(experiments=12)))
+    assert planned(tmp_path, path, records)["pack"] == 3
 
 
 def test_image_and_coefficient_training_do_not_wait_for_each_other(tmp_path):

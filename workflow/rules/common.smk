@@ -1,9 +1,14 @@
 # What all rules share: the checked study, or study of studies, its paths, its costs.
+import gc
+import inspect
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
+from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
+from snakemake.resources import Resource
 
 from xscatter import driver
 from xscatter.errors import UserError
@@ -11,6 +16,9 @@ from xscatter.paths import VIEWS, ResolutionPaths, study_paths
 from xscatter.resolution.description import parse_resolution
 from xscatter.study import parse_study
 from xscatter.walltime import cost
+
+# A large graph is millions of objects that stay: looking through them again and again takes minutes.
+gc.set_threshold(200_000, 20, 100)
 
 # The rules call `xscatter` and `mpiexec`: those installed beside this Snakemake come first.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]))
@@ -29,6 +37,8 @@ try:
         COST = cost.of(STUDY, PATHS.plan)
         COST.check()
         EXPERIMENTS = range(STUDY.simulate.experiments)
+        # What every command is told: the study, and where its files lie.
+        HERE = f"{PATHS.study} -o {PATHS.root}"
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -40,6 +50,23 @@ IMAGE = str(Path(workflow.basedir) / "envs" / "xscatter.sif")
 # What a killed driver left behind is cleared here, so that typing the line again is enough.
 if workflow.is_main_process:
     driver.take_over(RESULTS)
+
+
+def known(function):
+    """`function`, with its signature written down: Snakemake would ask for it at every job of a large graph."""
+    overwrite_function_params(function, inspect.signature(function).parameters)
+    return function
+
+
+known(Resource.evaluate)
+
+
+def runtime(stage):
+    return known(lambda wildcards, attempt: COST.runtime(stage, attempt))
+
+
+def memory(stage):
+    return known(lambda wildcards, attempt: COST.memory(stage, attempt))
 
 
 wildcard_constraints:
@@ -57,6 +84,26 @@ def trained(view):
         "history": folder / "history.csv",
         "timings": folder / "timings.csv",
     }
+
+
+@cache
+def foreseen():
+    """Number of batches, and what those that were packed before are made from."""
+    if not (PATHS.batches / ".assignment.json").exists():
+        return STUDY.pack.batches, []
+    from xscatter.records.assign import foreseen
+
+    return foreseen(STUDY, PATHS)
+
+
+def assignment(wildcards):
+    """The assignment; where a batch was made from what it says already, no matter when it was written anew."""
+    from xscatter.records.pack import made_from
+
+    number, contents = int(wildcards.batch), foreseen()[1]
+    if number < len(contents) and made_from(PATHS.batch(number)) == contents[number]:
+        return ancient(PATHS.assignment)
+    return PATHS.assignment
 
 
 def last_leg(view):

@@ -1,7 +1,7 @@
 # The only wide fan-in: which record goes where, with the checksum of every shard.
 rule assign:
     input:
-        experiments=[PATHS.experiment(number) for number in EXPERIMENTS],
+        # Experiments, too, are read; each comes before its coefficients anyway.
         coefficients=[PATHS.coefficients(number) for number in EXPERIMENTS],
     output:
         PATHS.assignment,
@@ -16,21 +16,21 @@ rule assign:
     envmodules:
         "xscatter/cpu",
     resources:
-        runtime=lambda wildcards, attempt: COST.runtime("assign", attempt),
-        mem_mb=lambda wildcards, attempt: COST.memory("assign", attempt),
+        runtime=runtime("assign"),
+        mem_mb=memory("assign"),
     params:
         fingerprint=STUDY.fingerprint("pack"),
-        study=PATHS.study,
-        results=PATHS.root,
+        here=HERE,
     message:
         "assign the images of {STUDY.simulate.experiments} experiments to batches"
     shell:
-        "xscatter pack {params.study} --assign -o {params.results} > {log} 2>&1"
+        "xscatter pack {params.here} --assign > {log} 2>&1"
 
 
+# Batches of experiments that were added since are jobs of this rule, too; the old ones stay.
 rule pack:
     input:
-        assignment=PATHS.assignment,
+        assignment=assignment,
     output:
         PATHS.batch("{batch}"),
     log:
@@ -44,21 +44,20 @@ rule pack:
     envmodules:
         "xscatter/cpu",
     resources:
-        runtime=lambda wildcards, attempt: COST.runtime("pack", attempt),
-        mem_mb=lambda wildcards, attempt: COST.memory("pack", attempt),
+        runtime=runtime("pack"),
+        mem_mb=memory("pack"),
     params:
-        study=PATHS.study,
-        results=PATHS.root,
+        here=HERE,
     message:
         "pack batch {wildcards.batch}"
     shell:
-        "xscatter pack {params.study} --batch {wildcards.batch} -o {params.results} > {log} 2>&1"
+        "xscatter pack {params.here} --batch {wildcards.batch} > {log} 2>&1"
 
 
 rule index:
     input:
         assignment=PATHS.assignment,
-        batches=[PATHS.batch(number) for number in range(STUDY.pack.batches)],
+        batches=lambda wildcards: [PATHS.batch(number) for number in range(foreseen()[0])],
     output:
         PATHS.records,
     log:
@@ -72,12 +71,11 @@ rule index:
     envmodules:
         "xscatter/cpu",
     resources:
-        runtime=lambda wildcards, attempt: COST.runtime("index", attempt),
-        mem_mb=lambda wildcards, attempt: COST.memory("index", attempt),
+        runtime=runtime("index"),
+        mem_mb=memory("index"),
     params:
-        study=PATHS.study,
-        results=PATHS.root,
+        here=HERE,
     message:
         "index the batches"
     shell:
-        "xscatter pack {params.study} --index -o {params.results} > {log} 2>&1"
+        "xscatter pack {params.here} --index > {log} 2>&1"

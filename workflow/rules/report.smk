@@ -14,12 +14,11 @@ rule report:
     envmodules:
         "xscatter/cpu",
     resources:
-        runtime=lambda wildcards, attempt: COST.runtime("report", attempt),
-        mem_mb=lambda wildcards, attempt: COST.memory("report", attempt),
+        runtime=runtime("report"),
+        mem_mb=memory("report"),
     params:
-        study=PATHS.study,
-        results=PATHS.root,
+        here=HERE,
     message:
         "write the report"
     shell:
-        "xscatter report {params.study} -o {params.results} > {log} 2>&1"
+        "xscatter report {params.here} > {log} 2>&1"

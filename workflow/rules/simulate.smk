@@ -12,14 +12,12 @@ rule simulate:
     envmodules:
         "xscatter/cpu",
     resources:
-        runtime=lambda wildcards, attempt: COST.runtime("simulate", attempt),
-        mem_mb=lambda wildcards, attempt: COST.memory("simulate", attempt),
+        runtime=runtime("simulate"),
+        mem_mb=memory("simulate"),
         job_seconds=COST.safe_seconds("simulate"),
+        limit_minutes=COST.limit,
     params:
         fingerprint=STUDY.fingerprint("simulate"),
-        study=PATHS.study,
-        results=PATHS.root,
-    message:
-        "simulate experiment {wildcards.number}"
+        here=HERE,
     shell:
-        "xscatter simulate {params.study} --experiments {wildcards.number} -o {params.results} > {log} 2>&1"
+        "xscatter simulate {params.here} --experiments {wildcards.number} > {log} 2>&1"

@@ -19,15 +19,14 @@ rule test:
         "xscatter/gpu",
     threads: STUDY.train.threads
     resources:
-        runtime=lambda wildcards, attempt: COST.runtime("test", attempt),
-        mem_mb=lambda wildcards, attempt: COST.memory("test", attempt),
+        runtime=runtime("test"),
+        mem_mb=memory("test"),
     params:
-        study=PATHS.study,
-        results=PATHS.root,
+        here=HERE,
     message:
         "test the {wildcards.view} network on batch {STUDY.pack.test_batch}"
     shell:
-        "xscatter test {params.study} --view {wildcards.view} -o {params.results} > {log} 2>&1"
+        "xscatter test {params.here} --view {wildcards.view} > {log} 2>&1"
 
 
 # The mean of the two single views' logits: the baseline that the joint network must beat.
@@ -50,12 +49,11 @@ rule test_mean:
         "xscatter/gpu",
     threads: STUDY.train.threads
     resources:
-        runtime=lambda wildcards, attempt: COST.runtime("test", attempt),
-        mem_mb=lambda wildcards, attempt: COST.memory("test", attempt),
+        runtime=runtime("test"),
+        mem_mb=memory("test"),
     params:
-        study=PATHS.study,
-        results=PATHS.root,
+        here=HERE,
     message:
         "test the mean of the image and coefficient logits"
     shell:
-        "xscatter test {params.study} --view mean -o {params.results} > {log} 2>&1"
+        "xscatter test {params.here} --view mean > {log} 2>&1"

@@ -26,17 +26,16 @@ rule train_leg:
         "xscatter/gpu",
     threads: STUDY.train.threads
     resources:
-        runtime=lambda wildcards, attempt: COST.runtime("train", attempt),
-        mem_mb=lambda wildcards, attempt: COST.memory("train", attempt),
+        runtime=runtime("train"),
+        mem_mb=memory("train"),
     params:
         training=lambda wildcards: STUDY.train.decides(wildcards.view),
         minutes=COST.leg_minutes,
-        study=PATHS.study,
-        results=PATHS.root,
+        here=HERE,
     message:
         "train the {wildcards.view} network, leg {wildcards.leg}"
     shell:
-        "xscatter train {params.study} --view {wildcards.view} -o {params.results} --continue"
+        "xscatter train {params.here} --view {wildcards.view} --continue"
         " --leg-minutes {params.minutes} --leg-file {output} > {log} 2>&1"
 
 
@@ -58,17 +57,16 @@ rule train_image:
         "xscatter/gpu",
     threads: STUDY.train.threads
     resources:
-        runtime=lambda wildcards, attempt: COST.runtime("train", attempt),
-        mem_mb=lambda wildcards, attempt: COST.memory("train", attempt),
+        runtime=runtime("train"),
+        mem_mb=memory("train"),
     params:
         view="image",
         training=STUDY.train.decides("image"),
-        study=PATHS.study,
-        results=PATHS.root,
+        here=HERE,
     message:
         "train the {params.view} network"
     shell:
-        "xscatter train {params.study} --view {params.view} -o {params.results} --continue > {log} 2>&1"
+        "xscatter train {params.here} --view {params.view} --continue > {log} 2>&1"
 
 
 use rule train_image as train_coefficient with:
@@ -84,8 +82,7 @@ use rule train_image as train_coefficient with:
     params:
         view="coefficient",
         training=STUDY.train.decides("coefficient"),
-        study=PATHS.study,
-        results=PATHS.root,
+        here=HERE,
 
 
 use rule train_image as train_joint with:
@@ -103,5 +100,4 @@ use rule train_image as train_joint with:
     params:
         view="joint",
         training=STUDY.train.decides("joint"),
-        study=PATHS.study,
-        results=PATHS.root,
+        here=HERE,

@@ -14,17 +14,15 @@ rule transform:
     envmodules:
         "xscatter/mpi",
     resources:
-        runtime=lambda wildcards, attempt: COST.runtime("transform", attempt),
-        mem_mb=lambda wildcards, attempt: COST.memory("transform", attempt),
+        runtime=runtime("transform"),
+        mem_mb=memory("transform"),
         job_seconds=COST.safe_seconds("transform"),
+        limit_minutes=COST.limit,
         tasks=COST.ranks,
         mpi="mpiexec",
     params:
         fingerprint=STUDY.fingerprint("transform"),
-        study=PATHS.study,
-        results=PATHS.root,
-    message:
-        "transform experiment {wildcards.number}"
+        here=HERE,
     shell:
         "{resources.mpi} -n {resources.tasks}"
-        " xscatter transform {params.study} --experiments {wildcards.number} -o {params.results} > {log} 2>&1"
+        " xscatter transform {params.here} --experiments {wildcards.number} > {log} 2>&1"

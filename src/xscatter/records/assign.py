@@ -116,6 +116,7 @@ class Assignment:
             "test_experiments": self.test_experiments,
             "groups": [vars(group) for group in self.groups],
             "sources": [vars(self.sources[number]) for number in sorted(self.sources)],
+            "contents": [self.content(batch) for batch in range(self.batches)],
         }
 
 
@@ -205,12 +206,32 @@ def extend(study: Study, sources: dict[int, Source], earlier: Assignment | None)
             f"set it back to {earlier.batches}, or raise simulate.experiments"
         )
     if fresh:
-        # As many batches as the study asks for; without a wish, of about the size of the old ones.
-        old = sum(s.images for n, s in earlier.sources.items() if n not in earlier.test_experiments)
-        size = old / (earlier.batches - 1)
-        wanted = round(sum(sources[n].images for n in fresh) / size)
-        groups.append(Group(earlier.batches, max(1, batches - earlier.batches, wanted), fresh))
+        more = _added(study, earlier, sum(sources[n].images for n in fresh))
+        groups.append(Group(earlier.batches, more, fresh))
     return Assignment(earlier.identity, study.seed, test_batch, earlier.test_experiments, groups, sources)
+
+
+def _added(study: Study, earlier: Assignment, images: int) -> int:
+    """How many batches `images` new images fill: what the study asks for, or of about the size of the old ones."""
+    old = sum(s.images for n, s in earlier.sources.items() if n not in earlier.test_experiments)
+    return max(1, study.pack.batches - earlier.batches, round(images * (earlier.batches - 1) / old))
+
+
+def foreseen(study: Study, paths: StudyPaths) -> tuple[int, list[str]]:
+    """Number of batches that `study` will have, and what the first of them are made from, by what was packed before.
+
+    A workflow knows by this, before anything runs, which batches there will be and which of them stay as they are.
+    """
+    try:
+        content = json.loads(_history(paths).read_text())
+        earlier, contents = from_json(content), content["contents"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return study.pack.batches, []
+    fresh = study.simulate.experiments - len(earlier.sources)
+    if earlier.identity != identity(study) or fresh < 0:
+        return study.pack.batches, []
+    more = _added(study, earlier, fresh * study.simulate.images) if fresh else 0
+    return earlier.batches + more, contents
 
 
 def _source(study: Study, paths: StudyPaths, number: int, earlier: Assignment | None) -> Source:

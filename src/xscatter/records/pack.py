@@ -37,8 +37,8 @@ def write_batch(study: Study, paths: StudyPaths, batch: int, assignment: Assignm
     path = paths.batch(batch)
     dtype = _dtype(study, paths, assignment)
     size = len(rows) * dtype.itemsize
-    facts = {"content": assignment.content(batch), "bytes": size}
-    if _is_whole(path, facts):
+    content = assignment.content(batch)
+    if made_from(path) == content:
         return False
     _mark(path).unlink(missing_ok=True)
     with shards.whole_file(path) as part, open(part, "wb") as stream:
@@ -51,19 +51,30 @@ def write_batch(study: Study, paths: StudyPaths, batch: int, assignment: Assignm
                 for place, record in zip(some, records, strict=True):
                     stream.seek(int(place) * dtype.itemsize)
                     stream.write(record.tobytes())
-    shards.write_json(_mark(path), facts)
+        stream.flush()
+        digest = shards.file_sha256(part)
+    shards.write_json(_mark(path), {"content": content, "bytes": size, "sha256": digest})
     return True
 
 
 def _mark(path: Path) -> Path:
-    """Says what a finished batch was made from, so that it is not made twice."""
+    """Says what a finished batch was made from, so that it is not made twice, and its checksum."""
     return path.with_name(f".{path.name}.json")
 
 
-def _is_whole(path: Path, facts: dict[str, Any]) -> bool:
-    with contextlib.suppress(OSError, ValueError):
-        return path.stat().st_size == facts["bytes"] and json.loads(_mark(path).read_text()) == facts
-    return False
+def _facts(path: Path) -> dict[str, Any] | None:
+    """The mark of the batch at `path`, if that is there in full length."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        facts = json.loads(_mark(path).read_text())
+        if facts.keys() == {"content", "bytes", "sha256"} and path.stat().st_size == facts["bytes"]:
+            return facts
+    return None
+
+
+def made_from(path: Path) -> str | None:
+    """Hash of what the batch at `path` was made from, or None if it is not whole."""
+    facts = _facts(path)
+    return facts["content"] if facts else None
 
 
 def _dtype(study: Study, paths: StudyPaths, assignment: Assignment) -> np.dtype:
@@ -102,29 +113,29 @@ def _read(
 
 
 def index(study: Study, paths: StudyPaths, assignment: Assignment | None = None) -> dict[str, Any]:
-    """Write records.json from the batches as they lie on the disk; return its content.
+    """Write records.json from what the batches' writers noted; return its content.
 
-    Batches that the assignment names beyond those of the study (experiments were added) are written first if missing.
+    The checksums are those of the bytes as they were written: what was damaged since is found by `xscatter verify`.
 
     Raises:
         UserError: a batch is missing or not of the size that the assignment says.
     """
     assignment = assignment or load(paths.assignment)
     dtype = _dtype(study, paths, assignment)
-    for batch in range(study.pack.batches, assignment.batches):
-        write_batch(study, paths, batch, assignment)
     batches = []
-    for batch in track(range(assignment.batches), "checksums"):
+    for batch in track(range(assignment.batches), "batches"):
         rows, path = assignment.rows(batch), paths.batch(batch)
         size = path.stat().st_size if path.exists() else -1
         if size != len(rows) * dtype.itemsize:
             what = "missing" if size < 0 else f"truncated: {size} bytes, not {len(rows) * dtype.itemsize}"
             raise UserError(f"{path}: {what}; run `xscatter pack STUDY --batch {batch}`")
+        # Whole already, but for a shard that was made again on another kind of computer, with other bytes.
+        write_batch(study, paths, batch, assignment)
         batches.append(
             {
                 "file": path.name,
                 "records": len(rows),
-                "sha256": shards.file_sha256(path),
+                "sha256": (_facts(path) or {})["sha256"],
                 "experiments": np.unique(rows[:, 0]).tolist(),
             }
         )
