@@ -169,6 +169,7 @@ def main() -> None:
     reason = unavailable()
     if reason:
         sys.exit(f"no private cluster here: {reason}")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # drivers started from a background shell hear it, too
     mode = sys.argv[1] if len(sys.argv) > 1 else "accidents"
     cluster = Cluster()
     try:
