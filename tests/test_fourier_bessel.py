@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from direct_sum import basis_function, direct_sum, lattice
 from xscatter.errors import UserError
-from xscatter.fourier_bessel import Plan
+from xscatter.fourier_bessel import Plan, loops
 
 ORDERS = [(0, 0), (0, 3), (1, 0), (5, 14), (15, 15)]
 FILLS = ("zero", "ring-mean", "partner")
@@ -99,6 +99,17 @@ def test_any_shape_centre_and_order(shape, where, size, orders, boundary, fill, 
     expected = direct_sum(image, center, radius, wanted, boundary, mask, fill)
     scale = np.linalg.norm(direct_sum(np.abs(np.nan_to_num(image)), center, radius, [(0, 0)], boundary)) + 1e-3
     np.testing.assert_allclose([found[m, k] for m, k in wanted], expected, atol=2e-10 * scale + 1e-12)
+
+
+@pytest.mark.parametrize("center", [(3.0, 26.5), (20.0, -2.5), (-2.0, 25.0)])
+def test_rows_of_the_disk_beside_the_detector(center, monkeypatch):
+    # Interpreted, an index out of bounds is an error; compiled, it would write into foreign memory.
+    monkeypatch.setattr(loops, "spread_rings", loops.spread_rings.py_func)
+    image = noise((24, 24))
+    wanted = [(0, 0), (3, 2)]
+    found = Plan((24, 24), center, 20.0, 4, 4, "float64", tolerance=1e-10).forward(image)
+    expected = direct_sum(image, center, 20.0, wanted, "dirichlet", None, "ring-mean")
+    np.testing.assert_allclose([found[m, k] for m, k in wanted], expected, rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize("side", [64, 65, 300])

@@ -140,6 +140,7 @@ class Pixels:
         seen = np.arange(row, row + counts.size) - self.top
         of_window = (seen >= 0) & (seen < self.shape[0])
         skip[:, of_window] = self.left + np.stack([self.starts, self.stops])[:, seen[of_window]]
+        skip = np.clip(skip, cols, cols + counts)  # the disk may miss the window in some of its rows
         # One ring touches few radii.
         ring = np.arange(self.rings)
         inner = np.maximum(ring - 0.5, 0) / extent - 0.5
