@@ -92,7 +92,7 @@ def draw(rows: list[dict], path: Path) -> None:
                 bars.insert(0, ("images, published 2017", published, "0.6"))
             axis.barh(range(len(bars)), [seconds for _, seconds, _ in bars], color=[colour for *_, colour in bars])
             for place, (_, seconds, _) in enumerate(bars):
-                axis.text(seconds, place, f" {seconds:.3g} s", va="center", fontsize=8)
+                axis.text(seconds, place, f" {seconds:.{0 if seconds >= 100 else 1}f} s", va="center", fontsize=8)
             axis.set_yticks(range(len(bars)), [name for name, *_ in bars], fontsize=8)
             axis.set_ylim(len(bars) - 0.4, -0.6)
             axis.set(xscale="log", xlim=(0.3, 1e4))
