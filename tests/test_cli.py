@@ -58,15 +58,15 @@ def test_ctrl_c_is_one_line_and_status_130_and_leaves_nothing_half_written(tmp_p
     study = tmp_path / "long.yaml"
     study.write_text("name: long\nsimulate: {experiments: 1000, images: 20, size: 64}\n")
     command = [sys.executable, "-m", "xscatter", "simulate", str(study), "-o", str(tmp_path / "out")]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        while not (tmp_path / "out" / "experiments" / "00000.h5").exists():
-            assert running.poll() is None
-            time.sleep(0.02)
-        running.send_signal(signal.SIGINT)
-        out, error = running.communicate(timeout=60)
-    finally:
-        running.kill()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            while not (tmp_path / "out" / "experiments" / "00000.h5").exists():
+                assert running.poll() is None
+                time.sleep(0.02)
+            running.send_signal(signal.SIGINT)
+            out, error = running.communicate(timeout=60)
+        finally:
+            running.kill()
     assert running.returncode == 130
     assert error == "xscatter simulate: interrupted; run the same command again to finish the rest\n"
     assert out == ""
