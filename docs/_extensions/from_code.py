@@ -106,9 +106,13 @@ class CommandLine(Generated):
 
 
 class ResultTable(Generated):
-    """A table of results from a CSV file: columns `x`, `x_low` and `x_high` become one, value and interval."""
+    """A table of results from a CSV file: columns `x`, `x_low` and `x_high` become one, value and interval.
+
+    Further arguments name columns to leave out.
+    """
 
     required_arguments = 1
+    optional_arguments = 20
     has_content = False
 
     def text(self) -> str:
@@ -116,7 +120,8 @@ class ResultTable(Generated):
         self.env.note_dependency(str(path))
         with open(path, newline="") as stream:
             rows = list(csv.DictReader(stream))
-        names = [name for name in rows[0] if not name.endswith(("_low", "_high", "_by_seed"))]
+        parts = ("_low", "_high", "_by_seed")
+        names = [name for name in rows[0] if not name.endswith(parts) and name not in self.arguments[1:]]
         lines = ["| " + " | ".join(name.replace("_", " ") for name in names) + " |", "|---" * len(names) + "|"]
         lines += ["| " + " | ".join(_result(row, name) for name in names) + " |" for row in rows]
         return "\n".join(lines)
@@ -127,7 +132,7 @@ def _result(row: dict[str, str], name: str) -> str:
         return cell(row[name])
     value, low, high = (float(row[key]) for key in (name, f"{name}_low", f"{name}_high"))
     sign = "+" if name == "by" else ""
-    return f"{value:{sign}.3f} [{low:.3f}, {high:.3f}]"
+    return f"{value:{sign}.3f}\u00a0[{low:.3f},\u00a0{high:.3f}]"
 
 
 def threshold(name: str, rawtext: str, text: str, *_: Any) -> tuple[list[nodes.Node], list]:
