@@ -72,15 +72,15 @@ def report(view: str, column: str, files: list[str], tags: list[str], labels: np
     micro_drawn = metrics.weighted_average_precision(labels.ravel(), scores.ravel(), flat)
     macro = float(np.nanmean(each))
 
-    def bounds(values):
-        found = metrics.interval(values)
+    def bounds(values, value):
+        found = metrics.interval(values, value)
         return f"[{found[0]:.2f}, {found[1]:.2f}]" if found else "[-, -]"
 
     print(f"\n{view}, column {column}: {len(files)} frames of {len(sources[0])} sources")
-    print(f"  {'macro mean':24s} {macro:.3f} {bounds(metrics.mean_of(drawn))}  prevalence {labels.mean():.3f}")
-    print(f"  {'micro':24s} {micro:.3f} {bounds(micro_drawn)}  prevalence {labels.mean():.3f}")
+    print(f"  {'macro mean':24s} {macro:.3f} {bounds(metrics.mean_of(drawn), macro)}  prevalence {labels.mean():.3f}")
+    print(f"  {'micro':24s} {micro:.3f} {bounds(micro_drawn, micro)}  prevalence {labels.mean():.3f}")
     for t, tag in enumerate(tags):
-        print(f"  {tag:24s} {each[t]:.3f} {bounds(drawn[:, t])}  prevalence {labels[:, t].mean():.3f}")
+        print(f"  {tag:24s} {each[t]:.3f} {bounds(drawn[:, t], each[t])}  prevalence {labels[:, t].mean():.3f}")
     by_source = {}
     for number, name in enumerate(sources[0]):
         mine = sources[1] == number

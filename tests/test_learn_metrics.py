@@ -36,9 +36,23 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says():
         labels = random.random(400) < 0.3
         scores = labels + random.normal(0, 1, 400)
         drawn = metrics.bootstrap(labels[:, None], scores[:, None], metrics.resampled(np.arange(400), trial, 200))
-        low, high = metrics.interval(drawn[:, 0])
+        low, high = metrics.interval(drawn[:, 0], metrics.average_precision(labels, scores))
         covered += low <= 0.5832 <= high  # the value of two million records
     assert 50 <= covered <= 60
+
+
+def test_an_interval_holds_its_value_though_draws_of_few_experiments_are_biased():
+    random = np.random.default_rng(0)
+    experiment = np.repeat(np.arange(6), 5)
+    labels = random.random((30, 40)) < 0.1
+    scores = labels + random.normal(0, 2, labels.shape)
+    drawn = metrics.mean_of(metrics.bootstrap(labels, scores, metrics.resampled(experiment, 1)))
+    value = metrics.mean_of(metrics.per_tag(labels, scores))
+    assert np.quantile(drawn, 0.05) > value  # plain percentiles would hardly hold it
+    low, high = metrics.interval(drawn, value)
+    assert low < value < high
+    assert metrics.interval(drawn - drawn, 0.0, least=-1.0) == [0.0, 0.0]
+    assert metrics.interval(np.full(3, np.nan), value) is None
 
 
 def calibrated(labels, logits):

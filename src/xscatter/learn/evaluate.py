@@ -136,7 +136,7 @@ def describe(
         precision, recall = metrics.precision_recall(labels[:, t], chosen[:, t])
         per_tag[tag] = {
             "average_precision": float(each[t]) if occurs[t] else None,
-            "interval": metrics.interval(drawn[:, t]),
+            "interval": metrics.interval(drawn[:, t], each[t]),
             "prevalence": float(prevalence[t]),
             "positives": int(labels[:, t].sum()),
             "threshold": calibration.threshold[t],
@@ -145,9 +145,9 @@ def describe(
         }
     return {
         "mean_average_precision": float(metrics.mean_of(each)),
-        "mean_average_precision_interval": metrics.interval(metrics.mean_of(drawn)),
+        "mean_average_precision_interval": metrics.interval(metrics.mean_of(drawn), float(metrics.mean_of(each))),
         "micro_average_precision": float(micro[0]),
-        "micro_average_precision_interval": _micro_interval(labels, scores, weights),
+        "micro_average_precision_interval": _micro_interval(labels, scores, weights, micro[0]),
         "mean_prevalence": float(prevalence[occurs].mean()),
         "tags_that_occur": int(occurs.sum()),
         "tags_without_positives": [tag for tag, some in zip(tags, occurs, strict=True) if not some],
@@ -165,12 +165,12 @@ def describe(
     }
 
 
-def _micro_interval(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> list[float] | None:
+def _micro_interval(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, value: float) -> list[float] | None:
     each = [
         metrics.weighted_average_precision(labels.ravel(), scores.ravel(), np.repeat(w, labels.shape[1])[None])[0]
         for w in weights[:200]
     ]
-    return metrics.interval(np.array(each))
+    return metrics.interval(np.array(each), value)
 
 
 def confusions(tags: list[str], labels: np.ndarray, chosen: np.ndarray, experiment: np.ndarray) -> list[dict[str, Any]]:

@@ -56,12 +56,17 @@ def bootstrap(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np
     return np.stack(columns, axis=1)
 
 
-def interval(values: np.ndarray, level: float = 0.95) -> list[float] | None:
-    """Percentile interval of those `values` that are numbers, or None when there are none."""
-    values = values[~np.isnan(values)]
-    if not values.size:
+def interval(draws: np.ndarray, value: float, least: float = 0.0, level: float = 0.95) -> list[float] | None:
+    """Percentile interval of those `draws` that are numbers, centred on `value`; None when there is no number.
+
+    A draw repeats some experiments and misses rare tags, which alone raises average precision: the mean of the draws
+    less the value is taken off. The ends stay between `least` (-1 for a difference) and 1.
+    """
+    draws = draws[~np.isnan(draws)]
+    if not draws.size or np.isnan(value):
         return None
-    return [float(v) for v in np.quantile(values, [(1 - level) / 2, (1 + level) / 2])]
+    ends = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]) - draws.mean() + value
+    return np.clip(ends, least, 1.0).tolist()
 
 
 def precision_recall(labels: np.ndarray, chosen: np.ndarray) -> tuple[float | None, float | None]:

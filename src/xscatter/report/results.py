@@ -195,8 +195,10 @@ def paired_intervals(views: Sequence[View], pairs: Sequence[tuple[str, str]], se
     drawn = {}
     for view in views:
         weights = metrics.resampled(view.source[:, 0], seed)
+        weights = np.concatenate([np.ones((1, weights.shape[1])), weights])  # the value itself first
         drawn[view.name] = metrics.mean_of(metrics.bootstrap(view.labels.astype(float), view.scores, weights))
-    return [_pair(metrics.interval(drawn[first] - drawn[second])) for first, second in pairs]
+    differences = [drawn[first] - drawn[second] for first, second in pairs]
+    return [_pair(metrics.interval(each[1:], each[0], least=-1.0)) for each in differences]
 
 
 def in_words(interval: tuple[float, float], digits: str = ".3f", between: str = " to ", none: str = "unknown") -> str:

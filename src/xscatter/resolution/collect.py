@@ -101,9 +101,7 @@ class Scores:
     def _estimate(self, rows: np.ndarray) -> Estimate:
         value = float(metrics.mean_of(rows[:, 0]))
         drawn = metrics.mean_of(rows[self._seeds, 1 + self._draws], axis=1)
-        # A draw repeats some experiments and misses rare tags, which alone raises average precision: that is taken off.
-        drawn = drawn - metrics.mean_of(drawn) + value
-        low, high = metrics.interval(drawn) or (np.nan, np.nan)
+        low, high = metrics.interval(drawn, value, least=-1.0) or (np.nan, np.nan)
         return Estimate(value, (low, high), tuple(map(float, rows[:, 0])))
 
     def score(self, mode: str, size: int, view: str, tag: int | None = None) -> Estimate:
