@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 import zipfile
 
@@ -155,3 +156,16 @@ def test_quick_looks_at_marks_and_sizes_only(paths):
     assert verify(paths.root, deep=False) == []
     os.truncate(paths.batch(0), 10)
     assert json.dumps([finding.kind for finding in verify(paths.root, deep=False)]) == '["partial"]'
+
+
+def test_many_missing_files_without_a_log_are_one_line(paths, capsys):
+    for number in range(10):
+        if number != 7:
+            paths.coefficients(number).unlink()
+    shutil.rmtree(paths.root / "logs", ignore_errors=True)
+    assert main(["verify", str(paths.root)]) == 1
+    told = capsys.readouterr().out.splitlines()
+    folder = paths.coefficients(0).parent
+    assert told[0] == f"{folder}: missing: 9 files, without a log: 00000-00006, 00008-00009"
+    assert len(told) == 2
+    assert told[1].endswith("9 missing: run snakemake again to make them")

@@ -5,12 +5,18 @@ Exit status 0: nothing wrong, or all that is wrong was deleted; 1: something is.
 """
 
 import argparse
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xscatter.verify import Finding
 
 EXAMPLE = """examples:
   xscatter verify results/demo
-  xscatter verify results/demo --delete-bad && snakemake --profile slurm"""
+  xscatter verify results/demo --delete-bad && snakemake --profile slurm --configfile config/demo.yaml"""
+
+MOST_LINES = 8  # for missing files of a folder that have no log; more are told in one line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from xscatter import verify
 
     findings = verify.verify(args.results, not args.quick, args.jobs)
-    for finding in findings:
-        log = f"  (log: {finding.log})" if finding.log and finding.log.exists() else ""
-        print(f"{finding.path}: {finding.problem}{log}")
+    _tell(findings)
     if not findings:
         print(f"{args.results}: every file is there and whole")
         return 0
@@ -39,5 +43,36 @@ def run(args: argparse.Namespace) -> int:
         deleted = verify.delete_bad(findings)
         print(f"{args.results}: {kinds}; {len(deleted)} deleted: run snakemake again to make what is missing")
         return 0
-    print(f"{args.results}: {kinds}; `--delete-bad` lets the next snakemake make these again")
+    if all(one.kind == "missing" for one in findings):
+        print(f"{args.results}: {kinds}: run snakemake again to make them")
+    else:
+        print(f"{args.results}: {kinds}; `--delete-bad` lets the next snakemake make these again")
     return 1
+
+
+def _tell(findings: "list[Finding]") -> None:
+    """A line for each file; one for many of a folder that are missing and have no log."""
+    unmade: defaultdict[Path, list[Path]] = defaultdict(list)
+    for one in findings:
+        if one.kind == "missing" and one.path.stem.isdigit() and not (one.log and one.log.exists()):
+            unmade[one.path.parent].append(one.path)
+    together = {folder: set(paths) for folder, paths in unmade.items()}
+    for one in findings:
+        folder = one.path.parent
+        paths = unmade.get(folder, [])
+        if len(paths) <= MOST_LINES or one.path not in together[folder]:
+            log = f"  (log: {one.log})" if one.log and one.log.exists() else ""
+            print(f"{one.path}: {one.problem}{log}")
+        elif one.path == paths[0]:
+            print(f"{folder}: missing: {len(paths)} files, without a log: {_ranges(paths)}")
+
+
+def _ranges(paths: list[Path]) -> str:
+    """Numbered files in words: 00000-00011, 00014."""
+    runs: list[list[str]] = []
+    for stem in (path.stem for path in paths):
+        if runs and int(stem) == int(runs[-1][-1]) + 1:
+            runs[-1][1:] = [stem]
+        else:
+            runs.append([stem])
+    return ", ".join("-".join(run) for run in runs)
