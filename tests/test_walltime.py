@@ -254,3 +254,11 @@ def test_the_head_of_a_shipped_study_says_what_the_plan_says(name):
     assert [float(value) for value in hours.groups()] == pytest.approx(
         [told["core_hours"], told["gpu_hours"]], rel=0.15
     )
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(480, True), (1440, False), (None, False)])
+def test_detect_says_when_a_training_needs_legs(monkeypatch, minutes, told):
+    monkeypatch.setattr(profile, "_ask", lambda *command: "pmi2")
+    gpu = {"max_gpu": 1} | ({"max_runtime": minutes} if minutes else {})
+    lines = profile._config_text({"long": {"max_runtime": 2880}, "gpu": gpu})
+    assert ("set walltime.training_hours: 8 in the study" in lines) == told

@@ -157,7 +157,8 @@ def _partition(name: str, facts: dict[str, str]) -> tuple[dict[str, object], str
         models = sorted({model for model, _ in gpus if model})
         if models:
             limits["available_gpu_models"] = models
-    note = f"{facts.get('TotalNodes', '?')} nodes, {facts.get('TotalCPUs', '?')} cores"
+    nodes, cores = facts.get("TotalNodes", "?"), facts.get("TotalCPUs", "?")
+    note = f"{nodes} node{'s' * (nodes != '1')}, {cores} core{'s' * (cores != '1')}"
     note += ", Slurm's default" if facts.get("Default") == "YES" else ""
     if facts.get("PreemptMode", "OFF") not in ("OFF", "GANG"):
         note += ", jobs may be preempted: raise `retries` before using it"
@@ -215,6 +216,12 @@ def _config_text(partitions: dict[str, dict[str, object]]) -> str:
     )
     if not any(limits.get("max_gpu") for limits in partitions.values()):
         lines.append("# no partition has GPUs: set gpu: 0 for train_image, train_coefficient and train_joint")
+    gpu = [int(limits.get("max_runtime", 0)) for limits in partitions.values() if limits.get("max_gpu")]  # type: ignore[call-overload]
+    if gpu and min(gpu) > 0 and max(gpu) < 1440:
+        lines.append(
+            f"# GPU jobs end after {max(gpu) / 60:g} h: set walltime.training_hours: {max(gpu) / 60:g} in the study,"
+        )
+        lines.append("#   and walltime.training_legs to as many as the GPU-hours of `xscatter plan` need")
     longest = max((int(limits.get("max_runtime", 0)) for limits in partitions.values()), default=0)  # type: ignore[call-overload]
     if longest and longest < 1440:
         lines.append(f"# no partition runs a day: set walltime.limit_hours: {longest / 60:g} in the study")
