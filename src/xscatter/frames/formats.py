@@ -20,6 +20,7 @@ from xscatter.frames.frame import Raw
 
 _HDF5 = (".h5", ".hdf5", ".hdf", ".nxs", ".nx5", ".nexus")
 _PACKED = {".gz": gzip.open, ".bz2": bz2.open}
+_CBF_DATA = b"\x0c\x1a\x04\xd5"  # what the compressed pixels begin with
 _HDF5_MARK = b"\x89HDF\r\n\x1a\n"
 
 
@@ -77,6 +78,9 @@ def _reader(path: Path, dataset: str, stack: ExitStack) -> Reader:
     opener: Any = packed or open
     with opener(path, "rb") as stream:
         start = stream.read(8)
+        # fabio looks for this mark for ever in a file that ends before it.
+        if (start.startswith(b"###CBF") or inner == ".cbf") and _CBF_DATA not in stream.read():
+            raise UserError(f"{path}: ends before its data does; it is truncated or still being written, or no CBF")
     if dataset or inner in _HDF5 or start == _HDF5_MARK:
         if start != _HDF5_MARK:
             raise UserError(f"{path}: is not an HDF5 file, or is not complete")
