@@ -213,6 +213,9 @@ def test_install_copies_the_profile_and_keeps_what_differs(tmp_path, monkeypatch
     assert config.read_text() == "executor: mine\n"
     assert main(["profile", "install", "--force"]) == 0
     assert "slurm-array" in config.read_text()
+    for name in ("../outside", "a/b", "..", ""):
+        assert main(["profile", "install", "--name", name]) == 2
+    assert not (tmp_path / "outside").exists()
     capsys.readouterr()
 
 

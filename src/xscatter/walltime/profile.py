@@ -36,8 +36,10 @@ def install(name: str, force: bool) -> Path:
     """Copy the profile into the user's configuration.
 
     Raises:
-        UserError: one of that name is there and differs, and `force` is not set.
+        UserError: it is no name of a folder, or one of that name is there and differs, and `force` is not set.
     """
+    if name in ("", "..") or Path(name).name != name:
+        raise UserError(f"--name: {name!r} is not the name of a profile; use letters, such as slurm")
     target = user_folder() / name
     origin = source()
     files = [path for path in sorted(origin.iterdir()) if path.is_file()]
