@@ -23,6 +23,7 @@ class Row:
     jobs: int
     cores: int  # of one job
     runtime_minutes: int  # asked for, of one job
+    memory_mb: int  # likewise
     hours: float  # expected, of all jobs in a row
     disk_gib: float
     gpu: bool = False
@@ -66,6 +67,7 @@ def rows(cost: Cost) -> list[Row]:
                 counts.get(stage, 1),
                 cores,
                 cost.runtime(stage),
+                cost.memory(stage),
                 runs * mean / 3600,
                 disk.get(stage, 0.0) / GIB,
                 gpu=stage == "train",
@@ -108,12 +110,13 @@ def text(cost: Cost, cores: int, measured: bool, root: Path) -> str:
     lines = [
         f"{cost.study.name}: {simulate.experiments} experiments of {simulate.images} images, "
         f"{images} images of {simulate.size} x {simulate.size}, below {root}",
-        f"{'stage':<10}{'jobs':>8}{'cores':>7}{'asks for':>11}{'hours':>10}{'disk':>12}",
+        f"{'stage':<10}{'jobs':>8}{'cores':>7}{'asks for':>11}{'memory':>11}{'hours':>10}{'disk':>12}",
     ]
     for row in table:
         ask = f"{row.runtime_minutes // 60}:{row.runtime_minutes % 60:02d} h"
+        memory = f"{row.memory_mb} MB"
         size = f"{row.disk_gib:.2f} GiB" if row.disk_gib else ""
-        lines.append(f"{row.stage:<10}{row.jobs:>8}{row.cores:>7}{ask:>11}{row.hours:>10.2f}{size:>12}")
+        lines.append(f"{row.stage:<10}{row.jobs:>8}{row.cores:>7}{ask:>11}{memory:>11}{row.hours:>10.2f}{size:>12}")
     lines += [
         f"jobs {total['jobs']}, core-hours {total['core_hours']}, GPU-hours {total['gpu_hours']} (a guess: training "
         f"ends when it has converged), disk {total['disk_gib']} GiB",
