@@ -57,7 +57,6 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def run(args: argparse.Namespace) -> int:
     from xscatter.frames import table
-    from xscatter.frames.tagger import Ready
     from xscatter.progress import track
     from xscatter.shards import whole_file
 
@@ -77,13 +76,13 @@ def run(args: argparse.Namespace) -> int:
         if args.html:
             from xscatter.frames import page
 
-            files["html"].write(page.head(tagger))
-        for batch in tagger.batches(track(names, "predict"), args.view, args.threads, **options):
+            files["html"].write(page.head(tagger, names))
+        for batch in tagger.batches(track(names, "predict", end=False), args.view, args.threads, **options):
             for item, tagged in zip(batch, tagger.tag(batch, args.view), strict=True):
                 found = table.row(tagged, tagger.tags)
                 files["csv"].write(table.csv_line(found))
                 files["json"].write((",\n" if count else "") + table.json_item(found))
-                if args.html and isinstance(item, Ready):
+                if args.html:
                     files["html"].write(page.section(tagger, item, tagged))
                 if tagged.failed:
                     bad += 1
@@ -94,7 +93,8 @@ def run(args: argparse.Namespace) -> int:
             files["html"].write(page.FOOT)
         for file in files.values():
             file.close()
-    print(f"{count - bad} frames tagged, {bad} could not be read; {', '.join(map(str, outputs.values()))}")
+    some = f"{count - bad} frame{'s' * (count - bad != 1)}"
+    print(f"{some} tagged, {bad} could not be read; {', '.join(map(str, outputs.values()))}")
     return 1 if bad else 0
 
 

@@ -1,7 +1,9 @@
 """A self-contained page: each frame, its tags, and where the evidence for them lies."""
 
 import base64
+from collections.abc import Sequence
 from html import escape
+from urllib.parse import quote
 
 import numpy as np
 
@@ -16,24 +18,35 @@ section{border-top:1px solid #ccc;padding:1rem 0}img{max-width:100%}td,th{paddin
 FOOT = "</body></html>\n"
 
 
-def head(tagger: Tagger) -> str:
-    """Start of the page."""
+def head(tagger: Tagger, names: Sequence[str]) -> str:
+    """Start of the page, with a list of the files `names` that leads to the first frame of each."""
     model = escape(printable(str(tagger.folder)))
+    links = "".join(f"<li><a href='#{_anchor(name)}'>{escape(printable(name))}</a>" for name in names)
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Tags</title><style>{_STYLE}</style><body>"
         f"<h1>Tags of detector frames</h1><p>Model: {model} ({escape(', '.join(tagger.views))}). "
         "Evidence: how far the output for a tag falls when a part of the image is hidden (light blue), or an angular "
         "order is left out. A tag is given when its probability reaches the threshold that balanced misses and false "
-        "alarms best on validation images: rare tags have low thresholds.</p>\n"
+        "alarms best on validation images: rare tags have low thresholds.</p>"
+        f"<details><summary>Files: {len(names)}</summary><ol>{links}</ol></details>\n"
     )
 
 
-def section(tagger: Tagger, item: Ready, tagged: Tagged) -> str:
-    """One frame: picture, table of tags, evidence for the most probable."""
-    where = "not known"
+def _anchor(name: str) -> str:
+    return quote(printable(name), safe="")
+
+
+def section(tagger: Tagger, item: Ready | Tagged, tagged: Tagged) -> str:
+    """One frame: picture, table of tags, evidence for the most probable; why, where it could not be read."""
+    place = "" if tagged.index else f" id='{_anchor(tagged.source)}'"
+    title = f"<section{place}><h2>{escape(printable(tagged.source))} [{tagged.index}]</h2>"
+    note = f"<p class=note>{escape(printable(tagged.note))}</p>" if tagged.note else ""
+    if isinstance(item, Tagged):
+        return f"{title}{note}</section>\n"
+    center = "" if tagged.note else " Beam centre: not known."
     if tagged.center:
         row, col = tagged.center
-        where = f"({row:.1f}, {col:.1f}) from {tagged.center_from}, confidence {tagged.confidence:.2f}"
+        center = f" Beam centre: ({row:.1f}, {col:.1f}) from {tagged.center_from}, confidence {tagged.confidence:.2f}."
     order = [tagger.tags.index(tag) for tag in tagged.tags] or np.argsort(-tagged.probability)[:3].tolist()
     limit = tagger.threshold(tagged.view) if tagged.view else np.full(len(tagger.tags), np.nan)
     rows = "".join(
@@ -42,10 +55,9 @@ def section(tagger: Tagger, item: Ready, tagged: Tagged) -> str:
         for t in order
     )
     picture = base64.b64encode(_picture(tagger, item, tagged, order[:_SHOWN])).decode()
-    note = f"<p class=note>{escape(printable(tagged.note))}</p>" if tagged.note else ""
     return (
-        f"<section><h2>{escape(printable(tagged.source))} [{tagged.index}]</h2>{note}<p>Network: {tagged.view}. "
-        f"Beam centre: {where}.</p><img alt='frame and evidence' src='data:image/png;base64,{picture}'>"
+        f"{title}{note}<p>Network: {tagged.view}.{center}</p>"
+        f"<img alt='frame and evidence' src='data:image/png;base64,{picture}'>"
         f"<table><tr><th>tag<th>probability<th>threshold<th></tr>{rows}</table></section>\n"
     )
 
