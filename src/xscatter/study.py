@@ -117,7 +117,7 @@ class Train(Section):
     preset: Literal["default", "report-2017"] = Field(
         "default",
         description="Values of all keys that are not given: `default`, or those that were published in 2017 "
-        "(needs 21 angular and 40 radial orders, images of at least 227 pixels).",
+        "(needs 21 angular and 40 radial orders; made for images of 256 pixels).",
     )
     image_network: Literal["compact", "alexnet", "vgg16"] = Field("compact", description="Network of the image view.")
     coefficient_network: Literal["compact", "report-2017"] = Field(
