@@ -61,6 +61,23 @@ def beamstop_shadow(kind: str, drow: np.ndarray, dcol: np.ndarray, stop: dict) -
     return shadow.astype(np.float32)
 
 
+def beamstop_mask(kind: str, drow: np.ndarray, dcol: np.ndarray, stop: dict) -> np.ndarray:
+    """Mask (rows, cols) bool that somebody laid over a beamstop: its outline, grown by ``stop["margin"]`` pixels.
+
+    Arguments as those of `beamstop_shadow`; holes are covered, and the holder where ``stop["holder_masked"]``.
+    """
+    margin = stop["margin"]
+    grown = stop | {
+        "radius": stop["radius"] + margin,
+        "holder": stop["holder"] + 2 * margin if stop["holder_masked"] and stop["holder"] > 0 else 0.0,
+        "blur": 0.0,
+        "hole": 0.0,
+        "holder_opacity": 1.0,
+        "rod_opacity": 1.0,
+    }
+    return beamstop_shadow(kind, drow, dcol, grown) > 0.5
+
+
 def patch_shadow(y: np.ndarray, x: np.ndarray, patch: dict) -> np.ndarray:
     """Shadow (rows, cols) in [0, opacity] of tape, a cable or a holder: a rectangle with soft edges.
 

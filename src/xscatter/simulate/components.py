@@ -51,11 +51,17 @@ class Plane(Component):
     """Σ_l U_l(x) V_l(y) in axes turned by `angle`: layer lines, streaks, rods.
 
     x runs along the azimuth `angle` and y along `angle` + 90°; both in nm⁻¹ on `experiment.axis`.
+    With `tilt`, x and y are q along and across a fibre, whatever the turn about it: its axis lies at `angle` and is
+    tilted by `tilt` (radians) from the plane across the beam, towards the detector. Where the Ewald sphere meets planes
+    of equal q along the fibre are hyperbolas on a flat detector (Polanyi, Z. Phys. 7 (1921) 149):
+
+        x = q (cos θ cos β cos(χ − angle) − sin θ sin β), y = √(q² − x²), sin θ = q λ / 4π.
     """
 
     along: np.ndarray  # (terms, points) U_l at `experiment.axis`
     across: np.ndarray  # (terms, points) V_l at `experiment.axis`
     angle: float = 0.0  # radians
+    tilt: float | None = None  # β in radians; None: no fibre
 
 
 @dataclass(frozen=True, kw_only=True)

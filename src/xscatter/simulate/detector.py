@@ -24,7 +24,7 @@ class Layout(NamedTuple):
     gap: tuple[int, int]  # rows and columns between modules
     models: dict[tuple[int, int], float]  # rows and columns of detectors of this kind, and how common they are
     taper: bool  # behind a taper, which is round or bent
-    point_spread: float  # standard deviation, pixels of the layout
+    point_spread: float  # standard deviation, pixels of the layout; of a phosphor about the largest
     dark: float  # counts a pixel of the layout and frame, without beam
     saturation: int  # largest count of a pixel of the layout
     flat_field: float  # relative standard deviation of the sensitivity of pixels

@@ -14,7 +14,7 @@ import numpy as np
 
 from xscatter import tags
 from xscatter.seeds import Purpose, generator
-from xscatter.simulate.beamstop import beamstop_shadow, patch_shadow, window_shadow
+from xscatter.simulate.beamstop import beamstop_mask, beamstop_shadow, patch_shadow, window_shadow
 from xscatter.simulate.detector import LAYOUTS, Frame, Geometry, gap_mask
 from xscatter.simulate.limits import check_study, user_mask
 from xscatter.simulate.physics.grazing import transmission
@@ -117,14 +117,14 @@ class Experiment:
     @property
     def blur(self) -> float:
         """Standard deviation of q by the instrument alone, nm⁻¹: the same whatever the pixels, as `draw` needs it."""
-        layout = LAYOUTS[self.settings["detector"]]
-        return float(np.hypot(layout.point_spread, self.settings["beam_size"]) * self.q_per_pixel / self.scale)
+        spread = np.hypot(self.settings["point_spread"], self.settings["beam_size"])
+        return float(spread * self.q_per_pixel / self.scale)
 
     @cached_property
     def spread_pixels(self) -> float:
         """Standard deviation of the point spread (with the beam and half the pixel) in pixels of the image."""
-        layout = LAYOUTS[self.settings["detector"]]
-        return float(np.hypot(np.hypot(layout.point_spread, self.settings["beam_size"]) / self.scale, 0.29))
+        spread = np.hypot(self.settings["point_spread"], self.settings["beam_size"])
+        return float(np.hypot(spread / self.scale, 0.29))
 
     @property
     def q_low(self) -> float:
@@ -207,8 +207,35 @@ class Experiment:
         mask |= frame.outside((np.arange(self.size) + 0.5) / self.size)
         rng = generator(self.study.seed, Purpose.EXPERIMENT, self.number, BAD_PIXELS)
         mask |= rng.random(mask.shape, dtype=np.float32) < self.settings["bad_pixels"]
+        if self.settings["stop"]["masked"]:
+            mask |= self._masked_stop
         own = user_mask(self.study)
         return mask if own is None else mask | own
+
+    @cached_property
+    def _masked_stop(self) -> np.ndarray:
+        found = np.empty((self.size, self.size), bool)
+        for block, rows, cols in self._blocks():
+            drow, dcol = rows - self.geometry.center[0], cols - self.geometry.center[1]
+            found[block] = beamstop_mask(self.settings["beamstop"], drow, dcol, self._stop)
+        return found
+
+    @property
+    def _stop(self) -> dict[str, Any]:
+        """The beamstop in pixels of the image."""
+        stop = dict(self.settings["stop"])
+        for key in ("radius", "blur", "holder", "elbow", "margin"):
+            stop[key] = stop[key] / self.scale
+        return stop
+
+    @cached_property
+    def masked_beamstop(self) -> str | None:
+        """Tag of the beamstop if it is masked, and its outline can be told: 60 pixels of the layout on the detector."""
+        if not self.settings["stop"]["masked"]:
+            return None
+        inside = ~self.frame.outside((np.arange(self.size) + 0.5) / self.size)
+        area = np.count_nonzero(self._masked_stop & inside) * self.scale**2
+        return f"{self.settings['beamstop']} beamstop" if area >= 60 else None
 
     @cached_property
     def live(self) -> np.ndarray:
@@ -254,9 +281,7 @@ class Experiment:
         """
         found = {}
         if self.settings["beamstop"] != "none":
-            stop = dict(self.settings["stop"])
-            for key in ("radius", "blur", "holder", "elbow"):
-                stop[key] = stop[key] / self.scale
+            stop = self._stop
             stop["blur"] = float(np.hypot(stop["blur"], self.spread_pixels))
             found[f"{self.settings['beamstop']} beamstop"] = factor = self._new_map()
             for block, rows, cols in self._blocks():

@@ -129,6 +129,31 @@ def _plane(image, q_index, chi_index, cosine, sine, along, across, scale):
 
 
 @compiled
+def _fibre(image, q_index, chi_index, cosine, sphere, tilt, along, across):
+    """As `_plane`, x and y those along and across a fibre: `sphere` is sin θ over q_index, `tilt` β in radians."""
+    rows, cols = image.shape
+    points, terms = along.shape
+    middle = np.float32((points - 1) // 2)
+    last = np.float32(points - 1.001)
+    zero, one = np.float32(0), np.float32(1)
+    upright, leaning = np.float32(np.cos(tilt)), np.float32(np.sin(tilt))
+    for r in range(rows):
+        for c in range(cols):
+            q = q_index[r, c]
+            sine = min(q * sphere, one)
+            x = q * (np.sqrt(one - sine * sine) * upright * cosine[np.int64(chi_index[r, c])] - sine * leaning)
+            y = min(middle + np.sqrt(max(q * q - x * x, zero)), last)
+            x = min(max(x + middle, zero), last)
+            i, k = np.int64(x), np.int64(y)
+            u, w = x - np.float32(i), y - np.float32(k)
+            total = zero
+            for f in range(terms):
+                first = along[i, f] + u * (along[i + 1, f] - along[i, f])
+                total += first * (across[k, f] + w * (across[k + 1, f] - across[k, f]))
+            image[r, c] += total
+
+
+@compiled
 def _spots(image, rows, cols, intensity, radial_width, tangential_width, center_row, center_col):
     """Add Gaussian spots to `image`, each in a window of four standard deviations."""
     height, width = image.shape
@@ -203,7 +228,12 @@ def as_image(component: Component, experiment: Experiment) -> np.ndarray:
         turned = experiment.chi - component.angle
         cosine, sine = np.cos(turned).astype(np.float32), np.sin(turned).astype(np.float32)
         tables = [np.ascontiguousarray(t, dtype=np.float32) for t in smeared]
-        _plane(image, experiment.q_index, experiment.chi_index, cosine, sine, *tables, np.float32(1))
+        places = (image, experiment.q_index, experiment.chi_index, cosine)
+        if component.tilt is None:
+            _plane(*places, sine, *tables, np.float32(1))
+        else:
+            sphere = experiment.q_step * 1e9 * experiment.geometry.wavelength / (4 * np.pi)
+            _fibre(*places, np.float32(sphere), component.tilt, *tables)
     return image
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from xscatter.errors import UserError
 from xscatter.seeds import Purpose, generator
+from xscatter.simulate.beamstop import beamstop_mask
 from xscatter.simulate.detector import LAYOUTS, REFERENCE, Frame, Layout
 from xscatter.simulate.limits import user_mask
 from xscatter.simulate.strata import choose, fraction
@@ -17,6 +18,7 @@ from xscatter.study import Study
 
 BEAM_POSITIONS = {"middle": 0.45, "off centre": 0.25, "edge": 0.15, "off the image": 0.15}
 BEAMSTOPS = {"circular": 0.28, "linear": 0.24, "wedge": 0.24, "none": 0.24}
+GRID = (np.arange(120) + 0.5) / 120  # rows and columns, in parts of the side, at which coverage is counted
 FAMILIES = {
     "powder": 0.16, "solution": 0.14, "block copolymer": 0.14, "superlattice": 0.16, "polymer": 0.14,
     "fibre": 0.12, "crystal": 0.14,
@@ -52,12 +54,15 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
         "dark": float(layout.dark * np.exp(rng.normal(0, 0.7 if layout.integrating else 0.3))),
         "gain": 1.0,
         "read_out": 0.0,
+        "point_spread": layout.point_spread,
         "family": choose(seed, "family", number, FAMILIES),
         "second_family": choose(seed, "second family", number, FAMILIES),
     }
     if layout.integrating:
         settings["gain"] = float(10 ** rng.uniform(-0.2, 0.8))
         settings["read_out"] = float(settings["gain"] * rng.uniform(0.3, 1.0))
+        # Phosphors are as thick as the energy asks for.
+        settings["point_spread"] = float(layout.point_spread * np.exp(rng.uniform(np.log(0.25), np.log(1.2))))
     # The angle of the far edge: small-angle for the one half of experiments, wide-angle for the other.
     place = fraction(seed, "range", number)
     edge = np.deg2rad(10 ** np.interp(place, [0, 0.5, 0.8, 1], [0.0, 0.7, 1.2, 1.6]))
@@ -97,7 +102,7 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
     settings["stop"] = {
         "radius": float(min(np.exp(rng.uniform(np.log(10), np.log(60))), largest)) if kind != "none" else 0.0,
         "blur": float(rng.uniform(0.5, 4.0)),
-        "holder": float(rng.uniform(3, 20)) if rng.random() < 0.7 else 0.0,
+        "holder": float(rng.uniform(3, 20)) if rng.random() < 0.45 else 0.0,
         "holder_opacity": float(rng.uniform(0.5, 1.0)),
         "elbow": float(rng.uniform(60, 400)),
         "bend": float(np.deg2rad(rng.normal(0, 2.5))) if rng.random() < 0.5 else 0.0,
@@ -111,6 +116,16 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
         "hole": float(rng.uniform(0.1, 0.3)) if rng.random() < 0.25 else 0.0,
         "hole_opacity": float(1 - 10 ** rng.uniform(-3, -0.5)),
     }
+    # A mask is laid over every fourth beamstop: by hand, a little larger than the shadow, not always over the holder.
+    stop = settings["stop"]
+    stop["margin"] = float(rng.uniform(0, 8))
+    stop["holder_masked"] = bool(rng.random() < 0.75)
+    stop["masked"] = bool(kind != "none" and fraction(seed, "masked beamstop", number) < 0.28)
+    if stop["masked"]:
+        center = np.array(settings["center"])
+        hidden = beamstop_mask(kind, *(side * (GRID[:, None] - center[0]), side * (GRID[None, :] - center[1])), stop)
+        left = covered(layout, center, study.radius / study.simulate.size, user_mask(study), frame, hidden)
+        stop["masked"] = left >= 1.1 * study.transform.minimum_coverage
     if settings["window"] and settings["window"]["about_beam"] and settings["on_image"]:
         settings["window"]["center"] = (settings["center"] + rng.normal(0, 0.06, 2)).tolist()
     settings["patch"] = None
@@ -189,15 +204,23 @@ def _along_edge(rng: np.random.Generator, depth: float, extent: tuple[float, flo
 
 
 def covered(
-    layout: Layout, center: np.ndarray, radius: float, mask: np.ndarray | None = None, frame: Frame | None = None
+    layout: Layout,
+    center: np.ndarray,
+    radius: float,
+    mask: np.ndarray | None = None,
+    frame: Frame | None = None,
+    hidden: np.ndarray | None = None,
 ) -> float:
     """Part of the disk of `radius` about `center` (parts of the side) that lies on live pixels.
 
     Counted on a grid of 120 × 120 whatever the image size, less the largest part that gaps, bad
-    pixels and the rounding of the edges can take, so the true part is never below.
+    pixels and the rounding of the edges can take, so the true part is never below. `hidden` (120, 120)
+    bool is not live either.
     """
-    grid = (np.arange(120) + 0.5) / 120
+    grid = GRID
     inside = np.hypot(grid[:, None] - center[0], grid[None, :] - center[1]) <= radius
+    if hidden is not None:
+        inside &= ~hidden
     sure = 0.88 if layout.module else 0.98
     if frame is not None:
         inside &= ~frame.outside(grid)

@@ -11,14 +11,17 @@ import numpy as np
 from xscatter import __version__, tags
 from xscatter.seeds import Purpose, generator, sequence
 from xscatter.shards import new_shard
+from xscatter.simulate.detector import LAYOUTS
 from xscatter.simulate.experiment import Experiment
 from xscatter.simulate.poisson import poisson_counts
+from xscatter.simulate.read_out import read_out
 from xscatter.simulate.render import Rendering, render
 from xscatter.simulate.scene import draw_scene
 from xscatter.simulate.visibility import label
 from xscatter.study import Study
 
 MASKED = np.uint32(0xFFFFFFFF)
+MOST_PHOTONS = 0xFFFFFFFE  # of integrating detectors, whose digits saturate, not the photons
 
 
 def simulate_experiment(study: Study, number: int, path: str | Path) -> None:
@@ -73,12 +76,13 @@ def simulate_image(
     done = render(scene, experiment)
     labels, detectability = label(scene, done, experiment)
     seed = experiment.study.seed
+    integrating = LAYOUTS[experiment.settings["detector"]].integrating
     poisson_counts(
-        done.expected, experiment.live, experiment.saturation,
+        done.expected, experiment.live, MOST_PHOTONS if integrating else experiment.saturation,
         sequence(seed, Purpose.NOISE, experiment.number, image, 0), out,
     )  # fmt: skip
-    if experiment.settings["gain"] != 1.0:
-        _read_out(out, experiment, generator(seed, Purpose.NOISE, experiment.number, image, 2))
+    if integrating:
+        read_out(out, done.expected, experiment, generator(seed, Purpose.NOISE, experiment.number, image, 2))
     if scene["zingers"]:
         rng = generator(seed, Purpose.NOISE, experiment.number, image, 1)
         labels[tags.INDEX["zingers"]] = _add_zingers(out, experiment, scene["zingers"], rng) > 0
@@ -86,19 +90,6 @@ def simulate_image(
     if saturated >= max(1, 1e-5 * out.size):
         labels[tags.INDEX["saturation"]] = 1
     return scene, done, labels, detectability
-
-
-def _read_out(out: np.ndarray, experiment: Experiment, rng: np.random.Generator) -> None:
-    """Turn photons into the digits of an integrating detector: gain, read-out noise, and an offset that keeps it."""
-    noise = experiment.settings["read_out"] * experiment.scale
-    value = rng.standard_normal(out.shape, dtype=np.float32)
-    value *= np.float32(noise)
-    value += np.float32(3 * noise + 0.5)
-    value += out * np.float32(experiment.settings["gain"])
-    full = value >= experiment.saturation
-    np.clip(value, 0, experiment.saturation, out=value)
-    np.copyto(out, value.astype(np.uint32), where=experiment.live)
-    out[full & experiment.live] = experiment.saturation
 
 
 def _add_zingers(out: np.ndarray, experiment: Experiment, number: int, rng: np.random.Generator) -> int:

@@ -13,9 +13,9 @@ from xscatter.seeds import Purpose, generator
 # The order gives each choice its prime: append, never reorder.
 CHOICES = (
     "detector", "beamstop", "beam", "geometry", "family", "exposure", "range", "air", "slits", "coherence",
-    "window", "tilt", "second family", "model", "aperture", "patch",
+    "window", "tilt", "second family", "model", "aperture", "patch", "masked beamstop", "wavelength spread",
 )  # fmt: skip
-PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53)
+PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61)
 
 
 def fraction(seed: int, choice: str, number: int) -> float:

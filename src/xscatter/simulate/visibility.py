@@ -121,7 +121,12 @@ def _instrument(scene: dict[str, Any], done: Rendering, experiment: Experiment, 
     if not experiment.settings["on_image"]:
         found.add("beam off image")
     dark = experiment.dark
+    masked = experiment.masked_beamstop
+    if masked:
+        found.add(masked)  # seen by its outline, whatever it takes away
     for name, (where, factor) in experiment.altered.items():
+        if name == masked:
+            continue
         strength = float(np.sqrt(_altered_sum(done.expected.ravel(), where, factor, dark)))
         for implied in tags.with_implied({name}):
             seen[tags.INDEX[implied]] = np.fmax(seen[tags.INDEX[implied]], strength)

@@ -28,6 +28,7 @@ PARAMETERS = (
     Parameter("fan", "°", 3.0, (0.2, 40.0), "standard deviation of the directions of fibrils"),
     Parameter("fanned", "", 0.0, (0.0, 1.0), "part of the fibrils that have this spread"),
     Parameter("angle", "°", 0.0, (-180.0, 180.0), "azimuth of the streak"),
+    Parameter("tilt", "°", 0.0, (-60.0, 60.0), "tilt of the fibre axis towards the beam, which bends the streak"),
 )
 
 
@@ -41,6 +42,7 @@ REFERENCES = ((streak, (2.0, 2.0, 2.0), 0.5, "half at q = κ for p = 2"),)
 
 def draw(rng, experiment):
     packed = rng.random() < 0.5
+    axis, tilt = fibre_axis(rng, experiment)
     decay = float(np.clip(experiment.q_low * log_uniform(rng, 0.3, 3.0), 1e-4, 300))
     return {
         "decay": decay,
@@ -51,15 +53,18 @@ def draw(rng, experiment):
         "sharpness": log_uniform(rng, 0.04, 0.25),
         "fan": log_uniform(rng, 1.0, 15.0),
         "fanned": float(rng.beta(1, 2)),
-        "angle": (fibre_axis(rng, experiment) + 270) % 360 - 180,  # across the axis
+        "angle": (axis + 270) % 360 - 180,  # across the axis
+        "tilt": tilt,
     }
 
 
 def contribute(parameters, experiment):
     p, axis = parameters, experiment.axis
-    across = np.exp(-0.5 * (axis / (p["width"] * p["decay"])) ** 2)
+    along = np.exp(-0.5 * (axis / (p["width"] * p["decay"])) ** 2)
     angle = np.deg2rad(p["angle"])
-    parts = [Plane(tags=TAGS, along=(1 - p["fanned"]) * _equator(axis, p)[None], across=across[None], angle=angle)]
+    across = (1 - p["fanned"]) * _equator(axis, p)
+    fibre = {"angle": angle - np.pi / 2, "tilt": np.deg2rad(p["tilt"])}
+    parts = [Plane(tags=TAGS, along=along[None], across=across[None], **fibre)]
     if p["fanned"] > 0:
         turned = (experiment.chi - angle + np.pi / 2) % np.pi - np.pi / 2  # to the nearer of both directions
         fan = np.exp(-0.5 * (turned / np.deg2rad(p["fan"])) ** 2)

@@ -5,6 +5,8 @@ structure that only repeats, n = 0 on every line and the intensity lies on the m
 exp(−l²d²) and along q_r as exp(−q_r²u²). Muscle and other packed filaments have both: short reflections on the
 meridian on some lines, and on others long ones that begin beside it, the function of order n on every line.
 
+On the detector the lines are curved: they are where planes of equal q_z meet the Ewald sphere (`Plane.tilt`).
+
 Source: Cochran, Crick & Vand, Acta Cryst. 5 (1952) 581; Vainshtein, Diffraction of X-rays by Chain Molecules (1966).
 """
 
@@ -29,6 +31,7 @@ PARAMETERS = (
     Parameter("width", "", 0.06, (0.005, 0.5), "full width of the lines over q_c"),
     Parameter("decay", "", 0.3, (0.0, 2.0), "d, loss of intensity with order"),
     Parameter("angle", "°", 90.0, (-180.0, 180.0), "azimuth of the fibre axis"),
+    Parameter("tilt", "°", 0.0, (-60.0, 60.0), "β, tilt of the fibre axis towards the beam"),
     Parameter("seed", "", 0, (0, 2**31), "of the strengths of lines"),
 )
 
@@ -56,6 +59,7 @@ REFERENCES = (
 def draw(rng, experiment):
     position = between(rng, experiment, 0.1, 0.6)
     helix = int(rng.choice([0, 1, 2], p=[0.4, 0.3, 0.3]))
+    angle, tilt = fibre_axis(rng, experiment)
     return {
         "position": max(position * (0.4 if helix == 2 else 1.0), 1e-3),
         "lines": int(rng.integers(2, 7)) if helix == 1 else int(rng.integers(2 + 2 * helix, 17)),
@@ -64,7 +68,8 @@ def draw(rng, experiment):
         "extent": log_uniform(rng, 0.1, 4.0),
         "width": log_uniform(rng, 0.02, 0.15),
         "decay": rng.uniform(0.05, 0.5) if helix == 1 else rng.uniform(0.02, 0.25),
-        "angle": fibre_axis(rng, experiment),
+        "angle": angle,
+        "tilt": tilt,
         "seed": int(rng.integers(2**31)),
     }
 
@@ -98,4 +103,5 @@ def contribute(parameters, experiment):
         shapes = sorted(set(kind.tolist()))
         across = [across[int(np.flatnonzero(kind == shape)[0])] for shape in shapes]
         along = [np.sum(np.array(along)[kind == shape], axis=0) for shape in shapes]
-    return [Plane(tags=TAGS, along=np.array(along), across=np.array(across), angle=np.deg2rad(p["angle"]))]
+    direction = {"angle": np.deg2rad(p["angle"]), "tilt": np.deg2rad(p["tilt"])}
+    return [Plane(tags=TAGS, along=np.array(along), across=np.array(across), **direction)]

@@ -9,12 +9,15 @@ from xscatter.seeds import Purpose, generator
 AXIS = 3  # the stream of an experiment that the axis is drawn from
 
 
-def fibre_axis(rng: np.random.Generator, experiment: Any) -> float:
-    """Azimuth of the fibre axis in degrees: that of the experiment, a little off in every image.
+def fibre_axis(rng: np.random.Generator, experiment: Any) -> tuple[float, float]:
+    """Azimuth of the fibre axis and its tilt towards the beam in degrees: those of the experiment, a little off.
 
-    Fibres are mounted upright or level; a few lie as they fell.
+    Fibres are mounted upright or level; a few lie as they fell. Some are tilted, to bring a layer line onto the
+    Ewald sphere where it meets the meridian.
     """
     own = generator(experiment.study.seed, Purpose.EXPERIMENT, experiment.number, AXIS)
     mounted = own.choice([0.0, 90.0]) + own.normal(0, 5)
     axis = mounted if own.random() < 0.8 else own.uniform(-90, 90)
-    return float((axis + rng.normal(0, 1.0) + 180) % 360 - 180)
+    tilt = own.normal(0, 4) if own.random() < 0.7 else own.uniform(-35, 35)
+    turned, leaning = rng.normal(0, 1.0, 2)
+    return float((axis + turned + 180) % 360 - 180), float(np.clip(tilt + leaning, -60, 60))
