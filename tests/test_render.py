@@ -1,13 +1,17 @@
 """Rendering and detectability: against sums taken pixel by pixel, and against the size of the image."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from xscatter import tags
 from xscatter.seeds import Purpose, sequence
 from xscatter.simulate import Experiment, simulate_image
-from xscatter.simulate.profiles import herman, wrapped_cauchy
-from xscatter.simulate.render import render
+from xscatter.simulate.components import Plane
+from xscatter.simulate.features.ring import width_tag
+from xscatter.simulate.profiles import herman, peak, wrapped_cauchy
+from xscatter.simulate.render import _mix_wavelengths, _mixed_halves, as_image, render
 from xscatter.simulate.scene import draw_scene
 from xscatter.simulate.visibility import detectability
 from xscatter.study import parse_study
@@ -134,3 +138,93 @@ def test_hidden_ring_is_not_tagged():
     behind = scene_of(flat, ("ring", 1e-3, {"position": inside, "width": 0.05}))
     hidden = simulate_image(experiment, 0, frame, behind)[2]
     assert [clear[ring], weak[ring], hidden[ring]] == [1, 0, 0]
+
+
+def neutron_experiment(size=128):
+    study = parse_study({"name": "n", "seed": 21, "simulate": {"experiments": 400, "images": 1, "size": size}})
+    return next(e for e in (Experiment(study, n) for n in range(400)) if e.wavelength_spread)
+
+
+@pytest.mark.parametrize("spread", [0.06, 0.12, 0.19])
+def test_a_spread_of_wavelengths_widens_rings_by_its_part_of_q(spread):
+    """FWHM = (Δλ/λ) q, and ∫ p(s) (q s)⁻ⁿ ds = q⁻ⁿ exp(n² σ²/2) for a power law."""
+    q = np.arange(1500.0)
+    sigma = spread / np.sqrt(8 * np.log(2))
+    for place in (200.0, 500.0, 1000.0):
+        line = np.exp(-0.5 * ((q - place) / 2) ** 2)
+        seen = _mix_wavelengths(line[None], spread)[0]
+        above = np.flatnonzero(seen > seen.max() / 2)
+        assert above[-1] - above[0] == pytest.approx(np.hypot(spread * place, 2 * 2.355), rel=0.02, abs=1.5)
+        assert np.sqrt(above[-1] * above[0]) == pytest.approx(place, rel=0.01)
+        assert seen.sum() == pytest.approx(line.sum() * np.exp(sigma**2 / 2), rel=2e-3)
+    inner = slice(20, 700)
+    for power in (1, 2, 4):
+        fall = 1 / np.maximum(q, 0.5) ** power
+        seen = _mix_wavelengths(fall[None], spread)[0]
+        np.testing.assert_allclose(seen[inner], fall[inner] * np.exp(power**2 * sigma**2 / 2), rtol=0.03)
+
+
+def test_rings_and_lines_of_a_neutron_camera_are_equally_wide():
+    """Through the renderer: the profile of a ring, and a layer line where it crosses the meridian."""
+    experiment = neutron_experiment()
+    at = 0.7 * experiment.q_high
+    ring = {"position": at, "width": 0.004, "orders": 1}
+    profile = render(scene_of(("ring", 1.0, ring)), experiment).parts[0].profile
+    table = peak(experiment.axis, at, 0.004 * at) + peak(experiment.axis, -at, 0.004 * at)
+    spread = _mixed_halves(table[None], experiment.wavelength_spread)[0]
+    np.testing.assert_allclose(spread, spread[::-1], rtol=1e-9)
+    half = spread[len(spread) // 2 :]
+    for curve, blur in ((profile, 2.355 * experiment.resolution), (half, 0.0)):
+        width = np.count_nonzero(curve > curve.max() / 2) * experiment.q_step
+        assert width == pytest.approx(np.hypot(experiment.wavelength_spread * at, blur), abs=1.5 * experiment.q_step)
+
+
+def test_a_spread_of_wavelengths_makes_sharp_rings_broad():
+    experiment = neutron_experiment()
+    parts = render(scene_of(("ring", 1.0, {"position": experiment.q_high / 2, "width": 0.01})), experiment).parts
+    assert width_tag(0.01, 0.12) == "ring: broad"
+    assert width_tag(np.hypot(0.01, experiment.wavelength_spread)) in parts[0].component.tags
+
+
+@pytest.mark.parametrize("tilt", [-0.4, 0.0, 0.25])
+def test_layer_lines_lie_where_the_planes_of_a_fibre_meet_the_ewald_sphere(tilt):
+    """q = k' − k as a vector of every pixel, its parts along and across the axis: no θ, no χ."""
+    for number in (1, 6, 9):
+        experiment = make_experiment(number, 96)
+        angle = 0.3 + number
+        along = np.exp(-0.5 * ((experiment.axis - 0.4 * experiment.q_high) / (0.15 * experiment.q_high)) ** 2)
+        across = np.exp(-0.5 * (experiment.axis / (0.5 * experiment.q_high)) ** 2)
+        plane = Plane(along=along[None], across=across[None], angle=angle, tilt=tilt)
+        index = np.arange(96)
+        rays = np.stack(np.broadcast_arrays(*experiment.geometry.directions(index[:, None], index[None, :])), -1)
+        rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
+        q = (rays - [0, 0, 1]) * 2e-9 * np.pi / experiment.geometry.wavelength
+        axis = np.array([np.sin(angle) * np.cos(tilt), np.cos(angle) * np.cos(tilt), np.sin(tilt)])
+        x = q @ axis
+        y = np.linalg.norm(q - x[..., None] * axis, axis=-1)
+        blur = experiment.resolution
+        one, two = np.hypot(0.15 * experiment.q_high, blur), np.hypot(0.5 * experiment.q_high, blur)
+        expected = np.exp(-0.5 * ((x - 0.4 * experiment.q_high) / one) ** 2 - 0.5 * (y / two) ** 2)
+        expected *= 0.15 * 0.5 * experiment.q_high**2 / (one * two)
+        np.testing.assert_allclose(as_image(plane, experiment), expected, atol=0.01)
+
+
+def test_layer_lines_on_a_flat_detector_are_hyperbolas():
+    """Polanyi: y = √(D² + x²) tan asin(l λ/c) for a fibre across the beam."""
+    found = [make_experiment(n, 256) for n in range(100)]
+    experiment = max(
+        (e for e in found if abs(e.settings["rot1"]) < 4e-3), key=lambda e: e.q_high * e.geometry.wavelength
+    )
+    g = experiment.geometry
+    g = replace(g, rot1=0.0, rot2=0.0, center=(10.0, 128.0))
+    experiment.geometry = g
+    place = 0.5 * experiment.q_high
+    plane = Plane(along=peak(experiment.axis, place, 0.01 * place)[None], across=np.ones((1, len(experiment.axis))),
+                  angle=np.pi / 2, tilt=0.0)  # fmt: skip
+    image = as_image(plane, experiment)
+    x = (np.arange(256) - 128.0) * g.pixel_size
+    rise = np.tan(np.arcsin(place * 1e9 * g.wavelength / (2 * np.pi)))
+    rows = 10 + np.hypot(g.distance, x) * rise / g.pixel_size
+    assert rows[0] - rows[128] > 5  # curved well beyond a pixel
+    inside = rows < 250
+    np.testing.assert_allclose(image.argmax(axis=0)[inside], rows[inside], atol=1.0)

@@ -10,7 +10,6 @@ from xscatter import tags
 from xscatter.cli import main
 from xscatter.shards import file_sha256, problem
 from xscatter.simulate import Experiment, simulate_experiment, simulate_image
-from xscatter.simulate.shard import _read_out
 from xscatter.study import parse_study
 
 
@@ -109,19 +108,13 @@ def test_unusual_sizes_and_seeds_pass_without_a_warning(size, sampling, seed):
             assert frame[experiment.live].max() <= experiment.saturation
 
 
-def test_an_integrating_detector_has_a_gain_and_a_read_out_noise():
-    """Variance over mean of what is above the offset is the gain; without photons the noise is that of the read-out."""
-    study = make_study(detectors=["ccd"], experiments=40, size=128)
-    for number in range(6):
-        experiment = Experiment(study, number)
-        gain, noise = experiment.settings["gain"], experiment.settings["read_out"] * experiment.scale
-        out = np.random.default_rng(number).poisson(400.0, (128, 128)).astype(np.uint32)
-        out[experiment.mask] = 2**32 - 1
-        _read_out(out, experiment, np.random.default_rng(1))
-        live = out[experiment.live].astype(float)
-        assert (out[experiment.mask] == 2**32 - 1).all()
-        assert live.mean() == pytest.approx(400 * gain + 3 * noise, rel=0.01)
-        assert live.var() == pytest.approx(400 * gain**2 + noise**2, rel=0.1)
-        out[:] = 2**31
-        _read_out(out, experiment, np.random.default_rng(1))
-        assert (out[experiment.live] == experiment.saturation).all()
+def test_the_digits_of_an_integrating_detector_saturate_not_its_photons():
+    """A frame that is exposed far too long is full; a CCD has no count above that."""
+    experiment = Experiment(make_study(detectors=["ccd"]), 0)
+    flat = {"feature": "background", "share": 1.0, "parameters": {"flat": 1.0}}
+    scene = {"photons": 1e13, "drift": [0.0, 0.0], "zingers": 0, "features": [flat]}
+    out = np.empty((64, 64), np.uint32)
+    labels = simulate_image(experiment, 0, out, scene)[2]
+    assert out[experiment.live].max() == experiment.saturation
+    assert (out[experiment.live] == experiment.saturation).mean() > 0.9
+    assert labels[tags.INDEX["saturation"]] == 1

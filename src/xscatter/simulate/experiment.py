@@ -127,6 +127,11 @@ class Experiment:
         return float(np.hypot(spread / self.scale, 0.29))
 
     @property
+    def wavelength_spread(self) -> float:
+        """Full width at half maximum of the wavelengths over their mean: rings are wider by this part of their q."""
+        return self.settings["wavelength_spread"]
+
+    @property
     def q_low(self) -> float:
         """Least q that is seen beside the beamstop, nm⁻¹."""
         return float(self._seen[0])

@@ -18,6 +18,7 @@ from xscatter.study import Study
 
 BEAM_POSITIONS = {"middle": 0.45, "off centre": 0.25, "edge": 0.15, "off the image": 0.15}
 BEAMSTOPS = {"circular": 0.28, "linear": 0.24, "wedge": 0.24, "none": 0.24}
+SOFT = {"solution", "block copolymer", "polymer"}  # what is measured with a spread of wavelengths
 GRID = (np.arange(120) + 0.5) / 120  # rows and columns, in parts of the side, at which coverage is counted
 FAMILIES = {
     "powder": 0.16, "solution": 0.14, "block copolymer": 0.14, "superlattice": 0.16, "polymer": 0.14,
@@ -141,6 +142,15 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
     settings["air"] = fraction(seed, "air", number)
     settings["slits"] = fraction(seed, "slits", number)
     settings["coherent"] = fraction(seed, "coherence", number) < 0.25
+    settings["wavelength_spread"] = 0.0
+    families = {settings["family"], settings["second_family"]}
+    if layout.name == "square" and families <= SOFT and fraction(seed, "wavelength spread", number) < 0.7:
+        # A neutron camera: a velocity selector, cold neutrons, and a beam as wide as its flux asks for.
+        settings["wavelength_spread"] = float(rng.uniform(0.06, 0.19))
+        settings["wavelength"] = float(rng.uniform(0.45e-9, 1.2e-9))
+        settings["beam_size"] = float(rng.uniform(2.0, 8.0))
+        settings["polarisation"] = 0.0
+        settings["coherent"] = False
     return settings
 
 

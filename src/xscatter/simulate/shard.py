@@ -101,7 +101,7 @@ def _add_zingers(out: np.ndarray, experiment: Experiment, number: int, rng: np.r
         steps = np.arange(1 + rng.poisson(3.0 / experiment.scale))
         rows = (start[0] + steps * np.sin(angle)).astype(int)
         cols = (start[1] + steps * np.cos(angle)).astype(int)
-        charge = rng.exponential(10 ** rng.uniform(2, 4.5), len(steps))
+        charge = rng.exponential(10 ** rng.uniform(1.5, 4.2), len(steps))
         on = (rows >= 0) & (rows < size) & (cols >= 0) & (cols < size)
         rows, cols, charge = rows[on], cols[on], charge[on]
         before, live = out[rows, cols].astype(float), experiment.live[rows, cols]

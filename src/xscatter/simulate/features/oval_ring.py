@@ -9,7 +9,7 @@ Source: Ward, Structure and Properties of Oriented Polymers (1975), chapter 9 (a
 import numpy as np
 
 from xscatter.simulate.components import Radial
-from xscatter.simulate.features.ring import width_tag
+from xscatter.simulate.features.ring import widest, width_tag
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.profiles import between, log_uniform, peak
 
@@ -40,7 +40,7 @@ REFERENCES = (
 def draw(rng, experiment):
     return {
         "position": between(rng, experiment, 0.25, 0.95),
-        "width": log_uniform(rng, 0.012, 0.2),
+        "width": min(log_uniform(rng, 0.012, 0.2), widest(experiment)),
         "ratio": 1.05 + float(rng.beta(1.2, 4)) * 1.2,
         "angle": rng.uniform(-180, 180) if rng.random() < 0.4 else rng.choice([0, 90]) + rng.normal(0, 6),
         "orders": int(min(rng.geometric(0.6), 5)),
@@ -53,7 +53,7 @@ def contribute(parameters, experiment):
     tags = ("ring", "oval ring") if p["ratio"] >= 1.05 else ("ring",)
     return [
         Radial(
-            tags=(*tags, width_tag(p["width"] / order)), order=order, stretch=shape,
+            tags=(*tags, width_tag(p["width"] / order, experiment.wavelength_spread)), order=order, stretch=shape,
             profile=0.5 ** (order - 1) * peak(experiment.q, order * p["position"], p["width"] * p["position"], 0.3),
         )
         for order in range(1, p["orders"] + 1)

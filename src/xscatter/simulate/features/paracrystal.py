@@ -75,5 +75,6 @@ def contribute(parameters, experiment):
     p = parameters
     profile = tabulated(lambda q: intensity(q, **p), experiment.q)
     width = peak_width(p["disorder"])
-    tags = ("halo: isotropic",) if width > 0.2 else ("ring", "ring: isotropic", width_tag(width))
+    seen = np.hypot(width, experiment.wavelength_spread)
+    tags = ("halo: isotropic",) if seen > 0.2 else ("ring", "ring: isotropic", width_tag(seen))
     return correlation_components(profile, experiment.q, 2 * np.pi / p["distance"], tags)

@@ -58,6 +58,11 @@ REFERENCES = (
 )  # fmt: skip
 
 
+def applies(experiment):
+    """Nobody measures crystals with wavelengths as mixed as those of a velocity selector."""
+    return not experiment.wavelength_spread
+
+
 def draw(rng, experiment):
     kind = rng.integers(3)  # cubic, tetragonal, orthorhombic
     first = between(rng, experiment, 0.15, 0.65)
@@ -119,7 +124,7 @@ def contribute(parameters, experiment):
         if order <= COUNTED:
             components.append(
                 Radial(
-                    tags=(*tags, width_tag(width / centre)),
+                    tags=(*tags, width_tag(width / centre, experiment.wavelength_spread)),
                     order=order,
                     profile=profile,
                     azimuth=azimuths[order % len(azimuths)],

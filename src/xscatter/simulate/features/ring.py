@@ -31,9 +31,15 @@ PARAMETERS = (
 )
 
 
-def width_tag(width):
-    """Tag of the relative width of a ring."""
+def width_tag(width, spread=0.0):
+    """Tag of the relative width of a ring; `spread` is that of the wavelengths."""
+    width = np.hypot(width, spread)
     return "ring: sharp" if width < 0.025 else "ring: intermediate" if width <= 0.1 else "ring: broad"
+
+
+def widest(experiment):
+    """Width of a ring that is just no halo, given the spread of the wavelengths."""
+    return np.sqrt(0.2**2 - experiment.wavelength_spread**2)
 
 
 def orientation_tags(fold, eta, angle):
@@ -65,7 +71,7 @@ def draw(rng, experiment):
     angle = rng.uniform(-180, 180) if rng.random() < 0.3 else rng.choice([0, 90]) + rng.normal(0, 6)
     return {
         "position": between(rng, experiment, 0.1, 0.95),
-        "width": np.exp(rng.uniform(np.log(0.006), np.log(0.2))),
+        "width": min(np.exp(rng.uniform(np.log(0.006), np.log(0.2))), widest(experiment)),
         "lorentzian": rng.beta(1.2, 2),
         "orders": int(min(rng.geometric(0.4), 20)),
         "displacement": rng.uniform(0.05, 0.6),
@@ -94,6 +100,11 @@ def contribute(parameters, experiment):
         height = debye_waller(np.sqrt(order**2 - 1.0), p["displacement"])
         profile = height * peak(experiment.q, at, p["width"] * first, p["lorentzian"])
         components.append(
-            Radial(tags=("ring", *kinds, width_tag(p["width"] / order)), order=order, profile=profile, azimuth=azimuth)
+            Radial(
+                tags=("ring", *kinds, width_tag(p["width"] / order, experiment.wavelength_spread)),
+                order=order,
+                profile=profile,
+                azimuth=azimuth,
+            )
         )
     return components

@@ -80,6 +80,11 @@ REFERENCES = (
 )
 
 
+def applies(experiment):
+    """Nobody measures crystals with wavelengths as mixed as those of a velocity selector."""
+    return not experiment.wavelength_spread
+
+
 def draw(rng, experiment):
     family = experiment.settings["family"]
     form = 0 if family == "crystal" and rng.random() < 0.75 else int(rng.integers(1, 3))

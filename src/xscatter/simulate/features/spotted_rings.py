@@ -43,6 +43,11 @@ def ring_positions(lattice: int, rings: int) -> tuple[np.ndarray, np.ndarray]:
 REFERENCES = ((lambda: ring_positions(2, 2)[0].tolist(), (), [1.0, 3.0**0.5], "hexagonal: 1 : √3"),)
 
 
+def applies(experiment):
+    """Nobody measures crystals with wavelengths as mixed as those of a velocity selector."""
+    return not experiment.wavelength_spread
+
+
 def draw(rng, experiment):
     return {
         "position": between(rng, experiment, 0.2, 0.85),
@@ -70,7 +75,7 @@ def contribute(parameters, experiment):
             continue
         width = TO_SIGMA * p["width"] * q
         rows, cols = experiment.pixels(q + 0.3 * width * strain, chi)
-        tags = ("ring", "large grains", "ring: spotted", width_tag(p["width"]))
+        tags = ("ring", "large grains", "ring: spotted", width_tag(p["width"], experiment.wavelength_spread))
         # A ring of one strength per azimuth: the spots of ring k share what its multiplicity and 1/q² give.
         strength = experiment.scale**-2 * multiplicity / ratio**2 / max(count, 1)
         components.append(

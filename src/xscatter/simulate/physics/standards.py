@@ -28,7 +28,8 @@ WIDTH_AND_SCATTER = (
 def visible(experiment: Any, rings: np.ndarray) -> bool:
     """Whether at least two of `rings` (n,) in nm⁻¹ are well on the detector and can be told apart."""
     seen = (rings > experiment.q_low) & (rings < experiment.q_high)
-    return bool(seen.sum() >= 2 and np.diff(rings).min() > 8 * experiment.blur)
+    apart = np.diff(rings).min()
+    return bool(seen.sum() >= 2 and apart > 8 * experiment.blur and apart > 2 * experiment.wavelength_spread * rings[1])
 
 
 def standard_components(parameters: dict[str, Any], experiment: Any, tag: str, rings: Any) -> list[Radial]:
@@ -47,6 +48,6 @@ def standard_components(parameters: dict[str, Any], experiment: Any, tag: str, r
             components[-1].profile[begin:end] += profile[begin:end]
             continue
         seen += centre > experiment.q_low
-        names = ("ring", "ring: isotropic", "polycrystalline", width_tag(width / centre))
+        names = ("ring", "ring: isotropic", "polycrystalline", width_tag(width / centre, experiment.wavelength_spread))
         components.append(Radial(tags=(*names, tag) if seen <= 2 else names, order=order, profile=profile))
     return components

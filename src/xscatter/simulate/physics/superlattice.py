@@ -90,7 +90,7 @@ def lattice_components(
         if order > COUNTED:
             rest += profile
             continue
-        tags: tuple[str, ...] = ("ring", *kinds, width_tag(width / centre))
+        tags: tuple[str, ...] = ("ring", *kinds, width_tag(width / centre, experiment.wavelength_spread))
         if order == identified:
             tags += (lattice, "structure factor")
         components.append(Radial(tags=tags, order=order, profile=profile, azimuth=azimuth))
