@@ -2,7 +2,8 @@
 
 A tag is true of an image when a component that carries it was generated and is detectable: d' and
 contrast (`simulate/visibility.py`) at least `DETECTABLE` and `CONTRAST`. A beamstop, a window or a
-horizon is tagged where the counts that it takes away are detectable. The other tags of the groups
+horizon is tagged where the counts that it takes away are detectable; a beamstop that is masked where
+its outline is on the detector (detectability NaN). The other tags of the groups
 "instrument", "exposure" and "background" follow the rule in their definition; their detectability is
 NaN. Names are those of the published vocabularies where a tag exists there.
 """
