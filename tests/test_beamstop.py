@@ -49,6 +49,20 @@ def test_a_quarter_of_the_beamstops_are_masked_and_all_kinds_of_them(masked):
     assert {e.settings["beamstop"] for e in masked} == {"circular", "linear", "wedge"}
 
 
+def test_no_mask_takes_so_much_that_the_expansion_is_not_covered():
+    content = {"name": "c", "seed": 3, "simulate": {"experiments": 600, "images": 1, "size": 64}}
+    study = parse_study(content | {"transform": {"minimum_coverage": 0.25}})
+    rows, cols = np.indices((64, 64))
+    found = []
+    for experiment in (Experiment(study, n) for n in range(600)):
+        if experiment.settings["stop"]["masked"]:
+            center = experiment.geometry.center
+            inside = np.hypot(rows - center[0], cols - center[1]) <= study.radius
+            found.append(np.count_nonzero(inside & experiment.live) / (np.pi * study.radius**2))
+    assert len(found) > 50
+    assert min(found) >= 0.25
+
+
 def test_a_masked_beamstop_is_tagged_however_few_photons_there_are(masked):
     """Its outline does not depend on the exposure, so neither does the tag; a shadow of no counts has none."""
     scene = {
