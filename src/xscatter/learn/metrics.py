@@ -37,17 +37,19 @@ def weighted_average_precision(labels: np.ndarray, scores: np.ndarray, weights: 
         return np.where(total > 0, (gained * positive / np.maximum(all_above, 1e-12)).sum(1) / total, np.nan)
 
 
-def resampled(experiment: np.ndarray, seed: int, draws: int = 1000) -> np.ndarray:
+def resampled(experiment: np.ndarray, seed: int, draws: int = 1000, itself: bool = False) -> np.ndarray:
     """Weights (draws, n) of the records when the experiments are drawn with replacement.
 
-    Of a single experiment there is nothing else to draw, which says nothing of the spread: no draws then.
+    With `itself` a first row of ones stands for the records as they are. Of a single experiment there is nothing else
+    to draw, which says nothing of the spread: no draws then.
     """
     names, place = np.unique(experiment, return_inverse=True)
+    first = np.ones((int(itself), len(experiment)))
     if len(names) < 2:
-        return np.zeros((0, len(experiment)))
+        return first
     random = generator(seed, Purpose.BOOTSTRAP)
     counts = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    return counts[:, place].astype(np.float64)
+    return np.concatenate([first, counts[:, place].astype(np.float64)])
 
 
 def bootstrap(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:

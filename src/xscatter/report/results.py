@@ -194,8 +194,7 @@ def paired_intervals(views: Sequence[View], pairs: Sequence[tuple[str, str]], se
 
     drawn = {}
     for view in views:
-        weights = metrics.resampled(view.source[:, 0], seed)
-        weights = np.concatenate([np.ones((1, weights.shape[1])), weights])  # the value itself first
+        weights = metrics.resampled(view.source[:, 0], seed, itself=True)
         drawn[view.name] = metrics.mean_of(metrics.bootstrap(view.labels.astype(float), view.scores, weights))
     differences = [drawn[first] - drawn[second] for first, second in pairs]
     return [_pair(metrics.interval(each[1:], each[0], least=-1.0)) for each in differences]

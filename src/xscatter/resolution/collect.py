@@ -85,8 +85,7 @@ class Scores:
         key = (mode, size, seed, view)
         if key not in self._cache:
             found = self.views[mode, size, seed][view]
-            weights = metrics.resampled(found.source[:, 0], seed, self.draws)
-            weights = np.concatenate([np.ones((1, weights.shape[1])), weights])
+            weights = metrics.resampled(found.source[:, 0], seed, self.draws, itself=True)
             self._cache[key] = metrics.bootstrap(found.labels.astype(float), found.scores, weights)
         return self._cache[key]
 
