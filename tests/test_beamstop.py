@@ -33,8 +33,9 @@ def test_a_disk_whose_holder_is_not_masked_is_a_disk():
     assert np.array_equal(mask, np.hypot(ROWS, COLS) < 23)
 
 
-def experiments(size, number=160):
-    study = parse_study({"name": "m", "seed": 8, "simulate": {"experiments": number, "images": 1, "size": size}})
+def experiments(size, number=160, part=0.28):
+    simulate = {"experiments": number, "images": 1, "size": size, "masked_beamstops": part}
+    study = parse_study({"name": "m", "seed": 8, "simulate": simulate})
     return [Experiment(study, n) for n in range(number)]
 
 
@@ -43,14 +44,16 @@ def masked():
     return [e for e in experiments(96) if e.settings["stop"]["masked"]]
 
 
-def test_a_quarter_of_the_beamstops_are_masked_and_all_kinds_of_them(masked):
+def test_the_part_of_the_beamstops_that_the_study_says_is_masked_and_all_kinds_of_them(masked):
     stopped = sum(e.settings["beamstop"] != "none" for e in experiments(32))
     assert 0.18 < len(masked) / stopped < 0.36
+    assert not any(e.settings["stop"]["masked"] for e in experiments(32, part=0.0))
     assert {e.settings["beamstop"] for e in masked} == {"circular", "linear", "wedge"}
 
 
 def test_no_mask_takes_so_much_that_the_expansion_is_not_covered():
-    content = {"name": "c", "seed": 3, "simulate": {"experiments": 600, "images": 1, "size": 64}}
+    simulate = {"experiments": 600, "images": 1, "size": 64, "masked_beamstops": 0.28}
+    content = {"name": "c", "seed": 3, "simulate": simulate}
     study = parse_study(content | {"transform": {"minimum_coverage": 0.25}})
     rows, cols = np.indices((64, 64))
     found = []

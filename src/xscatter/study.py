@@ -46,6 +46,11 @@ class Simulate(Section):
         description="File of a mask for all images, beside the gaps of the layouts: .npy or a detector image, "
         "size × size, non-zero = not usable.",
     )
+    masked_beamstops: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0,
+        description="Part of the beamstops that belong to the mask, as some beamlines deliver their frames; 0: the "
+        "mask holds gaps and dead pixels only.",
+    )
 
 
 class Transform(Section):

@@ -117,11 +117,12 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
         "hole": float(rng.uniform(0.1, 0.3)) if rng.random() < 0.25 else 0.0,
         "hole_opacity": float(1 - 10 ** rng.uniform(-3, -0.5)),
     }
-    # A mask is laid over every fourth beamstop: by hand, a little larger than the shadow, not always over the holder.
+    # A mask over the beamstop is drawn by hand: a little larger than the shadow, not always over the holder.
     stop = settings["stop"]
     stop["margin"] = float(rng.uniform(0, 8))
     stop["holder_masked"] = bool(rng.random() < 0.75)
-    stop["masked"] = bool(kind != "none" and fraction(seed, "masked beamstop", number) < 0.28)
+    masked = study.simulate.masked_beamstops
+    stop["masked"] = bool(kind != "none" and fraction(seed, "masked beamstop", number) < masked)
     if stop["masked"]:
         center = np.array(settings["center"])
         hidden = beamstop_mask(kind, *(side * (GRID[:, None] - center[0]), side * (GRID[None, :] - center[1])), stop)
