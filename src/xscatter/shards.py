@@ -165,8 +165,9 @@ def _add_data(digest, data: h5py.Dataset) -> None:
             value = np.asarray(data[slab])
             digest.update(repr(value.tolist()).encode() if value.dtype.kind == "O" else value.tobytes())
         return
-    for index in range(data.id.get_num_chunks()):
-        offset = data.id.get_chunk_info(index).chunk_offset
+    offsets: list[tuple[int, ...]] = []
+    data.id.chunk_iter(lambda chunk: offsets.append(chunk.chunk_offset))
+    for offset in offsets:
         digest.update(repr(offset).encode())
         digest.update(data.id.read_direct_chunk(offset)[1])
 

@@ -4,6 +4,8 @@ from typing import Protocol
 
 import numpy as np
 
+from xscatter.fourier_bessel import loops
+
 
 class CountsTransform(Protocol):
     """Float32 values of the counts n of any shape, written into `out` where that is given."""
@@ -29,10 +31,9 @@ def log(counts: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 def anscombe(counts: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """2 sqrt(n + 3/8)"""
     # Anscombe 1948, Biometrika 35, 246: Poisson noise of any mean gets a variance close to 1.
-    values = none(counts, out)
-    values += 0.375
-    np.sqrt(values, out=values)
-    values *= 2
+    counts = loops.plain(np.asarray(counts))
+    values = np.empty(counts.shape, np.float32) if out is None else out
+    loops.anscombe(counts.reshape(-1), values.reshape(-1))
     return values
 
 

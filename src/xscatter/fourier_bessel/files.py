@@ -1,6 +1,5 @@
 """Experiment shards in, coefficient files out."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,12 +12,11 @@ from xscatter import __version__, shards
 from xscatter.errors import UserError
 from xscatter.fourier_bessel import loops
 from xscatter.fourier_bessel.counts import COUNTS
-from xscatter.fourier_bessel.loops import LANES
 from xscatter.fourier_bessel.plan import Plan, tables_key
 from xscatter.fourier_bessel.polar import PolarTables, keep_tables, polar_tables
+from xscatter.fourier_bessel.reading import Images
 from xscatter.study import Study
 
-READ_BYTES = 2**22
 NO_LIVE_PIXEL = 1  # bit of entry/flags
 
 
@@ -52,69 +50,50 @@ class Source:
         self._study = study
         self._file = h5py.File(job.source, "r")
         try:
-            self._counts = self._file["entry/data/counts"]
+            counts = self._file["entry/data/counts"]
             center = np.asarray(self._file["entry/instrument/beam_center"][()], float)
             self._mask = self._file["entry/instrument/detector/mask"][()].astype(bool)
-            shape = self._counts.shape[1:]
+            shape = counts.shape[1:]
             self.plan = study_plan(study, shape, (center[0], center[1]))
-            # Memory that is used again and again; a few small images are read together.
-            together = int(np.clip(READ_BYTES // (self._counts.dtype.itemsize * np.prod(shape)), 1, LANES))
-            self._read = np.empty((together, *shape), self._counts.dtype)
             self._values = np.empty(shape, np.float32)
+            self._images = Images(counts)
         except BaseException:
-            self.close()
+            self._file.close()
             raise
-        self._handle = os.open(job.source, os.O_RDONLY)
 
     def close(self) -> None:
         """Close the file."""
+        self._images.close()
         self._file.close()
-        if (handle := getattr(self, "_handle", None)) is not None:
-            os.close(handle)
 
-    def foretell(self, start: int, stop: int) -> None:
-        """Ask the kernel to read images `start` to `stop` while others are being transformed."""
-        if self._counts.chunks is None or not hasattr(os, "posix_fadvise"):
-            return
-        for image in range(start, min(stop, len(self._counts))):
-            chunk = self._counts.id.get_chunk_info_by_coord((image, 0, 0))
-            if chunk.size:
-                os.posix_fadvise(self._handle, chunk.byte_offset, chunk.size, os.POSIX_FADV_WILLNEED)
-
-    def transform(self, job: int, start: int, stop: int) -> Part:
-        """Coefficients of images `start` to `stop`, at most LANES."""
+    def transform(self, job: int, start: int, stop: int, until: int) -> Part:
+        """Coefficients of images `start` to `stop`, at most LANES; those up to `until` are next."""
         not_finite = np.zeros(stop - start, np.uint32)
-        found, live = self.plan.forward_each(self._images(start, stop, not_finite), self._study.transform.fill)
+        values = self._prepared(start, stop, until, not_finite)
+        found, live = self.plan.forward_each(values, self._study.transform.fill)
         return Part(job, start, found.astype(np.complex64), (1 - live).astype(np.float32), not_finite)
 
-    def _images(self, start: int, stop: int, not_finite: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _prepared(
+        self, start: int, stop: int, until: int, not_finite: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Values and mask of each image, and its number of pixels that are not finite."""
         change = COUNTS[self._study.transform.counts]
-        for first in range(start, stop, len(self._read)):
-            some = slice(first, min(first + len(self._read), stop))
-            counts = self._read[: some.stop - some.start]
-            self._counts.read_direct(counts, some)
-            mask = _mask(counts, self._mask)
-            for n, image in enumerate(counts):
-                own = mask if mask.ndim == 2 else mask[n]
-                if image.dtype.kind == "f":
-                    bad = ~np.isfinite(image)
-                    not_finite[first - start + n] = bad.sum()
-                    if bad.any():
-                        image[bad] = 0
-                        own = own | bad
-                flat, values = image.reshape(-1), self._values.reshape(-1)
-                for begin in range(0, flat.size, 2**16):  # as much as stays in a cache from step to step
-                    change(flat[begin : begin + 2**16], values[begin : begin + 2**16])
-                yield self._values, own
-
-
-def _mask(counts: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Mask of the detector, or one an image where an image has more masked pixels than that."""
-    if counts.dtype.kind != "u":
-        return mask
-    limit = counts.dtype.type(np.iinfo(counts.dtype).max)
-    return (counts == limit) | mask if loops.holds(counts, limit, mask) else mask
+        values, mask = self._values.reshape(-1), self._mask.reshape(-1)
+        for n, image in enumerate(self._images.each(start, stop, until)):
+            own = self._mask
+            if image.dtype.kind == "f":
+                bad = ~np.isfinite(image)
+                not_finite[n] = bad.sum()
+                if bad.any():
+                    image[bad] = 0
+                    own = own | bad
+            limit = image.dtype.type(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else None
+            more, flat = False, image.reshape(-1)
+            for begin in range(0, flat.size, 2**16):  # as much as stays in a cache from step to step
+                some = slice(begin, begin + 2**16)
+                change(flat[some], values[some])
+                more = more or (limit is not None and loops.holds(flat[some], limit, mask[some]))
+            yield self._values, (image == limit) | own if more else own
 
 
 def study_plan(study: Study, shape: tuple[int, int], center: tuple[float, float]) -> Plan:

@@ -1,6 +1,7 @@
 """What stands for masked pixels, and for pixels of the disk outside of the detector."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -21,6 +22,23 @@ class Live:
     counts: np.ndarray
     """Number of live pixels in every ring."""
 
+    def means(self, sums: np.ndarray) -> np.ndarray:
+        """Mean of every ring from the sums of its live pixels.
+
+        A ring without live pixels has the value between its neighbours, straight in the radius.
+        """
+        known, seen, outermost = self._known
+        rim = sums[outermost:].sum() / self.counts[outermost:].sum()
+        return np.interp(np.arange(self.counts.size), known, sums[known] / seen, right=rim)
+
+    @cached_property
+    def _known(self) -> tuple[np.ndarray, np.ndarray, int]:
+        """Rings that have live pixels, their numbers of them, and the first ring of the rim."""
+        known = np.flatnonzero(self.counts)
+        beyond = np.cumsum(self.counts[::-1])[::-1]
+        outermost = np.searchsorted(-beyond, -min(RIM_PIXELS, beyond[0]), side="right") - 1
+        return known, self.counts[known], int(outermost)
+
 
 def live_pixels(pixels: Pixels, mask: np.ndarray | None) -> Live:
     """Pixels in the disk that `mask` (rows, cols) of the detector, True = not usable, leaves."""
@@ -35,18 +53,7 @@ def ring_means(pixels: Pixels, image: np.ndarray, live: Live, means: np.ndarray)
     """Means over the live pixels of each ring, into means (rings + 1), the last 0; at least one pixel is live."""
     parts = np.zeros((4, 2 * pixels.rings + 1))
     loops.ring_sums(image, pixels.top, pixels.left, live.bins, parts)
-    means[:-1] = means_of_sums(parts.sum(0)[: pixels.rings], live.counts)
-
-
-def means_of_sums(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Mean of every ring from the sums and numbers of its live pixels.
-
-    A ring without live pixels has the value between its neighbours, straight in the radius.
-    """
-    known = np.flatnonzero(counts)
-    outermost = np.searchsorted(-np.cumsum(counts[::-1])[::-1], -min(RIM_PIXELS, counts.sum()), side="right") - 1
-    rim = sums[outermost:].sum() / counts[outermost:].sum()
-    return np.interp(np.arange(counts.size), known, sums[known] / counts[known], right=rim)
+    means[:-1] = live.means(parts.sum(0)[: pixels.rings])
 
 
 def with_partners(detector: Pixels, window: Pixels, image: np.ndarray, bins: np.ndarray):

@@ -16,6 +16,13 @@ def _compiled(function):
         return njit(**options)(function)
 
 
+def plain(values: np.ndarray) -> np.ndarray:
+    """The values as numbers that compiled loops know; files of detectors often hold others."""
+    if values.dtype.isnative and values.dtype.itemsize in (1, 2, 4, 8) and values.dtype != np.float16:
+        return values
+    return values.astype(np.float64 if values.dtype.kind == "f" else values.dtype.newbyteorder("="))
+
+
 @_compiled
 def spread(source, index, theta, radius, along_theta, along_r, grid):
     """Add source[index[p], :] to the points of `grid` (padded θ, padded r, LANES) about each point p."""
@@ -77,17 +84,46 @@ def gather(images, top, left, bins, means, fill, source):
 
 
 @_compiled
-def holds(images, value, mask):
-    """Whether any pixel of images (n, rows, cols) that `mask` (rows, cols) leaves has this value."""
-    for n in range(images.shape[0]):
-        for y in range(images.shape[1]):
-            line, masked = images[n, y], mask[y]
-            found = False
-            for x in range(line.size):
-                found |= (line[x] == value) & (not masked[x])
-            if found:
-                return True
-    return False
+def holds(pixels, value, mask):
+    """Whether any of the pixels (n,) that `mask` (n,) leaves has this value."""
+    found = False
+    for n in range(pixels.size):
+        found |= (pixels[n] == value) & (not mask[n])
+    return found
+
+
+@_compiled
+def finite(image):
+    """Whether no pixel of `image` (rows, cols) is NaN or infinite."""
+    for y in range(image.shape[0]):
+        line = image[y]
+        nothing = image.dtype.type(0)
+        for x in range(line.size):
+            nothing += line[x] * image.dtype.type(0)
+        if nothing != 0:  # NaN
+            return False
+    return True
+
+
+@_compiled
+def anscombe(counts, values):
+    """2 sqrt(n + 3/8) of `counts` (n,) into float32 `values` (n,)."""
+    for n in range(counts.size):
+        values[n] = np.float32(2) * np.sqrt(np.float32(counts[n]) + np.float32(0.375))
+
+
+@_compiled
+def whole_blocks(stored, first, blocks, tail):
+    """Whether `blocks` lengths (big-endian) and what they count, from `first` on, and `tail` bytes are all of `stored`."""
+    at = first
+    for _ in range(blocks):
+        if at + 4 > stored.size:
+            return False
+        at += 4 + (
+            (np.int64(stored[at]) << 24) + (np.int64(stored[at + 1]) << 16)
+            + (np.int64(stored[at + 2]) << 8) + np.int64(stored[at + 3])
+        )  # fmt: skip
+    return at + tail == stored.size
 
 
 @_compiled
@@ -154,20 +190,37 @@ def ring_sums(image, top, left, bins, sums):
 
 
 @_compiled
+def _angle(dy, dx):
+    """atan2(dy, dx) in a form that goes through vector registers; Cephes' atan, to rounding."""
+    small, large = min(abs(dx), abs(dy)), max(abs(dx), abs(dy), 1e-300)
+    low = small <= 0.41421356237309505 * large  # tan(π / 8)
+    t = (small if low else small - large) / (large if low else small + large)
+    z = t * t
+    top = -6.485021904942025371773e1 + z * (-1.228866684490136173410e2 + z * (-7.500855792314704667340e1 + z * (
+        -1.615753718733365076637e1 + z * -8.750608600031904122785e-1)))  # fmt: skip
+    bottom = 1.945506571482613964425e2 + z * (4.853903996359136964868e2 + z * (4.328810604912902668951e2 + z * (
+        1.650270098316988542046e2 + z * (2.485846490142306297962e1 + z))))  # fmt: skip
+    angle = t + t * z * top / bottom + (0.0 if low else np.pi / 4)
+    angle = np.pi / 2 - angle if abs(dy) > abs(dx) else angle
+    angle = np.pi - angle if dx < 0 else angle
+    return -angle if dy < 0 else angle
+
+
+@_compiled
 def spread_rings(center, first_row, first_cols, counts, skip, angles, extent, width, kernel, lowest, sums):
     """Spread pixels of a disk, each as a one, to sums of their ring: sums (rings, padded θ, radii from lowest[ring]).
 
     Row y of the disk's lattice holds counts[y] pixels from column first_cols[y] on, less those from skip[0, y] to
-    skip[1, y]. `kernel` (powers, at least `width`) is filled up with zeros to a multiple of eight columns; `extent` is
-    the grid's step along r in pixels.
+    skip[1, y]. `kernel` (powers, at least `width`) begins with the highest power, filled up with zeros to three powers
+    a step and to a multiple of six columns; `extent` is the grid's step along r in pixels.
     """
     pad, half = width // 2 + 1, width / 2
-    wide = kernel.shape[1]
+    wide = sums.shape[2]
     # A run of pixels goes through each step together, so that no step waits for the one before it.
     run = 64
-    ring, start, inside = np.empty(run, np.int64), np.empty((2, run), np.int64), np.zeros((2, run))
-    weights = np.empty((2, width, run))
-    across, along = np.zeros(width, sums.dtype), np.zeros(wide, sums.dtype)
+    theta, radius, values = np.empty(run), np.empty(run), np.empty(run)
+    begin, inside = np.empty(run, np.int64), np.zeros((2, run))
+    weights = np.zeros((2, kernel.shape[1], run), sums.dtype)
     flat = sums.reshape(sums.size)
     # Strip by strip of columns: the sums that neighbours touch stay in the nearest cache.
     for left in range(first_cols.min(), (first_cols + counts).max(), run):
@@ -176,38 +229,44 @@ def spread_rings(center, first_row, first_cols, counts, skip, angles, extent, wi
             for side in range(2):
                 x = max(left, first_cols[y] if side == 0 else skip[1, y])
                 held = min(left + run, skip[0, y] if side == 0 else first_cols[y] + counts[y]) - x
-                for p in range(held):
-                    dx = x + p - center[1]
-                    r = np.sqrt(dy * dy + dx * dx)
-                    ring[p] = int(r + 0.5)
-                    theta = np.arctan2(dy, dx) * (angles / (2 * np.pi))
-                    theta = theta if theta >= 0 else theta + angles
-                    radius = r / extent - 0.5
-                    first_theta, first_r = np.ceil(theta - half), np.ceil(radius - half)
-                    start[0, p], start[1, p] = int(first_theta) + pad, int(first_r) + pad
-                    inside[0, p], inside[1, p] = first_theta - theta + half, first_r - radius + half
                 if held <= 0:
                     continue
+                from_center = x - center[1]
+                for p in range(run):
+                    dx = from_center + p
+                    radius[p] = np.sqrt(dy * dy + dx * dx)
+                    theta[p] = _angle(dy, dx) * (angles / (2 * np.pi))
+                for p in range(held):
+                    ring = int(radius[p] + 0.5)
+                    at_theta, at_r = theta[p] if theta[p] >= 0 else theta[p] + angles, radius[p] / extent - 0.5
+                    first_theta, first_r = np.ceil(at_theta - half), np.ceil(at_r - half)
+                    begin[p] = (
+                        (ring * sums.shape[1] + int(first_theta) + pad) * wide + int(first_r) + pad - lowest[ring]
+                    )
+                    inside[0, p], inside[1, p] = first_theta - at_theta + half, first_r - at_r + half
                 for axis in range(2):
                     at = inside[axis]
                     for n in range(width):
-                        values = weights[axis, n]
-                        values[:] = kernel[-1, n]
-                        for power in range(kernel.shape[0] - 2, -1, -1):
-                            factor = kernel[power, n]
+                        values[:] = kernel[0, n]
+                        for power in range(1, kernel.shape[0], 3):
+                            one, two, three = kernel[power, n], kernel[power + 1, n], kernel[power + 2, n]
                             for p in range(run):
-                                values[p] = values[p] * at[p] + factor
+                                values[p] = ((values[p] * at[p] + one) * at[p] + two) * at[p] + three
+                        weights[axis, n] = values
                 for p in range(held):
-                    for n in range(width):
-                        across[n], along[n] = weights[0, n, p], weights[1, n, p]
-                    row = ring[p] * sums.shape[1] + start[0, p]
-                    begin = row * sums.shape[2] + start[1, p] - lowest[ring[p]]
-                    for i in range(width):
-                        for part in range(0, wide, 8):
-                            line = flat[begin + part : begin + part + 8]
-                            for n in range(8):  # a number known to the compiler
-                                line[n] += across[i] * along[part + n]
-                        begin += sums.shape[2]
+                    for part in range(0, kernel.shape[1], 6):  # six, the usual width, stay in registers
+                        a, b, c = weights[1, part, p], weights[1, part + 1, p], weights[1, part + 2, p]
+                        d, e, f = weights[1, part + 3, p], weights[1, part + 4, p], weights[1, part + 5, p]
+                        for i in range(width):
+                            weight = weights[0, i, p]
+                            start = begin[p] + i * wide + part
+                            line = flat[start : start + 6]
+                            line[0] += weight * a
+                            line[1] += weight * b
+                            line[2] += weight * c
+                            line[3] += weight * d
+                            line[4] += weight * e
+                            line[5] += weight * f
 
 
 @_compiled

@@ -140,9 +140,8 @@ def _work(
                 deliver(owner, Part(job, start, error=_one_line(error)))
                 continue
             for first in range(start, stop, LANES):
-                opened.foretell(first + LANES, first + 2 * LANES)
                 try:
-                    part = opened.transform(job, first, min(first + LANES, stop))
+                    part = opened.transform(job, first, min(first + LANES, stop), stop)
                 except UNREADABLE as error:
                     part = Part(job, first, error=_one_line(error))
                 deliver(owner, part)

@@ -135,7 +135,7 @@ class Pixels:
         lowest = np.maximum(np.where(radii > 0, radii, 0) - tables.width / 2 * extent, 0) + 0.5
         first = np.minimum(np.floor(lowest - 1e-9), self.rings).astype(np.int32)
         span = int(np.ceil(tables.width * extent)) + 2
-        kernel = np.pad(tables.kernel, ((0, 0), (0, -tables.width % 8)))
+        kernel = np.pad(tables.kernel[::-1], ((-(len(tables.kernel) - 1) % 3, 0), (0, -tables.width % 6)))
         skip = np.stack([cols, cols])
         seen = np.arange(row, row + counts.size) - self.top
         of_window = (seen >= 0) & (seen < self.shape[0])

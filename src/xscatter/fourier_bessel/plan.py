@@ -6,7 +6,7 @@ from itertools import repeat
 import numpy as np
 
 from xscatter.errors import UserError
-from xscatter.fourier_bessel import basis
+from xscatter.fourier_bessel import basis, loops
 from xscatter.fourier_bessel.fill import FILLS, Live, live_pixels, ring_means, with_partners
 from xscatter.fourier_bessel.kernels import taps_for, width_for
 from xscatter.fourier_bessel.loops import LANES
@@ -68,6 +68,7 @@ class Plan:
                 f"{minimum_coverage:.1%}; choose a smaller radius, or correct the centre"
             )
         self._partner_pixels: Pixels | None = None
+        self._live: tuple[np.ndarray | None, Live] | None = None
 
     def _check(self) -> None:
         if self.dtype not in (np.float32, np.float64):
@@ -154,10 +155,9 @@ class Plan:
         pixels = self._partners() if fill == "partner" and not whole else self._pixels
         means = np.zeros((LANES, pixels.rings + 1), self.dtype)
         parts: list[float] = []
-        seen: tuple[np.ndarray | None, Live] | None = None
 
         def ready() -> Iterator[Placed]:
-            nonlocal seen
+            seen: tuple[np.ndarray | None, Live] | None = None
             for lane, (image, mask) in enumerate(images):
                 image, mask = _usable(image, mask)
                 if mask is None and (whole or fill == "zero"):
@@ -165,7 +165,7 @@ class Plan:
                     yield image, self._pixels.corner, None, means[lane]
                     continue
                 if seen is None or seen[0] is not mask:
-                    seen = mask, live_pixels(self._pixels, mask)
+                    seen = mask, self._live_pixels(mask)
                 live, bins = seen[1], seen[1].bins
                 parts.append(live.counts.sum() / self._lattice)
                 if fill != "zero" and parts[-1]:
@@ -182,6 +182,13 @@ class Plan:
         found = np.moveaxis(found, 2, 0) / self.dtype.type(self.radius**2)
         found[np.array(parts) == 0] = np.nan
         return found, np.array(parts)
+
+    def _live_pixels(self, mask: np.ndarray | None) -> Live:
+        """Those of the last mask are kept: it is mostly the same for all images."""
+        kept = self._live
+        if kept is None or not np.array_equal(kept[0], mask):
+            self._live = kept = None if mask is None else mask.copy(), live_pixels(self._pixels, mask)
+        return kept[1]
 
     def _partners(self) -> Pixels:
         """The detector and its image on the other side of the centre."""
@@ -252,9 +259,8 @@ def tables_key(
 
 def _usable(image: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
     """The image as the compiled loops know it, and its mask with pixels that are not finite; None: all are usable."""
-    if not image.dtype.isnative or image.dtype.itemsize not in (1, 2, 4, 8) or image.dtype == np.float16:
-        # They know native numbers only; files of detectors often hold others.
-        image = image.astype(np.float64 if image.dtype.kind == "f" else image.dtype.newbyteorder("="))
-    if image.dtype.kind == "f" and not (finite := np.isfinite(image)).all():
-        mask = ~finite if mask is None else mask | ~finite
+    image = loops.plain(image)
+    if image.dtype.kind == "f" and not loops.finite(image):
+        bad = ~np.isfinite(image)
+        mask = bad if mask is None else mask | bad
     return image, mask if mask is not None and mask.any() else None

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from xscatter.errors import UserError
-from xscatter.fourier_bessel.fill import live_pixels, means_of_sums
+from xscatter.fourier_bessel.fill import live_pixels
 from xscatter.fourier_bessel.plan import Plan
 
 
@@ -56,7 +56,7 @@ class FourierBessel(keras.layers.Layer):
             if live.counts.sum() < pixels.count:
                 self._fill_ring = tf.constant(np.clip(live.bins - pixels.rings, 0, pixels.rings).reshape(-1), tf.int32)
             units = np.eye(pixels.rings)
-            self._means = tf.constant(np.stack([means_of_sums(unit, live.counts) for unit in units], 1), tf.float32)
+            self._means = tf.constant(np.stack([live.means(unit) for unit in units], 1), tf.float32)
             self._rings_outside = None
             if pixels.ring_table is not None:
                 table, first = pixels.ring_table
