@@ -240,3 +240,22 @@ def test_bad_calls_say_what_is_wrong():
         plan.forward(images, fill="mean")
     with pytest.raises(UserError, match="coefficients"):
         plan.inverse(np.ones((3, 5)))
+
+
+def test_a_mask_that_was_changed_in_place_counts():
+    plan, image, mask = Plan((40, 40), (19.0, 20.0), 25.0, 6, 6), noise((40, 40)), np.zeros((40, 40), bool)
+    plan.forward(image, mask)
+    mask[5:12] = True
+    fresh = Plan((40, 40), (19.0, 20.0), 25.0, 6, 6)
+    np.testing.assert_array_equal(plan.forward(image, mask), fresh.forward(image, mask))
+    np.testing.assert_array_equal(plan.forward(image), fresh.forward(image))
+
+
+def test_only_nan_and_infinity_are_not_finite():
+    for value in (np.nan, np.inf, -np.inf):
+        image = np.full((30, 41), 3e38, np.float32)
+        assert loops.finite(image)
+        assert loops.finite(image.astype(np.float64) * 1e269)
+        image[29, 40] = value
+        assert not loops.finite(image)
+        assert not loops.finite(image.astype(np.float64))

@@ -114,7 +114,7 @@ def anscombe(counts, values):
 
 @_compiled
 def whole_blocks(stored, first, blocks, tail):
-    """Whether `blocks` lengths (big-endian) and what they count, from `first` on, and `tail` bytes are all of `stored`."""
+    """Whether `stored` is, from `first` on, `blocks` big-endian lengths each before as many bytes, and `tail` bytes."""
     at = first
     for _ in range(blocks):
         if at + 4 > stored.size:

@@ -68,7 +68,7 @@ class Plan:
                 f"{minimum_coverage:.1%}; choose a smaller radius, or correct the centre"
             )
         self._partner_pixels: Pixels | None = None
-        self._live: tuple[np.ndarray | None, Live] | None = None
+        self._live: tuple[np.ndarray, Live] | None = None
 
     def _check(self) -> None:
         if self.dtype not in (np.float32, np.float64):
@@ -185,9 +185,10 @@ class Plan:
 
     def _live_pixels(self, mask: np.ndarray | None) -> Live:
         """Those of the last mask are kept: it is mostly the same for all images."""
+        key = np.empty(0, bool) if mask is None else mask
         kept = self._live
-        if kept is None or not np.array_equal(kept[0], mask):
-            self._live = kept = None if mask is None else mask.copy(), live_pixels(self._pixels, mask)
+        if kept is None or not np.array_equal(kept[0], key):
+            self._live = kept = key.copy(), live_pixels(self._pixels, mask)
         return kept[1]
 
     def _partners(self) -> Pixels:

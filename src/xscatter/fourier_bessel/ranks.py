@@ -14,6 +14,23 @@ from xscatter.errors import UserError
 _RANK = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
 
 
+class Desk:
+    """Gives each task, a part of a job, to one rank."""
+
+    def __init__(self, jobs: Sequence[int]):
+        self._jobs, self._next = jobs, 0
+        self._owners: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def give(self, rank: int) -> tuple[int, int] | None:
+        """A task that no other rank has, and the rank that owns its job: the first that took a part of it."""
+        with self._lock:
+            if self._next == len(self._jobs):
+                return None
+            self._next += 1
+            return self._next - 1, self._owners.setdefault(self._jobs[self._next - 1], rank)
+
+
 class Alone:
     """One process, with the few methods of :class:`Ranks` that the transform calls."""
 
@@ -33,18 +50,11 @@ class Alone:
 
     def begin(self, jobs: Sequence[int]) -> None:
         """Set the tasks: the job that each is a part of; called by all ranks."""
-        self._jobs, self._next = jobs, 0
-        self._owners: dict[int, int] = {}
+        self._desk = Desk(jobs)
 
     def next_task(self) -> tuple[int, int] | None:
-        """A task that no other rank has, and the rank that owns its job: the first that took a part of it."""
-        return self._decide(self.rank)
-
-    def _decide(self, rank: int) -> tuple[int, int] | None:
-        if self._next == len(self._jobs):
-            return None
-        self._next += 1
-        return self._next - 1, self._owners.setdefault(self._jobs[self._next - 1], rank)
+        """What :meth:`Desk.give` gives this rank."""
+        return self._desk.give(self.rank)
 
     def send(self, rank: int, message: Any) -> None:
         """Send without waiting; never called for the own rank."""
@@ -105,9 +115,8 @@ class Ranks(Alone):
 
     def begin(self, jobs: Sequence[int]) -> None:
         """Set the tasks: the job that each is a part of; called by all ranks."""
-        super().begin(jobs)
-        self._desk = self._comm.Dup()
-        self._lock, self._closed = threading.Lock(), threading.Event()
+        super().begin(jobs)  # the desk of rank 0 is the one that counts
+        self._line, self._closed = self._comm.Dup(), threading.Event()
         if self.rank == 0:
             if self._mpi.Query_thread() < self._mpi.THREAD_MULTIPLE:
                 raise UserError("this MPI library does not let threads call it; run one process, or another library")
@@ -117,20 +126,16 @@ class Ranks(Alone):
     def _serve(self) -> None:
         status = self._mpi.Status()
         while not self._closed.wait(0.001):
-            while (message := self._desk.improbe(status=status)) is not None:
+            while (message := self._line.improbe(status=status)) is not None:
                 message.recv()
-                self._desk.send(self._decide(status.Get_source()), status.Get_source())
-
-    def _decide(self, rank: int) -> tuple[int, int] | None:
-        with self._lock:
-            return super()._decide(rank)
+                self._line.send(self._desk.give(status.Get_source()), status.Get_source())
 
     def next_task(self) -> tuple[int, int] | None:
-        """A task that no other rank has, and the rank that owns its job: the first that took a part of it."""
+        """What :meth:`Desk.give` of rank 0 gives this rank."""
         if self.rank == 0:
-            return self._decide(0)
-        self._desk.send(None, 0)
-        while (answer := self._desk.improbe(source=0)) is None:
+            return self._desk.give(0)
+        self._line.send(None, 0)
+        while (answer := self._line.improbe(source=0)) is None:
             time.sleep(0.0005)
         return answer.recv()
 

@@ -74,7 +74,7 @@ class Images:
 
     def _decompress(self, offset: int, size: int, image: np.ndarray) -> None:
         stored = self._stored[:size]
-        if os.preadv(self._handle, [stored], offset) != size:
+        if os.preadv(self._handle, [stored.data], offset) != size:
             raise OSError("the file is cut off")
         # https://github.com/kiyo-masui/bitshuffle/blob/master/src/bshuf_h5filter.c: bytes and bytes a block, then
         # the blocks, each behind its length. A length that is damaged would lead the filter out of its memory.
