@@ -3,7 +3,8 @@
 Per image side (default 256 1000 2000): milliseconds an image of the plan, of fle_2d at an equal largest
 Bessel zero and at an equal number of coefficients, and of a truncated expansion through finufft, each
 with the batch that suits it. Runs are interleaved and the best of each counts, in CPU time of the
-process. Then set-up, size of the tables and peak memory of a process that does nothing else.
+process. Then set-up, size of the tables and peak memory of a process that does nothing else, with the beam
+centre in the middle and near an edge.
 
 Needs finufft (of the extra `test`), fle_2d (`pip install fle_2d`: 0.1.2) and TensorFlow (of the extra `train`); what
 is missing is left out.
@@ -152,8 +153,8 @@ def peak_memory() -> float:
     return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 2**10
 
 
-def footprint(side: int, orders: int) -> None:
-    """Set-up, tables and peak memory; run in a process of its own."""
+def footprint(side: int, orders: int, row: float) -> None:
+    """Set-up, tables and peak memory with the beam centre in a row; run in a process of its own."""
     plan = Plan((64, 64), (31.5, 31.5), 32, 2, 2)
     plan.forward(np.ones((64, 64), np.uint16), np.eye(64, dtype=bool))  # compiled functions are loaded
     before = peak_memory()
@@ -162,29 +163,35 @@ def footprint(side: int, orders: int) -> None:
     mask[side // 3 : side // 2] = True
     held = stack.nbytes / 2**20
     start = time.process_time()
-    plan = Plan((side, side), ((side - 1) / 2,) * 2, side, orders, orders)
+    plan = Plan((side, side), (row, (side - 1) / 2), side, orders, orders)
     plan.prepare("ring-mean")
     setup = time.process_time() - start
     start = time.process_time()
     plan.forward(stack, mask)
     each = (time.process_time() - start) / len(stack)
     peak = peak_memory() - held
-    print(f"{side:>5}  {orders}x{orders}{setup:>12.2f}{plan.nbytes / 2**20:>14.1f}{peak:>14.0f}{before:>14.0f}"
+    start = time.process_time()
+    Plan((side, side), (row + 0.3, side / 2), side, orders, orders).prepare("ring-mean")
+    further = time.process_time() - start
+    print(f"{side:>5}  {orders}x{orders}{row:>12.1f}{setup:>12.2f}{further:>20.2f}{plan.nbytes / 2**20:>14.1f}{peak:>14.0f}{before:>14.0f}"
           f"{1e3 * each:>16.2f}", flush=True)  # fmt: skip
 
 
 def main() -> None:
     if "--footprint" in sys.argv:
-        footprint(int(sys.argv[2]), int(sys.argv[3]))
+        footprint(int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
         return
     sides = [int(word) for word in sys.argv[1:]] or [256, 1000, 2000]
     print(" side  orders  method               real coefficients  ms/image    ratio")
     for side in sides:
         compare(side)
     print("\nA disk as wide as the image side, masked, uint16, ring-mean fill:")
-    print(" side  orders   set-up (s)  tables (MiB)  peak (MiB)  bare process (MiB)  ms/image")
+    print(
+        " side  orders  centre row  set-up (s)  further centre (s)  tables (MiB)  peak (MiB)  bare process (MiB)  ms/image"
+    )
     for side in sides:
-        subprocess.run([sys.executable, __file__, "--footprint", str(side), "64"], check=True)
+        for row in ((side - 1) / 2, 0.03 * side):
+            subprocess.run([sys.executable, __file__, "--footprint", str(side), "64", str(row)], check=True)
 
 
 main()

@@ -2,8 +2,11 @@
 
 The whole stage (read, transform, write) over shards in the page cache, with 1 and 2 ranks in turns, and
 with two processes that know nothing of each other, which is what the machine allows. Start-up is taken
-off: a run over a quarter of the shards is subtracted from a run over all. Beside it the time of reading
-the same images and nothing else, by one process. Needs two idle cores and mpiexec.
+off: a run over a quarter of the shards is subtracted from a run over all; what a shard costs beside its
+images, the set-up for its beam centre first, is in it. Beside it the time of reading the same images and
+nothing else, by one process, the set-up for a beam centre, and the peak memory of a rank. One rank reads
+and decompresses in a second thread, so that its wall time may be shorter than its CPU time. Needs two idle
+cores and mpiexec.
 """
 
 import os
@@ -20,6 +23,7 @@ import hdf5plugin
 import numpy as np
 
 from xscatter import shards
+from xscatter.fourier_bessel.files import study_plan
 from xscatter.study import dump_study, parse_study
 
 SHARDS, FEW, REPEATS = 8, 2, 3
@@ -63,15 +67,30 @@ def run(folder: Path, launches: list[list[str]]) -> np.ndarray:
     return np.array([took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime])
 
 
-def read(folder: Path) -> float:
-    """Seconds to read and decompress every image."""
-    start = time.perf_counter()
+def read(folder: Path) -> np.ndarray:
+    """Seconds, and seconds of CPU time, to read and decompress every image."""
+    start = np.array([time.perf_counter(), time.process_time()])
     for path in sorted((folder / "experiments").iterdir()):
         with h5py.File(path) as file:
             data = file["entry/data/counts"]
             for image in range(0, len(data), 16):
                 data[image : image + 16]
-    return time.perf_counter() - start
+    return np.array([time.perf_counter(), time.process_time()]) - start
+
+
+def set_up(study, folder: Path) -> tuple[float, float]:
+    """CPU seconds of planning for a beam centre, tables of the truncation at hand; MiB of those made for the centre."""
+    best = np.inf
+    for path in sorted((folder / "experiments").iterdir())[: REPEATS + 1]:
+        with h5py.File(path) as file:
+            center, shape = file["entry/instrument/beam_center"][()], file["entry/data/counts"].shape[1:]
+        start = time.process_time()
+        plan = study_plan(study, shape, tuple(center))
+        plan.prepare(study.transform.fill)
+        best = min(best, time.process_time() - start)
+    tables = plan._pixels.tables
+    shared = tables.radial.nbytes + sum(table.nbytes for table in tables.fourier)
+    return best, (plan.nbytes - shared) / 2**20
 
 
 def main() -> None:
@@ -85,7 +104,7 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make(folder, side, images)
+        study = make(folder, side, images)
         run(folder, ways["1 rank"](FEW))  # compiled functions are stored
         full = {way: np.full(2, np.inf) for way in ways}
         few = {way: np.full(2, np.inf) for way in ways}
@@ -93,13 +112,19 @@ def main() -> None:
             for way, launches in ways.items():
                 full[way] = np.minimum(full[way], run(folder, launches(SHARDS)))
                 few[way] = np.minimum(few[way], run(folder, launches(FEW)))
-        reading = min(read(folder) for _ in range(REPEATS))
+        reading = np.min([read(folder) for _ in range(REPEATS)], axis=0) / SHARDS / images
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10  # KiB on Linux
+        planning, tables = set_up(study, folder)
     print(f"{SHARDS} shards of {images} images, {side}x{side}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     print(f"{'':14}{'all, s':>9}{'a quarter, s':>14}{'steady, ms an image':>22}{'CPU ms an image':>18}{'speed':>8}")
     steady = {way: 1e3 * (full[way] - few[way]) / ((SHARDS - FEW) * images) for way in ways}
     for way, (wall, cpu) in steady.items():
         print(f"{way:14}{full[way][0]:9.2f}{few[way][0]:14.2f}{wall:22.3f}{cpu:18.3f}{steady['1 rank'][0] / wall:8.2f}")
-    print(f"reading alone, one process: {1e3 * reading / SHARDS / images:.3f} ms an image")
+    print(f"reading alone, one process: {1e3 * reading[0]:.3f} ms an image, CPU {1e3 * reading[1]:.3f}")
+    print(
+        f"set-up for a beam centre: CPU {planning:.3f} s, {1e3 * planning / images:.3f} ms an image; {tables:.1f} MiB"
+    )
+    print(f"peak memory of a rank: {peak:.0f} MiB")
 
 
 main()
