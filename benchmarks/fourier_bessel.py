@@ -173,8 +173,10 @@ def footprint(side: int, orders: int, row: float) -> None:
     start = time.process_time()
     Plan((side, side), (row + 0.3, side / 2), side, orders, orders).prepare("ring-mean")
     further = time.process_time() - start
-    print(f"{side:>5}  {orders}x{orders}{row:>12.1f}{setup:>12.2f}{further:>20.2f}{plan.nbytes / 2**20:>14.1f}{peak:>14.0f}{before:>14.0f}"
-          f"{1e3 * each:>16.2f}", flush=True)  # fmt: skip
+    memory = f"{plan.nbytes / 2**20:>14.1f}{peak:>12.0f}{before:>12.0f}"
+    print(
+        f"{side:>5}  {orders}x{orders}{row:>12.1f}{setup:>12.2f}{further:>17.2f}{memory}{1e3 * each:>10.2f}", flush=True
+    )
 
 
 def main() -> None:
@@ -186,9 +188,7 @@ def main() -> None:
     for side in sides:
         compare(side)
     print("\nA disk as wide as the image side, masked, uint16, ring-mean fill:")
-    print(
-        " side  orders  centre row  set-up (s)  further centre (s)  tables (MiB)  peak (MiB)  bare process (MiB)  ms/image"
-    )
+    print(" side  orders  centre row  set-up (s)  next centre (s)  tables (MiB)  peak (MiB)  bare (MiB)  ms/image")
     for side in sides:
         for row in ((side - 1) / 2, 0.03 * side):
             subprocess.run([sys.executable, __file__, "--footprint", str(side), "64", str(row)], check=True)
