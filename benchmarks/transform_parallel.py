@@ -10,21 +10,25 @@ cores and mpiexec.
 """
 
 import os
-import resource
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
-from pathlib import Path
 
-import h5py
-import hdf5plugin
-import numpy as np
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
 
-from xscatter import shards
-from xscatter.fourier_bessel.files import study_plan
-from xscatter.study import dump_study, parse_study
+import resource  # noqa: E402
+import shutil  # noqa: E402
+import subprocess  # noqa: E402
+import sys  # noqa: E402
+import tempfile  # noqa: E402
+import time  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import h5py  # noqa: E402
+import hdf5plugin  # noqa: E402
+import numpy as np  # noqa: E402
+
+from xscatter import shards  # noqa: E402
+from xscatter.fourier_bessel.files import study_plan  # noqa: E402
+from xscatter.study import dump_study, parse_study  # noqa: E402
 
 SHARDS, FEW, REPEATS = 8, 2, 3
 
