@@ -169,4 +169,4 @@ def _work(
 
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())[:200]
-    return text if isinstance(error, UserError) else f"corrupt: HDF5 cannot read it ({text})"
+    return text if isinstance(error, UserError) else f"corrupt: it cannot be read ({text})"

@@ -96,8 +96,8 @@ def _chunks(counts: h5py.Dataset) -> dict[int, tuple[int, int]]:
     alone = counts.chunks == (1, *counts.shape[1:]) and options.get_nfilters() == 1 and counts.dtype.isnative
     if not alone or _unpack() is None:
         return {}
-    number, _, facts, _ = options.get_filter(0)
-    if number != _BITSHUFFLE or len(facts) < 5 or facts[4] != _LZ4:
+    number, _, facts, _ = options.get_filter(0)  # facts: two of its version, bytes a number, a block's size, its codec
+    if number != _BITSHUFFLE or len(facts) < 5 or facts[2] != counts.dtype.itemsize or facts[4] != _LZ4:
         return {}
     found: dict[int, tuple[int, int]] = {}
 
