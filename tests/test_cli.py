@@ -54,6 +54,27 @@ def test_unknown_verb_is_status_2():
     assert ended.value.code == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["predict", "a.cbf", "--centre", "1", "2"], "--centre: is no argument of this verb; is --center meant?"),
+        (["watch", "frames", "--patern=*.cbf"], "--patern=*.cbf: is no argument of this verb; is --pattern meant?"),
+        (["simulate", "a.yaml", "b.yaml"], "b.yaml: is no argument of this verb; see xscatter simulate -h"),
+    ],
+)
+def test_misspelt_options_are_one_line_that_names_the_right_one(words, answer, capsys):
+    assert main(words) == 2
+    assert capsys.readouterr().err == f"xscatter {words[0]}: {answer}\n"
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "inf", "soon"])
+def test_watch_refuses_times_that_are_none(text, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["watch", "frames", f"--settle={text}"])
+    assert ended.value.code == 2
+    assert "not a number of seconds" in capsys.readouterr().err
+
+
 def test_ctrl_c_is_one_line_and_status_130_and_leaves_nothing_half_written(tmp_path):
     study = tmp_path / "long.yaml"
     study.write_text("name: long\nsimulate: {experiments: 1000, images: 20, size: 64}\n")

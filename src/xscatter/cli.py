@@ -1,9 +1,11 @@
 """The `xscatter` command: parse, call, report. Each verb lives in `commands/<verb>.py`."""
 
 import argparse
+import difflib
 import importlib
 import io
 import os
+import re
 import sys
 import traceback
 
@@ -37,7 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = next((word for word in arguments if not word.startswith("-")), "")
     verbose = "-v" in arguments or "--verbose" in arguments
     try:
-        args = _parser(wanted).parse_args(arguments)
+        args, unknown = _parser(wanted).parse_known_args(arguments)
+        if unknown:
+            raise UserError(_unknown(unknown[0], args))
         return args.run(args) or 0
     except UserError as error:
         return _fail(wanted, f"{error}", 2, verbose)
@@ -71,8 +75,15 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
         child.add_argument("-v", "--verbose", action="store_true", help="on failure, show the traceback")
         if command:
             command.add_arguments(child)
-            child.set_defaults(run=command.run)
+            child.set_defaults(run=command.run, usage=child.format_usage)
     return parser
+
+
+def _unknown(word: str, args: argparse.Namespace) -> str:
+    """What to say of an argument that a verb does not take: the option that is spelt most like it."""
+    options = re.findall(r"--[a-z][a-z-]*", args.usage())
+    near = difflib.get_close_matches(word.partition("=")[0], options, 1)
+    return f"{word}: is no argument of this verb; {f'is {near[0]} meant?' if near else f'see xscatter {args.verb} -h'}"
 
 
 def _fail(verb: str, message: str, status: int, verbose: bool) -> int:

@@ -6,6 +6,7 @@ nothing is skipped or repeated. Every few seconds it says its rate and how many 
 """
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -21,13 +22,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, metavar="OUT", help="table, .csv (default: tags.csv in the current folder)"
     )
     parser.add_argument("--pattern", default="*", help="names of the frames, such as '*.cbf' (default: all)")
-    parser.add_argument("--settle", type=float, default=1.0, help="seconds without change before reading (default: 1)")
+    parser.add_argument("--settle", type=seconds, default=1.0, help="seconds of rest before reading (default: 1)")
     parser.add_argument(
-        "--patience", type=float, default=60.0, help="seconds until a bad file is given up (default: 60)"
+        "--patience", type=seconds, default=60.0, help="seconds until a bad file is given up (default: 60)"
     )
-    parser.add_argument("--every", type=float, default=10.0, help="seconds between lines of progress (default: 10)")
+    parser.add_argument("--every", type=seconds, default=10.0, help="seconds between lines of progress (default: 10)")
     parser.add_argument("--once", action="store_true", help="stop when all files that are there are done")
     add_model(parser)
+
+
+def seconds(text: str) -> float:
+    """A time of 0 seconds or more."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more")
+    return value
 
 
 def run(args: argparse.Namespace) -> None:
@@ -43,6 +55,7 @@ def run(args: argparse.Namespace) -> None:
     settings |= {"view": args.view, "threads": args.threads}
     if table.done:
         print(f"watch: {table.path} holds {len(table.done)} files already", file=sys.stderr)
+    print(f"watch: follows {args.folder}, adds to {table.path}; Ctrl-C stops", file=sys.stderr, flush=True)
     try:
         for rows in follow(
             tagger, folder, table, say=lambda line: print(line, file=sys.stderr, flush=True), **settings, **options
