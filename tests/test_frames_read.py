@@ -177,7 +177,7 @@ def test_mask_file_and_user_center(tmp_path, counts):
     frame = frames.read(tmp_path / "a.npy", mask=tmp_path / "mask.npy", center=(3, 4))
     np.testing.assert_array_equal(frame.mask, (counts < 0) | (mask > 0))
     assert (frame.center, frame.center_from, frame.confidence) == ((3.0, 4.0), "user", 1.0)
-    with pytest.raises(UserError, match=r"its mask 45x60"):
+    with pytest.raises(UserError, match=r"its mask 45x60; turn it"):
         frames.read(tmp_path / "a.npy", mask=mask.T)
     with pytest.raises(UserError, match="mask inverted"):
         frames.read(tmp_path / "a.npy", mask=np.ones_like(mask))
@@ -266,6 +266,32 @@ def test_poni_of_version_one_and_bad_ones(tmp_path):
         read_poni(path, (50, 50))
     with pytest.raises(UserError, match="cannot be read"):
         read_poni(tmp_path / "none.poni", (50, 50))
+
+
+@pytest.mark.parametrize(
+    ("detector", "config", "shape"),
+    [
+        ("Pilatus1M", "{}", (1043, 981)),
+        ("Pilatus CdTe 300kw", "{}", (195, 1475)),
+        ("Eiger4M", "{}", (2167, 2070)),
+        ("Eiger2CdTe_4M", "{}", (2162, 2068)),
+        ("Detector", '{"pixel1": 1e-4, "pixel2": 1e-4, "max_shape": [50, 60]}', (50, 60)),
+    ],
+)
+def test_poni_of_another_detector_is_refused(detector, config, shape, tmp_path):
+    path = tmp_path / "a.poni"
+    path.write_text(f"Detector: {detector}\nDetector_config: {config}\nDistance: 1\nPoni1: 0.01\nPoni2: 0.02\n")
+    assert read_poni(path, shape) == read_poni(path, None)
+    with pytest.raises(UserError, match=rf"a\.poni: is of a detector of {shape[0]}x{shape[1]} pixels"):
+        read_poni(path, shape[::-1])
+
+
+@pytest.mark.parametrize("detector", ["Pilatus1M", "Pilatus300kw", "Eiger4M", "Eiger2_16M"])
+def test_shapes_of_detectors_are_those_of_pyfai(detector, tmp_path):
+    detectors = pytest.importorskip("pyFAI.detectors")
+    path = tmp_path / "a.poni"
+    path.write_text(f"Detector: {detector}\nDistance: 1\nPoni1: 0.01\nPoni2: 0.02\n")
+    read_poni(path, tuple(detectors.detector_factory(detector).max_shape))
 
 
 @pytest.mark.skipif("XSCATTER_REAL_FRAMES" not in os.environ, reason="XSCATTER_REAL_FRAMES names no folder of frames")

@@ -21,6 +21,7 @@ from xscatter.frames.frame import Raw
 _HDF5 = (".h5", ".hdf5", ".hdf", ".nxs", ".nx5", ".nexus")
 _PACKED = {".gz": gzip.open, ".bz2": bz2.open}
 _CBF_DATA = b"\x0c\x1a\x04\xd5"  # what the compressed pixels begin with
+KNOWN = "TIFF, CBF, EDF, mar345, Bruker, HDF5, NeXus and .npy"
 _HDF5_MARK = b"\x89HDF\r\n\x1a\n"
 
 
@@ -46,13 +47,16 @@ def opened(source: str) -> Iterator["Reader"]:
     except UserError:
         raise
     except FileNotFoundError as error:
-        raise UserError(f"{path}: there is no such file") from error
+        hint = f"; is {name.replace(':/', '::/')} meant?" if ":/" in name and not dataset else ""
+        raise UserError(f"{path}: there is no such file{hint}") from error
     except PermissionError as error:
         raise UserError(f"{path}: may not be read; ask its owner for permission") from error
     except MemoryError as error:
         raise UserError(f"{path}: needs more memory than there is") from error
     except Exception as error:  # every format library has its own kinds of errors for files that are not whole
         reason = " ".join(str(error).split())[:160] or type(error).__name__
+        if reason.startswith("Fabio could not identify"):
+            raise UserError(f"{source}: is no detector frame; {KNOWN} are read") from error
         raise UserError(f"{source}: cannot be read as a detector frame ({reason})") from error
 
 

@@ -38,12 +38,20 @@ def frames(file: h5py.File, name: str, path: Path) -> tuple[int, Callable[[int],
 def _named(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
     item = file.get(name)
     if item is None:
-        raise UserError(f"{path}::{name}: there is no such dataset in the file")
+        raise UserError(f"{path}::{name}: there is no such dataset in the file{_instead(file)}")
     if isinstance(item, h5py.Group) and item.attrs.get("signal") is not None:
         item = item.get(_string(item.attrs["signal"]))
     if not _is_frames(item):
-        raise UserError(f"{path}::{name}: is not a dataset of frames (rows and columns of numbers)")
+        raise UserError(f"{path}::{name}: is not a dataset of frames (rows and columns of numbers){_instead(file)}")
     return item
+
+
+def _instead(file: h5py.File, most: int = 3) -> str:
+    """What may have been meant: the first datasets of frames of the file."""
+    found: list[str] = []
+    file.visititems(lambda name, item: found.append(f"/{name}") if _is_frames(item) else None)
+    more = ", …" if len(found) > most else ""
+    return f"; frames are in {', '.join(found[:most])}{more}" if found else "; it holds none"
 
 
 def _is_frames(item: Any) -> bool:

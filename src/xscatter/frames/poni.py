@@ -10,20 +10,31 @@ reversed, 3 (default) neither, 4 columns reversed.
 
 import json
 import math
+import re
 from pathlib import Path
 
 from xscatter.errors import UserError
 from xscatter.frames.frame import Geometry
 
 _PITCH = {"pilatus": 172e-6, "eiger": 75e-6, "lambda": 55e-6, "maxipix": 55e-6, "jungfrau": 75e-6, "mythen": 50e-6}
+# Rows and columns, DECTRIS data sheets. The frames of the second EIGER are smaller than those of the first.
+_SHAPES = {
+    "pilatus": {
+        "100k": (195, 487), "200k": (407, 487), "300k": (619, 487), "300kw": (195, 1475), "900k": (619, 1475),
+        "1m": (1043, 981), "2m": (1679, 1475), "6m": (2527, 2463),
+    },
+    "eiger": {"500k": (514, 1030), "1m": (1065, 1030), "4m": (2167, 2070), "9m": (3269, 3110), "16m": (4371, 4150)},
+    "eiger2": {"500k": (512, 1028), "1m": (1062, 1028), "4m": (2162, 2068), "9m": (3262, 3108), "16m": (4362, 4148)},
+}  # fmt: skip
 _NEEDED = ("distance", "poni1", "poni2")
 
 
-def read_poni(path: str | Path, shape: tuple[int, int]) -> Geometry:
-    """Geometry that the PONI file at `path` gives to an image of `shape` (rows, cols).
+def read_poni(path: str | Path, shape: tuple[int, int] | None) -> Geometry:
+    """Geometry that the PONI file at `path` gives to an image of `shape` (rows, cols); None: of its detector's.
 
     Raises:
-        UserError: it cannot be read, lacks a value, or tilts the detector by a right angle.
+        UserError: it cannot be read, lacks a value, tilts the detector by a right angle, or is of a detector whose
+            images have another shape.
     """
     try:
         text = Path(path).read_text()
@@ -52,6 +63,13 @@ def read_poni(path: str | Path, shape: tuple[int, int]) -> Geometry:
         raise UserError(f"{path}: distance, pixel size or tilt are impossible; calibrate again")
     if orientation not in (1, 2, 3, 4):
         raise UserError(f"{path}: orientation {orientation} is not one of 1, 2, 3, 4")
+    whole = settings.get("max_shape") or _shape(keys.get("detector", ""))
+    if shape and whole and tuple(whole) != shape:
+        raise UserError(
+            f"{path}: is of a detector of {whole[0]}x{whole[1]} pixels, the frame has {shape[0]}x{shape[1]}; "
+            "give the PONI file of this detector, and frames as it wrote them"
+        )
+    shape = shape or (0, 0)
     row = (poni1 + distance * math.tan(rot2) / math.cos(rot1)) / pitch1 - 0.5
     col = (poni2 - distance * math.tan(rot1)) / pitch2 - 0.5
     if orientation in (1, 2):
@@ -59,6 +77,12 @@ def read_poni(path: str | Path, shape: tuple[int, int]) -> Geometry:
     if orientation in (1, 4):
         col = shape[1] - 1 - col
     return Geometry(wavelength, distance, (pitch1 + pitch2) / 2, (row, col))
+
+
+def _shape(detector: str) -> tuple[int, int] | None:
+    """Rows and columns of a detector by the name that pyFAI has for it; None of one that is not known."""
+    found = re.fullmatch(r"(pilatus|eiger2?)[\s_]*(?:cdte)?[\s_]*(\w+)", detector.lower())
+    return _SHAPES[found[1]].get(found[2]) if found else None
 
 
 def _pitch(detector: str, path: str | Path) -> float:

@@ -67,7 +67,7 @@ def check_options(
     """
     _mask(mask)
     if poni is not None:
-        read_poni(poni, (LEAST, LEAST))
+        read_poni(poni, None)
     if center is not None and not np.isfinite(center).all():
         raise UserError(f"center: is {center[0]:g} {center[1]:g}; give the row and the column in pixels")
 
@@ -91,7 +91,9 @@ def _frame(
     if min(shape) < LEAST:
         raise UserError(f"{source}: is {shape[0]}x{shape[1]} pixels; a frame needs {LEAST} or more a side")
     if mask is not None and mask.shape != shape:
-        raise UserError(f"{source}: is {shape[0]}x{shape[1]} pixels, its mask {'x'.join(map(str, mask.shape))}")
+        turned = "turn it as the file is stored" if mask.shape == shape[::-1] else "give one of this detector"
+        sides = "x".join(map(str, mask.shape))
+        raise UserError(f"{source}: is {shape[0]}x{shape[1]} pixels, its mask {sides}; {turned}")
     given = raw.mask if mask is None else (mask != 0) | (False if raw.mask is None else raw.mask)
     counts, bad, full = usable(raw.data, raw.saturation, given)
     if bad.mean() > 0.98:
