@@ -12,6 +12,7 @@ import pytest
 from xscatter import frames
 from xscatter.cli import main
 from xscatter.errors import UserError
+from xscatter.frames import table
 
 TAGS = ["ring", "halo", "blank"]
 TRANSFORM = {
@@ -201,6 +202,32 @@ def test_predict_looks_at_its_input_before_it_loads_a_network(options, words, fi
     error = capsys.readouterr().err
     assert words in error.splitlines()[-1]
     assert not (tmp_path / "bad").exists()
+
+
+@pytest.mark.parametrize("out", ["0.npy", "0.npy/tags"])
+def test_predict_looks_at_its_output_before_it_loads_a_network(out, files, monkeypatch, capsys):
+    monkeypatch.setattr(frames.Tagger, "load", lambda *_: pytest.fail("the network was loaded"))
+    assert main(["predict", str(files / "1.npy"), "-o", str(files / out), "--model", "models"]) == 2
+    assert f"{out}: cannot be written to" in capsys.readouterr().err
+
+
+def test_legend_says_how_often_a_tag_was_right_in_the_test_of_this_very_network(models, tmp_path):
+    import shutil
+
+    shutil.copytree(models, tmp_path / "models")
+    tested = {"ring": {"threshold": 0.0, "precision": 0.25}, "halo": {"threshold": 0.0, "precision": None}}
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "evaluation" / "joint.json").write_text(json.dumps({"tags": tested}))
+    tagger = frames.Tagger.load(tmp_path / "models")
+    rows = {row["tag"]: row for row in csv.DictReader(table.legend(tagger).splitlines())}
+    assert list(rows) == TAGS
+    assert [rows[tag]["right_in_test(joint)"] for tag in TAGS] == ["0.25", "", ""]
+    assert {row["right_in_test(image)"] for row in rows.values()} == {""}
+    assert [rows[tag]["threshold(joint)"] for tag in TAGS] == ["0.0", "0.0", "0.5"]
+    assert "ring" in rows["ring"]["meaning"].lower()
+    tested["ring"]["threshold"] = 0.1  # of an earlier training
+    (tmp_path / "evaluation" / "joint.json").write_text(json.dumps({"tags": tested}))
+    assert np.isnan(tagger.precision("joint")).all()
 
 
 def test_names_that_are_not_utf_8(models, tmp_path):

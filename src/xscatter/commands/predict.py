@@ -1,8 +1,9 @@
 """Tag detector frames: TIFF, CBF, EDF, mar345, Bruker, HDF5, NeXus, .npy, packed with gz or bz2 or not.
 
 Writes OUT/tags.csv and OUT/tags.json: calibrated probabilities, the network that answered, the beam
-centre and how sure it is; with --html also OUT/tags.html, with each frame and where in it the
-evidence lies. A file that cannot be read is reported, and the rest goes on.
+centre and how sure it is; OUT/legend.csv: what each tag means, and how often it was right in the
+test; with --html also OUT/tags.html, with each frame and where in it the evidence lies. A file that
+cannot be read is reported, and the rest goes on.
 
 Exit status 0: every file was tagged; 1: some could not be read, all others are tagged and the tables
 are written; 2: no file could be read, or an argument is wrong, and nothing is written.
@@ -10,6 +11,7 @@ are written; 2: no file could be read, or an argument is wrong, and nothing is w
 
 import argparse
 import sys
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--view", choices=("image", "coefficient", "joint"), help="network to use (default: the best)")
     parser.add_argument("--mask", type=Path, metavar="FILE", help="mask: not 0 = not usable")
     parser.add_argument("--poni", type=Path, metavar="FILE", help="PONI file with the geometry")
-    parser.add_argument("--center", type=float, nargs=2, metavar=("ROW", "COL"), help="beam centre in pixels")
+    parser.add_argument(
+        "--center", type=float, nargs=2, metavar=("ROW", "COL"), help="beam centre in pixels: row (y) first"
+    )
     parser.add_argument("--threads", type=positive, default=1, help="frames read at the same time (default: 1)")
 
 
@@ -62,10 +66,12 @@ def run(args: argparse.Namespace) -> int:
 
     names = listed(args.files)
     outputs = {kind: args.output / f"tags.{kind}" for kind in ("csv", "json", *(["html"] if args.html else []))}
+    outputs["legend"] = args.output / "legend.csv"
     for path in outputs.values():
         if path.exists() and not args.force:
             raise UserError(f"{path}: exists already; choose another folder with -o, or add --force")
     check(names, read_options(args))
+    _writable(args.output)
     tagger, options = load_tagger(args)
     count = bad = 0
     with ExitStack() as stack:
@@ -73,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
         files = {kind: stack.enter_context(open(part, "w", encoding="utf-8")) for kind, part in parts.items()}
         files["csv"].write(table.csv_header(tagger.tags))
         files["json"].write("[\n")
+        files["legend"].write(table.legend(tagger))
         if args.html:
             from xscatter.frames import page
 
@@ -120,14 +127,26 @@ def check(names: list[str], options: dict[str, Any]) -> None:
     raise UserError(f"{wrong[-1]}{more}")
 
 
+def _writable(folder: Path) -> None:
+    """Look whether the tables can be written, before a network is loaded; leave nothing there."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written to ({error.strerror}); choose another folder with -o") from error
+
+
 def listed(words: list[str]) -> list[str]:
     """Names of files; a folder stands for the files in it, in order."""
     names: list[str] = []
     for word in words:
         path = Path(word)
-        names.extend(
-            sorted(str(p) for p in path.iterdir() if p.is_file() and p.name[0] != ".") if path.is_dir() else [word]
-        )
+        try:
+            inside = sorted(str(p) for p in path.iterdir() if p.is_file() and p.name[0] != ".") if path.is_dir() else []
+        except OSError as error:
+            raise UserError(f"{path}: cannot be listed ({error.strerror}); ask its owner for permission") from error
+        names.extend(inside if path.is_dir() else [word])
     if not names:
         raise UserError(f"{' '.join(words)}: no file in it")
     return names

@@ -27,7 +27,8 @@ def head(tagger: Tagger, names: Sequence[str]) -> str:
         f"<h1>Tags of detector frames</h1><p>Model: {model} ({escape(', '.join(tagger.views))}). "
         "Evidence: how far the output for a tag falls when a part of the image is hidden (light blue), or an angular "
         "order is left out. A tag is given when its probability reaches the threshold that balanced misses and false "
-        "alarms best on validation images: rare tags have low thresholds.</p>"
+        "alarms best on validation images: rare tags have low thresholds. Right in the test: of the simulated test "
+        "images that were given the tag, how many have it; where that is small, the tag says little.</p>"
         f"<details><summary>Files: {len(names)}</summary><ol>{links}</ol></details>\n"
     )
 
@@ -49,16 +50,18 @@ def section(tagger: Tagger, item: Ready | Tagged, tagged: Tagged) -> str:
         center = f" Beam centre: ({row:.1f}, {col:.1f}) from {tagged.center_from}, confidence {tagged.confidence:.2f}."
     order = [tagger.tags.index(tag) for tag in tagged.tags] or np.argsort(-tagged.probability)[:3].tolist()
     limit = tagger.threshold(tagged.view) if tagged.view else np.full(len(tagger.tags), np.nan)
+    right = tagger.precision(tagged.view) if tagged.view else np.full(len(tagger.tags), np.nan)
     rows = "".join(
         f"<tr><td>{escape(tagger.tags[t])}<td>{tagged.probability[t]:.2f}"
-        f"<td>{limit[t]:.2f}<td>{_why(tagger.tags[t] in tagged.tags, tagged.probability[t] >= limit[t])}"
+        f"<td>{limit[t]:.2f}<td>{'' if np.isnan(right[t]) else f'{right[t]:.0%}'}"
+        f"<td>{_why(tagger.tags[t] in tagged.tags, tagged.probability[t] >= limit[t])}"
         for t in order
     )
     picture = base64.b64encode(_picture(tagger, item, tagged, order[:_SHOWN])).decode()
     return (
         f"{title}{note}<p>Network: {tagged.view}.{center}</p>"
         f"<img alt='frame and evidence' src='data:image/png;base64,{picture}'>"
-        f"<table><tr><th>tag<th>probability<th>threshold<th></tr>{rows}</table></section>\n"
+        f"<table><tr><th>tag<th>probability<th>threshold<th>right in the test<th></tr>{rows}</table></section>\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""The table of tags: one row a frame, CSV and JSON."""
+"""The table of tags: one row a frame, CSV and JSON; and its legend, one row a tag."""
 
 import csv
 import io
@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.frames.tagger import Tagged
+from xscatter.frames.tagger import Tagged, Tagger
+from xscatter.tags import INDEX, TAGS
 
 FIXED = ["file", "frame", "view", "tags", "center_row", "center_column", "center_from", "center_confidence", "note"]
 
@@ -50,6 +51,19 @@ def csv_line(row: dict[str, Any]) -> str:
 def json_item(row: dict[str, Any]) -> str:
     """One item of the JSON list."""
     return json.dumps(row)
+
+
+def legend(tagger: Tagger) -> str:
+    """What each tag means, as CSV; for each network its threshold, and how often it was right in the test."""
+    views = tagger.views[::-1]  # the joint network first: it answers, where it can
+    columns = [numbers for view in views for numbers in (tagger.threshold(view), tagger.precision(view))]
+    names = [f"{what}({view})" for view in views for what in ("threshold", "right_in_test")]
+    lines = [_line(["tag", "meaning", *names])]
+    for t, tag in enumerate(tagger.tags):
+        meaning = TAGS[INDEX[tag]].definition if tag in INDEX else ""
+        values = [None if np.isnan(column[t]) else round(float(column[t]), 3) for column in columns]
+        lines.append(_line([tag, meaning, *values]))
+    return "".join(lines)
 
 
 def _line(values: list[Any]) -> str:

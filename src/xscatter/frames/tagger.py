@@ -17,7 +17,7 @@ from xscatter.frames import center, prepare
 from xscatter.frames.frame import Frame
 from xscatter.frames.prepare import Prepared
 from xscatter.frames.reading import read_all
-from xscatter.paths import VIEWS
+from xscatter.paths import VIEWS, StudyPaths
 from xscatter.tags import INDEX, with_implied
 
 CONFIDENT = 0.5  # least confidence of a beam centre for the views that need one
@@ -114,6 +114,23 @@ class Tagger:
     def threshold(self, view: str) -> np.ndarray:
         """Least probability (T,) at which each tag is given, from the validation part of the study."""
         return np.array(self._calibrations[view].threshold)
+
+    def precision(self, view: str) -> np.ndarray:
+        """Share of the test images given each tag that have it, (T,).
+
+        Not a number where the test gave it to none, or the study has no test of this very network.
+        """
+        unknown = np.full(len(self.tags), np.nan)
+        path = StudyPaths(_views(self.folder)[view].parent.parent).evaluation(view)
+        try:
+            tested = json.loads(path.read_text())["tags"]
+            found = [tested.get(tag) or {} for tag in self.tags]
+            # Thresholds are fitted after each training: others belong to another network.
+            if any(f and f["threshold"] != limit for f, limit in zip(found, self.threshold(view), strict=True)):
+                return unknown
+            return np.array([np.nan if f.get("precision") is None else f["precision"] for f in found], float)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return unknown
 
     def predict(
         self, frames: Iterable[Frame | str | Path], view: str | None = None, threads: int = 1, **options: Any
