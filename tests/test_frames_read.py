@@ -179,6 +179,9 @@ def test_mask_file_and_user_center(tmp_path, counts):
     assert (frame.center, frame.center_from, frame.confidence) == ((3.0, 4.0), "user", 1.0)
     with pytest.raises(UserError, match=r"its mask 45x60; turn it"):
         frames.read(tmp_path / "a.npy", mask=mask.T)
+    np.save(tmp_path / "masks.npy", np.stack([mask, mask]))
+    with pytest.raises(UserError, match=r"masks\.npy: holds 2 frames"):
+        frames.read(tmp_path / "a.npy", mask=tmp_path / "masks.npy")
     with pytest.raises(UserError, match="mask inverted"):
         frames.read(tmp_path / "a.npy", mask=np.ones_like(mask))
 

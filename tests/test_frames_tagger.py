@@ -115,6 +115,12 @@ def test_one_view_alone(models, files):
         list(only.predict(names, view="joint"))
 
 
+def test_a_given_centre_that_is_of_no_use_is_named(models, files):
+    (found,) = frames.Tagger.load(models).predict([files / "0.npy"], center=(97200.0, 70.0))
+    assert found.view == "image"
+    assert found.note.endswith("too little of the frame lies about the beam centre (97200, 70)")
+
+
 def test_a_frame_goes_the_way_of_the_records(models, tmp_path):
     """What the networks see of a frame of the model's size is what a record of it holds."""
     from xscatter.fourier_bessel import Plan

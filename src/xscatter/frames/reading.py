@@ -63,7 +63,7 @@ def check_options(
     """Look at the options of :func:`read` alone, before any frame is there.
 
     Raises:
-        UserError: mask or PONI file cannot be read, or the beam centre is no place.
+        UserError: mask or PONI file cannot be read, the mask is a stack, or the beam centre is no place.
     """
     _mask(mask)
     if poni is not None:
@@ -76,6 +76,8 @@ def _mask(mask: str | Path | np.ndarray | None) -> np.ndarray | None:
     if mask is None or isinstance(mask, np.ndarray):
         return mask
     with formats.opened(str(mask)) as reader:
+        if len(reader) > 1:
+            raise UserError(f"{mask}: holds {len(reader)} frames; a mask is one of rows and columns")
         return reader[0].data != 0
 
 

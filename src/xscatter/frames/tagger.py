@@ -237,6 +237,9 @@ class Tagger:
         why = ""
         if item.coefficients is None:
             why = "too little of the frame lies about the beam centre"
+            if item.frame.center_from in ("user", "poni") and item.frame.center:
+                # Millimetres for metres or a stray digit show in the place.
+                why += " ({:.0f}, {:.0f})".format(*item.frame.center)
             if item.frame.confidence < CONFIDENT:
                 why = f"beam centre not known (confidence {item.frame.confidence:.2f})"
         for name in [view] if view else ["joint", "image", "coefficient"]:
