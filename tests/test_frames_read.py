@@ -64,6 +64,28 @@ def test_pilatus_header_tells_geometry_and_cutoff(tmp_path, counts):
     np.testing.assert_array_equal(frame.saturated, counts >= 35)
 
 
+def test_image_plates_have_counts_above_16_bits_and_geometry(tmp_path):
+    data = np.random.default_rng(3).poisson(30, (1200, 1200)).astype(np.uint32)
+    data[5, 7], data[600, 601] = 120_000, 70_000
+    image = fabio.mar345image.Mar345Image(data=data)
+    image.byteorder = fabio.fabioutils.ENDIANNESS.LITTLE  # its writer forgets to say so
+    path = tmp_path / "plate.mar1200"
+    image.write(str(path))
+    content = bytearray(path.read_bytes())
+    content[24:40] = np.array([150, 150, 1_541_800, 250_500], "<i4").tobytes()  # µm, µm, 1e-6 Å, µm
+    content[60:64] = bytes(4)  # 2 theta
+    center = b"CENTER         X 610.500  Y 588.250"
+    place = content.index(b"REMARK")
+    content[place : place + len(center)] = center
+    path.write_bytes(content)
+    frame = frames.read(path)
+    np.testing.assert_array_equal(frame.counts, data)
+    assert not frame.mask.any()
+    assert (frame.center, frame.center_from) == ((588.25, 610.5), "header")
+    found = frame.geometry
+    assert (found.wavelength, found.distance, found.pixel_size) == pytest.approx((1.5418e-10, 0.2505, 150e-6))
+
+
 def test_unsigned_and_float_marks(tmp_path):
     data = np.random.default_rng(2).poisson(9, (40, 50)).astype(np.uint32)
     data[3] = 2**32 - 1

@@ -23,6 +23,8 @@ def geometry(header: dict[str, Any], shape: tuple[int, int]) -> Geometry:
         return _edf(header)
     if "beam_x" in header:
         return _mar(header)
+    if "PixelLength" in header:
+        return _mar345(header, shape)
     text = _text(header)
     center = _pair(rf"Beam_xy\D*{_NUMBER}\s*,\s*{_NUMBER}", text)
     turned = _one(rf"Detector_2theta\s+{_NUMBER}", text)
@@ -74,6 +76,22 @@ def _mar(header: dict[str, Any]) -> Geometry:
         _length(value("xtal_to_detector") / 1000, 1e-3, 1e-3, 100),
         _length(value("pixelsize_x"), 1e-9, 1e-6, 1e-2),
         (y, x) if x and y else None,
+    )
+
+
+def _mar345(header: dict[str, Any], shape: tuple[int, int]) -> Geometry:
+    """Image plates: millimetres, and angstroms (https://github.com/silx-kit/fabio, mar345image.py)."""
+    center = _pair(rf"CENTER_X {_NUMBER}\nCENTER_Y {_NUMBER}", _text(header))
+    # The middle of the plate is what nobody filled in; the beam does not meet a plate there that is turned away.
+    if center and (
+        max(abs(2 * center[0] - shape[1]), abs(2 * center[1] - shape[0])) <= 1 or abs(header["TwoTheta"]) > 0.5
+    ):
+        center = None
+    return Geometry(
+        _length(header["Wavelength"], 1e-10, 1e-12, 1e-8),
+        _length(header["Distance"], 1e-3, 1e-3, 100),
+        _length(header["PixelLength"], 1e-3, 1e-6, 1e-2),
+        (center[1], center[0]) if center and all(center) else None,
     )
 
 
