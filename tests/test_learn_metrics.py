@@ -84,6 +84,14 @@ def test_the_threshold_is_that_of_the_best_f1():
     assert chosen.tolist() == [False] * 5 + [True] * 7
 
 
+def test_a_tag_that_was_not_learnt_is_not_given_to_every_image():
+    random = np.random.default_rng(4)
+    labels, logits = (random.random((2000, 1)) < 0.05).astype(float), random.normal(size=(2000, 1))
+    found = calibrated(labels, logits)
+    assert found.threshold[0] >= calibrate.LEAST_THRESHOLD
+    assert (found.probability(logits)[:, 0] >= found.threshold[0]).mean() < 0.01
+
+
 def test_a_rare_tag_keeps_the_common_temperature_and_half():
     labels, logits = overconfident(500, 3)
     labels[:, 0] = 0

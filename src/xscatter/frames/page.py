@@ -27,8 +27,8 @@ def head(tagger: Tagger, names: Sequence[str]) -> str:
         f"<h1>Tags of detector frames</h1><p>Model: {model} ({escape(', '.join(tagger.views))}). "
         "Evidence: how far the output for a tag falls when a part of the image is hidden (light blue), or an angular "
         "order is left out. A tag is given when its probability reaches the threshold that balanced misses and false "
-        "alarms best on validation images: rare tags have low thresholds. Right in the test: of the simulated test "
-        "images that were given the tag, how many have it; where that is small, the tag says little.</p>"
+        "alarms best on validation images: low for rare tags, never below 0.2. Right in the test: of the simulated "
+        "test images that were given the tag, how many have it; where that is small, the tag says little.</p>"
         f"<details><summary>Files: {len(names)}</summary><ol>{links}</ol></details>\n"
     )
 

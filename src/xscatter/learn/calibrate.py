@@ -9,6 +9,10 @@ import numpy as np
 from xscatter.errors import UserError
 from xscatter.shards import write_json
 
+# A tag that the network has hardly learnt has its best F1 where nearly every image gets it. Nobody is helped by a tag
+# that is right less than once in five times.
+LEAST_THRESHOLD = 0.2
+
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + e^-x) without overflow."""
@@ -99,7 +103,7 @@ def _platt(y: np.ndarray, x: np.ndarray, first: float, prior: float = 3.0) -> tu
 
 
 def _best_threshold(y: np.ndarray, probability: np.ndarray) -> float:
-    """Threshold of the best F1, halfway to the next lower probability."""
+    """Threshold of the best F1, halfway to the next lower probability, and at least `LEAST_THRESHOLD`."""
     order = np.argsort(-probability, kind="stable")
     p = probability[order]
     hits = np.cumsum(y[order])
@@ -107,4 +111,4 @@ def _best_threshold(y: np.ndarray, probability: np.ndarray) -> float:
     f1[:-1][np.diff(p) == 0] = -1.0
     best = int(np.argmax(f1))
     below = p[best + 1] if best + 1 < len(p) else p[best]
-    return float(np.clip((p[best] + below) / 2, 0.01, 0.99))
+    return float(np.clip((p[best] + below) / 2, LEAST_THRESHOLD, 0.99))
