@@ -228,16 +228,15 @@ def covered(
     pixels and the rounding of the edges can take, so the true part is never below. `hidden` (120, 120)
     bool is not live either.
     """
-    grid = GRID
-    inside = np.hypot(grid[:, None] - center[0], grid[None, :] - center[1]) <= radius
+    inside = np.hypot(GRID[:, None] - center[0], GRID[None, :] - center[1]) <= radius
     if hidden is not None:
         inside &= ~hidden
     sure = 0.88 if layout.module else 0.98
     if frame is not None:
-        inside &= ~frame.outside(grid)
+        inside &= ~frame.outside(GRID)
         if min(frame.extent) < 0.9:  # a row of image pixels more or less
             sure *= 1 - 0.016 / min(frame.extent)
     if mask is not None:
-        place = ((grid - 1 / 240) * len(mask)).astype(int)
+        place = ((GRID - 1 / 240) * len(mask)).astype(int)
         inside &= ~mask[np.ix_(place, place)]
     return float(inside.mean() / (np.pi * radius**2) * sure)
