@@ -108,10 +108,22 @@ def _compose(
 
 
 @compiled
+def _sum_of_products(along, across, x, y):
+    """Σ_l along_l(x) across_l(y), linear between the points of tables (points, terms)."""
+    i, k = np.int64(x), np.int64(y)
+    u, w = x - np.float32(i), y - np.float32(k)
+    total = np.float32(0)
+    for f in range(along.shape[1]):
+        first = along[i, f] + u * (along[i + 1, f] - along[i, f])
+        total += first * (across[k, f] + w * (across[k + 1, f] - across[k, f]))
+    return total
+
+
+@compiled
 def _plane(image, q_index, chi_index, cosine, sine, along, across, scale):
     """Add Σ_l along_l(x) across_l(y) to `image`; tables have q = 0 in their middle."""
     rows, cols = image.shape
-    points, terms = along.shape
+    points = len(along)
     middle = np.float32((points - 1) // 2)
     last = np.float32(points - 1.001)
     for r in range(rows):
@@ -119,20 +131,14 @@ def _plane(image, q_index, chi_index, cosine, sine, along, across, scale):
             j = np.int64(chi_index[r, c])
             x = min(max(q_index[r, c] * cosine[j] + middle, np.float32(0)), last)
             y = min(max(q_index[r, c] * sine[j] + middle, np.float32(0)), last)
-            i, k = np.int64(x), np.int64(y)
-            u, w = x - np.float32(i), y - np.float32(k)
-            total = np.float32(0)
-            for f in range(terms):
-                first = along[i, f] + u * (along[i + 1, f] - along[i, f])
-                total += first * (across[k, f] + w * (across[k + 1, f] - across[k, f]))
-            image[r, c] += total * scale
+            image[r, c] += _sum_of_products(along, across, x, y) * scale
 
 
 @compiled
 def _fibre(image, q_index, chi_index, cosine, sphere, tilt, along, across):
     """As `_plane`, x and y those along and across a fibre: `sphere` is sin θ over q_index, `tilt` β in radians."""
     rows, cols = image.shape
-    points, terms = along.shape
+    points = len(along)
     middle = np.float32((points - 1) // 2)
     last = np.float32(points - 1.001)
     zero, one = np.float32(0), np.float32(1)
@@ -144,13 +150,7 @@ def _fibre(image, q_index, chi_index, cosine, sphere, tilt, along, across):
             x = q * (np.sqrt(one - sine * sine) * upright * cosine[np.int64(chi_index[r, c])] - sine * leaning)
             y = min(middle + np.sqrt(max(q * q - x * x, zero)), last)
             x = min(max(x + middle, zero), last)
-            i, k = np.int64(x), np.int64(y)
-            u, w = x - np.float32(i), y - np.float32(k)
-            total = zero
-            for f in range(terms):
-                first = along[i, f] + u * (along[i + 1, f] - along[i, f])
-                total += first * (across[k, f] + w * (across[k + 1, f] - across[k, f]))
-            image[r, c] += total
+            image[r, c] += _sum_of_products(along, across, x, y)
 
 
 @compiled
