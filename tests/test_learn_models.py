@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from xscatter.errors import UserError
+from xscatter.fourier_bessel import Plan
 from xscatter.learn import models
-from xscatter.learn.inputs import CoefficientChannels, ImageChannels
+from xscatter.learn.inputs import CoefficientChannels, ImageChannels, RadialProfiles
 from xscatter.study import Train
 
 
@@ -108,11 +109,65 @@ def test_invariant_channels_do_not_see_a_rotation(kind):
     assert np.allclose(first, second, atol=1e-5)
 
 
+def ring(radius, fold=0, turn=0.0, side=256, width=0.08):
+    """A ring of 1 + cos fold (θ - turn) in an image of `side`, and its profile."""
+    row, col = np.mgrid[:side, :side] - (side - 1) / 2
+    r, theta = np.hypot(row, col) / (side / 2), np.arctan2(row, col)
+    profile = lambda r: np.exp(-0.5 * ((r - radius) / width) ** 2)  # noqa: E731
+    return profile(r) * (1 + np.cos(fold * (theta - turn)) * (fold > 0)), profile
+
+
+@pytest.mark.parametrize("boundary", ["dirichlet", "neumann"])
+def test_profiles_are_the_harmonics_along_the_azimuth(boundary):
+    image, expected = ring(0.5, fold=4, turn=0.3)
+    c = Plan(image.shape, (127.5, 127.5), 128, 8, 40, boundary=boundary).forward(image[None])
+    layer = RadialProfiles(boundary=boundary)
+    layer.build((None, 8, 40, 2))
+    parts = np.asarray(layer._profiles(np.stack([c.real, c.imag], -1)))[:, 0]
+    r = 64.0 ** -(np.arange(128, 0, -1) / 128)
+    profiles = (parts[:, 0] + 1j * parts[:, 1]) / np.sqrt(r)
+    # The mean over the azimuth, and half of the cosine, turned; nothing in the other orders.
+    inside = r > 0.1
+    assert np.abs(profiles[0] - expected(r))[inside].max() < 0.02
+    assert np.abs(profiles[4] - 0.5 * np.exp(-4j * 0.3) * expected(r))[inside].max() < 0.02
+    assert np.abs(profiles[[1, 2, 3, 5, 6, 7]])[:, inside].max() < 0.005
+
+
+def test_profiles_of_one_pattern_at_two_scales_differ_by_a_shift_along_log_r():
+    layer = RadialProfiles()
+    found = []
+    for radius in (0.25, 0.25 * 64 ** (20 / 128)):
+        image, _ = ring(radius, width=0.1 * radius)
+        c = Plan(image.shape, (127.5, 127.5), 128, 8, 40).forward(image[None])
+        layer.build((None, 8, 40, 2))
+        profile = np.asarray(layer._profiles(np.stack([c.real, c.imag], -1)))[0, 0, 0]
+        found.append(profile / np.abs(profile).max())
+    assert np.abs(found[0][20:-20] - found[1][40:]).max() < 0.05
+
+
+def test_profiles_are_standardised_and_their_magnitudes_do_not_see_a_rotation():
+    random = np.random.default_rng(7)
+    c = random.normal(size=(50, 6, 9)) + 1j * random.normal(size=(50, 6, 9))
+    c[:, 0] = c[:, 0].real
+    turned = c * np.exp(-1j * 0.7 * np.arange(6))[:, None]
+    layer = RadialProfiles()
+    first, second = (np.stack([x.real, x.imag], -1).astype("float32") for x in (c, turned))
+    layer(first)
+    layer.adapt(first)
+    channels, others = layer(first).numpy(), layer(second).numpy()
+    assert channels.shape == layer.compute_output_shape(first.shape) == (50, 128, 18)
+    assert np.abs(channels.mean(0)).max() < 1e-3
+    assert channels.std(0).max() < 1.001
+    assert np.allclose(channels[..., :6], others[..., :6], atol=1e-3)
+    assert not np.allclose(channels[..., 7:12], others[..., 7:12], atol=0.1)
+
+
 @pytest.mark.parametrize("kind", list(CoefficientChannels.CHANNELS))
 def test_coefficient_networks_come_back_from_disk(kind, tmp_path):
     model = coefficient(coefficient_input=kind, width=0.25)
     c = np.random.default_rng(5).normal(size=(2, 8, 10, 2)).astype("float32")
-    model.get_layer("coefficient_channels").adapt(c)
+    for name in ("coefficient_channels", "radial_profiles"):
+        model.get_layer(name).adapt(c)
     expected = model({"coefficients": c}).numpy()
     model.save(tmp_path / "model.keras")
     assert np.array_equal(keras.models.load_model(tmp_path / "model.keras")({"coefficients": c}).numpy(), expected)

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from xscatter.fourier_bessel.basis import norms, radial_values, zeros
+
 _MOST = 1e9  # counts beyond this would lose float32's integers; no detector gives them
 
 
@@ -166,3 +168,76 @@ class CoefficientChannels(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "kind": self.kind}
+
+
+@keras.saving.register_keras_serializable("xscatter")
+class RadialProfiles(keras.layers.Layer):
+    """Coefficients (n, orders, zeros, 2), real and imaginary -> what each order does along the radius.
+
+    Summed over its zeros, an angular order m becomes the profile f_m(r) of the m-th harmonic of the image along the
+    azimuth; f_0 is the azimuthal average. Lanczos' factors sinc(k/(K+1)) (Applied Analysis, 1956, section 4.6) keep
+    the end of the sum over k from ringing. The `radii` lie evenly in log r from a 64th of the disk's radius to its rim,
+    so that peaks in one ratio of q have one distance, whatever their scale: a convolution along them knows a lattice.
+
+    Output (n, radii, 3 orders): values times √r, in units of the noise (the deviation of the mean over a ring falls as
+    1/√r), as log magnitude and arcsinh of both parts; f_0 has no imaginary part, and what stands out of its
+    surroundings takes that place. Every channel is standardised at each radius. `boundary` is that of the expansion.
+    """
+
+    LEAST, SURROUNDINGS = 1 / 64, 0.13  # smallest radius; deviation in log r of what f_0 is compared with
+
+    def __init__(self, radii: int = 128, boundary: str = "dirichlet", **options):
+        super().__init__(**{**options, "dtype": "float32"})
+        self.radii, self.boundary = radii, boundary
+
+    def build(self, shape):
+        orders, count = shape[1:3]
+        step = -np.log(self.LEAST) / self.radii
+        r = np.exp(-step * np.arange(self.radii, 0, -1.0))
+        zero = zeros(orders, count, self.boundary)
+        damped = norms(zero, self.boundary) * np.sinc(np.arange(1, count + 1) / (count + 1))
+        # In the order of a matrix product of each order's coefficients: (orders, zeros, radii).
+        values = (radial_values(zero, r) * damped[:, None] * np.sqrt(r)[:, None]).transpose(0, 2, 1)
+        self._sum = values.astype("float32")
+        index = np.arange(self.radii)
+        near = np.exp(-0.5 * ((index[:, None] - index) * step / self.SURROUNDINGS) ** 2)
+        near = near / np.sqrt(r) / near.sum(axis=1, keepdims=True) * np.sqrt(r)[:, None]
+        self._contrast = (np.eye(self.radii) - near).T.astype("float32")
+        fixed = {"trainable": False}
+        self.noise = self.add_weight(name="noise", shape=(), initializer="ones", **fixed)
+        full = (self.radii, 3 * orders)
+        self.mean = self.add_weight(name="mean", shape=full, initializer="zeros", **fixed)
+        self.deviation = self.add_weight(name="deviation", shape=full, initializer="ones", **fixed)
+
+    def _profiles(self, c):
+        """Real and imaginary part of √r f_m(r): (orders, n, 2, radii)."""
+        orders, count = c.shape[1:3]
+        each = ops.reshape(ops.transpose(c, (1, 0, 3, 2)), (orders, -1, count))
+        return ops.reshape(ops.matmul(each, self._sum), (orders, -1, 2, self.radii))
+
+    def _channels(self, c):
+        parts = ops.transpose(self._profiles(c) / self.noise, (1, 3, 0, 2))
+        magnitude = 0.5 * ops.log(ops.sum(ops.square(parts), axis=-1) + 0.3)
+        contrast = ops.matmul(parts[:, :, 0, 0], self._contrast)
+        imaginary = ops.concatenate([contrast[..., None], parts[:, :, 1:, 1]], axis=-1)
+        return ops.concatenate([magnitude, ops.arcsinh(parts[..., 0]), ops.arcsinh(imaginary)], axis=-1)
+
+    def call(self, c):
+        return (self._channels(ops.cast(c, "float32")) - self.mean) / self.deviation
+
+    def adapt(self, c: np.ndarray) -> None:
+        """Set the scales from sample coefficients `c` (n, orders, zeros, 2)."""
+        c = ops.convert_to_tensor(c[np.isfinite(c).all(axis=(1, 2, 3))], "float32")
+        parts = ops.convert_to_numpy(self._profiles(c))
+        # Few scenes reach the highest orders near the rim: what most images have there is noise.
+        outer = parts[len(parts) * 3 // 4 :, ..., self.radii * 3 // 4 :]
+        self.noise.assign(max(float(np.median(np.hypot(outer[:, :, 0], outer[:, :, 1]))), 1e-30))
+        channels = ops.convert_to_numpy(self._channels(c))
+        self.mean.assign(channels.mean(axis=0))
+        self.deviation.assign(np.maximum(channels.std(axis=0), 0.05))
+
+    def compute_output_shape(self, shape):
+        return (shape[0], self.radii, 3 * shape[1])
+
+    def get_config(self):
+        return {**super().get_config(), "radii": self.radii, "boundary": self.boundary}

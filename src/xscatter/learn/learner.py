@@ -48,13 +48,17 @@ def build(view: str, part: Part, tags: int, train: Train, branches: list[keras.M
         return models.joint_network(branches[0], branches[1], train)
     index = np.linspace(0, len(part) - 1, min(_SAMPLE, len(part))).astype(int)
     sample = next(iter(part.inputs(view, index).values()))
-    make = models.image_network if view == "image" else models.coefficient_network
     shape = tuple(sample.shape[1:3])
-    model = make(shape, tags, train)
-    layer = model.get_layer(f"{view}_channels")
-    before = keras.Model(model.input, layer.input)
+    if view == "image":
+        model = models.image_network(shape, tags, train)
+    else:
+        boundary = part.records.manifest.get("transform", {}).get("boundary", "dirichlet")
+        model = models.coefficient_network(shape, tags, train, boundary)
     name = next(iter(model.input))
-    layer.adapt(np.concatenate([before({name: sample[n : n + 32]}) for n in range(0, len(sample), 32)]))
+    for layer in model.layers:
+        if hasattr(layer, "adapt"):
+            before = keras.Model(model.input, layer.input)
+            layer.adapt(np.concatenate([before({name: sample[n : n + 32]}) for n in range(0, len(sample), 32)]))
     return model
 
 

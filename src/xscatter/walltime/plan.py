@@ -10,7 +10,8 @@ from xscatter.walltime.cost import Cost
 GIB = 2.0**30
 # Millions of weights at width 1 with pooling; and channels of the last convolutions, which meet 4096 units in a
 # dense head.
-_WEIGHTS = {"compact": 0.6, "alexnet": 2.7, "vgg16": 14.8, "report-2017": 15.5}
+_WEIGHTS = {"compact": 0.52, "alexnet": 2.7, "vgg16": 14.8}
+_COEFFICIENT_WEIGHTS = {"compact": 1.24, "report-2017": 15.5}
 _CHANNELS = {"alexnet": 256, "vgg16": 512}
 _IN_A_STATE = 5  # arrays of the size of the weights: these, two of the optimizer, the average, the best
 
@@ -36,7 +37,7 @@ def millions_of_weights(study: Study) -> tuple[float, float, float]:
     if train.head == "dense" and train.image_network in _CHANNELS:
         image += 1e-6 * 4096 * (_CHANNELS[train.image_network] * (study.simulate.size / 32) ** 2 + 4096)
     image *= train.width**2
-    coefficient = _WEIGHTS[train.coefficient_network] * train.width**2
+    coefficient = _COEFFICIENT_WEIGHTS[train.coefficient_network] * train.width**2
     return image, coefficient, image + coefficient + 0.1
 
 
