@@ -7,7 +7,9 @@ whoever computes it.
 """
 
 import time
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -22,6 +24,7 @@ from xscatter.study import Study
 
 # A rank that comes to a shard plans for its beam centre first, which takes the time of a few dozen images.
 LEAST_BLOCK = 4 * LANES
+MOST_WAITING = 32  # parts that wait to be written
 # What h5py raises for damaged or foreign files, and the plan for a beam centre that is out of reach.
 UNREADABLE = (OSError, KeyError, RuntimeError, UserError)
 
@@ -88,33 +91,70 @@ def _blocks(images: list[int], size: int) -> list[tuple[int, int, int]]:
     return blocks
 
 
+class Writer:
+    """Writes the coefficient files that this rank owns, in a thread beside the transform.
+
+    `notes` is what there is to say of the shards that are finished or given up.
+    """
+
+    def __init__(self, study: Study, jobs: list[Job]):
+        self._study, self._jobs = study, jobs
+        self._owned: set[int] = set()
+        self._open: set[int] = set()  # owned jobs that are not finished, or given up
+        self._targets: dict[int, Target] = {}
+        self._thread = ThreadPoolExecutor(1, "write")
+        self._waiting: deque[Future[None]] = deque()
+        self.notes: list[str] = []
+
+    def own(self, job: int) -> None:
+        """The file of `job` is ours to write."""
+        if job not in self._owned:
+            self._owned.add(job)
+            self._open.add(job)
+
+    def take(self, part: Part) -> None:
+        """Have `part` written; waits only when too many are waiting already."""
+        self._waiting.append(self._thread.submit(self._write, part))
+        while self._waiting and (self._waiting[0].done() or len(self._waiting) > MOST_WAITING):
+            self._waiting.popleft().result()  # raises what writing raised
+
+    def busy(self) -> bool:
+        """Whether parts are still missing, or being written."""
+        while self._waiting and self._waiting[0].done():
+            self._waiting.popleft().result()
+        return bool(self._open or self._waiting)
+
+    def close(self) -> None:
+        """End the thread; what is not finished leaves nothing behind."""
+        self._thread.shutdown(cancel_futures=True)
+        for target in self._targets.values():
+            target.close()
+
+    def _write(self, part: Part) -> None:
+        if part.job not in self._open:  # given up before
+            return
+        if part.job not in self._targets:
+            self._targets[part.job] = Target(self._study, self._jobs[part.job])
+        said = self._targets[part.job].add(part)
+        if said is not None:
+            self.notes.extend(said)
+            del self._targets[part.job]
+            self._open.discard(part.job)
+
+
 def _work(
     study: Study, jobs: list[Job], blocks: list[tuple[int, int, int]], ranks: Alone, problems: list[str]
 ) -> Iterator[int]:
     """Do this rank's share; yield numbers of images as they are handed out. `problems` grows on rank 0."""
-    owned: set[int] = set()  # jobs that this rank writes
-    mine: set[int] = set()  # those that are not finished, or given up
-    targets: dict[int, Target] = {}
-    notes: list[str] = []
-
-    def take(part: Part) -> None:
-        if part.job not in mine:  # given up before
-            return
-        if part.job not in targets:
-            targets[part.job] = Target(study, jobs[part.job])
-        said = targets[part.job].add(part)
-        if said is not None:
-            mine.discard(part.job)
-            del targets[part.job]
-            notes.extend(said)
+    writer = Writer(study, jobs)
 
     def deliver(owner: int, part: Part) -> None:
         if owner == ranks.rank:
-            take(part)
+            writer.take(part)
         else:
             ranks.send(owner, part)
         for message in ranks.received():
-            take(message)
+            writer.take(message)
 
     handed = 0
     source: tuple[int, Source] | None = None
@@ -126,9 +166,8 @@ def _work(
             if images:
                 yield images
             job, start, stop = blocks[task]
-            if owner == ranks.rank and job not in owned:
-                owned.add(job)
-                mine.add(job)
+            if owner == ranks.rank:
+                writer.own(job)
             try:
                 if source is None or source[0] != job:
                     if source:
@@ -150,19 +189,18 @@ def _work(
         left = sum(stop - start for _, start, stop in blocks[handed:])
         if left:
             yield left
-        while mine:
+        while writer.busy():
             messages = ranks.received()
             for message in messages:
-                take(message)
-            if mine and not messages:
+                writer.take(message)
+            if not messages:
                 time.sleep(0.002)
         ranks.finish()
     finally:
         if source:
             source[1].close()
-        for target in targets.values():
-            target.close()
-    everyone = ranks.collect(notes)
+        writer.close()
+    everyone = ranks.collect(writer.notes)
     for said in everyone or []:
         problems.extend(said)
 
