@@ -159,7 +159,8 @@ def _compact_image(x, shape: tuple[int, int], width: float):
 def _compact_coefficient(c, kind: str, boundary: str, width: float):
     """Two residual networks side by side: one on the map of coefficients, one on the radial profiles."""
     on_map = _compact_map(CoefficientChannels(kind, name="coefficient_channels")(c), width)
-    on_profiles = _compact_profiles(RadialProfiles(boundary=boundary, name="radial_profiles")(c), width)
+    radii = 16 * max(2, round(c.shape[2] / 5))  # three a zero: as fine as the expansion, but for the rim
+    on_profiles = _compact_profiles(RadialProfiles(radii, boundary, name="radial_profiles")(c), width)
     return layers.Dropout(0.5, name="embedding")(layers.Concatenate()([*on_map, *on_profiles]))
 
 
