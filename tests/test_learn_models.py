@@ -109,7 +109,7 @@ def test_invariant_channels_do_not_see_a_rotation(kind):
     assert np.allclose(first, second, atol=1e-5)
 
 
-def ring(radius, fold=0, turn=0.0, side=256, width=0.08):
+def ring(radius, fold=0, turn=0.0, side=256, width=0.1):
     """A ring of 1 + cos fold (θ - turn) in an image of `side`, and its profile."""
     row, col = np.mgrid[:side, :side] - (side - 1) / 2
     r, theta = np.hypot(row, col) / (side / 2), np.arctan2(row, col)
@@ -134,10 +134,10 @@ def test_profiles_are_the_harmonics_along_the_azimuth(boundary):
 
 
 def test_profiles_of_one_pattern_at_two_scales_differ_by_a_shift_along_log_r():
-    layer = RadialProfiles()
     found = []
     for radius in (0.25, 0.25 * 64 ** (20 / 128)):
-        image, _ = ring(radius, width=0.1 * radius)
+        layer = RadialProfiles()
+        image, _ = ring(radius, width=0.2 * radius)
         c = Plan(image.shape, (127.5, 127.5), 128, 8, 40).forward(image[None])
         layer.build((None, 8, 40, 2))
         profile = np.asarray(layer._profiles(np.stack([c.real, c.imag], -1)))[0, 0, 0]
