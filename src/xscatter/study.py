@@ -12,7 +12,7 @@ from xscatter.errors import UserError
 
 # Raised by every change that makes other images, tags or coefficients from the same study, so that
 # shards made before and after are never mixed.
-PHYSICS = 4
+PHYSICS = 5
 
 
 class Section(BaseModel):

@@ -167,6 +167,7 @@ class Ranks(Alone):
     def abort(self, status: int) -> NoReturn:
         """End all ranks at once."""
         sys.stderr.flush()
+        time.sleep(0.3)  # mpiexec drops what it has not passed on of this rank's last words when the job ends
         self._comm.Abort(status)
         sys.exit(status)
 

@@ -166,24 +166,30 @@ def _compact_coefficient(c, kind: str, boundary: str, width: float):
 
 def _compact_map(x, width: float):
     """Symmetries: patterns over the angular orders, which a convolution finds at any order."""
-    x = layers.GaussianNoise(0.3)(x)  # a map of a few thousand numbers is soon learnt by heart
-    for stage, count in enumerate(max(8, int(c * width)) for c in (16, 32, 64)):
-        x = _normal(x, count, 3, strides=2 if stage else 1)
-        x = layers.SpatialDropout2D(0.1)(_residual(x, count))
+    x = _stages(x, (16, 32, 64), 3, 2, width)
     # Pooled over zeros only, too: an order has a meaning of its own.
-    by_order = layers.Dense(128, activation="relu")(layers.Flatten()(layers.AveragePooling2D((1, x.shape[2]))(x)))
-    return [layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x), by_order]
+    return _summary(x, layers.AveragePooling2D((1, x.shape[2]))(x))
 
 
 def _compact_profiles(x, width: float):
     """Positions and their ratios: convolutions along log r, with the angular orders as channels."""
-    x = layers.GaussianNoise(0.3)(layers.Reshape((1, *x.shape[1:]))(x))
-    for stage, count in enumerate(max(8, int(c * width)) for c in (96, 128, 192)):
-        x = _normal(x, count, (1, 5), strides=(1, 2) if stage else 1)
-        x = layers.SpatialDropout2D(0.1)(_residual(x, count, (1, 5)))
+    x = _stages(layers.Reshape((1, *x.shape[1:]))(x), (96, 128, 192), (1, 5), (1, 2), width)
     # Where along the radius matters too, though roughly: near the beam, or at the rim.
-    by_radius = layers.Dense(128, activation="relu")(layers.Flatten()(layers.AveragePooling2D((1, 8))(x)))
-    return [layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x), by_radius]
+    return _summary(x, layers.AveragePooling2D((1, 8))(x))
+
+
+def _stages(x, channels: tuple[int, ...], size, strides, width: float):
+    x = layers.GaussianNoise(0.3)(x)  # a map of a few thousand numbers is soon learnt by heart
+    for stage, count in enumerate(max(8, int(c * width)) for c in channels):
+        x = _normal(x, count, size, strides=strides if stage else 1)
+        x = layers.SpatialDropout2D(0.1)(_residual(x, count, size))
+    return x
+
+
+def _summary(x, coarse):
+    """Mean and maximum of each channel of `x`, and a dense layer on what is pooled to `coarse`."""
+    dense = layers.Dense(128, activation="relu")(layers.Flatten()(coarse))
+    return [layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x), dense]
 
 
 def _dense_head(x, units: int):

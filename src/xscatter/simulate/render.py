@@ -336,7 +336,10 @@ def _parts(scene: dict[str, Any], experiment: Experiment) -> list[Part]:
             component = part.component
             if isinstance(component, Radial):
                 azimuth = 1.0 if component.azimuth is None else float(np.mean(component.azimuth))
-                total += azimuth * float(weight @ component.profile)
+                # At least so much, or what only its last tail shows would be blown up to all its photons. The steepest
+                # power law between beamstop and rim, and beside an unstopped beam, is above both bounds.
+                seen, edge = (float(w @ component.profile) for w in (weight, experiment.weight))
+                total += azimuth * max(seen, 1e-3 * edge, 1e-11 * float(weight.sum() * component.profile.max()))
             elif not isinstance(component, Modulation):
                 part.image = as_image(component, experiment)
                 total += max(_weighed_sum(part.image, experiment.gain), _least_sum(component, experiment))
