@@ -1,0 +1,75 @@
+"""Mean average precision of the views of finished studies, over all tags and over a published vocabulary.
+
+For every results folder: each view with its 95 % bootstrap interval over the test experiments, and the differences that
+matter, paired (both views scored on the same drawn experiments). Of several folders, mean and spread over them, too.
+
+    python benchmarks/compare_views.py results/tagger-128
+    python benchmarks/compare_views.py results/demo-1 results/demo-2 results/demo-3
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from xscatter import tags
+from xscatter.errors import UserError
+from xscatter.learn import metrics
+from xscatter.paths import StudyPaths
+from xscatter.report.results import read_views
+
+PAIRS = (("joint", "image"), ("joint", "coefficient"), ("joint", "mean"), ("coefficient", "image"))
+
+
+def draws(results: Path, columns: list[int], number: int) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Mean average precision over `columns` of every view, (1 + number,), the first of the test batch as it is."""
+    found, about = {}, {}
+    for view in read_views(StudyPaths(results)):
+        labels, scores = view.labels[:, columns].astype(float), view.scores[:, columns]
+        weights = metrics.resampled(view.source[:, 0], 0, number, itself=True)
+        found[view.name] = metrics.mean_of(metrics.bootstrap(labels, scores, weights))
+        occurs = labels.any(axis=0)
+        about = {"tags": occurs.sum(), "prevalence": labels[:, occurs].mean(), "images": len(labels)}
+    return found, about
+
+
+def said(values: np.ndarray) -> str:
+    """The value and its interval."""
+    ends = metrics.interval(values[1:], values[0], least=-1.0)
+    return f"{values[0]:+.3f}  " + (f"[{ends[0]:+.3f}, {ends[1]:+.3f}]" if ends else "[one experiment: unknown]")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path, nargs="+", help="folders of studies that were tested")
+    parser.add_argument("--vocabulary", choices=tags.VOCABULARIES, default="wacv-17")
+    parser.add_argument("--draws", type=int, default=1000)
+    args = parser.parse_args()
+    some = sorted(tags.find(name) for name in tags.VOCABULARIES[args.vocabulary])
+    rows: dict[tuple[str, str], list[float]] = {}
+    for results in args.results:
+        for vocabulary, columns in (("all tags", list(range(len(tags.INDEX)))), (args.vocabulary, some)):
+            try:
+                found, about = draws(results, columns, args.draws)
+            except UserError as error:
+                sys.exit(str(error))
+            print(
+                f"\n{results}, {vocabulary}: {about['tags']} occur among {about['images']} images, "
+                f"mean prevalence {about['prevalence']:.3f}"
+            )
+            compared = {**found, **{f"{one} - {other}": found[one] - found[other] for one, other in PAIRS}}
+            best = max(("image", "coefficient"), key=lambda view: found[view][0])
+            compared["joint - best single view"] = found["joint"] - found[best]
+            for name, values in compared.items():
+                print(f"  {name:26}{said(values)}")
+                rows.setdefault((vocabulary, name), []).append(float(values[0]))
+    if len(args.results) > 1:
+        print(f"\n{len(args.results)} studies: mean, spread (standard deviation), each")
+        for (vocabulary, name), values in rows.items():
+            each = ", ".join(f"{value:+.3f}" for value in values)
+            print(f"  {vocabulary:10}{name:26}{np.mean(values):+.3f} +- {np.std(values, ddof=1):.3f}   {each}")
+
+
+if __name__ == "__main__":
+    main()
