@@ -22,18 +22,6 @@ from xscatter.report.results import read_views
 PAIRS = (("joint", "image"), ("joint", "coefficient"), ("joint", "mean"), ("coefficient", "image"))
 
 
-def draws(results: Path, columns: list[int], number: int) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Mean average precision over `columns` of every view, (1 + number,), the first of the test batch as it is."""
-    found, about = {}, {}
-    for view in read_views(StudyPaths(results)):
-        labels, scores = view.labels[:, columns].astype(float), view.scores[:, columns]
-        weights = metrics.resampled(view.source[:, 0], 0, number, itself=True)
-        found[view.name] = metrics.mean_of(metrics.bootstrap(labels, scores, weights))
-        occurs = labels.any(axis=0)
-        about = {"tags": occurs.sum(), "prevalence": labels[:, occurs].mean(), "images": len(labels)}
-    return found, about
-
-
 def said(values: np.ndarray) -> str:
     """The value and its interval."""
     ends = metrics.interval(values[1:], values[0], least=-1.0)
@@ -49,15 +37,19 @@ def main() -> None:
     some = sorted(tags.find(name) for name in tags.VOCABULARIES[args.vocabulary])
     rows: dict[tuple[str, str], list[float]] = {}
     for results in args.results:
+        try:
+            views = read_views(StudyPaths(results))
+        except UserError as error:
+            sys.exit(str(error))
+        drawn = {view.name: view.drawn(0, args.draws) for view in views}
         for vocabulary, columns in (("all tags", list(range(len(tags.INDEX)))), (args.vocabulary, some)):
-            try:
-                found, about = draws(results, columns, args.draws)
-            except UserError as error:
-                sys.exit(str(error))
+            labels = views[0].labels[:, columns]
+            occurs = labels.any(axis=0)
             print(
-                f"\n{results}, {vocabulary}: {about['tags']} occur among {about['images']} images, "
-                f"mean prevalence {about['prevalence']:.3f}"
+                f"\n{results}, {vocabulary}: {occurs.sum()} occur among {len(labels)} images, "
+                f"mean prevalence {labels[:, occurs].mean():.3f}"
             )
+            found = {name: metrics.mean_of(each[:, columns]) for name, each in drawn.items()}
             compared = {**found, **{f"{one} - {other}": found[one] - found[other] for one, other in PAIRS}}
             best = max(("image", "coefficient"), key=lambda view: found[view][0])
             compared["joint - best single view"] = found["joint"] - found[best]

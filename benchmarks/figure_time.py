@@ -78,7 +78,7 @@ def draw(rows: list[dict], path: Path) -> None:
 
     figure = Figure(figsize=(9, 6.4), layout="constrained")
     FigureCanvasAgg(figure)
-    shortest = min(0.3, *(0.5 * float(row["seconds"]) for row in rows))
+    left = min(0.3, *(0.5 * float(row["seconds"]) for row in rows))
     sizes, counts = ([int(v) for v in dict.fromkeys(row[key] for row in rows)] for key in ("size", "experiments"))
     axes = figure.subplots(
         len(counts), len(sizes), squeeze=False, sharex=True, height_ratios=[_bars(rows, n) for n in counts]
@@ -96,7 +96,7 @@ def draw(rows: list[dict], path: Path) -> None:
                 axis.text(seconds, place, f" {seconds:.{0 if seconds >= 100 else 1}f} s", va="center", fontsize=8)
             axis.set_yticks(range(len(bars)), [name for name, *_ in bars], fontsize=8)
             axis.set_ylim(len(bars) - 0.4, -0.6)
-            axis.set(xscale="log", xlim=(shortest, 1e4))
+            axis.set(xscale="log", xlim=(left, 1e4))
             axis.set_title(f"{experiments} × {IMAGES} images of {size}×{size}", fontsize=10)
             for side in ("top", "right"):
                 axis.spines[side].set_visible(False)

@@ -74,6 +74,13 @@ class View:
         """Name in words."""
         return TITLES[self.name]
 
+    def drawn(self, seed: int, draws: int = 1000) -> np.ndarray:
+        """Average precision (1 + draws, T) of every tag: of the test batch itself, then of its drawn experiments."""
+        from xscatter.learn import metrics
+
+        weights = metrics.resampled(self.source[:, 0], seed, draws, itself=True)
+        return metrics.bootstrap(self.labels.astype(float), self.scores, weights)
+
 
 @dataclass(frozen=True)
 class History:
@@ -192,10 +199,7 @@ def paired_intervals(views: Sequence[View], pairs: Sequence[tuple[str, str]], se
     """
     from xscatter.learn import metrics
 
-    drawn = {}
-    for view in views:
-        weights = metrics.resampled(view.source[:, 0], seed, itself=True)
-        drawn[view.name] = metrics.mean_of(metrics.bootstrap(view.labels.astype(float), view.scores, weights))
+    drawn = {view.name: metrics.mean_of(view.drawn(seed)) for view in views}
     differences = [drawn[first] - drawn[second] for first, second in pairs]
     return [_pair(metrics.interval(each[1:], each[0], least=-1.0)) for each in differences]
 

@@ -84,9 +84,7 @@ class Scores:
         """Average precision (1 + draws, T): first of the test batch itself, then of its drawn experiments."""
         key = (mode, size, seed, view)
         if key not in self._cache:
-            found = self.views[mode, size, seed][view]
-            weights = metrics.resampled(found.source[:, 0], seed, self.draws, itself=True)
-            self._cache[key] = metrics.bootstrap(found.labels.astype(float), found.scores, weights)
+            self._cache[key] = self.views[mode, size, seed][view].drawn(seed, self.draws)
         return self._cache[key]
 
     def _by_seed(self, mode: str, size: int, view: str, tag: int | None) -> np.ndarray:

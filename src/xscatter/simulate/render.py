@@ -296,12 +296,17 @@ def _weighed_sum(image, gain):
     return total
 
 
-def _least_sum(component: Component, experiment: Experiment) -> float:
+def _least_sum(component: Component, experiment: Experiment, weight: np.ndarray) -> float:
     """What a component counts for at least, however little of it meets live pixels.
 
     Without it, the tail of what lies beside the image, or behind the beamstop, would be blown up to
-    all the photons of the feature.
+    all the photons of the feature. `weight` (radii,) is that of the radial tables outside of the beamstop; the azimuth
+    of a radial component is left to the caller.
     """
+    if isinstance(component, Radial):
+        # The steepest power law between beamstop and rim, and beside an unstopped beam, is above both bounds.
+        edge = float(experiment.weight @ component.profile)
+        return max(1e-3 * edge, 1e-11 * float(weight.sum() * component.profile.max()))
     if isinstance(component, Spots):
         return 0.02 * float(np.nansum(component.intensity)) * experiment.scale**2
     if isinstance(component, Plane):
@@ -336,13 +341,10 @@ def _parts(scene: dict[str, Any], experiment: Experiment) -> list[Part]:
             component = part.component
             if isinstance(component, Radial):
                 azimuth = 1.0 if component.azimuth is None else float(np.mean(component.azimuth))
-                # At least so much, or what only its last tail shows would be blown up to all its photons. The steepest
-                # power law between beamstop and rim, and beside an unstopped beam, is above both bounds.
-                seen, edge = (float(w @ component.profile) for w in (weight, experiment.weight))
-                total += azimuth * max(seen, 1e-3 * edge, 1e-11 * float(weight.sum() * component.profile.max()))
+                total += azimuth * max(float(weight @ component.profile), _least_sum(component, experiment, weight))
             elif not isinstance(component, Modulation):
                 part.image = as_image(component, experiment)
-                total += max(_weighed_sum(part.image, experiment.gain), _least_sum(component, experiment))
+                total += max(_weighed_sum(part.image, experiment.gain), _least_sum(component, experiment, weight))
         for part in own:
             part.scale = scene["photons"] * entry["share"] / total if total > 0 else 0.0
         parts += own
