@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from direct_sum import basis_function, direct_sum, lattice
 from xscatter.errors import UserError
-from xscatter.fourier_bessel import Plan, loops
+from xscatter.fourier_bessel import Plan, loops, pixels
 
 ORDERS = [(0, 0), (0, 3), (1, 0), (5, 14), (15, 15)]
 FILLS = ("zero", "ring-mean", "partner")
@@ -187,6 +187,30 @@ def test_masks_of_each_image_and_bad_pixels():
         bad = images.copy()
         bad[masks] = np.where(rng.random(masks.sum()) < 0.5, np.nan, np.inf)
         np.testing.assert_array_equal(plan.forward(bad, None, fill), together)
+
+
+@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize("side", [64, 700])  # without and with the coarser grid
+def test_rows_whose_bins_are_not_kept_give_the_same(fill, side, monkeypatch):
+    images = np.random.default_rng(5).poisson(20.0, (2, side, side)).astype(np.uint16)
+    masks = np.random.default_rng(6).random(images.shape) < 0.1
+    masks[1] = False
+
+    def found():
+        return Plan((side, side), (0.4 * side, 0.6 * side), 0.9 * side, 8, 8).forward(images, masks, fill)
+
+    kept = found()
+    monkeypatch.setattr(pixels, "MOST_BIN_BYTES", 2 * side * side // 3)  # a third of the rows
+    np.testing.assert_array_equal(found(), kept)
+
+
+def test_tables_of_the_largest_detectors_stay_below_fifty_megabytes():
+    shape = (4371, 4150)
+    plan = Plan(shape, (2200.0, 2000.0), max(shape), 64, 64)
+    mask = np.zeros(shape, bool)
+    mask[2000:2040] = True
+    assert np.isfinite(plan.forward(np.ones(shape, np.uint16), mask)).all()
+    assert plan.nbytes < 50e6
 
 
 @pytest.mark.parametrize("fill", FILLS)

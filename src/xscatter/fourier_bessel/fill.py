@@ -5,7 +5,6 @@ from functools import cached_property
 
 import numpy as np
 
-from xscatter.fourier_bessel import loops
 from xscatter.fourier_bessel.pixels import Pixels
 
 FILLS = ("zero", "ring-mean", "partner")
@@ -18,7 +17,7 @@ class Live:
     """Which pixels of a window are live."""
 
     bins: np.ndarray
-    """Ring of every pixel, (rows, cols); the number of rings more for one that is not live."""
+    """Those of :meth:`Pixels.bins`."""
     counts: np.ndarray
     """Number of live pixels in every ring."""
 
@@ -40,31 +39,22 @@ class Live:
         return known, self.counts[known], int(outermost)
 
 
-def live_pixels(pixels: Pixels, mask: np.ndarray | None) -> Live:
-    """Pixels in the disk that `mask` (rows, cols) of the detector, True = not usable, leaves."""
-    bins = pixels.bins
-    if mask is not None:
-        rows, cols = (slice(first, first + side) for first, side in zip(pixels.corner, pixels.shape, strict=True))
-        bins = bins + bins.dtype.type(pixels.rings) * (mask[rows, cols] & (bins < pixels.rings))
-    return Live(bins, np.bincount(bins.ravel(), minlength=pixels.rings)[: pixels.rings])
+def live_pixels(pixels: Pixels, mask: np.ndarray) -> Live:
+    """Pixels in the disk that `mask` (rows, cols) of the detector, True = not live, or NO_MASK, leaves."""
+    ones = np.ones([first + side for first, side in zip(pixels.corner, pixels.shape, strict=True)], np.uint8)
+    bins = pixels.bins(mask)
+    return Live(bins, pixels.ring_sums(ones, mask, bins).astype(np.int64))
 
 
-def ring_means(pixels: Pixels, image: np.ndarray, live: Live, means: np.ndarray) -> None:
-    """Means over the live pixels of each ring, into means (rings + 1), the last 0; at least one pixel is live."""
-    parts = np.zeros((4, 2 * pixels.rings + 1))
-    loops.ring_sums(image, pixels.top, pixels.left, live.bins, parts)
-    means[:-1] = live.means(parts.sum(0)[: pixels.rings])
-
-
-def with_partners(detector: Pixels, window: Pixels, image: np.ndarray, bins: np.ndarray):
-    """Image and bins (rows, cols of `window`) where partners stand for pixels that are not live."""
+def with_partners(detector: Pixels, window: Pixels, image: np.ndarray, mask: np.ndarray):
+    """Image and mask (rows, cols of `window`) where partners stand for pixels that are not live."""
     seen = tuple(slice(first, first + side) for first, side in zip(detector.corner, detector.shape, strict=True))
     place = tuple(slice(s.start - first, s.stop - first) for s, first in zip(seen, window.corner, strict=True))
     values = np.zeros(window.shape, window.dtype)
     values[place] = image[seen]
-    # What the detector does not see is not live.
-    rings = window.bins + window.bins.dtype.type(window.rings) * (window.bins < window.rings)
-    rings[place] = bins
+    in_disk = window.in_disk
+    live = np.zeros(window.shape, bool)  # what the detector does not see is not
+    live[place] = in_disk[place] & ~mask[seen] if mask.size else in_disk[place]
     # Row y of the window has its partner in the row that lies as far on the other side of the centre.
     here, there = [], []
     for middle, first, side in zip(window.center, window.corner, window.shape, strict=True):
@@ -72,8 +62,7 @@ def with_partners(detector: Pixels, window: Pixels, image: np.ndarray, bins: np.
         here.append(np.flatnonzero((partner >= 0) & (partner < side)))
         there.append(partner[here[-1]])
     taken_at, given_at = np.ix_(*here), np.ix_(*there)
-    live = rings < window.rings
-    taken = ~live[taken_at] & live[given_at] & (window.bins[taken_at] < window.rings)
+    taken = ~live[taken_at] & live[given_at] & in_disk[taken_at]
     values[taken_at] = np.where(taken, values[given_at], values[taken_at])
-    rings[taken_at] = np.where(taken, window.bins[taken_at], rings[taken_at])
-    return values, rings
+    live[taken_at] |= taken
+    return values, ~live

@@ -4,6 +4,8 @@ import numpy as np
 from numba import njit
 
 LANES = 16
+# For the loops that take a mask: all pixels are live. For those that take bins: compute them.
+NO_MASK, NO_BINS = np.empty((0, 0), bool), np.empty((0, 0), np.int16)
 
 
 def _compiled(function):
@@ -64,18 +66,45 @@ def interpolate(grid, index, theta, radius, along_theta, along_r, target):
 
 
 @_compiled
-def gather(images, top, left, bins, means, fill, source):
-    """Pixels of up to LANES images (n, rows, cols), from (top, left) on, to source (pixels, LANES).
+def _ring(dy, dx):
+    """Number of the ring at this distance: ring n holds the pixels at n - 1/2 to n + 1/2 pixels."""
+    return np.int32(np.sqrt(dy * dy + dx * dx) + 0.5)
 
-    With `fill`, bins[y, x] below the number of rings means a live pixel; one that is not live has that number more
-    than its ring, and gets the mean of the ring, means[lane, ring].
+
+@_compiled
+def _row_bins(dy, dx, hidden, rings, bins):
+    for x in range(bins.size):
+        bins[x] = _ring(dy, dx + x)
+    for x in range(hidden.size):
+        bins[x] += rings * hidden[x]
+
+
+@_compiled
+def find_bins(top, left, starts, stops, mask, center, rings, bins):
+    """Bin of each pixel of the first rows, to bins (rows, cols): its ring, and `rings` more for one that is not live.
+
+    Row y of the window has its columns starts[y] to stops[y] in the disk. `mask` and `center` as in :func:`gather`.
+    """
+    nothing = np.empty(0, np.bool_)
+    for y in range(bins.shape[0]):
+        start, stop = starts[y], stops[y]
+        hidden = mask[top + y, left + start : left + stop] if mask.size else nothing
+        _row_bins(y - center[0], start - center[1], hidden, rings, bins[y, start:stop])
+
+
+@_compiled
+def gather(images, top, left, shape, mask, center, means, source):
+    """Pixels of up to LANES images (n, rows, cols), `shape` of them from (top, left) on, to source (pixels, LANES).
+
+    A pixel that `mask` (rows, cols), True = not live, or NO_MASK, hides has the mean of its ring, means[lane, ring];
+    the last is for what lies beyond the disk. `center` is counted from (top, left).
     """
     none = means.shape[1] - 1
-    rows, cols = bins.shape
+    rows, cols = shape
     for y in range(rows):
         for x in range(cols):
-            ring = bins[y, x] - none
-            if fill and ring >= 0:
+            if mask.size and mask[top + y, left + x]:
+                ring = min(_ring(y - center[0], x - center[1]), none)
                 for n in range(images.shape[0]):
                     source[y * cols + x, n] = means[n, ring]
             else:
@@ -127,11 +156,12 @@ def whole_blocks(stored, first, blocks, tail):
 
 
 @_compiled
-def reduce_rows(image, top, left, starts, stops, first, weights, bins, means, fill, target):
+def reduce_rows(image, top, left, starts, stops, first, weights, mask, center, bins, means, target):
     """Carry the rows of one image onto the rows of a coarser grid, target (grid rows, cols).
 
     Row y of the window gives its columns starts[y] to stops[y]; it goes to the rows from first[y]
-    on, with weights[y]. `fill` as in :func:`gather`, means (bins,).
+    on, with weights[y]. `mask` and `center` as in :func:`gather`, means (rings + 1,); `bins` (rows, cols)
+    holds the :func:`find_bins` of the first rows: those of other rows are computed.
     """
     none = means.size - 1
     lines = np.zeros((4, target.shape[1]), target.dtype)
@@ -149,16 +179,19 @@ def reduce_rows(image, top, left, starts, stops, first, weights, bins, means, fi
             pixels = image[top + y + held, left + start : left + stop]
             lines[held, :start] = 0
             lines[held, stop:] = 0
-            if fill:
-                rings = bins[y + held, start:stop]
-                for x in range(line.size):
-                    line[x] = pixels[x]
-                for x in range(line.size):
-                    if rings[x] >= none:
-                        line[x] = means[rings[x] - none]
-            else:
-                for x in range(line.size):
-                    line[x] = pixels[x]
+            for x in range(line.size):
+                line[x] = pixels[x]
+            if mask.size:
+                if y + held < bins.shape[0]:
+                    known = bins[y + held, start:stop]
+                    for x in range(line.size):
+                        if known[x] >= none:
+                            line[x] = means[known[x] - none]
+                else:
+                    hidden = mask[top + y + held, left + start : left + stop]
+                    for x in range(line.size):
+                        if hidden[x]:
+                            line[x] = means[_ring(y + held - center[0], start + x - center[1])]
             factors[held] = weights[y + held]
             held += 1
         factors[held:] = 0
@@ -180,13 +213,21 @@ def reduce_rows(image, top, left, starts, stops, first, weights, bins, means, fi
 
 
 @_compiled
-def ring_sums(image, top, left, bins, sums):
-    """Add the pixels of one image to the sum of their bin, sums (4, bins): four that do not wait for each other."""
-    rows, cols = bins.shape
-    for y in range(rows):
-        pixels = image[top + y, left : left + cols]
-        for x in range(cols):
-            sums[x & 3, np.uint32(bins[y, x])] += pixels[x]
+def ring_sums(image, top, left, starts, stops, mask, center, bins, sums):
+    """Add the pixels of one image to the sums of their bins, sums (4, 2 rings): four that do not wait for each other.
+
+    The rest as in :func:`reduce_rows`.
+    """
+    nothing, computed = np.empty(0, np.bool_), np.empty(bins.shape[1], bins.dtype)
+    for y in range(starts.size):
+        start, stop = starts[y], stops[y]
+        row = bins[y, start:stop] if y < bins.shape[0] else computed[start:stop]
+        if y >= bins.shape[0]:
+            hidden = mask[top + y, left + start : left + stop] if mask.size else nothing
+            _row_bins(y - center[0], start - center[1], hidden, sums.shape[1] // 2, row)
+        pixels = image[top + y, left + start : left + stop]
+        for x in range(pixels.size):
+            sums[(start + x) & 3, np.uint32(row[x])] += pixels[x]
 
 
 @_compiled

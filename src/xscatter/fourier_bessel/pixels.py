@@ -13,10 +13,12 @@ from xscatter.fourier_bessel.polar import PolarTables
 
 # A coarser grid pays once it has this many times fewer points along an axis.
 LEAST_REDUCTION = 1.3
+# Size of a table of bins; the rows that it does not hold have theirs computed for every image.
+MOST_BIN_BYTES = 2**23
 
 
-Placed: TypeAlias = tuple[np.ndarray, tuple[int, int], np.ndarray | None, np.ndarray]
-"""Image; where in it the window begins; bins (rows, cols) of the window, or None: all are live; means (rings + 1,)."""
+Placed: TypeAlias = tuple[np.ndarray, tuple[int, int], np.ndarray, np.ndarray, np.ndarray]
+"""Image; where in it the window begins; its mask, True = not live, or NO_MASK, with bins; means (rings + 1,)."""
 
 
 class Pixels:
@@ -55,12 +57,8 @@ class Pixels:
         self.grid_shape = (grid_rows.size, grid_cols.size)
         distance = np.hypot(grid_rows[:, None], grid_cols)
         limit = (tables.radii - tables.width / 2 - 0.5) * tables.step if taps else 1.0
-        if taps:
-            index = np.flatnonzero(distance <= limit)
-        else:
-            # Rows and columns decide, as for starts and stops, lest rounding tells them apart.
-            columns = np.arange(cols.size)
-            index = np.flatnonzero((columns >= self.starts[:, None]) & (columns < self.stops[:, None]))
+        # Without taps the rows' starts and stops decide, lest rounding tells them apart.
+        index = np.flatnonzero(distance <= limit if taps else self.in_disk)
         theta, r, along_theta, along_r = tables.place(
             grid_rows[index // grid_cols.size], grid_cols[index % grid_cols.size]
         )
@@ -101,23 +99,43 @@ class Pixels:
         """Number of rings: ring n holds the pixels at a distance of n - 1/2 to n + 1/2 pixels."""
         return int(self.radius + 0.5) + 1
 
-    @cached_property
-    def bins(self) -> np.ndarray:
-        """Ring of every pixel of the window; twice `rings` outside of the disk."""
-        rows = np.arange(self.shape[0]) + self.top - self.center[0]
-        cols = np.arange(self.shape[1]) + self.left - self.center[1]
-        bins = np.full(self.shape, 2 * self.rings, np.int16 if 2 * self.rings < 32767 else np.int32)
-        for y, (start, stop) in enumerate(zip(self.starts, self.stops, strict=True)):
-            bins[y, start:stop] = (np.sqrt(rows[y] ** 2 + cols[start:stop] ** 2) + 0.5).astype(bins.dtype)
-        return bins
+    @property
+    def in_disk(self) -> np.ndarray:
+        """Whether each pixel of the window lies in the disk."""
+        columns = np.arange(self.shape[1])
+        return (columns >= self.starts[:, None]) & (columns < self.stops[:, None])
+
+    def bins(self, mask: np.ndarray) -> np.ndarray:
+        """The :func:`loops.find_bins` of as many rows of the window as MOST_BIN_BYTES hold, (rows, cols)."""
+        dtype = np.dtype(np.int16 if 2 * self.rings < 32767 else np.int32)
+        rows = min(self.shape[0], MOST_BIN_BYTES // (self.shape[1] * dtype.itemsize))
+        found = np.zeros((rows, self.shape[1]), dtype)
+        loops.find_bins(*self.corner, self.starts, self.stops, mask, self._middle, self.rings, found)
+        return found
+
+    def ring_numbers(self) -> np.ndarray:
+        """Ring of each pixel of the window, (rows, cols); `rings` outside of the disk."""
+        rows, cols = (np.arange(side) - middle for side, middle in zip(self.shape, self._middle, strict=True))
+        return np.where(self.in_disk, np.hypot(rows[:, None], cols) + 0.5, self.rings).astype(np.int32)
+
+    @property
+    def _middle(self) -> tuple[float, float]:
+        """The beam centre, counted from the corner of the window."""
+        return self.center[0] - self.top, self.center[1] - self.left
+
+    def ring_sums(self, image: np.ndarray, mask: np.ndarray, bins: np.ndarray) -> np.ndarray:
+        """Sums over the live pixels of each ring, (rings,) float64; image and mask as the detector has them."""
+        sums = np.zeros((4, 2 * self.rings))
+        loops.ring_sums(image, *self.corner, self.starts, self.stops, mask, self._middle, bins, sums)
+        return sums.sum(0)[: self.rings]
 
     @property
     def nbytes(self) -> int:
         """Size of the tables made so far, those of the polar grid included, in bytes."""
         tables = (self.tables.radial, *self.tables.fourier, *self.points)
-        made = [self.__dict__.get("bins"), *(self.__dict__.get("ring_table") or ())]
+        made = self.__dict__.get("ring_table") or ()
         rows = [weights for _, _, weights in self.blocks] + [self.row_weights, self.col_weights] if self.taps else []
-        return sum(table.nbytes for table in (*tables, *made, *rows) if table is not None)
+        return sum(table.nbytes for table in (*tables, *made, *rows))
 
     @cached_property
     def ring_table(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -159,8 +177,8 @@ class Pixels:
     def spread(self, images: Iterable[Placed]) -> np.ndarray:
         """Sums of up to LANES images over the pixels of the window on the polar grid (angles, radii, LANES).
 
-        Pixels that are not live by their bins, as :func:`loops.gather` reads them, have the mean of their ring. With
-        `taps`, an image is used up when the next one is asked for.
+        Pixels that are not live have the mean of their ring. With `taps`, an image is used up when the next one is
+        asked for.
         """
         source = np.zeros((self.grid_shape[0] * self.grid_shape[1], LANES), self.dtype)
         if self.taps:
@@ -168,22 +186,21 @@ class Pixels:
             rows = np.empty((self.grid_shape[0], self.shape[1]), self.dtype)
             place = (self.starts, self.stops, self.row_first, self.row_weights)
             lane = -1
-            for lane, (image, corner, bins, means) in enumerate(images):
-                fill = bins is not None
-                loops.reduce_rows(image, *corner, *place, bins if fill else self._no_bins, means, fill, rows)
+            for lane, (image, corner, mask, bins, means) in enumerate(images):
+                loops.reduce_rows(image, *corner, *place, mask, self._middle, bins, means, rows)
                 for cols, grid_cols, matrix in self.blocks:
                     np.matmul(rows[:, cols], matrix, out=grids[lane, :, grid_cols])
-            no_bins, no_means = np.empty(self.grid_shape, self._no_bins.dtype), np.zeros((1, 1), self.dtype)
-            loops.gather(grids[: lane + 1], 0, 0, no_bins, no_means, False, source)
+            means = np.zeros((1, 1), self.dtype)
+            loops.gather(grids[: lane + 1], 0, 0, self.grid_shape, loops.NO_MASK, self._middle, means, source)
         else:
-            held = [(np.array(image)[None], corner, bins, means[None]) for image, corner, bins, means in images]
-            if len({id(bins) for _, _, bins, _ in held}) == 1:  # they go together
-                stacks, corners, all_bins, all_means = zip(*held, strict=True)
-                held = [(np.concatenate(stacks), corners[0], all_bins[0], np.concatenate(all_means))]
+            held = [(np.array(image)[None], corner, mask, means[None]) for image, corner, mask, _, means in images]
+            if len({id(mask) for _, _, mask, _ in held}) == 1:  # they go together
+                stacks, corners, masks, all_means = zip(*held, strict=True)
+                held = [(np.concatenate(stacks), corners[0], masks[0], np.concatenate(all_means))]
             lane = 0
-            for stack, corner, bins, means in held:
-                fill, end = bins is not None, lane + len(stack)
-                loops.gather(stack, *corner, bins if fill else self._no_bins, means, fill, source[:, lane:end])
+            for stack, corner, mask, means in held:
+                end = lane + len(stack)
+                loops.gather(stack, *corner, self.shape, mask, self._middle, means, source[:, lane:end])
                 lane = end
         grid = np.zeros((*self.tables.padded, LANES), self.dtype)
         loops.spread(source, *self.points, grid)
@@ -200,10 +217,6 @@ class Pixels:
         loops.add_rings(table, first, lanes, grid)
         return grid
 
-    @cached_property
-    def _no_bins(self) -> np.ndarray:
-        return np.broadcast_to(np.int16(0), self.shape)
-
     def interpolate(self, grid: np.ndarray, n: int) -> np.ndarray:
         """The transpose, without rings: values on the polar grid to the window (n, rows, cols); 0 outside the disk."""
         source = np.zeros((self.grid_shape[0] * self.grid_shape[1], LANES), self.dtype)
@@ -212,8 +225,7 @@ class Pixels:
         if self.taps:
             images = _along(images, self.row_first, self.row_weights, axis=1)
             images = _along(images, self.col_first, self.col_weights, axis=2)
-            columns = np.arange(self.shape[1])
-            images *= (columns >= self.starts[:, None]) & (columns < self.stops[:, None])
+            images *= self.in_disk
         return images
 
 

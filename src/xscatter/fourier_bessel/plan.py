@@ -7,9 +7,9 @@ import numpy as np
 
 from xscatter.errors import UserError
 from xscatter.fourier_bessel import basis, loops
-from xscatter.fourier_bessel.fill import FILLS, Live, live_pixels, ring_means, with_partners
+from xscatter.fourier_bessel.fill import FILLS, Live, live_pixels, with_partners
 from xscatter.fourier_bessel.kernels import taps_for, width_for
-from xscatter.fourier_bessel.loops import LANES
+from xscatter.fourier_bessel.loops import LANES, NO_BINS, NO_MASK
 from xscatter.fourier_bessel.pixels import LEAST_REDUCTION, Pixels, Placed, disk_lattice
 from xscatter.fourier_bessel.polar import polar_tables, radial_step
 
@@ -157,23 +157,23 @@ class Plan:
         parts: list[float] = []
 
         def ready() -> Iterator[Placed]:
-            seen: tuple[np.ndarray | None, Live] | None = None
+            seen: tuple[np.ndarray, Live] | None = None
             for lane, (image, mask) in enumerate(images):
                 image, mask = _usable(image, mask)
-                if mask is None and (whole or fill == "zero"):
+                if not mask.size and (whole or fill == "zero"):
                     parts.append(self.coverage)
-                    yield image, self._pixels.corner, None, means[lane]
+                    yield image, self._pixels.corner, mask, NO_BINS, means[lane]
                     continue
                 if seen is None or seen[0] is not mask:
                     seen = mask, self._live_pixels(mask)
-                live, bins = seen[1], seen[1].bins
+                live = seen[1]
                 parts.append(live.counts.sum() / self._lattice)
                 if fill != "zero" and parts[-1]:
-                    ring_means(self._pixels, image, live, means[lane])
-                corner = self._pixels.corner
+                    means[lane, :-1] = live.means(self._pixels.ring_sums(image, mask, live.bins))
+                corner, bins = self._pixels.corner, live.bins
                 if fill == "partner":
-                    (image, bins), corner = with_partners(self._pixels, pixels, image, bins), (0, 0)
-                yield image, corner, bins, means[lane]
+                    (image, mask), corner, bins = with_partners(self._pixels, pixels, image, mask), (0, 0), NO_BINS
+                yield image, corner, mask, bins, means[lane]
 
         grid = pixels.spread(ready())
         if fill != "zero":
@@ -183,12 +183,11 @@ class Plan:
         found[np.array(parts) == 0] = np.nan
         return found, np.array(parts)
 
-    def _live_pixels(self, mask: np.ndarray | None) -> Live:
+    def _live_pixels(self, mask: np.ndarray) -> Live:
         """Those of the last mask are kept: it is mostly the same for all images."""
-        key = np.empty(0, bool) if mask is None else mask
-        kept = self._live
+        key, kept = np.packbits(mask), self._live
         if kept is None or not np.array_equal(kept[0], key):
-            self._live = kept = key.copy(), live_pixels(self._pixels, mask)
+            self._live = kept = key, live_pixels(self._pixels, mask)
         return kept[1]
 
     def _partners(self) -> Pixels:
@@ -205,14 +204,15 @@ class Plan:
     def prepare(self, fill: str = "ring-mean") -> None:
         """Make the tables of `fill` now; without this, the first call that needs them makes them."""
         if fill in ("ring-mean", "partner"):
-            self._pixels.bins, self._pixels.ring_table  # noqa: B018
+            self._pixels.ring_table  # noqa: B018
         if fill == "partner":
             self._partners().ring_table  # noqa: B018
 
     @property
     def nbytes(self) -> int:
         """Size of all tables made so far, in bytes."""
-        return self._pixels.nbytes + (self._partner_pixels.nbytes if self._partner_pixels else 0)
+        bins = self._live[1].bins.nbytes if self._live else 0
+        return self._pixels.nbytes + bins + (self._partner_pixels.nbytes if self._partner_pixels else 0)
 
     def inverse(self, coefficients: np.ndarray) -> np.ndarray:
         """Images (n, rows, cols) of coefficients (n, angular_orders, radial_orders); 0 outside of the disk.
@@ -258,10 +258,10 @@ def tables_key(
     return taps, (angular_orders, radial_orders, boundary, width_for(tolerance / 2), reach, dtype)
 
 
-def _usable(image: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """The image as the compiled loops know it, and its mask with pixels that are not finite; None: all are usable."""
+def _usable(image: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """The image as the compiled loops know it, and its mask with pixels that are not finite, or NO_MASK."""
     image = loops.plain(image)
     if image.dtype.kind == "f" and not loops.finite(image):
         bad = ~np.isfinite(image)
         mask = bad if mask is None else mask | bad
-    return image, mask if mask is not None and mask.any() else None
+    return image, np.ascontiguousarray(mask) if mask is not None and mask.any() else NO_MASK

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from xscatter.errors import UserError
 from xscatter.fourier_bessel.fill import live_pixels
+from xscatter.fourier_bessel.loops import NO_MASK
 from xscatter.fourier_bessel.plan import Plan
 
 
@@ -40,21 +41,24 @@ class FourierBessel(keras.layers.Layer):
         if mask is not None and np.shape(mask) != plan.shape:
             raise UserError(f"mask {np.shape(mask)} does not fit the plan; it must have its {plan.shape}")
         pixels, tables = plan._pixels, plan._pixels.tables
-        live = live_pixels(pixels, None if mask is None else np.asarray(mask, bool))
+        mask = NO_MASK if mask is None else np.ascontiguousarray(mask, bool)
+        live = live_pixels(pixels, mask)
         if not live.counts.any():
             raise UserError("mask: it leaves no pixel of the disk")
         self._shape = plan.shape
         self._window = (pixels.top, pixels.left, *pixels.shape)
-        is_live = (live.bins < pixels.rings).reshape(-1, 1)
-        self._live = tf.constant(is_live)
+        is_live = pixels.in_disk
+        if mask.size:
+            is_live &= ~mask[pixels.top : pixels.top + pixels.shape[0], pixels.left : pixels.left + pixels.shape[1]]
+        self._live = tf.constant(is_live.reshape(-1, 1))
         self._means = None
         if fill == "ring-mean" and live.counts.sum() < plan._lattice:
-            # What is not live belongs to a last bin, and is left out.
-            ring = np.where(live.bins < pixels.rings, live.bins, pixels.rings)
-            self._ring = tf.constant(ring.reshape(-1), tf.int32)
+            # What is not live belongs to a last ring, and is left out.
+            ring = pixels.ring_numbers()
+            self._ring = tf.constant(np.where(is_live, ring, pixels.rings).reshape(-1), tf.int32)
             self._fill_ring = None
             if live.counts.sum() < pixels.count:
-                self._fill_ring = tf.constant(np.clip(live.bins - pixels.rings, 0, pixels.rings).reshape(-1), tf.int32)
+                self._fill_ring = tf.constant(ring.reshape(-1), tf.int32)
             units = np.eye(pixels.rings)
             self._means = tf.constant(np.stack([live.means(unit) for unit in units], 1), tf.float32)
             self._rings_outside = None
