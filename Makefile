@@ -32,6 +32,7 @@ $(VENV)/.demo: EXTRAS = mpi,train,workflow
 $(VENV)/.test: EXTRAS = mpi,train,workflow,test
 $(VENV)/.docs: EXTRAS = mpi,train,workflow,docs
 $(VENV)/.demo $(VENV)/.test $(VENV)/.docs: $(VENV)/bin/python pyproject.toml envs/lock.txt
+	@echo "installing into $(VENV): 2.5 GB, some minutes"
 	$(BIN)/python -m pip install --quiet --constraint envs/lock.txt --editable '.[$(EXTRAS)]'
 	@touch $@
 

@@ -30,10 +30,13 @@ def expect(frame, counts, bad):
     np.testing.assert_array_equal(frame.counts, np.where(bad, 0, counts))
 
 
-@pytest.mark.parametrize("kind", ["tif", "cbf", "edf", "npy", "h5", "edf.gz", "cbf.bz2", "npy.gz", "h5.bz2"])
-def test_formats_give_the_same_counts_and_mask(kind, counts, tmp_path):
+KINDS = ["tif", "cbf", "edf", "npy", "h5", "edf.gz", "cbf.bz2", "npy.gz", "h5.bz2"]
+
+
+def written(kind, counts, folder):
+    """A file of this kind, packed or not."""
     inner = kind.split(".")[0]
-    path = tmp_path / f"frame.{inner}"
+    path = folder / f"frame.{inner}"
     if inner == "npy":
         np.save(path, counts)
     elif inner == "h5":
@@ -44,10 +47,25 @@ def test_formats_give_the_same_counts_and_mask(kind, counts, tmp_path):
         makers[inner](data=counts).write(str(path))
     if "." in kind:
         packer = {"gz": gzip.compress, "bz2": bz2.compress}[kind.split(".")[1]]
-        packed = tmp_path / f"frame.{kind}"
+        packed = folder / f"frame.{kind}"
         packed.write_bytes(packer(path.read_bytes()))
         path = packed
-    expect(frames.read(path), counts, counts < 0)
+    return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_formats_give_the_same_counts_and_mask(kind, counts, tmp_path):
+    expect(frames.read(written(kind, counts, tmp_path)), counts, counts < 0)
+
+
+@pytest.mark.parametrize("part", [0.3, 0.95])
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_copied_files_are_called_so(kind, part, tmp_path):
+    path = written(kind, np.random.default_rng(1).poisson(20, (300, 200)).astype(np.int32), tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(part * len(whole))])
+    with pytest.raises(UserError, match="ends before its data does; it is truncated or still being written"):
+        frames.read(path)
 
 
 def test_pilatus_header_tells_geometry_and_cutoff(tmp_path, counts):

@@ -118,7 +118,10 @@ def test_one_view_alone(models, files):
 def test_a_given_centre_that_is_of_no_use_is_named(models, files):
     (found,) = frames.Tagger.load(models).predict([files / "0.npy"], center=(97200.0, 70.0))
     assert found.view == "image"
+    assert "the beam centre given lies outside of the frame of 128x150; " in found.note
     assert found.note.endswith("too little of the frame lies about the beam centre (97200, 70)")
+    inside = frames.Tagger.load(models).predict([files / "0.npy"], center=(60.0, 70.0))
+    assert "outside" not in next(iter(inside)).note
 
 
 def test_a_frame_goes_the_way_of_the_records(models, tmp_path):
@@ -164,8 +167,13 @@ def test_predict_writes_both_tables_and_the_page(models, files, tmp_path, capsys
     for n in range(1, 5):
         (files / f"{n}.npy").unlink()
     command = ["predict", str(files), "--model", str(models), "-o", str(out), "--html"]
-    assert main(command) == 1  # 6.npy cannot be read, all others are tagged
-    assert "6.npy" in capsys.readouterr().err
+    (tmp_path / "nothing").mkdir()
+    assert (
+        main(["predict", str(tmp_path / "nothing"), *command[1:]]) == 1
+    )  # 6.npy cannot be read, all others are tagged
+    error = capsys.readouterr().err
+    assert "6.npy" in error
+    assert "nothing: no file in it" in error
     with open(out / "tags.csv") as stream:
         rows = list(csv.DictReader(stream))
     items = json.loads((out / "tags.json").read_text())
@@ -284,6 +292,9 @@ def test_watch_tags_each_file_once_over_restarts(models, files, tmp_path, capsys
     command = ["watch", str(files), "--model", str(models), "-o", str(table), "--once", "--settle", "0.05"]
     command += ["--patience", "0.2"]
     assert main(command) == 0
+    told = capsys.readouterr()
+    assert "watch: 8 frames tagged, 1 could not be read" in told.err
+    assert "6.npy: cannot be read" in told.out
     first = watched(table)
     assert sorted(first) == sorted([(f"{n}.npy", 0) for n in range(8)] + [("7.npy", 1)])
     np.save(files / "8.npy", ring(seed=20))

@@ -168,4 +168,4 @@ def test_many_missing_files_without_a_log_are_one_line(paths, capsys):
     folder = paths.coefficients(0).parent
     assert told[0] == f"{folder}: missing: 9 files, without a log: 00000-00006, 00008-00009"
     assert len(told) == 2
-    assert told[1].endswith("9 missing: run snakemake again to make them")
+    assert told[1].endswith("9 missing: run snakemake with the --configfile of the study again to make them")

@@ -147,6 +147,8 @@ def listed(words: list[str]) -> list[str]:
         except OSError as error:
             raise UserError(f"{path}: cannot be listed ({error.strerror}); ask its owner for permission") from error
         names.extend(inside if path.is_dir() else [word])
+        if path.is_dir() and not inside and len(words) > 1:
+            print(f"xscatter predict: {path}: no file in it", file=sys.stderr)
     if not names:
         raise UserError(f"{' '.join(words)}: no file in it")
     return names

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{args.results}: {kinds}; {len(deleted)} deleted: run snakemake again to make what is missing")
         return 0
     if all(one.kind == "missing" for one in findings):
-        print(f"{args.results}: {kinds}: run snakemake again to make them")
+        print(f"{args.results}: {kinds}: run snakemake with the --configfile of the study again to make them")
     else:
         print(f"{args.results}: {kinds}; `--delete-bad` lets the next snakemake make these again")
     return 1

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
             tagger, folder, table, say=lambda line: print(line, file=sys.stderr, flush=True), **settings, **options
         ):
             for tagged in rows:
-                print(f"{tagged.source} [{tagged.index}]: {tagged.note if tagged.failed else ', '.join(tagged.tags)}")
+                print(tagged.note if tagged.failed else f"{tagged.source} [{tagged.index}]: {', '.join(tagged.tags)}")
             if rows:
                 sys.stdout.flush()
     finally:

@@ -23,6 +23,9 @@ _PACKED = {".gz": gzip.open, ".bz2": bz2.open}
 _CBF_DATA = b"\x0c\x1a\x04\xd5"  # what the compressed pixels begin with
 KNOWN = "TIFF, CBF, EDF, mar345, Bruker, HDF5, NeXus and .npy"
 _HDF5_MARK = b"\x89HDF\r\n\x1a\n"
+_CUT = "ends before its data does; it is truncated or still being written"
+# How the libraries say so.
+_CUT_WORDS = ("truncated", "ended before", "length is greater than file size", "unexpected end", "buffer is smaller")
 
 
 @contextmanager
@@ -57,6 +60,9 @@ def opened(source: str) -> Iterator["Reader"]:
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         if reason.startswith("Fabio could not identify"):
             raise UserError(f"{source}: is no detector frame; {KNOWN} are read") from error
+        # The CBF reader only asserts that there are as many numbers as the header says.
+        if isinstance(error, (AssertionError, EOFError)) or any(words in reason.lower() for words in _CUT_WORDS):
+            raise UserError(f"{source}: {_CUT}") from error
         raise UserError(f"{source}: cannot be read as a detector frame ({reason})") from error
 
 
@@ -84,7 +90,7 @@ def _reader(path: Path, dataset: str, stack: ExitStack) -> Reader:
         start = stream.read(8)
         # fabio looks for this mark for ever in a file that ends before it.
         if (start.startswith(b"###CBF") or inner == ".cbf") and _CBF_DATA not in stream.read():
-            raise UserError(f"{path}: ends before its data does; it is truncated or still being written, or no CBF")
+            raise UserError(f"{path}: {_CUT}, or no CBF")
     if dataset or inner in _HDF5 or start == _HDF5_MARK:
         if start != _HDF5_MARK:
             raise UserError(f"{path}: is not an HDF5 file, or is not complete")
@@ -117,10 +123,13 @@ def _fabio(path: Path, stack: ExitStack) -> Reader:
             # fabio fills what is missing of an EDF file with zeros, and only notes it on its own frame.
             parts = getattr(image, "_frames", None) or []
             if number < len(parts) and getattr(parts[number], "incomplete_data", False):
-                raise UserError(f"{path}: ends before its data does; it is truncated or still being written")
-        if data is None or data.ndim != 2:
-            shape = None if data is None else data.shape
-            raise UserError(f"{path}: holds an array of {shape}, not a frame of rows and columns (a colour picture?)")
+                raise UserError(f"{path}: {_CUT}")
+        if data is None:  # as the TIFF reader says it
+            raise UserError(f"{path}: {_CUT}")
+        if data.ndim != 2:
+            raise UserError(
+                f"{path}: holds an array of {data.shape}, not a frame of rows and columns (a colour picture?)"
+            )
         raw = Raw(np.asarray(data), header)
         raw.geometry, raw.saturation = headers.geometry(header, data.shape), headers.saturation(header)
         return raw

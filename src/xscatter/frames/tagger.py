@@ -37,7 +37,8 @@ class Tagged:
         center: beam centre (row, column) in pixels of the frame, or None.
         center_from: "user", "poni", "header", "estimate", or None.
         confidence: 0 to 1, of the beam centre.
-        note: why the image view alone was used, or why nothing could be said.
+        note: why the image view alone was used, or why nothing could be said; that a beam centre given by the user
+            lies outside of the frame.
         failed: whether the frame could not be read.
     """
 
@@ -249,14 +250,19 @@ class Tagger:
         return None, why
 
 
-def _describe(item: Any, **found: Any) -> Tagged:
+def _describe(item: Any, note: str = "", **found: Any) -> Tagged:
     frame = item.frame
+    rows, cols = frame.counts.shape
+    if frame.center_from == "user" and not (0 <= frame.center[0] < rows and 0 <= frame.center[1] < cols):
+        # Right for an offset detector; more often row and column were swapped.
+        note = f"the beam centre given lies outside of the frame of {rows}x{cols}" + (f"; {note}" if note else "")
     return Tagged(
         frame.source,
         frame.index,
         center=frame.center,
         center_from=frame.center_from,
         confidence=frame.confidence,
+        note=note,
         **found,
     )
 

@@ -248,7 +248,7 @@ def follow(
     """
     folder.ignore, folder.since = found.path, found.changed
     begin = said = time.monotonic()
-    count = recent = 0
+    count = bad = recent = 0
     while True:
         looked = time.monotonic()
         names, changing = folder.waiting(found.done)
@@ -262,18 +262,20 @@ def follow(
                 folder.touched(name)
             if rows:
                 found.add(rows)
-                count, recent = count + len(rows), recent + len(rows)
+                failed = sum(tagged.failed for tagged in rows)
+                count, bad, recent = count + len(rows) - failed, bad + failed, recent + len(rows)
                 yield rows
             if time.monotonic() - said >= every:
                 now = time.monotonic()
                 backlog = max(len(names) - place - TOGETHER, 0)
                 say(
-                    f"watch: {count} frames tagged, {recent / (now - said):.1f} a second, {backlog} files wait, "
-                    f"{changing + held} are not at rest yet"
+                    f"watch: {count} frames tagged, {bad} could not be read, {recent / (now - said):.2g} a second, "
+                    f"{backlog} files wait, {changing + held} are not at rest yet"
                 )
                 said, recent = now, 0
         if once and not changing and not held:
-            say(f"watch: {count} frames tagged, {count / max(time.monotonic() - begin, 1e-9):.1f} a second")
+            rate = (count + bad) / max(time.monotonic() - begin, 1e-9)
+            say(f"watch: {count} frames tagged, {bad} could not be read, {rate:.2g} a second")
             return
         if not names:
             # A folder of a million files takes long to list: look at it a tenth of the time.

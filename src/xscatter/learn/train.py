@@ -332,7 +332,8 @@ class _Run:
             "images_per_second": round(images / seconds, 2),
             "validation_seconds": round(time.monotonic() - began, 3),
         })  # fmt: skip
-        said = {"drop": f"; the learning rate drops: {rule.reason}", "stop": f"; converged: {rule.reason}"}
+        said = {"drop": f"; the learning rate drops: {rule.reason}", "stop": f"; stops: {rule.reason}"}
+        self._save()  # before it is said: what the log tells is kept
         self.say(
             f"{self.view}: round {rule.round}, step {progress.step}, training loss {training_loss:.4f}, "
             f"validation loss {loss:.4f}, mean average precision {macro:.4f} (best {rule.best_validation:.4f} "
@@ -340,7 +341,6 @@ class _Run:
         )
         self.board.add(row, progress.timings[-1])
         self.board.examples(progress.step, self.validation, list(self.records.tags), logits)
-        self._save()
 
     def _save(self) -> None:
         arrays = {**self.learner.arrays(), "best": self.best}
