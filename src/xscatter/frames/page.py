@@ -14,7 +14,8 @@ from xscatter.frames.tagger import Ready, Tagged, Tagger
 _SHOWN = 3  # tags whose evidence is drawn
 _GREEN = "#4dff88"  # neither in the colours of counts nor that of masked pixels
 _STYLE = """body{font:15px/1.4 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem}
-section{border-top:1px solid #ccc;padding:1rem 0}img{max-width:100%}h2,li,p{overflow-wrap:anywhere}td,th{padding:.1rem .8rem .1rem 0;text-align:left}
+section{border-top:1px solid #ccc;padding:1rem 0}img{max-width:100%}
+h2,li,p{overflow-wrap:anywhere}td,th{padding:.1rem .8rem .1rem 0;text-align:left}
 .note{color:#8a4b00}"""
 FOOT = "</body></html>\n"
 
@@ -27,10 +28,9 @@ def head(tagger: Tagger, names: Sequence[str]) -> str:
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Tags</title><style>{_STYLE}</style><body>"
         f"<h1>Tags of detector frames</h1><p>Model: {model} ({escape(', '.join(tagger.views))}). "
         "Evidence: how far the output for a tag falls when a part of the image is hidden (green), or an angular "
-        "order is left out; grey-blue is masked. A tag is given when its probability reaches the threshold that balanced misses and false "
-        "alarms best on validation images: low for rare tags, never below 0.2. What a given tag implies is given with it: "
-        "a 4-fold ring is a ring. Right in the test: of the simulated "
-        "test images that were given the tag, how many have it; where that is small, the tag says little.</p>"
+        "order is left out; grey-blue is masked. A tag is given when its probability reaches the threshold that "
+        "balanced misses and false alarms best on validation images: low for rare tags, never below 0.2. What a given tag "
+        "implies is given with it: a 4-fold ring is a ring. Right in the test: of the simulated test images that were given the tag, how many have it; where that is small, the tag says little.</p>"
         f"<details><summary>Files: {len(names)}</summary><ol>{links}</ol></details>\n"
     )
 
