@@ -29,8 +29,9 @@ def head(tagger: Tagger, names: Sequence[str]) -> str:
         f"<h1>Tags of detector frames</h1><p>Model: {model} ({escape(', '.join(tagger.views))}). "
         "Evidence: how far the output for a tag falls when a part of the image is hidden (green), or an angular "
         "order is left out; grey-blue is masked. A tag is given when its probability reaches the threshold that "
-        "balanced misses and false alarms best on validation images: low for rare tags, never below 0.2. What a given tag "
-        "implies is given with it: a 4-fold ring is a ring. Right in the test: of the simulated test images that were given the tag, how many have it; where that is small, the tag says little.</p>"
+        "balanced misses and false alarms best on validation images: low for rare tags, never below 0.2. What a given "
+        "tag implies is given with it: a 4-fold ring is a ring. Right in the test: of the simulated test images that "
+        "were given the tag, how many have it; where that is small, the tag says little.</p>"
         f"<details><summary>Files: {len(names)}</summary><ol>{links}</ol></details>\n"
     )
 
