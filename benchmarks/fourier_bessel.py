@@ -164,14 +164,14 @@ def footprint(side: int, orders: int, row: float) -> None:
     held = stack.nbytes / 2**20
     start = time.process_time()
     plan = Plan((side, side), (row, (side - 1) / 2), side, orders, orders)
-    plan.prepare("ring-mean")
+    plan.prepare("ring-mean", mask)
     setup = time.process_time() - start
     start = time.process_time()
     plan.forward(stack, mask)
     each = (time.process_time() - start) / len(stack)
     peak = peak_memory() - held
     start = time.process_time()
-    Plan((side, side), (row + 0.3, side / 2), side, orders, orders).prepare("ring-mean")
+    Plan((side, side), (row + 0.3, side / 2), side, orders, orders).prepare("ring-mean", mask)
     further = time.process_time() - start
     memory = f"{plan.nbytes / 2**20:>14.1f}{peak:>12.0f}{before:>12.0f}"
     print(

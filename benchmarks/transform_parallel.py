@@ -5,8 +5,9 @@ with two processes that know nothing of each other, which is what the machine al
 off: a run over a quarter of the shards is subtracted from a run over all; what a shard costs beside its
 images, the set-up for its beam centre first, is in it. A rank reads and decompresses in a second thread and
 so makes use of an idle core; the speed is that against one rank on a core of its own, as on a full node.
-Beside it the time of reading the same images and nothing else, by one process, the set-up for a beam
-centre, and the peak memory of a rank. Needs two idle cores and mpiexec.
+Beside it the time of reading the same images and nothing else, by one process, from the page cache and
+from the disk; the stage from the disk; the set-up for a beam centre, and the peak memory of a rank.
+Needs two idle cores and mpiexec.
 """
 
 import os
@@ -54,9 +55,20 @@ def make(folder: Path, side: int, images: int):
     return study
 
 
-def run(folder: Path, launches: list[list[str]]) -> np.ndarray:
+def forget(folder: Path) -> None:
+    """Have the shards leave the page cache."""
+    for path in (folder / "experiments").iterdir():
+        handle = os.open(path, os.O_RDONLY)
+        os.fsync(handle)
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(handle)
+
+
+def run(folder: Path, launches: list[list[str]], cold: bool = False) -> np.ndarray:
     """Seconds, and seconds of CPU time, of commands that run at the same time over their shards."""
     shutil.rmtree(folder / "coefficients", ignore_errors=True)
+    if cold:
+        forget(folder)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     command = [sys.executable, "-m", "xscatter", "transform", str(folder / "study.yaml"), "-o", str(folder)]
@@ -71,8 +83,10 @@ def run(folder: Path, launches: list[list[str]]) -> np.ndarray:
     return np.array([took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime])
 
 
-def read(folder: Path) -> np.ndarray:
+def read(folder: Path, cold: bool = False) -> np.ndarray:
     """Seconds, and seconds of CPU time, to read and decompress every image."""
+    if cold:
+        forget(folder)
     start = np.array([time.perf_counter(), time.process_time()])
     for path in sorted((folder / "experiments").iterdir()):
         with h5py.File(path) as file:
@@ -108,6 +122,7 @@ def main() -> None:
         "2 ranks": lambda count: [[mpiexec, "-n", "2", f"0-{count - 1}"]],
         "2 strangers": lambda count: [[f"0-{count // 2 - 1}"], [f"{count // 2}-{count - 1}"]],
     }
+    ways["2 ranks, disk"] = ways["2 ranks"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         study = make(folder, side, images)
@@ -116,9 +131,13 @@ def main() -> None:
         few = {way: np.full(2, np.inf) for way in ways}
         for _ in range(REPEATS):
             for way, launches in ways.items():
-                full[way] = np.minimum(full[way], run(folder, launches(SHARDS)))
-                few[way] = np.minimum(few[way], run(folder, launches(FEW)))
-        reading = np.min([read(folder) for _ in range(REPEATS)], axis=0) / SHARDS / images
+                full[way] = np.minimum(full[way], run(folder, launches(SHARDS), "disk" in way))
+                few[way] = np.minimum(few[way], run(folder, launches(FEW), "disk" in way))
+        read(folder)
+        reading, cold = (
+            np.min([read(folder, cold) for _ in range(REPEATS)], axis=0) / SHARDS / images for cold in (False, True)
+        )
+        stored = sum(path.stat().st_size for path in (folder / "experiments").iterdir()) / SHARDS / images
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10  # KiB on Linux
         planning, tables = set_up(study, folder)
     print(f"{SHARDS} shards of {images} images, {side}x{side}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
@@ -127,7 +146,11 @@ def main() -> None:
     one = steady["1 rank, 1 core"][0]
     for way, (wall, cpu) in steady.items():
         print(f"{way:16}{full[way][0]:9.2f}{few[way][0]:14.2f}{wall:22.3f}{cpu:18.3f}{one / wall:8.2f}")
-    print(f"reading alone, one process: {1e3 * reading[0]:.3f} ms an image, CPU {1e3 * reading[1]:.3f}")
+    for where, (wall, cpu) in {"page cache": reading, "disk": cold}.items():
+        print(
+            f"reading alone, one process, {where}: {1e3 * wall:.3f} ms an image, CPU {1e3 * cpu:.3f}, "
+            f"{stored / wall / 2**20:.0f} MiB/s of {stored / 2**20:.2f} MiB an image"
+        )
     print(
         f"set-up for a beam centre: CPU {planning:.3f} s, {1e3 * planning / images:.3f} ms an image; {tables:.1f} MiB"
     )

@@ -201,9 +201,10 @@ class Plan:
             self._partner_pixels = self._window(*window)
         return self._partner_pixels
 
-    def prepare(self, fill: str = "ring-mean") -> None:
-        """Make the tables of `fill` now; without this, the first call that needs them makes them."""
+    def prepare(self, fill: str = "ring-mean", mask: np.ndarray | None = None) -> None:
+        """Make the tables of `fill` and `mask` now; without this, the first call that needs them makes them."""
         if fill in ("ring-mean", "partner"):
+            self._live_pixels(_mask(mask))
             self._pixels.ring_table  # noqa: B018
         if fill == "partner":
             self._partners().ring_table  # noqa: B018
@@ -264,4 +265,8 @@ def _usable(image: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.
     if image.dtype.kind == "f" and not loops.finite(image):
         bad = ~np.isfinite(image)
         mask = bad if mask is None else mask | bad
-    return image, np.ascontiguousarray(mask) if mask is not None and mask.any() else NO_MASK
+    return image, _mask(mask)
+
+
+def _mask(mask: np.ndarray | None) -> np.ndarray:
+    return np.ascontiguousarray(mask) if mask is not None and mask.any() else NO_MASK
