@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -351,3 +352,66 @@ def test_detect_says_when_a_training_needs_legs(monkeypatch, minutes, told):
     gpu = {"max_gpu": 1} | ({"max_runtime": minutes} if minutes else {})
     lines = profile._config_text({"long": {"max_runtime": 2880}, "gpu": gpu})
     assert ("set walltime.training_hours: 8 in the study" in lines) == told
+
+
+NODES = {
+    "long": "4|5000|(null)|(null)\n4|5000|gpu:a100:2|(null)\n",
+    "short": "4|5000|(null)|(null)\n",
+    "gpu": "4|5000|gpu:a100:2(S:0)|(null)\n",
+}
+TIMES = {"long": "1-00:00:00", "short": "00:10:00", "gpu": "08:00:00"}
+
+
+@pytest.fixture
+def site(monkeypatch):
+    """Partitions of a cluster: `site(names)` is what is detected on one that has them."""
+
+    def answer(names, *command):
+        if command[0] == "sinfo":
+            return NODES[command[command.index("-p") + 1]]
+        rows = (f"PartitionName={name} MaxTime={TIMES[name]} State=UP TotalNodes=2 TotalCPUs=8" for name in names)
+        return "\n".join(rows) if "partition" in command else "pmi2"
+
+    def detected(*names):
+        monkeypatch.setattr(profile.shutil, "which", lambda name: name)
+        monkeypatch.setattr(profile, "_ask", lambda *command: answer(names, *command))
+        return profile.detect()
+
+    return detected
+
+
+def test_jobs_without_a_gpu_stay_off_the_partition_of_gpus(site, tmp_path):
+    from snakemake_executor_plugin_slurm import partitions as official
+
+    text, lines = site("long", "short", "gpu")
+    assert "long:  # 2 nodes, 8 cores, some with GPUs, left to jobs without a GPU\n" in text
+    assert "set walltime.training_hours: 8" in lines
+    path = tmp_path / "partitions.yaml"
+    path.write_text(text)
+
+    def chosen(**resources):
+        job = SimpleNamespace(name="job", threads=1, resources=resources)
+        logger = SimpleNamespace(debug=str, info=str, warning=str)
+        return official.get_best_partition(official.read_partition_file(path), job, logger)
+
+    assert chosen(runtime=5, mem_mb=1000) == "short"
+    assert chosen(runtime=60, mem_mb=300) == "long"
+    assert chosen(runtime=480, mem_mb=4000, gpu=1) == "gpu"
+
+
+def test_gpus_of_a_mixed_partition_are_used_where_no_other_has_any(site):
+    found = yaml.safe_load(site("long", "short")[0])["partitions"]
+    assert found["long"]["max_gpu"] == 2
+    assert "max_gpu" not in found["short"]
+
+
+def test_detected_partitions_keep_the_comment_on_keys(site, tmp_path, capsys):
+    (tmp_path / "config.yaml").touch()
+    site("long", "gpu")
+    assert main(["profile", "detect", "--write", str(tmp_path)]) == 0
+    text = (tmp_path / "partitions.yaml").read_text()
+    shipped = profile.source().joinpath("partitions.yaml").read_text()
+    head = shipped.partition("partitions:")[0]
+    assert "max_tasks" in head
+    assert text.startswith(head)
+    capsys.readouterr()
