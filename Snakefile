@@ -38,7 +38,6 @@ include: "workflow/rules/figures.smk"
 onstart:
     from xscatter.shards import write_text
 
-    driver.insist(RESULTS)
     expand(RESOLUTION, WHOLE) if SEVERAL else write_text(PATHS.study, dump_study(STUDY))
 
 

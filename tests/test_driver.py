@@ -70,7 +70,17 @@ def test_a_living_driver_is_respected_and_succeeded_after_its_death(folder):
     assert not Path(".snakemake/locks/0.output.lock").exists()
 
 
-def test_a_dry_run_only_delays(folder):
+def test_who_only_looks_clears_what_the_dead_left_and_holds_nothing(folder):
+    driver.clear(Path("results/a"))
+    assert sorted(path.name for path in Path(".snakemake/locks").iterdir()) == ["1.output.lock"]
+    process = living()  # as a driver that starts meanwhile
+    (Path(".snakemake/locks") / "0.output.lock").write_text("results/a/x.h5\n")
+    driver.clear(Path("results/a"))
+    assert Path(".snakemake/locks/0.output.lock").exists()
+    end(process)
+
+
+def test_a_moment_of_another_command_only_delays(folder):
     process = living()
     start = time.monotonic()
     timer = subprocess.Popen([sys.executable, "-c", f"import time, os; time.sleep(2); os.kill({process.pid}, 9)"])

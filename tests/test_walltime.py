@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -84,6 +85,7 @@ def test_the_fit_of_a_pilot_finds_fixed_and_per_image():
     assert figures["fixed_seconds"] - pilot.START == pytest.approx(1.5, abs=0.15)
     assert figures["seconds_per_image"] == pytest.approx(0.25, rel=0.05)
     assert figures["bytes_per_image"] == 1e5
+    assert figures["memory_mb"] == 310 + usage.SNAKEMAKE
     assert 1.1 <= figures["spread"] < 1.3
 
 
@@ -122,8 +124,8 @@ HEAD = "s\th:m:s\tmax_rss\tjobid\trule_name\tresources\n"
 
 @pytest.fixture
 def results(tmp_path):
-    paths = StudyPaths(tmp_path / "results")
-    paths.root.mkdir()
+    paths = StudyPaths(tmp_path / "results" / "s")
+    paths.root.mkdir(parents=True)
     paths.study.write_text(dump_study(study()))
     for number, (seconds, memory) in enumerate([(60, 500), (80, 520), (3400, 1900)]):
         path = paths.benchmark("simulate", f"{number:05d}")
@@ -140,11 +142,96 @@ def test_use_is_compared_with_the_request(results):
     simulate, report = sorted(usage.read_benchmarks(results), key=lambda use: use.rule, reverse=True)
     assert (simulate.asked_minutes, simulate.asked_memory) == (60, 2000)
     assert simulate.waste == pytest.approx(1 - 3540 / 10800)
-    assert [job.unit for job in simulate.near_limit()] == ["00002"]
-    assert simulate.proposal(1.5, 1440) == {"runtime": 77, "mem_mb": 2500}
+    assert simulate.near_limit() == ["00002"]
+    assert simulate.proposal(1.5, 1440) == {"runtime": 77, "mem_mb": 2700}  # 1900 MB and Snakemake
     assert simulate.proposal(1.5, 70)["runtime"] == 70
     assert np.isnan(report.asked_minutes)
     assert report.proposal(1.5, 1440) == {}
+
+
+SACCT = """#!/bin/sh
+case "$*" in *--name=run-ours*) cat <<END
+20_1|COMPLETED|300||600M||1
+20_1.batch|COMPLETED|300|168960K||1|1
+20_1.0|COMPLETED|40|133120K||1|1
+20_1.1|COMPLETED|50|220160K||1|1
+20_2|OUT_OF_MEMORY|300||600M||1
+20_2.batch|OUT_OF_MEMORY|300|360448K||1|1
+20_2.0|OUT_OF_MEMORY|40|220160K||1|1
+21|CANCELLED by 0|300||8000M||2
+21.batch|CANCELLED|300|168960K||1|1
+21.extern|COMPLETED|300|900000K||2|2
+21.0|CANCELLED|200|204800K||6|2
+22|RUNNING|300||600M||1
+22.batch|RUNNING|300|||1|1
+END
+esac
+"""
+
+
+@pytest.fixture
+def accounting(results, tmp_path, monkeypatch):
+    """A `sacct` that knows what the driver's log calls jobs of transform; another study of the user ran, too."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "sacct").write_text(SACCT)
+    (programs / "sacct").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=":")
+    logs = tmp_path / ".snakemake" / "log"
+    logs.mkdir(parents=True)
+    alone = "Job 5 has been submitted with SLURM jobid {} (log: /x/slurm_logs/rule_transform/0000{}/1.log).\n"
+    text = "SLURM run ID: run-ours\n    output: results/s/coefficients/00000.h5\n"
+    text += "2 jobs of rule transform: Slurm array 20, 2 tasks.\n" + alone.format(21, 2) + alone.format(22, 3)
+    (logs / "1.log").write_text(text)
+    other = text.replace("results/s/", "results/s2/").replace("run-ours", "run-theirs").replace("array 20", "array 30")
+    (logs / "2.log").write_text(other)
+    asked = "{'runtime': 5, 'mem_mb': 600, 'tasks': 1, 'mpi': 'env X=ofi srun --mpi=pmi2'}"
+    path = results.benchmark("transform", "00000")
+    path.parent.mkdir()
+    path.write_text(f"{HEAD}40\t0:00:40\t12.4\t1\ttransform\t{asked}\n")
+    return results
+
+
+def test_what_srun_started_is_not_known_from_a_benchmark(accounting):
+    (transform,) = (use for use in usage.read_benchmarks(accounting) if use.rule == "transform")
+    assert np.isnan(transform.most_memory)
+    assert transform.proposal(1.5, 1440) == {"runtime": 5}
+
+
+def test_the_accounting_counts_what_runs_at_the_same_time_on_a_node(accounting):
+    (transform,) = (use for use in usage.read(accounting) if use.rule == "transform")
+    known = {job.identifier: (job.memory, job.mem_mb, job.seconds) for job in transform.slurm}
+    assert known["20_1"] == (165 + 215, 600, 50)
+    assert known["20_2"] == (352 + 215, 600, 40)
+    assert known["21"] == (165 + 3 * 200, 4000, 200)
+    assert np.isnan(known["22"][0])
+    assert transform.most_memory == 765
+    assert transform.near_limit() == ["Slurm job 20_2"]
+    assert transform.proposal(1.5, 1440)["mem_mb"] == 1000
+
+
+def test_jobs_too_short_for_the_accounting_propose_nothing():
+    short = usage.SlurmJob("transform", "1_1", "COMPLETED", 12.0, 167.0, 600.0)
+    job = usage.Job("transform", "0", 12.0, float("nan"), 5.0, 600.0)
+    assert "mem_mb" not in usage.Use("transform", (job,), (short,)).proposal(1.5, 1440)
+
+
+def test_jobs_of_other_studies_are_not_counted(accounting, capsys):
+    (transform,) = (use for use in usage.read(accounting) if use.rule == "transform")
+    assert transform.lost == {"OUT_OF_MEMORY": 1, "CANCELLED": 1}
+    log = next(accounting.root.parent.parent.glob(".snakemake/log/1.log"))
+    log.unlink()
+    assert usage.read_accounting(accounting.root) == []
+
+
+def test_a_rule_of_one_job_counts_the_snakemake_that_starts_the_other(results):
+    path = results.benchmark("index")
+    path.parent.mkdir()
+    path.write_text(f"{HEAD}40\t0:00:40\t70\t1\tindex\t{{'runtime': 5, 'mem_mb': 1000}}\n")
+    uses = {use.rule: use for use in usage.read_benchmarks(results)}
+    assert uses["index"].most_memory == 70 + 2 * usage.SNAKEMAKE
+    assert uses["simulate"].most_memory == 1900 + usage.SNAKEMAKE
+    assert np.isnan(uses["report"].most_memory)  # it ran here
 
 
 def test_memory_of_jobs_too_short_to_be_sampled_is_not_proposed():
@@ -176,7 +263,7 @@ def test_walltime_proposes_a_diff_that_patches_the_profile(results, tmp_path, ca
     subprocess.run(["patch", "-p0", "-d", "/", "-i", str(tmp_path / "change")], check=True, capture_output=True)
     new = yaml.safe_load(config.read_text())
     old = yaml.safe_load(profile.source().joinpath("config.yaml").read_text())
-    assert new["set-resources"]["simulate"] == {"runtime": "77 * attempt", "mem_mb": "2500 * attempt"}
+    assert new["set-resources"]["simulate"] == {"runtime": "77 * attempt", "mem_mb": "2700 * attempt"}
     for rule, values in old["set-resources"].items():
         assert new["set-resources"][rule] == values
     assert {**new, "set-resources": 0} == {**old, "set-resources": 0}
@@ -265,3 +352,66 @@ def test_detect_says_when_a_training_needs_legs(monkeypatch, minutes, told):
     gpu = {"max_gpu": 1} | ({"max_runtime": minutes} if minutes else {})
     lines = profile._config_text({"long": {"max_runtime": 2880}, "gpu": gpu})
     assert ("set walltime.training_hours: 8 in the study" in lines) == told
+
+
+NODES = {
+    "long": "4|5000|(null)|(null)\n4|5000|gpu:a100:2|(null)\n",
+    "short": "4|5000|(null)|(null)\n",
+    "gpu": "4|5000|gpu:a100:2(S:0)|(null)\n",
+}
+TIMES = {"long": "1-00:00:00", "short": "00:10:00", "gpu": "08:00:00"}
+
+
+@pytest.fixture
+def site(monkeypatch):
+    """Partitions of a cluster: `site(names)` is what is detected on one that has them."""
+
+    def answer(names, *command):
+        if command[0] == "sinfo":
+            return NODES[command[command.index("-p") + 1]]
+        rows = (f"PartitionName={name} MaxTime={TIMES[name]} State=UP TotalNodes=2 TotalCPUs=8" for name in names)
+        return "\n".join(rows) if "partition" in command else "pmi2"
+
+    def detected(*names):
+        monkeypatch.setattr(profile.shutil, "which", lambda name: name)
+        monkeypatch.setattr(profile, "_ask", lambda *command: answer(names, *command))
+        return profile.detect()
+
+    return detected
+
+
+def test_jobs_without_a_gpu_stay_off_the_partition_of_gpus(site, tmp_path):
+    from snakemake_executor_plugin_slurm import partitions as official
+
+    text, lines = site("long", "short", "gpu")
+    assert "long:  # 2 nodes, 8 cores, some with GPUs, left to jobs without a GPU\n" in text
+    assert "set walltime.training_hours: 8" in lines
+    path = tmp_path / "partitions.yaml"
+    path.write_text(text)
+
+    def chosen(**resources):
+        job = SimpleNamespace(name="job", threads=1, resources=resources)
+        logger = SimpleNamespace(debug=str, info=str, warning=str)
+        return official.get_best_partition(official.read_partition_file(path), job, logger)
+
+    assert chosen(runtime=5, mem_mb=1000) == "short"
+    assert chosen(runtime=60, mem_mb=300) == "long"
+    assert chosen(runtime=480, mem_mb=4000, gpu=1) == "gpu"
+
+
+def test_gpus_of_a_mixed_partition_are_used_where_no_other_has_any(site):
+    found = yaml.safe_load(site("long", "short")[0])["partitions"]
+    assert found["long"]["max_gpu"] == 2
+    assert "max_gpu" not in found["short"]
+
+
+def test_detected_partitions_keep_the_comment_on_keys(site, tmp_path, capsys):
+    (tmp_path / "config.yaml").touch()
+    site("long", "gpu")
+    assert main(["profile", "detect", "--write", str(tmp_path)]) == 0
+    text = (tmp_path / "partitions.yaml").read_text()
+    shipped = profile.source().joinpath("partitions.yaml").read_text()
+    head = shipped.partition("partitions:")[0]
+    assert "max_tasks" in head
+    assert text.startswith(head)
+    capsys.readouterr()

@@ -4,7 +4,7 @@ Snakemake's own locks stay when their process dies. Beside them, the driver of a
 of the operating system, which ends with the process, however it ends. Whoever gets it knows that
 Snakemake's locks and marks of unfinished files for this study are of the dead: every file of a
 study is whole or not there, so that the marks say nothing. Whoever does not get it leaves them
-alone, and Snakemake refuses to start.
+alone, and is told who works on the study.
 """
 
 import fcntl
@@ -55,6 +55,12 @@ def take_over(results: Path, state: Path = Path(".snakemake")) -> bool:
     return True
 
 
+def clear(results: Path, state: Path = Path(".snakemake")) -> None:
+    """Clear what the dead left, for a command that only looks: it holds nothing, so that a driver may start."""
+    if take_over(results, state):
+        _held.pop(state / "drivers" / f"{results.name}.lock").close()
+
+
 def living(results: Path, state: Path = Path(".snakemake")) -> str:
     """Which process drives the study in `results` from this folder; empty: none."""
     place = state / "drivers" / f"{results.name}.lock"
@@ -93,8 +99,8 @@ def _decode(record: Path) -> str:
         return ""
 
 
-def insist(results: Path, state: Path = Path(".snakemake"), patience: float = 60.0) -> None:
-    """As :func:`take_over`, when jobs are about to start; waits `patience` seconds for a dry run to end.
+def insist(results: Path, state: Path = Path(".snakemake"), patience: float = 5.0) -> None:
+    """As :func:`take_over`, for a command that makes files; waits `patience` seconds for one that only looks.
 
     Raises:
         UserError: another driver of this study lives.
@@ -105,7 +111,8 @@ def insist(results: Path, state: Path = Path(".snakemake"), patience: float = 60
         if not _lockable(place):
             return  # Snakemake's own locks must do
         if time.monotonic() > end:
-            raise UserError(f"{results}: {place.read_text() or 'another snakemake'} works on this study; wait for it")
+            worker = place.read_text() or "another snakemake"
+            raise UserError(f"{results}: {worker} works on this study; wait for it, or look with a dry run (-n)")
         time.sleep(1)
 
 

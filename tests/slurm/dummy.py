@@ -16,8 +16,6 @@ from pathlib import Path
 from xscatter import driver
 N = int(config.get("shards", 4))
 if workflow.is_main_process:
-    driver.take_over(Path("results/dummy"))
-onstart:
     driver.insist(Path("results/dummy"), patience=3)
 rule all:
     input: expand("results/dummy/shards/{i}.txt", i=range(N))

@@ -26,12 +26,15 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.env
 # A file with `sizes` is a study of studies: the same one at several image sizes.
 SEVERAL = "sizes" in config
 
+# Errors name the file to mend.
+STUDY_FILE = ", ".join(map(os.path.relpath, workflow.configfiles)) or "study"
+
 try:
     if SEVERAL:
-        RESOLUTION = parse_resolution(dict(config))
+        RESOLUTION = parse_resolution(dict(config), STUDY_FILE)
         WHOLE = ResolutionPaths(Path("results") / RESOLUTION.name)
     else:
-        STUDY = parse_study(dict(config))
+        STUDY = parse_study(dict(config), STUDY_FILE)
         PATHS = study_paths(STUDY.name)
         # What the jobs ask Slurm for; a profile's set-resources goes before it.
         COST = cost.of(STUDY, PATHS.plan)
@@ -47,9 +50,17 @@ RESULTS = WHOLE.root if SEVERAL else PATHS.root
 # Jobs use what is beside this Snakemake, unless --sdm names conda, apptainer or env-modules (envs/).
 IMAGE = str(Path(workflow.basedir) / "envs" / "xscatter.sif")
 
-# What a killed driver left behind is cleared here, so that typing the line again is enough.
+# What a killed driver left behind is cleared here, so that typing the line again is enough. A second
+# driver is refused before Snakemake meets the locks of the first, whose advice would be to remove them.
 if workflow.is_main_process:
-    driver.take_over(RESULTS)
+    asked = workflow.resource_settings
+    try:
+        if workflow.output_settings.dryrun or not (asked.cores or asked.nodes):
+            driver.clear(RESULTS)
+        else:
+            driver.insist(RESULTS)
+    except UserError as error:
+        raise WorkflowError(str(error))
 
 
 def known(function):

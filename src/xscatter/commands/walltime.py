@@ -1,7 +1,8 @@
 """Compare requested with used time and memory of a run, rule by rule, and propose better values.
 
-Reads the benchmark files of the study, and Slurm's accounting (sacct) where there is one. Prints the
-waste, the jobs that came near their limits, and a `set-resources` block as a diff of the profile.
+Reads the benchmark files of the study, and Slurm's accounting (sacct) where there is one: of memory, the
+larger figure counts. Prints the waste, the jobs that came near their limits, and a `set-resources` block
+as a diff of the profile.
 """
 
 import argparse
@@ -26,9 +27,9 @@ def run(args: argparse.Namespace) -> None:
     from xscatter.walltime import profile, usage
 
     study = read_study(args.results)
-    uses = usage.read_benchmarks(StudyPaths(args.results))
+    uses = usage.read(StudyPaths(args.results))
     if not args.diff:
-        print(usage.table(uses, usage.lost_jobs()))
+        print(usage.table(uses))
     if not args.profile.exists():
         raise UserError(f"{args.profile}: no such profile; name one with --profile")
     limit = int(60 * study.walltime.limit_hours)

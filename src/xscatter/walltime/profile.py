@@ -106,6 +106,9 @@ def difference(config: Path, new: str) -> str:
     return "".join(difflib.unified_diff(old.splitlines(True), new.splitlines(True), str(config), str(config), n=2))
 
 
+_MIXED = "some with GPUs"
+
+
 def _ask(*command: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -140,7 +143,22 @@ def detect() -> tuple[str, str]:
         if facts.get("State") != "UP":
             continue
         partitions[name], notes[name] = _partition(name, facts)
+    _keep_gpus_free(partitions, notes)
     return _partitions_text(partitions, notes), _config_text(partitions)
+
+
+def _keep_gpus_free(partitions: dict[str, dict[str, object]], notes: dict[str, str]) -> None:
+    """Take `max_gpu` from partitions that mix nodes with and without GPUs, where others have GPUs on every node.
+
+    A job without a GPU avoids partitions with `max_gpu`, but only if there is one without that fits.
+    """
+    mixed = [name for name, note in notes.items() if _MIXED in note]
+    if not any(limits.get("max_gpu") for name, limits in partitions.items() if name not in mixed):
+        return
+    for name in mixed:
+        partitions[name].pop("max_gpu")
+        partitions[name].pop("available_gpu_models", None)
+        notes[name] += ", left to jobs without a GPU"
 
 
 def _partition(name: str, facts: dict[str, str]) -> tuple[dict[str, object], str]:
@@ -159,8 +177,10 @@ def _partition(name: str, facts: dict[str, str]) -> tuple[dict[str, object], str
         models = sorted({model for model, _ in gpus if model})
         if models:
             limits["available_gpu_models"] = models
+        mixed = any("gpu" not in row[2] for row in rows)
     nodes, cores = facts.get("TotalNodes", "?"), facts.get("TotalCPUs", "?")
     note = f"{nodes} node{'s' * (nodes != '1')}, {cores} core{'s' * (cores != '1')}"
+    note += f", {_MIXED}" if gpus and mixed else ""
     note += ", Slurm's default" if facts.get("Default") == "YES" else ""
     if facts.get("PreemptMode", "OFF") not in ("OFF", "GANG"):
         note += ", jobs may be preempted: raise `retries` before using it"
@@ -169,10 +189,10 @@ def _partition(name: str, facts: dict[str, str]) -> tuple[dict[str, object], str
 
 
 def _partitions_text(partitions: dict[str, dict[str, object]], notes: dict[str, str]) -> str:
-    lines = [
-        "# Partitions of this cluster, as Slurm describes them; remove those that jobs must not go to.",
-        "partitions:",
-    ]
+    # The head of the shipped file says how a partition is chosen, and which keys there are.
+    head = [line for line in source().joinpath("partitions.yaml").read_text().splitlines() if line.startswith("#")]
+    note = "# These are as Slurm describes them; remove those that jobs must not go to."
+    lines = [*head, *([] if note in head else [note]), "partitions:"]
     for name, limits in partitions.items():
         lines.append(f"  {name}:  # {notes[name]}")
         lines += [
