@@ -124,4 +124,4 @@ def branches(paths, view):
 def shards_runtime(price, attempt):
     """Walltime of one job that makes all shards of a study, one after another, in minutes."""
     seconds = sum(price.safe_seconds(stage) for stage in ("simulate", "transform")) * price.study.simulate.experiments
-    return min(price.limit, attempt * (5 + seconds // 60))
+    return price.bounded(5 + seconds // 60, attempt)
