@@ -181,6 +181,17 @@ def test_the_profile_names_rules_of_the_workflow_and_every_training(tmp_path):
     )
 
 
+@pytest.mark.parametrize("study", [STUDIES[0], SEVERAL], ids=lambda path: path.stem)
+def test_a_misspelt_rule_of_the_profile_is_refused_and_one_of_another_kind_of_study_is_not(study, tmp_path):
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--list-rules"]
+    command += ["--configfile", str(study), "--set-resources"]
+    for rule, told in (("trian_joint", "trian_joint is no rule; is train_joint meant?"), ("train_joint", "")):
+        done = subprocess.run([*command, f"{rule}:gpu=1"], cwd=tmp_path, capture_output=True, text=True)
+        assert (done.returncode != 0) == bool(told)
+        assert told in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def test_a_leg_asks_for_what_the_last_job_of_its_training_asks(tmp_path):
     # A job with a message does not tell what it asks for: the messages are taken out of a copy.
     for name in ("benchmarks", "envs"):
