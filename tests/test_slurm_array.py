@@ -6,8 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from snakemake.iocontainers import ResourceList
+from snakemake_executor_plugin_slurm.partitions import Partition, PartitionLimits
+from snakemake_interface_common.exceptions import WorkflowError
 
-from snakemake_executor_plugin_slurm_array import arrays, check, orphans
+from snakemake_executor_plugin_slurm_array import Executor, arrays, check, orphans
 
 
 @dataclass(eq=False)
@@ -192,3 +195,118 @@ def test_the_line_is_found_in_lists_and_a_missing_file_has_none(tmp_path):
 )
 def test_slurm_times(text, minutes):
     assert check.minutes(text) == minutes
+
+
+PARTITIONS = [
+    Partition("long", PartitionLimits(max_runtime=1440, max_mem_mb=6000, max_threads=8)),
+    Partition("fat", PartitionLimits(max_runtime=120, max_mem_mb=64_000, max_threads=8)),
+    Partition("gpu", PartitionLimits(max_runtime=480, max_mem_mb=6000, max_threads=8, max_gpu=1)),
+]
+
+
+@pytest.mark.parametrize(
+    ("resources", "lowered"),
+    [
+        ({"runtime": 60, "mem_mb": 12_000}, {}),  # fits the fat nodes
+        ({"runtime": 400, "mem_mb": 8000}, {"mem_mb": 6000}),  # too long for them: its first attempt was for `long`
+        ({"runtime": 2000, "mem_mb": 100}, {"runtime": 1440}),
+        ({"runtime": 960, "mem_mb": 8200, "gpu": 1}, {"runtime": 480, "mem_mb": 6000}),
+        ({"runtime": 960, "mem_mb": 8200, "gres": "gpu:1"}, {"runtime": 480, "mem_mb": 6000}),
+        ({"runtime": 200, "mem_mb": 100, "slurm_partition": "fat"}, {"runtime": 120}),
+        ({"runtime": 9999, "mem_mb": 100, "slurm_partition": "other"}, {}),  # the file does not tell
+        ({"runtime": 9999, "mem_mb": 100, "gpu": 2}, {}),  # fits nowhere, however short
+    ],
+)
+def test_a_repeated_job_asks_for_no_more_than_its_partitions_allow(resources, lowered):
+    assert check.lowered(Job(0, resources, attempt=2), PARTITIONS) == lowered
+    assert check.lowered(Job(0, resources, attempt=2), []) == {}
+
+
+def test_only_repeated_jobs_are_lowered_and_no_longer_than_slurm_allows(monkeypatch):
+    monkeypatch.setattr(check, "partition_limits", lambda: {"other": 30})
+    driver = SimpleNamespace(_partitions=PARTITIONS)
+    driver._longest = lambda job: Executor._longest(driver, job)
+    for resources, attempt, asked in (
+        ({"runtime": 2000, "mem_mb": 9000}, 1, {"runtime": 2000, "mem_mb": 9000}),
+        ({"runtime": 2000, "mem_mb": 9000}, 2, {"runtime": 1440, "mem_mb": 6000}),
+        ({"runtime": 2000, "mem_mb": 9000, "slurm_partition": "other"}, 2, {"runtime": 30, "mem_mb": 9000}),
+    ):
+        job = Job(0, ResourceList(fromdict=resources), attempt=attempt)
+        Executor._bound(driver, job)
+        assert {key: job.resources.get(key) for key in asked} == asked
+        assert asked.items() <= dict(job.resources.items()).items()
+
+
+def told(request, tmp_path, monkeypatch, profile="", partitions=PARTITIONS):
+    """What a start says of a job that fits none of `partitions`."""
+    (tmp_path / "profile").mkdir()
+    (tmp_path / "profile/config.yaml").write_text(profile)
+    monkeypatch.setattr("sys.argv", ["snakemake", "--profile", str(tmp_path / "profile")])
+    monkeypatch.setattr(check, "partition_limits", lambda: {"long": 1440, "fat": 120, "gpu": 480})
+    path = tmp_path / "partitions.yaml"
+    path.write_text("partitions:\n" + "".join(f"  {part.name}:\n    max_runtime: 1\n" for part in partitions))
+    request.is_local = False
+    executor = SimpleNamespace(
+        _partitions=partitions,
+        settings=SimpleNamespace(partition_config=path),
+        get_partition_arg=lambda job: "",
+        get_account_arg=lambda job: iter([""]),
+        workflow=SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda: [request]), workdir_init=str(tmp_path)),
+    )
+    with pytest.raises(WorkflowError) as refused:
+        check.requests_fit(executor)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "resources", "said"),
+    [
+        ("simulate", {"runtime": 5, "mem_mb": 90_000}, ["mem_mb may be 64000", "Set mem_mb under set-resources"]),
+        ("simulate", {"runtime": 3000, "mem_mb": 100}, ["runtime may be 1440", "Set runtime under set-resources"]),
+        ("test", {"runtime": 30, "mem_mb": 100, "gpu": 2}, ["gpu 2", "gpu may be 1", "Set gpu under"]),
+        (
+            "train_leg",
+            {"runtime": 1440, "mem_mb": 4100, "gpu": 1},
+            ["gpu 1", "walltime.training_hours: 8 in the study"],
+        ),
+        ("simulate", {"runtime": 3000, "mem_mb": 90_000}, ["runtime 3000, mem_mb 90000", "Set its resources under"]),
+    ],
+)
+def test_a_job_that_fits_nowhere_is_told_with_what_does_not_fit(tmp_path, monkeypatch, name, resources, said):
+    line = told(Job(0, resources, name=name), tmp_path, monkeypatch, "set-resources:\n  other:\n    gpu: 0\n")
+    assert line.startswith(f"Rule {name}: no partition of {tmp_path / 'partitions.yaml'} fits ")
+    assert [words for words in said if words not in line] == []
+
+
+def test_a_training_that_the_profile_makes_too_long_is_mended_there(tmp_path, monkeypatch):
+    profile = "set-resources:\n  train_image:\n    runtime: 1440\n"
+    job = Job(0, {"runtime": 1440, "mem_mb": 100, "gpu": 1}, name="train_image")
+    line = told(job, tmp_path, monkeypatch, profile)
+    assert f"Change runtime in {tmp_path / 'profile/config.yaml'}, line 3" in line
+
+
+def test_a_partition_that_does_not_exist_is_told_with_its_line_in_the_file_of_partitions(tmp_path, monkeypatch):
+    parts = [PARTITIONS[0], Partition("gpux", PartitionLimits())]
+    line = told(many(1)[0], tmp_path, monkeypatch, partitions=parts)
+    assert line.startswith(f"{tmp_path / 'partitions.yaml'}, line 4: this cluster has no partition 'gpux'")
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ("{max_memory: 100}", "max_memory of partition long is no limit; is max_mem_mb meant?"),
+        ("{colour: red}", "colour of partition long is no limit; limits are max_runtime, "),
+        ("{max_mem_mb: 6 GB}", "max_mem_mb of partition long is '6 GB'; write a number."),
+        ("", "partition long has no limits"),
+    ],
+)
+def test_a_wrong_line_of_the_file_of_partitions_is_told(tmp_path, limits, said):
+    path = tmp_path / "partitions.yaml"
+    path.write_text(f"# mine\npartitions:\n  long: {limits}\n")
+    with pytest.raises(WorkflowError) as refused:
+        check.partition_keys(path)
+    assert str(refused.value).startswith(f"{path}, line 3: {said}")
+
+
+def test_a_good_file_of_partitions_is_taken():
+    check.partition_keys(Path(__file__).parent.parent / "profiles/slurm/partitions.yaml")

@@ -31,7 +31,10 @@ def test_requests_grow_with_size_count_and_attempt_and_stop_at_the_limit():
     assert small.memory("simulate") < large.memory("simulate")
     assert large.runtime("simulate", 2) == 2 * large.runtime("simulate")
     assert large.memory("simulate", 3) == 3 * large.memory("simulate")
-    assert large.runtime("simulate", 1000) == 24 * 60
+    assert large.runtime("simulate", 11) == 4 * large.runtime("simulate")
+    assert large.memory("simulate", 11) == 4 * large.memory("simulate")
+    short = cost.of(study(simulate={"size": 2000, "images": 2000}, walltime={"limit_hours": 0.4}))
+    assert short.runtime("simulate", 4) == 24 < 4 * short.runtime("simulate")
     safe = large.study.walltime.safety * large.laws["simulate"].spread
     mean = large.laws["simulate"].seconds(2000, 4_000_000)
     assert large.runtime("simulate") * 60 == pytest.approx(safe * mean, abs=60)
@@ -76,6 +79,7 @@ def test_a_training_stops_itself_before_its_walltime():
         price = cost.of(study(walltime={"training_hours": hours}))
         assert 0 < price.leg_minutes < price.runtime("train")
     assert cost.of(study(walltime={"training_hours": 48})).runtime("train") == 24 * 60
+    assert cost.of(study(walltime={"training_hours": 8})).runtime("train", attempt=2) == 8 * 60
 
 
 def test_the_fit_of_a_pilot_finds_fixed_and_per_image():
@@ -117,6 +121,46 @@ def test_plan_adds_up(tmp_path, capsys):
     assert "core-hours" in text
     more = plan.wall_clock(plan.rows(cost.of(study(simulate={"experiments": 50}))), 1)
     assert more > plan.wall_clock(plan.rows(cost.of(study(simulate={"experiments": 50}))), 50)
+
+
+@pytest.mark.parametrize(
+    ("walltime", "remedy"),
+    [
+        ({"limit_hours": 2}, "or raise walltime.limit_hours"),
+        ({"training_hours": 1, "training_legs": 2}, "or raise walltime.training_hours"),
+        ({}, None),
+    ],
+)
+def test_plan_says_how_many_legs_a_long_training_takes(walltime, remedy, tmp_path, capsys):
+    long = study(simulate={"size": 1000, "images": 200, "experiments": 250}, walltime=walltime)
+    path = tmp_path / "study.yaml"
+    path.write_text(dump_study(long))
+    assert main(["plan", str(path)]) == 0
+    told = capsys.readouterr()
+    assert "a GPU for each training" in told.out
+    if remedy is None:
+        assert told.err == ""
+        return
+    assert told.err.count("\n") == 1
+    assert remedy in told.err
+    legs = int(re.search(r"training_legs: (\d+)", told.err)[1])
+    assert legs > long.walltime.training_legs
+    assert (
+        plan.warning(cost.of(study(simulate=long.simulate.model_dump(), walltime=walltime | {"training_legs": legs})))
+        == ""
+    )
+
+
+def test_the_memory_of_packing_grows_with_the_number_of_images():
+    few, many = (cost.of(study(simulate={"experiments": n, "images": 200})) for n in (50, 50_000))
+    # 10 million images: 500 MB were measured, beside Snakemake's own 100.
+    for stage in ("assign", "pack", "index"):
+        assert many.memory(stage) > max(600, few.memory(stage))
+
+
+def test_the_profile_asks_for_the_time_and_memory_that_the_plan_tells():
+    rules = yaml.safe_load(profile.source().joinpath("config.yaml").read_text())["set-resources"]
+    assert [rule for rule, values in rules.items() if {"runtime", "mem_mb"} & set(values)] == []
 
 
 HEAD = "s\th:m:s\tmax_rss\tjobid\trule_name\tresources\n"

@@ -1,5 +1,8 @@
 """What would be refused is told before anything is submitted, with the line of the profile to change."""
 
+import dataclasses
+import difflib
+import math
 import os
 import re
 import shutil
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from snakemake_executor_plugin_slurm.partitions import PartitionLimits
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 from snakemake_interface_common.exceptions import WorkflowError
 
@@ -17,6 +21,9 @@ from . import arrays
 
 _KEY = {"invalid account": "slurm_account", "partition": "slurm_partition", "time limit": "runtime", "qos": "qos"}
 _KEY |= {"memory": "mem_mb", "node configuration": "mem_mb", "cpu count": "threads", "generic resource": "gpu"}
+# What a partition has a limit for, by the name of the resource; and what is asked for along with a GPU.
+_LIMITED = ("runtime", "mem_mb", "threads", "nodes", "tasks", "gpu")
+_OF_GPU = ("gpu", "gres", "gpu_model", "cpus_per_gpu")
 
 
 def slurm_is_here() -> None:
@@ -37,6 +44,73 @@ def slurm_is_here() -> None:
         raise WorkflowError(f"Slurm's controller does not answer ({text}). Type the same line again when it does.")
 
 
+def partition_file(settings: Any) -> Path | None:
+    """The file of partitions that the official executor reads."""
+    path = settings.partition_config or os.environ.get("SNAKEMAKE_SLURM_PARTITIONS")
+    return Path(path) if path else None
+
+
+def partition_keys(path: Path) -> None:
+    """Refuse limits in a file of partitions that the official executor does not know, or cannot compare.
+
+    Raises:
+        WorkflowError: a line that names file, line and key.
+    """
+    try:
+        partitions = yaml.safe_load(path.read_text())["partitions"].items()
+    except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError):
+        return  # the official executor says what is wrong
+    names = [field.name for field in dataclasses.fields(PartitionLimits)]
+    for name, limits in partitions:
+        if not isinstance(limits, dict):
+            place = _place(path, "partitions", name)
+            raise WorkflowError(f"{place}: partition {name} has no limits; add one, such as max_gpu: 0.")
+        for key, value in limits.items():
+            place = _place(path, "partitions", name, key)
+            if key not in (*names, "slurm_cluster", "cluster", "clusters"):
+                near = difflib.get_close_matches(str(key), names, 1)
+                meant = f"is {near[0]} meant?" if near else f"limits are {', '.join(names)}."
+                raise WorkflowError(f"{place}: {key} of partition {name} is no limit; {meant}")
+            if key.startswith("max_") and key != "max_runtime" and not isinstance(value, (int, float)):
+                raise WorkflowError(f"{place}: {key} of partition {name} is {value!r}; write a number.")
+
+
+def lowered(request: Any, partitions: list[Any]) -> dict[str, int]:
+    """Runtime and memory that the `request` of a job that is tried again must be lowered to, to fit a partition.
+
+    The partition whose limits it exceeds least is taken: it fitted the job's first attempt.
+    """
+    own = request.resources.get("slurm_partition")
+    grown = ("runtime", "mem_mb")
+    fitting = [part for part in partitions if (part.name == own if own else _fits(part, request, *grown))]
+    if not fitting or any(_fits(part, request) for part in fitting):
+        return {}
+    wish = {key: request.resources.get(key) for key in grown}
+    wish = {key: value for key, value in wish.items() if isinstance(value, (int, float))}
+    limits = [{key: getattr(part.limits, f"max_{key}") for key in wish} for part in fitting]
+    limit = min(limits, key=lambda limit: max((wish[key] / limit[key] for key in wish), default=0))
+    return {key: int(limit[key]) for key in wish if wish[key] > limit[key]}
+
+
+def too_much(request: Any, partitions: list[Any]) -> tuple[str, float]:
+    """What alone keeps `request` out of all `partitions`, and the most of it that fits.
+
+    No name where it is several things at once.
+    """
+    for key in _LIMITED:
+        fitting = [part for part in partitions if _fits(part, request, *(_OF_GPU if key == "gpu" else (key,)))]
+        if fitting:
+            return key, max(getattr(part.limits, f"max_{key}") for part in fitting)
+    return "", math.inf
+
+
+def _fits(partition: Any, request: Any, *without: str) -> bool:
+    """Whether `partition` takes `request`, or would if that did not ask for some resources."""
+    resources = arrays.Resources({key: value for key, value in request.resources.items() if key not in without})
+    threads = 1 if "threads" in without else request.threads
+    return partition.score_job_fit(arrays.Task(request.rule.name, request.rule, threads, resources)) is not None
+
+
 def requests_fit(executor: Any) -> None:
     """Ask Slurm about the request of one job of every rule that will run.
 
@@ -44,6 +118,12 @@ def requests_fit(executor: Any) -> None:
         WorkflowError: a request that Slurm would refuse, or never start.
     """
     limits = partition_limits()
+    path = partition_file(executor.settings)
+    for part in executor._partitions or []:
+        if limits and part.name not in limits and not part.partition_cluster:
+            there = ", ".join(limits)
+            place = _place(path, "partitions", part.name)
+            raise WorkflowError(f"{place}: this cluster has no partition {part.name!r}; it has {there}.")
     seen = set()
     for job in executor.workflow.dag.needrun_jobs():
         if job.is_group() or job.is_local or job.rule.name in seen:
@@ -54,28 +134,31 @@ def requests_fit(executor: Any) -> None:
             continue  # known only when its input is there
         problem = _problem(executor, request, limits)
         if problem:
-            key, text = problem
-            raise WorkflowError(f"Rule {job.rule.name}: {text}. {_where(executor, request, key)}")
+            key, text, most = problem
+            raise WorkflowError(f"Rule {job.rule.name}: {text}. {_where(executor, request, key, most)}")
 
 
-def _problem(executor: Any, request: Any, limits: dict[str, int | None]) -> tuple[str, str] | None:
-    """(resource to change, what is wrong), or None."""
+def _problem(executor: Any, request: Any, limits: dict[str, int | None]) -> tuple[str, str, float] | None:
+    """(resource to change, what is wrong, the most of it that a partition takes where that is known), or None."""
     try:
         partition = executor.get_partition_arg(request)
         account = next(executor.get_account_arg(request))
     except WorkflowError as error:
-        return "slurm_account", " ".join(str(error).split())
+        return "slurm_account", " ".join(str(error).split()), math.inf
     name = partition.split()[-1].strip("'") if partition else ""
     runtime = request.resources.get("runtime")
     choice = [] if request.resources.get("slurm_partition") else executor._partitions or []
     if choice and all(part.score_job_fit(request) is None for part in choice):
-        wish = f"runtime {runtime} min, mem_mb {request.resources.get('mem_mb')}, {request.threads} threads"
-        return "runtime", f"no partition of {executor.settings.partition_config} fits {wish}"
+        key, most = too_much(request, choice)
+        said = {key: request.resources.get(key) for key in ("runtime", "mem_mb", "nodes", "tasks", *_OF_GPU)}
+        wish = ", ".join(f"{key} {value}" for key, value in (said | {"threads": request.threads}).items() if value)
+        much = f": {key} may be {most:g}" if math.isfinite(most) else ""
+        return key, f"no partition of {partition_file(executor.settings)} fits {wish}{much}", most
     if name and limits and name not in limits:
-        return "slurm_partition", f"this cluster has no partition {name!r}; it has {', '.join(limits)}"
+        return "slurm_partition", f"this cluster has no partition {name!r}; it has {', '.join(limits)}", math.inf
     longest = limits.get(name)
     if longest and isinstance(runtime, int) and runtime > longest:
-        return "runtime", f"runtime {runtime} min is over the limit of partition {name!r}, {longest} min"
+        return "runtime", f"runtime {runtime} min is over the limit of partition {name!r}, {longest} min", longest
     where = {"workdir": None, "slurm_logfile": "/dev/null", "run_uuid": "test", "comment_str": "test"}
     where |= {"partition": partition, "account": account}
     call = get_submit_command(request, where, settings=executor.settings)
@@ -87,7 +170,7 @@ def _problem(executor: Any, request: Any, limits: dict[str, int | None]) -> tupl
     if "node configuration is not available" in text and not _nodes_up(name):
         return None  # Slurm says the same of nodes that are away for a while; jobs wait for them in the queue
     key = next((key for word, key in _KEY.items() if word in text.lower()), "")
-    return key, f"Slurm refuses it: {text.replace('allocation failure: ', '')}"
+    return key, f"Slurm refuses it: {text.replace('allocation failure: ', '')}", math.inf
 
 
 def _nodes_up(partition: str) -> bool:
@@ -100,7 +183,7 @@ def _nodes_up(partition: str) -> bool:
 @cache
 def partition_limits() -> dict[str, int | None]:
     """Longest walltime of each partition in minutes, None where there is none."""
-    done = subprocess.run(["scontrol", "-o", "show", "partition"], capture_output=True, text=True)
+    done = subprocess.run(["scontrol", "--all", "-o", "show", "partition"], capture_output=True, text=True)
     limits: dict[str, int | None] = {}
     for line in done.stdout.splitlines():
         name = re.search(r"PartitionName=(\S+)", line)
@@ -119,15 +202,21 @@ def minutes(text: str) -> int | None:
     return (days * 24 + hours) * 60 + mins
 
 
-def _where(executor: Any, request: Any, key: str) -> str:
-    """The line of the profile that holds the `key` of `request`, or where to add it."""
+def _where(executor: Any, request: Any, key: str, most: float) -> str:
+    """The line of the profile that holds the `key` of `request`, or where to add it.
+
+    `most` of it fits a partition. A training that is too long is one for the study: it must know when to stop.
+    """
     rule = request.rule.name
-    if key == "runtime" and executor.settings.partition_config:
-        extra = f", or the limits in {executor.settings.partition_config}"
-    else:
-        extra = ""
-    for path in _profiles(Path(executor.workflow.workdir_init)):
-        line = profile_line(path, rule, key, request.resources.get(key))
+    path = partition_file(executor.settings)
+    extra = f", or the limits in {path}" if path and math.isfinite(most) else ""
+    profiles = _profiles(Path(executor.workflow.workdir_init))
+    by_profile = any(profile_line(path, rule, key, request.resources.get(key)) for path in profiles)
+    if key == "runtime" and rule.startswith("train") and math.isfinite(most) and not by_profile:
+        hours = f"walltime.training_hours: {math.floor(most / 0.6) / 100:g}"
+        return f"Set {hours} in the study, and walltime.training_legs to as many as a training needs{extra}."
+    for path in profiles:
+        line = profile_line(path, rule, key, request.resources.get(key)) if key else None
         if line:
             return f"Change {key} in {path}, line {line}{extra}."
         line = profile_line(path, rule)
@@ -164,6 +253,12 @@ def profile_line(path: Path, rule: str, key: str = "", value: object = None) -> 
     # What a rule says itself goes before the default, which then is not the line to change.
     default = _find(root, ("default-resources", key))
     return default[0] if default and default[1] == str(value) else None
+
+
+def _place(path: Path, *steps: str) -> str:
+    """The file `path` and the line in it that `steps` lead to."""
+    found = _find(yaml.compose(path.read_text()), steps)
+    return f"{path}, line {found[0]}" if found else str(path)
 
 
 def _find(node: Any, steps: tuple[str, ...]) -> tuple[int, str] | None:

@@ -34,6 +34,9 @@ class Executor(OfficialExecutor):
 
     def __post_init__(self, test_mode: bool = False) -> None:
         check.slurm_is_here()
+        partitions = check.partition_file(self.workflow.executor_settings)
+        if partitions:
+            check.partition_keys(partitions)
         super().__post_init__(test_mode)
         self.settings = self.workflow.executor_settings
         self._since = datetime.now()
@@ -59,6 +62,7 @@ class Executor(OfficialExecutor):
         for job in jobs:
             if self._take_up(job):
                 continue
+            self._bound(job)
             if arrays.wants_array(job):
                 with self._guard:
                     self._waiting.append(job)
@@ -85,6 +89,16 @@ class Executor(OfficialExecutor):
         self._names.add(orphan.run)
         self.report_job_submission(SubmittedJobInfo(job, orphan.identifier, {"member": orphan.member}))
         return True
+
+    def _bound(self, job: Any) -> None:
+        """Stop the growth of a job that is tried again at what its partitions allow, or Slurm refuses it at once."""
+        if job.is_group() or job.attempt == 1:
+            return
+        for key, value in check.lowered(job, self._partitions or []).items():
+            setattr(job.resources, key, value)
+        longest = self._longest(job)
+        if longest and isinstance(job.resources.get("runtime"), int) and job.resources.runtime > longest:
+            job.resources.runtime = longest
 
     def _flush(self) -> None:
         with self._guard:

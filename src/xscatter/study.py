@@ -229,7 +229,8 @@ class Walltime(Section):
 
     limit_hours: Annotated[float, Field(gt=0)] = Field(24.0, description="Longest walltime of a job, in hours.")
     safety: Annotated[float, Field(ge=1, le=10)] = Field(
-        1.5, description="Requested walltime: this times the 95th percentile, times the number of the attempt."
+        1.5,
+        description="Requested walltime: this times the 95th percentile, times the number of the attempt (at most 4).",
     )
     rank_minutes: Annotated[float, Field(gt=0)] = Field(
         60.0, description="A transform that would take longer than this gets more MPI ranks."
@@ -238,7 +239,7 @@ class Walltime(Section):
         None, description="MPI ranks of one transform; null: by `rank_minutes`."
     )
     training_hours: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="Walltime of one training job, in hours; null: the limit."
+        None, description="Walltime of one training job at every attempt, in hours; null: the limit."
     )
     training_legs: Annotated[int, Field(ge=1, le=1000)] = Field(
         1,

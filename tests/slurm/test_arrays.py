@@ -161,6 +161,35 @@ def test_what_slurm_would_refuse_is_told_before_submission(cluster, run, options
     assert not run.journal("start")
 
 
+def test_a_shard_that_is_tried_again_asks_for_no_more_than_its_partition_allows(cluster, run):
+    (run.folder / "partitions.yaml").write_text("partitions:\n  long:\n    max_runtime: 10\n    max_mem_mb: 75\n")
+    run.trouble("fail", 1)
+    driver = run.start("--retries", "3", "--slurm-array-partition-config", "partitions.yaml", shards=2)
+    output = run.finish(driver, 550)
+    assert driver.returncode == 0, output[-4000:]
+    run.assert_right(2)
+    jobs = cluster.run("scontrol", "-o", "show", "job").splitlines()
+    asked = [re.search(r"MinMemoryNode=(\S+)", job)[1] for job in jobs if f"WorkDir={run.folder}" in job]
+    assert set(asked) == {"50M", "75M"}
+
+
+def test_a_wrong_file_of_partitions_is_told_in_one_line(cluster, run):
+    for text, told in (
+        (
+            "long: {max_memory: 9}",
+            "partitions.yaml, line 2: max_memory of partition long is no limit; is max_mem_mb meant?",
+        ),
+        ("gpux: {max_gpu: 1}", "partitions.yaml, line 2: this cluster has no partition 'gpux'"),
+        ("long: {max_mem_mb: 40}", "mem_mb may be 40. "),
+    ):
+        (run.folder / "partitions.yaml").write_text(f"partitions:\n  {text}\n")
+        driver = run.start("--slurm-array-partition-config", "partitions.yaml", shards=2)
+        output = run.finish(driver, 60)
+        assert driver.returncode != 0
+        assert told in output
+        assert "Traceback" not in output
+
+
 def test_without_slurm_one_line_says_so(run):
     tools = run.folder / "tools"
     tools.mkdir()

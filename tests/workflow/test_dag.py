@@ -1,6 +1,8 @@
 """The DAG of every shipped study, and what one changed key runs again (by the touch executor)."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -153,3 +155,56 @@ def test_the_study_of_sizes_runs_every_member_once(tmp_path):
     members = len(content["sizes"]) * len(content["modes"]) * len(content["seeds"])
     stages = {"resolution_records": members, "resolution_train": 3 * members, "resolution_test": members}
     assert planned(tmp_path, SEVERAL) == {"all": 1, "study_resolution": 1, **stages}
+
+
+PROFILE = ROOT / "profiles" / "slurm"
+LEGS = {
+    "name": "legs",
+    "simulate": {"experiments": 3, "images": 4, "size": 64},
+    "walltime": {"training_hours": 8, "training_legs": 3},
+}
+
+
+def test_the_profile_names_rules_of_the_workflow_and_every_training(tmp_path):
+    rules = set()
+    for study in (STUDIES[0], SEVERAL):
+        command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--list-rules"]
+        done = subprocess.run([*command, "--configfile", str(study)], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        rules |= set(done.stdout.split())
+    named = yaml.safe_load((PROFILE / "config.yaml").read_text())["set-resources"]
+    assert set(named) <= rules
+    trainings = {rule for rule in rules if "train" in rule}
+    assert trainings <= set(named)
+    assert {rule: named[rule]["gpu"] for rule in trainings - {"resolution_train"}} == dict.fromkeys(
+        ("train_leg", "train_image", "train_coefficient", "train_joint"), 1
+    )
+
+
+@pytest.mark.parametrize("study", [STUDIES[0], SEVERAL], ids=lambda path: path.stem)
+def test_a_misspelt_rule_of_the_profile_is_refused_and_one_of_another_kind_of_study_is_not(study, tmp_path):
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--list-rules"]
+    command += ["--configfile", str(study), "--set-resources"]
+    for rule, told in (("trian_joint", "trian_joint is no rule; is train_joint meant?"), ("train_joint", "")):
+        done = subprocess.run([*command, f"{rule}:gpu=1"], cwd=tmp_path, capture_output=True, text=True)
+        assert (done.returncode != 0) == bool(told)
+        assert told in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_leg_asks_for_what_the_last_job_of_its_training_asks(tmp_path):
+    # A job with a message does not tell what it asks for: the messages are taken out of a copy.
+    for name in ("benchmarks", "envs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
+    for path in (tmp_path / "workflow/rules").glob("*.smk"):
+        path.write_text(re.sub(r"    message:\n.*\n", "", path.read_text()))
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(LEGS))
+    options = ["-n", "--profile", str(PROFILE), "--configfile", str(tmp_path / "study.yaml")]
+    told = snakemake(tmp_path, "-s", str(tmp_path / "Snakefile"), *options)
+    jobs = re.findall(r"^rule (train_\w+):\n(?:    .*\n)*?    resources: (.*)", told, re.M)
+    assert Counter(rule for rule, _ in jobs) == {rule: 1 for rule in TRAIN if "train" in rule} | {"train_leg": 6}
+    assert len({asked for _, asked in jobs}) == 1
+    assert "gpu=1" in jobs[0][1]
+    assert "runtime=480" in jobs[0][1]

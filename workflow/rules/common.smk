@@ -1,7 +1,9 @@
 # What all rules share: the checked study, or study of studies, its paths, its costs.
+import difflib
 import gc
 import inspect
 import os
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -49,6 +51,22 @@ RESULTS = WHOLE.root if SEVERAL else PATHS.root
 
 # Jobs use what is beside this Snakemake, unless --sdm names conda, apptainer or env-modules (envs/).
 IMAGE = str(Path(workflow.basedir) / "envs" / "xscatter.sif")
+
+
+def misspelt():
+    """Rules below set-resources or set-threads that are none of a study, nor of a study of studies."""
+    texts = [path.read_text() for path in (Path(workflow.basedir) / "workflow" / "rules").glob("*.smk")]
+    rules = [name for text in texts for name in re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, re.M)]
+    settings = workflow.resource_settings
+    named = {*settings.overwrite_resources, *settings.overwrite_threads}
+    return [(name, difflib.get_close_matches(name, rules, 1)) for name in sorted(named - {"all", *rules})]
+
+
+if workflow.is_main_process:
+    for name, near in misspelt():
+        meant = f"is {near[0]} meant?" if near else "`snakemake --list-rules` names them."
+        raise WorkflowError(f"set-resources: {name} is no rule; {meant}")
+
 
 # What a killed driver left behind is cleared here, so that typing the line again is enough. A second
 # driver is refused before Snakemake meets the locks of the first, whose advice would be to remove them.
@@ -135,4 +153,4 @@ def branches(paths, view):
 def shards_runtime(price, attempt):
     """Walltime of one job that makes all shards of a study, one after another, in minutes."""
     seconds = sum(price.safe_seconds(stage) for stage in ("simulate", "transform")) * price.study.simulate.experiments
-    return min(price.limit, attempt * (5 + seconds // 60))
+    return price.bounded(5 + seconds // 60, attempt)

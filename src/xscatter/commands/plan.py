@@ -7,6 +7,7 @@ of node that the jobs will run on (`srun xscatter plan ... --pilot`).
 
 import argparse
 import json
+import sys
 
 from xscatter import provenance
 from xscatter.commands import add_study, read_study
@@ -36,6 +37,9 @@ def run(args: argparse.Namespace) -> None:
         write_json(paths.plan, {"measured": measured, **provenance.run_record()})
     price = cost.of(study, paths.plan)
     price.check()
+    warning = plan.warning(price)
+    if warning:
+        print(f"xscatter plan: warning: {warning}", file=sys.stderr)
     if args.json:
         print(json.dumps({"study": study.name, "measured": measured, **plan.summary(price, args.cores)}, indent=1))
     else:

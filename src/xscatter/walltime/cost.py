@@ -48,6 +48,7 @@ LAWS: dict[str, Law] = {
 }
 LOOKS = 40  # how often a training looks at each image before it converges
 LEAST = 5  # minutes: the shortest walltime that is asked for
+GROWTH = 4  # the attempt after which requests grow no more: jobs that are preempted ten times need no tenfold memory
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,17 @@ class Cost:
         return round(self.training_minutes - min(30.0, max(0.5, 0.1 * self.training_minutes)), 2)
 
     def runtime(self, stage: str, attempt: int = 1) -> int:
-        """Walltime to ask for, in minutes: more at each attempt, never above the limit."""
-        first = self.training_minutes if stage == "train" else max(LEAST, math.ceil(self.safe_seconds(stage) / 60))
-        return min(self.limit, first * attempt)
+        """Walltime to ask for, in minutes: more at each attempt, never above the limit.
+
+        A training asks for the same each time, as it goes on from its last state.
+        """
+        if stage == "train":
+            return self.training_minutes
+        return self.bounded(max(LEAST, math.ceil(self.safe_seconds(stage) / 60)), attempt)
+
+    def bounded(self, minutes: int, attempt: int) -> int:
+        """What a job that asks for `minutes` at first asks for at `attempt`."""
+        return min(self.limit, minutes * min(attempt, GROWTH))
 
     def memory(self, stage: str, attempt: int = 1) -> int:
         """Memory to ask for, in MB: more at each attempt."""
@@ -118,7 +127,9 @@ class Cost:
         need = law.memory + law.memory_per_pixel * self.pixels
         if stage == "simulate":
             need += 1e-6 * self.study.simulate.images * 200
-        return math.ceil(need / 100) * 100 * attempt
+        if stage in ("assign", "pack", "index"):
+            need += 5e-5 * self.images("assign")  # the order of all records
+        return math.ceil(need / 100) * 100 * min(attempt, GROWTH)
 
     def check(self) -> None:
         """Refuse a unit that can fit into no job.

@@ -1,5 +1,6 @@
 """What a study will run, how long, and what it costs, before anything is submitted."""
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -103,6 +104,21 @@ def summary(cost: Cost, cores: int) -> dict[str, object]:
     }
 
 
+def warning(cost: Cost) -> str:
+    """What to say where a training is not expected to end in the jobs that it gets; else nothing."""
+    walltime = cost.study.walltime
+    minutes = cost.seconds("train") / 60
+    expected = minutes / cost.laws["train"].spread
+    if expected <= walltime.training_legs * cost.leg_minutes:
+        return ""
+    key = "limit_hours" if cost.training_minutes == cost.limit else "training_hours"
+    return (
+        f"a training takes about {expected / 60:.1f} h, more than its {walltime.training_legs} x "
+        f"{cost.training_minutes / 60:.3g} h of walltime; set walltime.training_legs: "
+        f"{math.ceil(minutes / cost.leg_minutes)}, or raise walltime.{key}"
+    )
+
+
 def text(cost: Cost, cores: int, measured: bool, root: Path) -> str:
     """The table that `xscatter plan` prints."""
     table, total = rows(cost), summary(cost, cores)
@@ -121,7 +137,7 @@ def text(cost: Cost, cores: int, measured: bool, root: Path) -> str:
     lines += [
         f"jobs {total['jobs']}, core-hours {total['core_hours']}, GPU-hours {total['gpu_hours']} (a guess: training "
         f"ends when it has converged), disk {total['disk_gib']} GiB",
-        f"wall-clock with {cores} cores and no waiting: {total['wall_clock_hours']} h",
+        f"wall-clock with {cores} cores, a GPU for each training, and no waiting: {total['wall_clock_hours']} h",
         "measured by a pilot here" if measured else "by built-in figures; `--pilot` measures this machine",
     ]
     return "\n".join(lines)
