@@ -237,7 +237,9 @@ def _config_text(partitions: dict[str, dict[str, object]]) -> str:
         f"# srun offers: {', '.join(kinds_found) or 'no MPI'}; set-resources: transform: mpi: 'srun --mpi=...'"
     )
     if not any(limits.get("max_gpu") for limits in partitions.values()):
-        lines.append("# no partition has GPUs: set gpu: 0 for train_leg, train_image, train_coefficient and train_joint")
+        lines.append(
+            "# no partition has GPUs: set gpu: 0 for train_leg, train_image, train_coefficient and train_joint"
+        )
     gpu = [int(limits.get("max_runtime", 0)) for limits in partitions.values() if limits.get("max_gpu")]  # type: ignore[call-overload]
     if gpu and min(gpu) > 0 and max(gpu) < 1440:
         lines.append(
