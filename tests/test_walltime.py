@@ -307,7 +307,7 @@ def test_walltime_proposes_a_diff_that_patches_the_profile(results, tmp_path, ca
     subprocess.run(["patch", "-p0", "-d", "/", "-i", str(tmp_path / "change")], check=True, capture_output=True)
     new = yaml.safe_load(config.read_text())
     old = yaml.safe_load(profile.source().joinpath("config.yaml").read_text())
-    assert new["set-resources"]["simulate"] == {"runtime": "77 * attempt", "mem_mb": "2700 * attempt"}
+    assert new["set-resources"]["simulate"] == {"runtime": "77 * min(attempt, 4)", "mem_mb": "2700 * min(attempt, 4)"}
     for rule, values in old["set-resources"].items():
         assert new["set-resources"][rule] == values
     assert {**new, "set-resources": 0} == {**old, "set-resources": 0}

@@ -12,6 +12,7 @@ import yaml
 
 from xscatter.errors import UserError
 from xscatter.shards import write_text
+from xscatter.walltime.cost import GROWTH
 
 
 def source() -> Path:
@@ -60,7 +61,7 @@ def proposed(config: Path, proposals: dict[str, dict[str, int]]) -> str:
     lines = config.read_text().splitlines()
     for rule, values in proposals.items():
         for key, value in values.items():
-            _set(lines, rule, key, f"{value} * attempt")
+            _set(lines, rule, key, f"{value} * min(attempt, {GROWTH})")
     return "\n".join(lines) + "\n"
 
 
