@@ -66,7 +66,7 @@ def test_direct_sum_of_many_orders_at_1000_pixels():
             assert error < tolerance
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     shape=st.tuples(st.integers(16, 90), st.integers(16, 90)),
     where=st.tuples(st.floats(-0.2, 1.2), st.floats(-0.2, 1.2)),
