@@ -66,12 +66,13 @@ def partition_keys(path: Path) -> None:
             place = _place(path, "partitions", name)
             raise WorkflowError(f"{place}: partition {name} has no limits; add one, such as max_gpu: 0.")
         for key, value in limits.items():
-            place = _place(path, "partitions", name, key)
             if key not in (*names, "slurm_cluster", "cluster", "clusters"):
                 near = difflib.get_close_matches(str(key), names, 1)
                 meant = f"is {near[0]} meant?" if near else f"limits are {', '.join(names)}."
+                place = _place(path, "partitions", name, key)
                 raise WorkflowError(f"{place}: {key} of partition {name} is no limit; {meant}")
             if key.startswith("max_") and key != "max_runtime" and not isinstance(value, (int, float)):
+                place = _place(path, "partitions", name, key)
                 raise WorkflowError(f"{place}: {key} of partition {name} is {value!r}; write a number.")
 
 

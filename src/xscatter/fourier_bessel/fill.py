@@ -54,7 +54,7 @@ def with_partners(detector: Pixels, window: Pixels, image: np.ndarray, mask: np.
     values[place] = image[seen]
     in_disk = window.in_disk
     live = np.zeros(window.shape, bool)  # what the detector does not see is not
-    live[place] = in_disk[place] & ~mask[seen] if mask.size else in_disk[place]
+    live[place] = detector.live(mask)
     # Row y of the window has its partner in the row that lies as far on the other side of the centre.
     here, there = [], []
     for middle, first, side in zip(window.center, window.corner, window.shape, strict=True):

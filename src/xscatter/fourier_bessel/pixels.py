@@ -105,6 +105,11 @@ class Pixels:
         columns = np.arange(self.shape[1])
         return (columns >= self.starts[:, None]) & (columns < self.stops[:, None])
 
+    def live(self, mask: np.ndarray) -> np.ndarray:
+        """Whether each pixel of the window lies in the disk, and `mask` (rows, cols) of the detector leaves it."""
+        rows, cols = (slice(first, first + side) for first, side in zip(self.corner, self.shape, strict=True))
+        return self.in_disk & ~mask[rows, cols] if mask.size else self.in_disk
+
     def bins(self, mask: np.ndarray) -> np.ndarray:
         """The :func:`loops.find_bins` of as many rows of the window as MOST_BIN_BYTES hold, (rows, cols)."""
         dtype = np.dtype(np.int16 if 2 * self.rings < 32767 else np.int32)

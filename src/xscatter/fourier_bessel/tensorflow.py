@@ -47,9 +47,7 @@ class FourierBessel(keras.layers.Layer):
             raise UserError("mask: it leaves no pixel of the disk")
         self._shape = plan.shape
         self._window = (pixels.top, pixels.left, *pixels.shape)
-        is_live = pixels.in_disk
-        if mask.size:
-            is_live &= ~mask[pixels.top : pixels.top + pixels.shape[0], pixels.left : pixels.left + pixels.shape[1]]
+        is_live = pixels.live(mask)
         self._live = tf.constant(is_live.reshape(-1, 1))
         self._means = None
         if fill == "ring-mean" and live.counts.sum() < plan._lattice:

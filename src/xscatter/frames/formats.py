@@ -122,9 +122,8 @@ def _fabio(path: Path, stack: ExitStack) -> Reader:
             data, header = one.data, dict(one.header or {})
             # fabio fills what is missing of an EDF file with zeros, and only notes it on its own frame.
             parts = getattr(image, "_frames", None) or []
-            if number < len(parts) and getattr(parts[number], "incomplete_data", False):
-                raise UserError(f"{path}: {_CUT}")
-        if data is None:  # as the TIFF reader says it
+            cut = number < len(parts) and getattr(parts[number], "incomplete_data", False)
+        if cut or data is None:  # None: as the TIFF reader says it
             raise UserError(f"{path}: {_CUT}")
         if data.ndim != 2:
             raise UserError(

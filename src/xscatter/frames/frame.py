@@ -51,6 +51,11 @@ class Frame:
         return self.geometry.center
 
     @property
+    def center_outside(self) -> bool:
+        """Whether the beam centre is known, and no pixel of the frame is there."""
+        return self.center is not None and not all(0 <= c < n for c, n in zip(self.center, self.shape, strict=True))
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.counts.shape  # type: ignore[return-value]

@@ -50,8 +50,7 @@ def section(tagger: Tagger, item: Ready | Tagged, tagged: Tagged) -> str:
     center = "" if tagged.note else " Beam centre: not known."
     if tagged.center:
         row, col = tagged.center
-        rows, cols = item.frame.counts.shape
-        beyond = "" if 0 <= row < rows and 0 <= col < cols else " (outside of the frame)"
+        beyond = " (outside of the frame)" if item.frame.center_outside else ""
         center = f" Beam centre: row {row:.1f}, column {col:.1f} pixels{beyond}, from {tagged.center_from}"
         # An estimate is never certain, whatever its rounding says.
         known = tagged.confidence if tagged.center_from != "estimate" else min(tagged.confidence, 0.99)

@@ -252,10 +252,11 @@ class Tagger:
 
 def _describe(item: Any, note: str = "", **found: Any) -> Tagged:
     frame = item.frame
-    rows, cols = frame.counts.shape
-    if frame.center_from == "user" and not (0 <= frame.center[0] < rows and 0 <= frame.center[1] < cols):
+    if frame.center_from == "user" and frame.center_outside:
         # Right for an offset detector; more often row and column were swapped.
-        note = f"the beam centre given lies outside of the frame of {rows}x{cols}" + (f"; {note}" if note else "")
+        note = f"the beam centre given lies outside of the frame of {frame.shape[0]}x{frame.shape[1]}" + (
+            f"; {note}" if note else ""
+        )
     return Tagged(
         frame.source,
         frame.index,
