@@ -52,6 +52,24 @@ def test_table_of_parameters(name):
         feature.check({outside.name: outside.bounds[1] * 2 + 1})
 
 
+class Tails(np.random.Generator):
+    """What is drawn from a distribution without an end lies far out in its tail."""
+
+    def normal(self, loc=0.0, scale=1.0, size=None):
+        return loc + 5.5 * scale * self.choice([-1, 1], size)
+
+    def exponential(self, scale=1.0, size=None):
+        return 17.0 * scale * np.ones(size or ())
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_rare_draw_stays_within_the_bounds(name, small):
+    """Draws of one in 10 million: a study has as many, and one that is out of bounds would end its shard."""
+    for experiment in small:
+        for seed in range(20):
+            assert FEATURES[name].draw(Tails(np.random.PCG64(seed)), experiment)
+
+
 @pytest.mark.parametrize("name", FEATURES)
 def test_drawn_components(name, small):
     """What is drawn regenerates from JSON, is finite and not negative, and names declared tags only."""

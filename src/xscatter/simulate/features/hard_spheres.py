@@ -22,11 +22,12 @@ KIND = "sample"
 FAMILIES = {"solution": 2.0, "superlattice": 0.6, "polymer": 0.5, "any": 0.2}
 GRAZING = 0.2
 TAGS = ("structure factor", "halo: isotropic")
+GAP = (1.0, 3.0)
 PARAMETERS = (
     Parameter("radius", "nm", 10.0, RADIUS, "median radius"),
     POLYDISPERSITY,
     Parameter("fraction", "", 0.3, (0.0, 0.55), "part of the volume that the spheres fill"),
-    Parameter("gap", "", 1.0, (1.0, 3.0), "closest distance of centres over the diameter"),
+    Parameter("gap", "", 1.0, GAP, "closest distance of centres over the diameter"),
 )
 
 
@@ -74,7 +75,7 @@ def draw(rng, experiment):
         "radius": float(np.clip(3.4 / between(rng, experiment, 0.15, 0.65), *RADIUS)),
         "polydispersity": draw_polydispersity(rng) * 1.5,
         "fraction": rng.uniform(0.15, 0.5),
-        "gap": float(np.exp(rng.exponential(0.12))),
+        "gap": float(min(np.exp(rng.exponential(0.12)), GAP[1])),
     }
 
 
