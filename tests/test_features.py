@@ -53,7 +53,13 @@ def test_table_of_parameters(name):
 
 
 class Tails(np.random.Generator):
-    """What is drawn from a distribution without an end lies far out in its tail."""
+    """Numbers at the ends of their distributions, and far out in the tails of those that have none."""
+
+    def uniform(self, low=0.0, high=1.0, size=None):
+        return self.choice([low, high], size)
+
+    def beta(self, a, b, size=None):
+        return self.choice([0.0, 1.0], size)
 
     def normal(self, loc=0.0, scale=1.0, size=None):
         return loc + 5.5 * scale * self.choice([-1, 1], size)

@@ -73,7 +73,7 @@ def draw(rng, experiment):
     # The correlation peak lies near 2 q R = 6.5 to 7.2.
     return {
         "radius": float(np.clip(3.4 / between(rng, experiment, 0.15, 0.65), *RADIUS)),
-        "polydispersity": draw_polydispersity(rng) * 1.5,
+        "polydispersity": min(draw_polydispersity(rng) * 1.5, POLYDISPERSITY.bounds[1]),
         "fraction": rng.uniform(0.15, 0.5),
         "gap": float(min(np.exp(rng.exponential(0.12)), GAP[1])),
     }
