@@ -104,12 +104,23 @@ def test_any_shape_centre_and_order(shape, where, size, orders, boundary, fill, 
 @pytest.mark.parametrize("center", [(3.0, 26.5), (20.0, -2.5), (-2.0, 25.0)])
 def test_rows_of_the_disk_beside_the_detector(center, monkeypatch):
     # Interpreted, an index out of bounds is an error; compiled, it would write into foreign memory.
-    monkeypatch.setattr(loops, "spread_rings", loops.spread_rings.py_func)
+    monkeypatch.setattr(loops, "cell_sums", loops.cell_sums.py_func)
+    monkeypatch.setattr(loops, "add_rings", loops.add_rings.py_func)
     image = noise((24, 24))
     wanted = [(0, 0), (3, 2)]
     found = Plan((24, 24), center, 20.0, 4, 4, "float64", tolerance=1e-10).forward(image)
     expected = direct_sum(image, center, 20.0, wanted, "dirichlet", None, "ring-mean")
     np.testing.assert_allclose([found[m, k] for m, k in wanted], expected, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 5e-5), ("float64", 1e-10)])
+@pytest.mark.parametrize(("radius", "orders"), [(6, 32), (25, 16), (160, 32), (700, 9)])
+def test_nearly_all_of_the_disk_lies_beside_the_detector(radius, orders, dtype, tolerance):
+    """From rings as wide as several steps of the polar grid to rings of a hundredth of a step."""
+    image = noise((radius, 8), radius) + 3.0
+    plan = Plan(image.shape, (2.3, -1.7), radius, orders, orders, dtype, tolerance=tolerance, minimum_coverage=1e-3)
+    wanted = [(m, k) for m in (0, 1, orders - 1) for k in (0, orders // 2, orders - 1)]
+    assert relative_error(plan, image, wanted, fill="ring-mean") < tolerance
 
 
 @pytest.mark.parametrize("side", [64, 65, 300])
@@ -205,8 +216,9 @@ def test_rows_whose_bins_are_not_kept_give_the_same(fill, side, monkeypatch):
 
 
 def test_tables_of_the_largest_detectors_stay_below_fifty_megabytes():
-    shape = (4371, 4150)
-    plan = Plan(shape, (2200.0, 2000.0), max(shape), 64, 64)
+    """A CCD of 340 mm, not binned, with the beam in its corner."""
+    shape = (7680, 7680)
+    plan = Plan(shape, (10.0, 20.0), max(shape), 64, 64)
     mask = np.zeros(shape, bool)
     mask[2000:2040] = True
     assert np.isfinite(plan.forward(np.ones(shape, np.uint16), mask)).all()

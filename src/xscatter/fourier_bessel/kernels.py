@@ -19,19 +19,20 @@ OVERSAMPLING = 2.0
 
 def kaiser_bessel(distance: np.ndarray, width: int) -> np.ndarray:
     """The kernel at a `distance` in grid steps; zero beyond ``width / 2``, one at 0."""
-    shape = _shape(width)
+    beta = kernel_beta(width)
     inside = 1 - (2 * np.asarray(distance) / width) ** 2
-    return np.where(inside >= 0, i0(shape * np.sqrt(np.maximum(0.0, inside))) / i0(shape), 0.0)
+    return np.where(inside >= 0, i0(beta * np.sqrt(np.maximum(0.0, inside))) / i0(beta), 0.0)
 
 
 def kaiser_bessel_transform(frequency: np.ndarray, width: int) -> np.ndarray:
     """Fourier transform of :func:`kaiser_bessel` at a `frequency` in cycles a grid step."""
-    shape = _shape(width)
-    root = np.sqrt((shape**2 - (np.pi * width * np.asarray(frequency, float)) ** 2).astype(complex))
-    return width * np.real(np.sinh(root) / root) / i0(shape)
+    beta = kernel_beta(width)
+    root = np.sqrt((beta**2 - (np.pi * width * np.asarray(frequency, float)) ** 2).astype(complex))
+    return width * np.real(np.sinh(root) / root) / i0(beta)
 
 
-def _shape(width: int) -> float:
+def kernel_beta(width: int) -> float:
+    """How steep the kernel of this width is: β of Jackson et al. 1991."""
     return 0.98 * np.pi * width * (1 - 1 / (2 * OVERSAMPLING))
 
 

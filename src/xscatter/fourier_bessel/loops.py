@@ -11,7 +11,12 @@ NO_MASK, NO_BINS = np.empty((0, 0), bool), np.empty((0, 0), np.int16)
 def _compiled(function):
     # Everything but NaN and infinity may be reordered; those mark bad pixels and must survive.
     # Without the interpreter's lock: another thread hands out work meanwhile.
-    options = {"fastmath": {"reassoc", "contract", "nsz", "arcp"}, "boundscheck": False, "nogil": True}
+    options = {
+        "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+        "boundscheck": False,
+        "nogil": True,
+        "error_model": "numpy",
+    }
     try:
         return njit(cache=True, **options)(function)
     except RuntimeError:  # no folder in which compiled code can be kept: compile anew in every process
@@ -248,75 +253,94 @@ def _angle(dy, dx):
 
 
 @_compiled
-def spread_rings(center, first_row, first_cols, counts, skip, angles, extent, width, kernel, lowest, sums):
-    """Spread pixels of a disk, each as a one, to sums of their ring: sums (rings, padded θ, radii from lowest[ring]).
+def cell_sums(center, first_row, first_cols, counts, seen, parts, first_ring, sums):
+    """Sums of τ^a δ^b over pixels of a disk, for each cell of angle and ring: sums (cells, rings, powers a, powers b).
 
-    Row y of the disk's lattice holds counts[y] pixels from column first_cols[y] on, less those from skip[0, y] to
-    skip[1, y]. `kernel` (powers, at least `width`) begins with the highest power, filled up with zeros to three powers
-    a step and to a multiple of six columns; `extent` is the grid's step along r in pixels.
+    τ and δ, from -1 to 1, are where a pixel lies in its cell and, along the radius, in its ring. Every ring is cut in
+    `parts`, a power of two, so that rounding keeps a pixel in its ring. Row y of the disk's lattice holds counts[y]
+    pixels from column first_cols[y] on, less those from seen[0, y] to seen[1, y]. The number of powers b is a multiple
+    of four. Returns the number of pixels.
     """
-    pad, half = width // 2 + 1, width / 2
-    wide = sums.shape[2]
+    cells, rings, powers, wide = sums.shape
+    inner, outer = max(first_ring / parts - 0.5, 0.0), (first_ring + rings) / parts - 0.5
     # A run of pixels goes through each step together, so that no step waits for the one before it.
-    run = 64
-    theta, radius, values = np.empty(run), np.empty(run), np.empty(run)
-    begin, inside = np.empty(run, np.int64), np.zeros((2, run))
-    weights = np.zeros((2, kernel.shape[1], run), sums.dtype)
+    run = 32
+    theta, radius, begin = np.empty(run), np.empty(run), np.empty(run, np.int32)
+    along_theta, along_r = np.empty((powers, run), sums.dtype), np.empty((wide, run), sums.dtype)
     flat = sums.reshape(sums.size)
-    # Strip by strip of columns: the sums that neighbours touch stay in the nearest cache.
-    for left in range(first_cols.min(), (first_cols + counts).max(), run):
-        for y in range(counts.size):
-            dy = first_row + y - center[0]
-            for side in range(2):
-                x = max(left, first_cols[y] if side == 0 else skip[1, y])
-                held = min(left + run, skip[0, y] if side == 0 else first_cols[y] + counts[y]) - x
-                if held <= 0:
-                    continue
+    middle = int(np.floor(center[1])) + 1  # left of it, and from it on
+    found = 0
+    for y in range(counts.size):
+        dy = first_row + y - center[0]
+        if abs(dy) > outer:
+            continue
+        far, near = np.sqrt(outer * outer - dy * dy), np.sqrt(max(inner * inner - dy * dy, 0.0))
+        for part in range(4):
+            # Rounding of the ends is settled by the number of the ring.
+            if part < 2:
+                low = int(np.floor(center[1] - far))
+                high = min(int(np.ceil(center[1] - near)) + 1, middle)
+            else:
+                low = max(int(np.floor(center[1] + near)), middle)
+                high = int(np.ceil(center[1] + far)) + 1
+            if part % 2 == 0:
+                low, high = max(low, first_cols[y]), min(high, seen[0, y])
+            else:
+                low, high = max(low, seen[1, y]), min(high, first_cols[y] + counts[y])
+            for x in range(low, high, run):
                 from_center = x - center[1]
                 for p in range(run):
                     dx = from_center + p
                     radius[p] = np.sqrt(dy * dy + dx * dx)
-                    theta[p] = _angle(dy, dx) * (angles / (2 * np.pi))
-                for p in range(held):
-                    ring = int(radius[p] + 0.5)
-                    at_theta, at_r = theta[p] if theta[p] >= 0 else theta[p] + angles, radius[p] / extent - 0.5
-                    first_theta, first_r = np.ceil(at_theta - half), np.ceil(at_r - half)
-                    begin[p] = (
-                        (ring * sums.shape[1] + int(first_theta) + pad) * wide + int(first_r) + pad - lowest[ring]
-                    )
-                    inside[0, p], inside[1, p] = first_theta - at_theta + half, first_r - at_r + half
-                for axis in range(2):
-                    at = inside[axis]
-                    for n in range(width):
-                        values[:] = kernel[0, n]
-                        for power in range(1, kernel.shape[0], 3):
-                            one, two, three = kernel[power, n], kernel[power + 1, n], kernel[power + 2, n]
-                            for p in range(run):
-                                values[p] = ((values[p] * at[p] + one) * at[p] + two) * at[p] + three
-                        weights[axis, n] = values
-                for p in range(held):
-                    for part in range(0, kernel.shape[1], 6):  # six, the usual width, stay in registers
-                        a, b, c = weights[1, part, p], weights[1, part + 1, p], weights[1, part + 2, p]
-                        d, e, f = weights[1, part + 3, p], weights[1, part + 4, p], weights[1, part + 5, p]
-                        for i in range(width):
-                            weight = weights[0, i, p]
-                            start = begin[p] + i * wide + part
-                            line = flat[start : start + 6]
-                            line[0] += weight * a
-                            line[1] += weight * b
-                            line[2] += weight * c
-                            line[3] += weight * d
-                            line[4] += weight * e
-                            line[5] += weight * f
+                    theta[p] = _angle(dy, dx) * (cells / (2 * np.pi))
+                for p in range(run):
+                    along = (radius[p] + 0.5) * parts
+                    ring = np.floor(along)
+                    at = theta[p] if theta[p] >= 0 else theta[p] + cells
+                    cell = min(np.floor(at), cells - 1.0)
+                    ours = (ring >= first_ring) & (ring < first_ring + rings)
+                    begin[p] = np.int32(cell * rings + ring - first_ring if ours else -1)
+                    theta[p], radius[p] = 2 * (at - cell) - 1, 2 * (along - ring) - 1
+                along_theta[0], along_r[0] = 1, 1
+                for power in range(1, powers):
+                    for p in range(run):
+                        along_theta[power, p] = along_theta[power - 1, p] * theta[p]
+                for power in range(1, wide):
+                    for p in range(run):
+                        along_r[power, p] = along_r[power - 1, p] * radius[p]
+                for p in range(min(run, high - x)):
+                    if begin[p] < 0:
+                        continue
+                    found += 1
+                    for b in range(0, wide, 4):
+                        one, two, three, four = along_r[b, p], along_r[b + 1, p], along_r[b + 2, p], along_r[b + 3, p]
+                        for a in range(powers):
+                            factor = along_theta[a, p]
+                            start = (np.int64(begin[p]) * powers + a) * wide + b
+                            line = flat[start : start + 4]
+                            line[0] += factor * one
+                            line[1] += factor * two
+                            line[2] += factor * three
+                            line[3] += factor * four
+    return found
 
 
 @_compiled
-def add_rings(table, first_ring, means, grid):
-    """Add a radial function, means (rings, LANES), to `grid` (θ, r, LANES) through its :func:`ring_table`."""
-    for i in range(table.shape[0]):
-        for j in range(table.shape[1]):
-            first = first_ring[j]
-            for ring in range(table.shape[2]):
-                weight = table[i, j, ring]
+def add_rings(sums, first_radius, radial, means, grid):
+    """Add a radial function, means (rings, LANES), to `grid` (θ, r, LANES) through a :class:`RingTable`'s arrays."""
+    angles, radii = grid.shape[:2]
+    weights = np.empty(radial.shape[2], grid.dtype)
+    for i in range(angles):
+        for ring in range(first_radius.size):
+            if sums[i, 0, ring] == 0:  # no pixel
+                continue
+            weights[:] = 0
+            for power in range(radial.shape[1]):
+                for n in range(weights.size):
+                    weights[n] += sums[i, power, ring] * radial[ring, power, n]
+            for n in range(min(weights.size, radii - first_radius[ring])):
+                j = first_radius[ring] + n
+                # (θ, -r) is (θ + π, r).
+                line = grid[i, j] if j >= 0 else grid[(i + angles // 2) % angles, -1 - j]
                 for lane in range(LANES):
-                    grid[i, j, lane] += weight * means[first + ring, lane]
+                    line[lane] += weights[n] * means[ring, lane]

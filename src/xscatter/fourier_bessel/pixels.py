@@ -10,6 +10,7 @@ from xscatter.fourier_bessel import loops
 from xscatter.fourier_bessel.kernels import least_squares_weights
 from xscatter.fourier_bessel.loops import LANES
 from xscatter.fourier_bessel.polar import PolarTables
+from xscatter.fourier_bessel.rings import RingTable, ring_table
 
 # A coarser grid pays once it has this many times fewer points along an axis.
 LEAST_REDUCTION = 1.3
@@ -138,46 +139,22 @@ class Pixels:
     def nbytes(self) -> int:
         """Size of the tables made so far, those of the polar grid included, in bytes."""
         tables = (self.tables.radial, *self.tables.fourier, *self.points)
-        made = self.__dict__.get("ring_table") or ()
+        made = [table for table in [self.__dict__.get("ring_table")] if table is not None]
         rows = [weights for _, _, weights in self.blocks] + [self.row_weights, self.col_weights] if self.taps else []
         return sum(table.nbytes for table in (*tables, *made, *rows))
 
     @cached_property
-    def ring_table(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """For every ring, the sums of the kernel over those of its pixels that lie outside of the window.
-
-        (angles, radii, rings), where radius r begins with ring first[r]; and first, (radii,). None: there is no such
-        pixel.
-        """
-        tables = self.tables
+    def ring_table(self) -> RingTable | None:
+        """How the pixels of the disk outside of the window spread; None: there are none."""
         (row, cols), counts = disk_lattice(self.center, self.radius)
         if counts.sum() == self.count:
             return None
-        extent = tables.step * self.radius  # grid step in pixels
-        radii = (np.arange(tables.padded[1]) - tables.pad + 0.5) * extent
-        lowest = np.maximum(np.where(radii > 0, radii, 0) - tables.width / 2 * extent, 0) + 0.5
-        first = np.minimum(np.floor(lowest - 1e-9), self.rings).astype(np.int32)
-        span = int(np.ceil(tables.width * extent)) + 2
-        kernel = np.pad(tables.kernel[::-1], ((-(len(tables.kernel) - 1) % 3, 0), (0, -tables.width % 6)))
-        skip = np.stack([cols, cols])
-        seen = np.arange(row, row + counts.size) - self.top
-        of_window = (seen >= 0) & (seen < self.shape[0])
-        skip[:, of_window] = self.left + np.stack([self.starts, self.stops])[:, seen[of_window]]
-        skip = np.clip(skip, cols, cols + counts)  # the disk may miss the window in some of its rows
-        # One ring touches few radii.
-        ring = np.arange(self.rings)
-        inner = np.maximum(ring - 0.5, 0) / extent - 0.5
-        touched = (np.ceil(inner - tables.width / 2) + tables.pad).astype(np.int64)
-        sums = np.zeros((self.rings, tables.padded[0], kernel.shape[1] + int(1 / extent) + 1), self.dtype)
-        grid = (tables.angles, extent, tables.width, kernel, touched)
-        loops.spread_rings(self.center, row, cols, counts, skip, *grid, sums)
-        table = np.zeros((*tables.padded, span), self.dtype)
-        for n in range(sums.shape[2]):
-            radius = np.clip(touched + n, 0, tables.padded[1] - 1)
-            column = ring - first[radius]
-            good = (touched + n < tables.padded[1]) & (column >= 0) & (column < span)
-            table[:, radius[good], column[good]] += sums[good, :, n].T
-        return np.ascontiguousarray(tables.fold(table)), first[tables.pad :]
+        seen = np.stack([cols, cols])
+        line = np.arange(row, row + counts.size) - self.top
+        of_window = (line >= 0) & (line < self.shape[0])
+        seen[:, of_window] = self.left + np.stack([self.starts, self.stops])[:, line[of_window]]
+        seen = np.clip(seen, cols, cols + counts)  # the disk may miss the window in some of its rows
+        return ring_table(self.tables, self.center, self.radius, (row, cols, counts), seen)
 
     def spread(self, images: Iterable[Placed]) -> np.ndarray:
         """Sums of up to LANES images over the pixels of the window on the polar grid (angles, radii, LANES).
@@ -210,17 +187,6 @@ class Pixels:
         grid = np.zeros((*self.tables.padded, LANES), self.dtype)
         loops.spread(source, *self.points, grid)
         return self.tables.fold(grid)
-
-    def add_rings(self, means: np.ndarray, grid: np.ndarray) -> np.ndarray:
-        """`grid` (angles, radii, LANES) with the pixels outside of the window, which have the means of their rings."""
-        if self.ring_table is None:
-            return grid
-        table, first = self.ring_table
-        lanes = np.zeros((self.rings + table.shape[2] + 1, LANES), self.dtype)
-        lanes[: self.rings] = means[:, :-1].T
-        grid = np.ascontiguousarray(grid)
-        loops.add_rings(table, first, lanes, grid)
-        return grid
 
     def interpolate(self, grid: np.ndarray, n: int) -> np.ndarray:
         """The transpose, without rings: values on the polar grid to the window (n, rows, cols); 0 outside the disk."""

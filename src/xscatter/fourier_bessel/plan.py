@@ -176,8 +176,9 @@ class Plan:
                 yield image, corner, mask, bins, means[lane]
 
         grid = pixels.spread(ready())
-        if fill != "zero":
-            grid = pixels.add_rings(means, grid)
+        if fill != "zero" and pixels.ring_table is not None:
+            grid = np.ascontiguousarray(grid)
+            pixels.ring_table.add(means, grid)
         found = pixels.tables.analyse(grid)[:, :, : len(parts)]
         found = np.moveaxis(found, 2, 0) / self.dtype.type(self.radius**2)
         found[np.array(parts) == 0] = np.nan

@@ -12,6 +12,7 @@ from xscatter.errors import UserError
 from xscatter.fourier_bessel.fill import live_pixels
 from xscatter.fourier_bessel.loops import NO_MASK
 from xscatter.fourier_bessel.plan import Plan
+from xscatter.fourier_bessel.rings import RingTable
 
 
 class FourierBessel(keras.layers.Layer):
@@ -61,8 +62,7 @@ class FourierBessel(keras.layers.Layer):
             self._means = tf.constant(np.stack([live.means(unit) for unit in units], 1), tf.float32)
             self._rings_outside = None
             if pixels.ring_table is not None:
-                table, first = pixels.ring_table
-                rings = np.minimum(first[:, None] + np.arange(table.shape[2]), pixels.rings)
+                table, rings = _by_radius(pixels.ring_table, tables.radii)
                 self._rings_outside = (tf.constant(table), tf.constant(rings, tf.int32))
         self._to_grid = None
         if pixels.taps:
@@ -138,6 +138,24 @@ def _dense(first: np.ndarray, weights: np.ndarray, side: int) -> np.ndarray:
     matrix = np.zeros((len(first), side), np.float32)
     np.put_along_axis(matrix, first[:, None] + np.arange(weights.shape[1]), weights, axis=1)
     return matrix
+
+
+def _by_radius(table: RingTable, radii: int) -> tuple[np.ndarray, np.ndarray]:
+    """What a radial function adds to each radius: weights (angles, radii, n) of rings (radii, n)."""
+    weights = np.einsum("apr,rpj->arj", table.sums, table.radial)
+    column = table.first[:, None] + np.arange(weights.shape[2])
+    # A negative radius is the positive one on the other side.
+    negative, column = column < 0, np.where(column < 0, -1 - column, column)
+    weights = np.where(negative, np.roll(weights, len(weights) // 2, axis=0), weights)
+    used = np.flatnonzero(column.reshape(-1) < radii)
+    used = used[np.argsort(column.reshape(-1)[used], kind="stable")]
+    at = column.reshape(-1)[used]
+    place = np.arange(at.size) - np.searchsorted(at, at)
+    shape = (radii, int(place.max()) + 1)
+    rings, found = np.zeros(shape, np.int32), np.zeros((len(weights), *shape), np.float32)
+    rings[at, place] = table.rings()[used // weights.shape[2]]
+    found[:, at, place] = weights.reshape(len(weights), -1)[:, used]
+    return found, rings
 
 
 def _gather_table(pixels) -> tuple[np.ndarray, np.ndarray]:
