@@ -310,3 +310,38 @@ def test_a_wrong_line_of_the_file_of_partitions_is_told(tmp_path, limits, said):
 
 def test_a_good_file_of_partitions_is_taken():
     check.partition_keys(Path(__file__).parent.parent / "profiles/slurm/partitions.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "set-resource:\n  train_image:\n    gpu: 1\n",
+            "line 2: set-resource is no key of a profile; is set-resources",
+        ),
+        ("default-resource:\n  runtime: 5\n", "line 2: default-resource is no key of a profile; is default-resources"),
+        (
+            "set-resources:\n  test:\n    runtime: 24:00:00\n",
+            "line 4: runtime: 24:00:00 is the number 86400 in YAML; write",
+        ),
+        ("default-resources:\n  runtime: 1:30\n", "line 3: runtime: 1:30 is the number 90 in YAML; write minutes"),
+    ],
+)
+def test_what_a_profile_says_in_vain_is_told(tmp_path, text, said):
+    path = tmp_path / "config.yaml"
+    path.write_text(f"jobs: 3\n{text}")
+    with pytest.raises(WorkflowError) as refused:
+        check.profile_keys(path)
+    assert str(refused.value).startswith(f"{path}, {said}")
+
+
+def test_a_good_profile_is_taken(tmp_path):
+    check.profile_keys(Path(__file__).parent.parent / "profiles/slurm/config.yaml")
+    path = tmp_path / "config.yaml"
+    path.write_text("set-resource-scopes: [disk=local]\nset-resources:\n  test:\n    runtime: 24h\n    gpu: 0\n")
+    check.profile_keys(path)
+
+
+def test_a_missing_file_of_partitions_is_told_with_how_to_make_it(tmp_path):
+    with pytest.raises(WorkflowError, match=r"partitions.yaml: no such file. `xscatter profile detect --write` makes"):
+        check.partition_keys(tmp_path / "partitions.yaml")

@@ -20,9 +20,22 @@ from snakemake_interface_common.exceptions import WorkflowError
 from . import arrays
 
 _KEY = {"invalid account": "slurm_account", "partition": "slurm_partition", "time limit": "runtime", "qos": "qos"}
-_KEY |= {"memory": "mem_mb", "node configuration": "mem_mb", "cpu count": "threads", "generic resource": "gpu"}
+_KEY |= {"memory": "mem_mb", "cpu count": "threads", "generic resource": "gpu", "feature": "constraint"}
+# Where Slurm does not say what no node has, the first of these without which it would take the job.
+_OF_NODE = (
+    "constraint",
+    "cpus_per_gpu",
+    "gpu_model",
+    "mem_mb",
+    "mem_mb_per_cpu",
+    "cpus_per_task",
+    "nodes",
+    "tasks",
+    "gpu",
+)
 # What a partition has a limit for, by the name of the resource; and what is asked for along with a GPU.
 _LIMITED = ("runtime", "mem_mb", "threads", "nodes", "tasks", "gpu")
+_SECTIONS = ("default-resources", "set-resources", "set-threads")
 _OF_GPU = ("gpu", "gres", "gpu_model", "cpus_per_gpu")
 
 
@@ -51,11 +64,16 @@ def partition_file(settings: Any) -> Path | None:
 
 
 def partition_keys(path: Path) -> None:
-    """Refuse limits in a file of partitions that the official executor does not know, or cannot compare.
+    """Refuse a file of partitions that is not there, or has limits that are not known or cannot be compared.
 
     Raises:
         WorkflowError: a line that names file, line and key.
     """
+    if not path.is_file():
+        raise WorkflowError(
+            f"{path}: no such file. `xscatter profile detect --write` makes it; or take the line "
+            "slurm-array-partition-config out of the profile."
+        )
     try:
         partitions = yaml.safe_load(path.read_text())["partitions"].items()
     except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError):
@@ -74,6 +92,35 @@ def partition_keys(path: Path) -> None:
             if key.startswith("max_") and key != "max_runtime" and not isinstance(value, (int, float)):
                 place = _place(path, "partitions", name, key)
                 raise WorkflowError(f"{place}: {key} of partition {name} is {value!r}; write a number.")
+
+
+def profile_keys(path: Path) -> None:
+    """Refuse what a profile says in a way that Snakemake passes over, or reads as something else.
+
+    Raises:
+        WorkflowError: a line that names file, line and key.
+    """
+    try:
+        root = yaml.compose(path.read_text())
+    except (OSError, yaml.YAMLError):
+        return  # Snakemake says what is wrong
+    for name, node in _pairs(root):
+        near = difflib.get_close_matches(name.value, _SECTIONS, 1, 0.85)
+        if near and near[0] != name.value:  # Snakemake takes it for an abbreviation, and loses what it holds
+            place = f"{path}, line {name.start_mark.line + 1}"
+            raise WorkflowError(f"{place}: {name.value} is no key of a profile; is {near[0]} meant?")
+        if name.value not in _SECTIONS:
+            continue
+        for key, value in [*_pairs(node), *(pair for _, rule in _pairs(node) for pair in _pairs(rule))]:
+            if isinstance(value, yaml.ScalarNode) and not value.style and re.fullmatch(r"\d+(:\d\d)+", value.value):
+                place, read = f"{path}, line {key.start_mark.line + 1}", yaml.safe_load(value.value)
+                said = f"{key.value}: {value.value} is the number {read} in YAML"
+                raise WorkflowError(f"{place}: {said}; write minutes, or a time such as 24h.")
+
+
+def _pairs(node: Any) -> list[tuple[Any, Any]]:
+    """Names and values of a mapping; none of anything else."""
+    return node.value if isinstance(node, yaml.MappingNode) else []
 
 
 def lowered(request: Any, partitions: list[Any]) -> dict[str, int]:
@@ -107,9 +154,7 @@ def too_much(request: Any, partitions: list[Any]) -> tuple[str, float]:
 
 def _fits(partition: Any, request: Any, *without: str) -> bool:
     """Whether `partition` takes `request`, or would if that did not ask for some resources."""
-    resources = arrays.Resources({key: value for key, value in request.resources.items() if key not in without})
-    threads = 1 if "threads" in without else request.threads
-    return partition.score_job_fit(arrays.Task(request.rule.name, request.rule, threads, resources)) is not None
+    return partition.score_job_fit(_without(request, *without)) is not None
 
 
 def requests_fit(executor: Any) -> None:
@@ -141,12 +186,6 @@ def requests_fit(executor: Any) -> None:
 
 def _problem(executor: Any, request: Any, limits: dict[str, int | None]) -> tuple[str, str, float] | None:
     """(resource to change, what is wrong, the most of it that a partition takes where that is known), or None."""
-    try:
-        partition = executor.get_partition_arg(request)
-        account = next(executor.get_account_arg(request))
-    except WorkflowError as error:
-        return "slurm_account", " ".join(str(error).split()), math.inf
-    name = partition.split()[-1].strip("'") if partition else ""
     runtime = request.resources.get("runtime")
     choice = [] if request.resources.get("slurm_partition") else executor._partitions or []
     if choice and all(part.score_job_fit(request) is None for part in choice):
@@ -155,23 +194,43 @@ def _problem(executor: Any, request: Any, limits: dict[str, int | None]) -> tupl
         wish = ", ".join(f"{key} {value}" for key, value in (said | {"threads": request.threads}).items() if value)
         much = f": {key} may be {most:g}" if math.isfinite(most) else ""
         return key, f"no partition of {partition_file(executor.settings)} fits {wish}{much}", most
+    try:
+        partition = executor.get_partition_arg(request)
+        account = next(executor.get_account_arg(request))
+    except WorkflowError as error:
+        return "slurm_account", " ".join(str(error).split()), math.inf
+    name = partition.split()[-1].strip("'") if partition else ""
     if name and limits and name not in limits:
         return "slurm_partition", f"this cluster has no partition {name!r}; it has {', '.join(limits)}", math.inf
     longest = limits.get(name)
     if longest and isinstance(runtime, int) and runtime > longest:
         return "runtime", f"runtime {runtime} min is over the limit of partition {name!r}, {longest} min", longest
+    text = _refusal(executor, request, partition, account)
+    if not text:
+        return None
+    if "node configuration is not available" in text and not _nodes_up(name):
+        return None  # Slurm says the same of nodes that are away for a while; jobs wait for them in the queue
+    key = next((key for word, key in _KEY.items() if word in text.lower()), "")
+    tried = (key for key in _OF_NODE if request.resources.get(key) is not None)
+    key = key or next((key for key in tried if not _refusal(executor, _without(request, key), partition, account)), "")
+    return key, f"Slurm refuses it: {text.replace('allocation failure: ', '')}", math.inf
+
+
+def _refusal(executor: Any, request: Any, partition: str, account: str) -> str:
+    """What Slurm says of a request that it would not take, else nothing."""
     where = {"workdir": None, "slurm_logfile": "/dev/null", "run_uuid": "test", "comment_str": "test"}
     where |= {"partition": partition, "account": account}
     call = get_submit_command(request, where, settings=executor.settings)
     call = call.replace("--parsable", "--test-only", 1) + " --wrap=true"
     done = subprocess.run(call, shell=True, capture_output=True, text=True)
-    if done.returncode == 0:
-        return None
-    text = " ".join(done.stderr.split())
-    if "node configuration is not available" in text and not _nodes_up(name):
-        return None  # Slurm says the same of nodes that are away for a while; jobs wait for them in the queue
-    key = next((key for word, key in _KEY.items() if word in text.lower()), "")
-    return key, f"Slurm refuses it: {text.replace('allocation failure: ', '')}", math.inf
+    return " ".join(done.stderr.split()) if done.returncode else ""
+
+
+def _without(request: Any, *names: str) -> arrays.Task:
+    """`request` without some of its resources."""
+    resources = arrays.Resources({key: value for key, value in request.resources.items() if key not in names})
+    threads = 1 if "threads" in names else request.threads
+    return arrays.Task(request.rule.name, request.rule, threads, resources)
 
 
 def _nodes_up(partition: str) -> bool:
@@ -211,12 +270,12 @@ def _where(executor: Any, request: Any, key: str, most: float) -> str:
     rule = request.rule.name
     path = partition_file(executor.settings)
     extra = f", or the limits in {path}" if path and math.isfinite(most) else ""
-    profiles = _profiles(Path(executor.workflow.workdir_init))
-    by_profile = any(profile_line(path, rule, key, request.resources.get(key)) for path in profiles)
+    paths = profiles(Path(executor.workflow.workdir_init))
+    by_profile = any(profile_line(path, rule, key, request.resources.get(key)) for path in paths)
     if key == "runtime" and rule.startswith("train") and math.isfinite(most) and not by_profile:
         hours = f"walltime.training_hours: {math.floor(most / 0.6) / 100:g}"
         return f"Set {hours} in the study, and walltime.training_legs to as many as a training needs{extra}."
-    for path in profiles:
+    for path in paths:
         line = profile_line(path, rule, key, request.resources.get(key)) if key else None
         if line:
             return f"Change {key} in {path}, line {line}{extra}."
@@ -226,7 +285,7 @@ def _where(executor: Any, request: Any, key: str, most: float) -> str:
     return f"Change it with --set-resources {rule}:{key or 'KEY'}=VALUE{extra}."
 
 
-def _profiles(here: Path) -> list[Path]:
+def profiles(here: Path) -> list[Path]:
     """The configuration files of the profiles that this command line, typed in the folder `here`, names."""
     names = [os.environ.get("SNAKEMAKE_PROFILE", "")]
     for place, word in enumerate(sys.argv):
@@ -268,9 +327,7 @@ def _find(node: Any, steps: tuple[str, ...]) -> tuple[int, str] | None:
         if isinstance(node, yaml.SequenceNode):  # default-resources as a list of key=value
             found = next((item for item in node.value if str(item.value).startswith(f"{step}=")), None)
             return (found.start_mark.line + 1, found.value.partition("=")[2]) if found else None
-        if not isinstance(node, yaml.MappingNode):
-            return None
-        pair = next(((name, value) for name, value in node.value if name.value == step), None)
+        pair = next(((name, value) for name, value in _pairs(node) if name.value == step), None)
         if not pair:
             return None
         name, node = pair

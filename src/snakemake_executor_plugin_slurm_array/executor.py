@@ -34,6 +34,8 @@ class Executor(OfficialExecutor):
 
     def __post_init__(self, test_mode: bool = False) -> None:
         check.slurm_is_here()
+        for path in check.profiles(Path(self.workflow.workdir_init)):
+            check.profile_keys(path)
         partitions = check.partition_file(self.workflow.executor_settings)
         if partitions:
             check.partition_keys(partitions)

@@ -148,7 +148,9 @@ def test_interrupting_the_driver_cancels_its_jobs(cluster, run):
     [
         (["--set-resources", "shard:runtime=2000"], "over the limit of partition 'long'"),
         (["--default-resources", "slurm_partition=nosuch"], "no partition 'nosuch'; it has long, short, gpu"),
-        (["--set-resources", "shard:mem_mb=9000000"], "Slurm refuses it"),
+        (["--set-resources", "shard:mem_mb=9000000"], "Change it with --set-resources shard:mem_mb=VALUE"),
+        (["--default-resources", "constraint=avx9"], "Change it with --set-resources shard:constraint=VALUE"),
+        (["--set-resources", "shard:gpu=1", "shard:cpus_per_gpu=64"], "with --set-resources shard:cpus_per_gpu=VALUE"),
     ],
 )
 def test_what_slurm_would_refuse_is_told_before_submission(cluster, run, options, told):

@@ -192,6 +192,24 @@ def test_a_misspelt_rule_of_the_profile_is_refused_and_one_of_another_kind_of_st
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--set-resources", "train_image:gpus=1"], "set-resources, train_image: nothing reads gpus; is gpu meant?"),
+        (["--default-resources", "slurm_partiton=a"], "default-resources: nothing reads slurm_partiton; is slurm_part"),
+        (["--set-resources", "train_image:gpus=1", "--resources", "gpus=2"], ""),
+        (["--default-resources", "licences=1", "constraint=avx2"], ""),
+    ],
+)
+def test_a_misspelt_resource_of_the_profile_is_refused(options, told, tmp_path):
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--list-rules"]
+    done = subprocess.run(
+        [*command, "--configfile", str(STUDIES[0]), *options], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode != 0) == bool(told), done.stderr
+    assert told in done.stdout + done.stderr
+
+
 def test_a_leg_asks_for_what_the_last_job_of_its_training_asks(tmp_path):
     # A job with a message does not tell what it asks for: the messages are taken out of a copy.
     for name in ("benchmarks", "envs"):

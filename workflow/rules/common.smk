@@ -53,19 +53,35 @@ RESULTS = WHOLE.root if SEVERAL else PATHS.root
 IMAGE = str(Path(workflow.basedir) / "envs" / "xscatter.sif")
 
 
+# What jobs may ask for: names that Snakemake, its Slurm executor or this workflow read.
+ASKED = """runtime mem mem_mb mem_mib mem_mb_per_cpu disk disk_mb disk_mib tmpdir threads nodes tasks tasks_per_node
+tasks_per_gpu cpus_per_task cpus_per_gpu mpi gpu gpu_model gres slurm_partition slurm_account slurm_extra slurm_cluster
+cluster clusters constraint qos job_seconds""".split()
+
+
 def misspelt():
-    """Rules below set-resources or set-threads that are none of a study, nor of a study of studies."""
+    """Lines that say what is misspelt below default-resources, set-resources or set-threads."""
     texts = [path.read_text() for path in (Path(workflow.basedir) / "workflow" / "rules").glob("*.smk")]
+    # Those of a study and of a study of studies: a profile serves both.
     rules = [name for text in texts for name in re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, re.M)]
     settings = workflow.resource_settings
-    named = {*settings.overwrite_resources, *settings.overwrite_threads}
-    return [(name, difflib.get_close_matches(name, rules, 1)) for name in sorted(named - {"all", *rules})]
+    for name in sorted({*settings.overwrite_resources, *settings.overwrite_threads} - {"all", *rules}):
+        near = difflib.get_close_matches(name, rules, 1)
+        meant = f"is {near[0]} meant?" if near else "`snakemake --list-rules` names them."
+        yield f"set-resources: {name} is no rule; {meant}"
+    places = {"default-resources": settings.default_resources or {}}
+    places |= {f"set-resources, {rule}": resources for rule, resources in settings.overwrite_resources.items()}
+    for place, resources in places.items():
+        # Other executors have other resources, and --resources may count any.
+        for name in sorted(set(resources) - {*ASKED, *settings.resources}):
+            near = difflib.get_close_matches(name, ASKED, 1, 0.7)
+            if near and not name.startswith("_"):
+                yield f"{place}: nothing reads {name}; is {near[0]} meant?"
 
 
 if workflow.is_main_process:
-    for name, near in misspelt():
-        meant = f"is {near[0]} meant?" if near else "`snakemake --list-rules` names them."
-        raise WorkflowError(f"set-resources: {name} is no rule; {meant}")
+    for line in misspelt():
+        raise WorkflowError(line)
 
 
 # What a killed driver left behind is cleared here, so that typing the line again is enough. A second
