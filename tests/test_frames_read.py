@@ -269,6 +269,8 @@ def test_missing_folder_colour_and_tiny(tmp_path):
         frames.read(tmp_path / "nothing.tif")
     with pytest.raises(UserError, match="is a folder"):
         frames.read(tmp_path)
+    with pytest.raises(UserError, match=r"scan\.h5::: names no dataset"):
+        frames.read(f"{tmp_path / 'scan.h5'}::")
     np.save(tmp_path / "tiny.npy", np.zeros((5, 5)))
     with pytest.raises(UserError, match="5x5 pixels"):
         frames.read(tmp_path / "tiny.npy")
@@ -306,6 +308,9 @@ def test_poni_of_version_one_and_bad_ones(tmp_path):
         read_poni(path, (50, 50))
     path.write_text("Distance: far\nPoni1: 0\nPoni2: 0\n")
     with pytest.raises(UserError, match="not a number"):
+        read_poni(path, (50, 50))
+    path.write_text("PixelSize1: 1e-4\nPixelSize2: 1e-4\nDistance: 1\nPoni1: nan\nPoni2: 0.02\n")
+    with pytest.raises(UserError, match="not finite"):
         read_poni(path, (50, 50))
     with pytest.raises(UserError, match="cannot be read"):
         read_poni(tmp_path / "none.poni", (50, 50))

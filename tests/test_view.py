@@ -1,5 +1,7 @@
 """`xscatter view`: pictures of a shard, and what is refused."""
 
+import h5py
+import numpy as np
 import pytest
 
 from xscatter.cli import main
@@ -33,8 +35,16 @@ def test_bad_arguments_are_refused_in_one_line(shard, options, tmp_path, monkeyp
 
 def test_a_file_that_is_no_shard_is_refused(tmp_path, capsys):
     (tmp_path / "x.h5").write_text("no")
-    assert main(["view", str(tmp_path / "x.h5")]) == 2
-    assert "x.h5" in capsys.readouterr().err
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["data"] = np.zeros((2, 5, 5))
+    for name, said in (
+        ("x.h5", "is no shard"),
+        ("other.h5", "is no shard"),
+        ("", "is a folder"),
+        ("none.h5", "missing"),
+    ):
+        assert main(["view", str(tmp_path / name)]) == 2
+        assert f"{tmp_path / name}: {said}" in capsys.readouterr().err
 
 
 def test_an_expansion_is_drawn_beside_its_image(tmp_path, monkeypatch, capsys):

@@ -225,7 +225,7 @@ def contact_sheet(frames: Sequence[Frame], columns: int = 4, side: float = 2.6, 
     rows = max(1, math.ceil(len(frames) / columns))
     figure = new_figure(side * columns, (side + 0.25) * rows)
     grid = figure.subplots(rows, columns, squeeze=False)
-    for axes, frame in zip(grid.flat, frames, strict=False):
+    for number, (axes, frame) in enumerate(zip(grid.flat, frames, strict=False)):
         show_frame(
             axes,
             frame.counts,
@@ -240,7 +240,7 @@ def contact_sheet(frames: Sequence[Frame], columns: int = 4, side: float = 2.6, 
         # Every frame may have a beam centre of its own, so each keeps its ticks; only the words are shared.
         if not axes.get_subplotspec().is_first_col():
             axes.set_ylabel("")
-        if not axes.get_subplotspec().is_last_row():
+        if number + columns < len(frames):
             axes.set_xlabel("")
     for axes in grid.flat[len(frames) :]:
         axes.set_axis_off()

@@ -315,7 +315,9 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
     except yaml.YAMLError as error:
-        raise UserError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+        mark = getattr(error, "problem_mark", None)
+        place = f" (line {mark.line + 1}: {getattr(error, 'problem', '')})" if mark else ""
+        raise UserError(f"{path}: is not YAML{place}") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: is not a study: expected keys such as `name:` and `simulate:`")
     return content

@@ -54,7 +54,8 @@ def read_study(results: Path) -> Study:
         UserError: there is none.
     """
     if not results.is_dir():
-        raise UserError(f"{results}: no such folder; name a folder such as results/demo")
+        what = "is a file" if results.exists() else "no such folder"
+        raise UserError(f"{results}: {what}; name a folder such as results/demo")
     path = StudyPaths(results).study
     if not path.exists():
         raise UserError(f"{results}: holds no study.yaml, so it is not known what belongs there; name results/<study>")
@@ -71,7 +72,7 @@ def verify(results: Path, deep: bool = True, processes: int | None = None) -> li
     processes = processes or min(16, len(os.sched_getaffinity(0)))
     found: list[Finding | None]
     if processes == 1 or len(checks) < 8:
-        found = [check.run() for check in track(checks, "verify")]
+        found = [check.run() for check in track(checks, "files looked at")]
     else:
         # Ctrl-C reaches all processes of a terminal: one says so, and nobody waits for the rest.
         with ProcessPoolExecutor(
@@ -79,7 +80,7 @@ def verify(results: Path, deep: bool = True, processes: int | None = None) -> li
         ) as pool:
             done = pool.map(_Check.run, checks, chunksize=max(1, min(32, len(checks) // (4 * processes))))
             try:
-                found = list(track(done, "verify", total=len(checks)))
+                found = list(track(done, "files looked at", total=len(checks)))
             except KeyboardInterrupt:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise

@@ -10,7 +10,7 @@ import json
 import sys
 
 from xscatter import provenance
-from xscatter.commands import add_study, read_study
+from xscatter.commands import add_study, positive, read_study
 from xscatter.shards import write_json
 
 EXAMPLE = """examples:
@@ -21,7 +21,9 @@ EXAMPLE = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
     parser.add_argument("--pilot", action="store_true", help="measure a few images here, and keep the figures")
-    parser.add_argument("--cores", type=int, default=100, help="cores that may work at the same time (default: 100)")
+    parser.add_argument(
+        "--cores", type=positive, default=100, help="cores that may work at the same time (default: 100)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 

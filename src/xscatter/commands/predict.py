@@ -36,7 +36,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--model", type=Path, metavar="DIR", help="a study's models (default: the newest below results)"
     )
     parser.add_argument("--view", choices=("image", "coefficient", "joint"), help="network to use (default: the best)")
-    parser.add_argument("--mask", type=Path, metavar="FILE", help="mask: not 0 = not usable")
+    parser.add_argument(
+        "--mask", type=Path, metavar="FILE", help="mask, of any format that frames have: not 0 = not usable"
+    )
     parser.add_argument("--poni", type=Path, metavar="FILE", help="PONI file with the geometry")
     parser.add_argument(
         "--center", type=float, nargs=2, metavar=("ROW", "COL"), help="beam centre in pixels: row (y) first"

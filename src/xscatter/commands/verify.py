@@ -9,6 +9,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xscatter.commands import positive
+
 if TYPE_CHECKING:
     from xscatter.verify import Finding
 
@@ -27,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="delete what is partial, corrupt or foreign; the next snakemake makes exactly that again",
     )
     parser.add_argument("--quick", action="store_true", help="look at marks and sizes only, not at checksums")
-    parser.add_argument("-j", "--jobs", type=int, metavar="N", help="processes (default: all cores, at most 16)")
+    parser.add_argument("-j", "--jobs", type=positive, metavar="N", help="processes (default: all cores, at most 16)")
 
 
 def run(args: argparse.Namespace) -> int:

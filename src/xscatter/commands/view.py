@@ -12,6 +12,7 @@ from pathlib import Path
 from textwrap import shorten, wrap
 from typing import Any
 
+import h5py
 import numpy as np
 
 from xscatter import pictures
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    _insist_on_shard(args.shard)
     with open_shard(args.shard) as file:
         if "entry/coefficients" in file:
             from xscatter.fourier_bessel.pictures import show_expansion
@@ -44,8 +46,6 @@ def run(args: argparse.Namespace) -> None:
             pictures.save_figure(show_expansion(args.shard, image), output)
             print(output)
             return
-        if "entry/tags/labels" not in file or "entry/data/counts" not in file:
-            raise UserError(f"{args.shard}: is no shard; give a file of results/<study>/experiments/ or coefficients/")
         total = len(file["entry/data/counts"])
         wanted = args.first if args.image is None else args.image
         if not 0 <= wanted < total:
@@ -61,6 +61,21 @@ def run(args: argparse.Namespace) -> None:
     output = args.output or Path(name)
     pictures.save_figure(figure, output)
     print(output)
+
+
+def _insist_on_shard(path: Path) -> None:
+    """Refuse other people's files, which open_shard would call corrupt or partial."""
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name a shard, such as {path / 'experiments' / '00000.h5'}")
+    if not path.exists():
+        return
+    try:
+        with h5py.File(path, "r") as file:
+            ours = "xscatter_version" in file.attrs
+    except OSError:
+        ours = h5py.is_hdf5(path)
+    if not ours:
+        raise UserError(f"{path}: is no shard; give a file of results/<study>/experiments/ or coefficients/")
 
 
 def _tags(file: Any, image: int) -> list[tuple[str, float]]:

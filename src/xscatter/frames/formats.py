@@ -35,9 +35,11 @@ def opened(source: str) -> Iterator["Reader"]:
     Raises:
         UserError: there is no such file, it is empty, truncated or of an unknown format.
     """
-    name, _, dataset = str(source).partition("::")
+    name, colons, dataset = str(source).partition("::")
     path = Path(name)
     try:
+        if colons and not dataset.strip("/"):
+            raise UserError(f"{source}: names no dataset; write {name}::/path/to/data, or {name} alone")
         if path.is_dir():
             raise UserError(f"{path}: is a folder; name the files in it")
         if path.stat().st_size == 0:

@@ -59,6 +59,8 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> Geometry:
         orientation = int(settings.get("orientation") or 3)
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: holds a value that is not a number ({error})") from error
+    if not all(map(math.isfinite, (distance, poni1, poni2, rot1, rot2, pitch1, pitch2, wavelength or 0.0))):
+        raise UserError(f"{path}: holds a value that is not finite; calibrate again")
     if min(abs(math.cos(rot1)), abs(math.cos(rot2))) < 1e-3 or distance <= 0 or pitch1 <= 0 or pitch2 <= 0:
         raise UserError(f"{path}: distance, pixel size or tilt are impossible; calibrate again")
     if orientation not in (1, 2, 3, 4):

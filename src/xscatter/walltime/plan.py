@@ -119,6 +119,10 @@ def warning(cost: Cost) -> str:
     )
 
 
+def _size(gib: float) -> str:
+    return f"{gib:.2f} GiB" if gib >= 0.1 else f"{gib * 1024:.1f} MiB"
+
+
 def text(cost: Cost, cores: int, measured: bool, root: Path) -> str:
     """The table that `xscatter plan` prints."""
     table, total = rows(cost), summary(cost, cores)
@@ -132,12 +136,13 @@ def text(cost: Cost, cores: int, measured: bool, root: Path) -> str:
     for row in table:
         ask = f"{row.runtime_minutes // 60}:{row.runtime_minutes % 60:02d} h"
         memory = f"{row.memory_mb} MB"
-        size = f"{row.disk_gib:.2f} GiB" if row.disk_gib else ""
+        size = _size(row.disk_gib) if row.disk_gib else ""
         lines.append(f"{row.stage:<10}{row.jobs:>8}{row.cores:>7}{ask:>11}{memory:>11}{row.hours:>10.2f}{size:>12}")
     lines += [
         f"jobs {total['jobs']}, core-hours {total['core_hours']}, GPU-hours {total['gpu_hours']} (a guess: training "
-        f"ends when it has converged), disk {total['disk_gib']} GiB",
+        f"ends when it has converged), disk {_size(sum(row.disk_gib for row in table))}",
         f"wall-clock with {cores} cores, a GPU for each training, and no waiting: {total['wall_clock_hours']} h",
+        "training on cores takes far longer: the heads of the files in config/ say how long on two",
         "measured by a pilot here" if measured else "by built-in figures; `--pilot` measures this machine",
     ]
     return "\n".join(lines)
