@@ -9,6 +9,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,17 @@ def _private(folder: Path) -> bool:
     return ours and os.access(folder, os.W_OK)
 
 
-def compiled(function: Callable[..., Any]) -> Any:
-    """Decorator: compile `function` at its first call, or load it from the cache; it runs on one core."""
+def compiled(
+    function: Callable[..., Any] | None = None, *, fastmath: Any = frozenset({"contract", "arcp", "nsz"})
+) -> Any:
+    """Decorator: compile `function` at its first call, or load it from the cache.
+
+    It runs on one core, without the interpreter's lock: other threads go on meanwhile. To divide by zero is no error,
+    for to look for it would keep loops out of vector registers. `fastmath` is numba's.
+    """
+    if function is None:
+        return partial(compiled, fastmath=fastmath)
     cache = _use_writable_cache()
     import numba
 
-    return numba.njit(cache=cache, fastmath={"contract", "arcp", "nsz"}, error_model="numpy")(function)
+    return numba.njit(cache=cache, fastmath=fastmath, error_model="numpy", nogil=True)(function)

@@ -1,26 +1,16 @@
 """The compiled inner loops. Sixteen images go through together: one vector register a point."""
 
 import numpy as np
-from numba import njit
+
+from xscatter.compiled import compiled
 
 LANES = 16
 # For the loops that take a mask: all pixels are live. For those that take bins: compute them.
 NO_MASK, NO_BINS = np.empty((0, 0), bool), np.empty((0, 0), np.int16)
 
 
-def _compiled(function):
-    # Everything but NaN and infinity may be reordered; those mark bad pixels and must survive.
-    # Without the interpreter's lock: another thread hands out work meanwhile.
-    options = {
-        "fastmath": {"reassoc", "contract", "nsz", "arcp"},
-        "boundscheck": False,
-        "nogil": True,
-        "error_model": "numpy",
-    }
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder in which compiled code can be kept: compile anew in every process
-        return njit(**options)(function)
+# Everything but NaN and infinity may be reordered; those mark bad pixels and must survive.
+_compiled = compiled(fastmath={"reassoc", "contract", "nsz", "arcp"})
 
 
 def plain(values: np.ndarray) -> np.ndarray:
