@@ -91,9 +91,10 @@ class Use:
         return 1 - used / asked if asked else float("nan")
 
     def near_limit(self, part: float = 0.8) -> list[str]:
-        """Jobs that used more than `part` of the time or memory that they asked for."""
+        """Jobs that used more than `part` of the memory that they asked for, or of the time, which legs fill."""
+        most = math.inf if self.rule == "train_leg" else part
         near = [
-            job.unit for job in self.jobs if job.seconds > part * 60 * job.runtime or job.memory > part * job.mem_mb
+            job.unit for job in self.jobs if job.seconds > most * 60 * job.runtime or job.memory > part * job.mem_mb
         ]
         return near + [f"Slurm job {job.identifier}" for job in self.slurm if job.memory > part * job.mem_mb]
 
