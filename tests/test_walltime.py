@@ -182,6 +182,15 @@ def results(tmp_path):
     return paths
 
 
+@pytest.mark.parametrize(("memory", "near"), [(500, []), (1900, ["image-1"])])
+def test_a_leg_that_ends_at_its_limit_as_it_should_is_not_near_it(results, memory, near):
+    path = results.benchmark("train_leg", "image-1")
+    path.parent.mkdir()
+    path.write_text(f"{HEAD}3500\t0:58:00\t{memory}\t0\ttrain_leg\t{{'runtime': 60, 'mem_mb': 2000}}\n")
+    leg = next(use for use in usage.read_benchmarks(results) if use.rule == "train_leg")
+    assert leg.near_limit() == near
+
+
 def test_use_is_compared_with_the_request(results):
     simulate, report = sorted(usage.read_benchmarks(results), key=lambda use: use.rule, reverse=True)
     assert (simulate.asked_minutes, simulate.asked_memory) == (60, 2000)
@@ -190,15 +199,6 @@ def test_use_is_compared_with_the_request(results):
     assert simulate.proposal(1.5, 1440) == {"runtime": 77, "mem_mb": 2700}  # 1900 MB and Snakemake
     assert simulate.proposal(1.5, 70)["runtime"] == 70
     assert np.isnan(report.asked_minutes)
-
-
-@pytest.mark.parametrize(("memory", "near"), [(500, []), (1900, ["image-1"])])
-def test_a_leg_that_ends_at_its_limit_as_it_should_is_not_near_it(results, memory, near):
-    path = results.benchmark("train_leg", "image-1")
-    path.parent.mkdir()
-    path.write_text(f"{HEAD}3500\t0:58:00\t{memory}\t0\ttrain_leg\t{{'runtime': 60, 'mem_mb': 2000}}\n")
-    leg = next(use for use in usage.read_benchmarks(results) if use.rule == "train_leg")
-    assert leg.near_limit() == near
     assert report.proposal(1.5, 1440) == {}
 
 
