@@ -7,6 +7,9 @@ were chosen with it.
     python benchmarks/training_choices.py results/demo --group coefficient_input --seeds 3
     python benchmarks/training_choices.py results/demo --group counts
     python benchmarks/training_choices.py results/demo --group preset
+    python benchmarks/training_choices.py results/demo --group network --minutes 4
+
+With --minutes every training ends with the round in which its time is over: what each reaches in equal time.
 """
 
 import argparse
@@ -78,6 +81,7 @@ def main() -> None:
     parser.add_argument(
         "--keys", type=json.loads, default={}, help="further train keys, such as '{\"most_rounds\": 20}'"
     )
+    parser.add_argument("--minutes", type=float, help="time of each training (default: until it converges)")
     args = parser.parse_args()
     base = yaml.safe_load((args.results / "study.yaml").read_text())
     views, choices = GROUPS[args.group]
@@ -99,7 +103,13 @@ def main() -> None:
             study = folder / "input.yaml"
             study.write_text(yaml.safe_dump(content))
             for view in views:
-                spent[view].append(run(study, folder, "train", "--view", view))
+                leg = ["--leg-minutes", str(args.minutes)] if args.minutes else []
+                seconds = run(study, folder, "train", "--view", view, *leg)
+                if args.minutes:  # most_rounds may change between legs
+                    study.write_text(yaml.safe_dump({**content, "train": {**content["train"], "most_rounds": 1}}))
+                    seconds += run(study, folder, "train", "--view", view)
+                    study.write_text(yaml.safe_dump(content))
+                spent[view].append(seconds)
                 run(study, folder, "test", "--view", view)
                 found = json.loads((folder / "evaluation" / f"{view}.json").read_text())
                 scores[view].append(found["mean_average_precision"])
