@@ -78,17 +78,22 @@ def living(results: Path, state: Path = Path(".snakemake")) -> str:
 def lost(study: Study, paths: StudyPaths, batches: int) -> list[Path]:
     """Files that are gone although what was made of them is there, so that no rule would ask for them.
 
-    Empty as long as the batches are not indexed: then everything is asked for anyway.
+    As long as the batches are not indexed that can only be experiments: all else is asked for anyway.
     """
+    numbers = range(study.simulate.experiments)
+    experiments = _gone([paths.experiment(number) for number in numbers])
+    coefficients = _gone([paths.coefficients(number) for number in numbers])
     if not paths.records.exists():
-        return []
-    wanted = [name(n) for name in (paths.experiment, paths.coefficients) for n in range(study.simulate.experiments)]
-    wanted += [paths.batch(number) for number in range(batches)]
-    # One listing a folder is quicker than a look at every file.
-    there: dict[Path, set[str]] = {}
-    for folder in {path.parent for path in wanted}:
-        there[folder] = set(os.listdir(folder)) if folder.is_dir() else set()
-    return [path for path in wanted if path.name not in there[path.parent]]
+        unmade = {path.name for path in coefficients}
+        return [path for path in experiments if path.name not in unmade]
+    return experiments + coefficients + _gone([paths.batch(number) for number in range(batches)])
+
+
+def _gone(wanted: list[Path]) -> list[Path]:
+    """Which of the files of one folder are not there: one listing is quicker than a look at every file."""
+    folder = wanted[0].parent
+    there = set(os.listdir(folder)) if folder.is_dir() else set()
+    return [path for path in wanted if path.name not in there]
 
 
 def _decode(record: Path) -> str:

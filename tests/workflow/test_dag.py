@@ -150,6 +150,21 @@ def test_a_deleted_file_is_made_again_though_the_report_is_there(finished):
     assert planned(folder, path) == {}
 
 
+@pytest.mark.parametrize(
+    ("until", "rules"),
+    [("simulate", {"simulate": 1}), ("transform", {"simulate": 1, "transform": 1})],
+)
+def test_an_experiment_that_is_gone_before_its_batches_were_made_is_made_again(finished, tmp_path, until, rules):
+    folder, study = finished
+    shutil.copytree(folder, tmp_path / "copy")
+    names = study_paths("small", tmp_path / "copy" / "results")
+    shutil.rmtree(names.batches)
+    names.report.unlink()
+    assert planned(tmp_path / "copy", study, "--until", until) == {}
+    names.experiment(1).unlink()
+    assert planned(tmp_path / "copy", study, "--until", until) == rules
+
+
 def test_the_study_of_sizes_runs_every_member_once(tmp_path):
     content = yaml.safe_load(SEVERAL.read_text())
     members = len(content["sizes"]) * len(content["modes"]) * len(content["seeds"])
