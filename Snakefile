@@ -41,6 +41,13 @@ onstart:
     expand(RESOLUTION, WHOLE) if SEVERAL else write_text(PATHS.study, dump_study(STUDY))
 
 
+onerror:
+    print(
+        "Not finished. The same line again makes what is missing; trainings go on from their last state.",
+        file=sys.stderr,
+    )
+
+
 rule all:
     default_target: True
     input:

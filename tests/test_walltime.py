@@ -248,7 +248,7 @@ def accounting(results, tmp_path, monkeypatch):
 def test_what_srun_started_is_not_known_from_a_benchmark(accounting):
     (transform,) = (use for use in usage.read_benchmarks(accounting) if use.rule == "transform")
     assert np.isnan(transform.most_memory)
-    assert transform.proposal(1.5, 1440) == {"runtime": 5}
+    assert transform.proposal(1.5, 1440) == {}  # 5 minutes were asked for
 
 
 def test_the_accounting_counts_what_runs_at_the_same_time_on_a_node(accounting):
@@ -321,7 +321,7 @@ def test_walltime_proposes_a_diff_that_patches_the_profile(results, tmp_path, ca
         assert new["set-resources"][rule] == values
     assert {**new, "set-resources": 0} == {**old, "set-resources": 0}
     assert main(["walltime", str(results.root), "--profile", str(config)]) == 0
-    assert "has these values already" in capsys.readouterr().out
+    assert "nothing to change in" in capsys.readouterr().out
 
 
 def test_walltime_without_a_run_says_so(tmp_path, capsys):

@@ -177,7 +177,8 @@ class Executor(OfficialExecutor):
         cluster = request.resources.get("slurm_cluster") or request.resources.get("cluster")
         if cluster:
             self._submitted_job_clusters.add(cluster)
-        self.logger.info(f"{len(members)} jobs of rule {request.name}: Slurm array {identifier}, {len(tasks)} tasks.")
+        many = f"{len(members)} job{'s' * (len(members) > 1)} of rule {request.name}"
+        self.logger.info(f"{many}: Slurm array {identifier}, {len(tasks)} task{'s' * (len(tasks) > 1)}.")
         for job, task, member in members:
             path = Path(str(log).replace("%A", identifier).replace("%a", str(task)))
             info = SubmittedJobInfo(job, f"{identifier}_{task}", {"member": member, "slurm_logfile": path})

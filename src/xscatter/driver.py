@@ -117,7 +117,7 @@ def insist(results: Path, state: Path = Path(".snakemake"), patience: float = 5.
             return  # Snakemake's own locks must do
         if time.monotonic() > end:
             worker = place.read_text() or "another snakemake"
-            raise UserError(f"{results}: {worker} works on this study; wait for it, or look with a dry run (-n)")
+            raise UserError(f"{results}: {worker} works on this study; wait for it")
         time.sleep(1)
 
 

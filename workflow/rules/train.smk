@@ -36,7 +36,7 @@ rule train_leg:
         "train the {wildcards.view} network, leg {wildcards.leg}"
     shell:
         "xscatter train {params.here} --view {wildcards.view} --continue"
-        " --leg-minutes {params.minutes} --leg-file {output} > {log} 2>&1"
+        " --leg-minutes {params.minutes} --leg-file {output} >> {log} 2>&1"
 
 
 rule train_image:
@@ -66,7 +66,7 @@ rule train_image:
     message:
         "train the {params.view} network"
     shell:
-        "xscatter train {params.here} --view {params.view} --continue > {log} 2>&1"
+        "xscatter train {params.here} --view {params.view} --continue >> {log} 2>&1"
 
 
 use rule train_image as train_coefficient with:

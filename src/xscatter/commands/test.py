@@ -18,6 +18,7 @@ EXAMPLE = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
     views = (*VIEWS, "mean")
+    parser.usage = "%(prog)s [-h] [-v] [-o OUTPUT] STUDY --view VIEW [VIEW ...]"  # --view would take STUDY for a view
     parser.add_argument("--view", required=True, nargs="+", choices=views, help="which networks, or the mean of two")
 
 

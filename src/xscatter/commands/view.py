@@ -18,6 +18,7 @@ import numpy as np
 from xscatter import pictures
 from xscatter.errors import UserError
 from xscatter.shards import open_shard
+from xscatter.simulate.features.registry import get
 
 EXAMPLE = """examples:
   xscatter view results/demo/experiments/00000.h5
@@ -117,7 +118,8 @@ def large(file: Any, image: int) -> Any:
     lines += ["", f"photons  {scene['photons']:.3g}"]
     for entry in scene["features"]:
         lines += ["", f"{entry['feature'].replace('_', ' ')}  (share {entry['share']:.3g})"]
-        values = ", ".join(f"{key} {value:.4g}" for key, value in entry["parameters"].items())
+        units = {parameter.name: parameter.unit for parameter in get(entry["feature"]).parameters}
+        values = ", ".join(f"{key} {value:.4g} {units[key]}".strip() for key, value in entry["parameters"].items())
         lines += [f"  {line}" for line in wrap(values, 52)]
     size = min(8.0, 460 / len(lines))  # points: 8 inches hold about 460 / size lines
     right.text(0, 1, "\n".join(lines), va="top", family="monospace", fontsize=size, transform=right.transAxes)

@@ -6,6 +6,7 @@ as a diff of the profile.
 """
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     for rule in wanted:
         if rule.startswith("train"):
             wanted[rule].pop("runtime", None)
-    if not any(wanted.values()):
+    if all(math.isnan(use.asked_minutes) for use in uses):
         print("no proposal: these jobs asked for no time and memory, so they did not run on Slurm", file=sys.stderr)
         return
     size = study.simulate
@@ -49,5 +50,5 @@ def run(args: argparse.Namespace) -> None:
     )
     change = profile.difference(args.profile, profile.proposed(args.profile, wanted))
     if not args.diff:
-        print("\nproposed:" if change else f"\n{args.profile} has these values already")
+        print("\nproposed:" if change else f"\nnothing to change in {args.profile}")
     print(change, end="")

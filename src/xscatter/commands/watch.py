@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> None:
     folder = Folder(args.folder, args.pattern, args.settle)
     folder.waiting(set())  # a folder that cannot be listed is told before anything is loaded or written
     check_options(**read_options(args))
+    print("watch: loads the networks", file=sys.stderr, flush=True)
     tagger, options = load_tagger(args)
     table = Table(args.output or Path("tags.csv"), tagger.tags)
     settings = {"patience": args.patience, "every": args.every, "once": args.once}

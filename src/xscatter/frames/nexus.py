@@ -94,7 +94,7 @@ def _found(file: h5py.File, path: Path) -> list[h5py.Dataset]:
         return parts
     if others:
         return [max(others, key=lambda data: data.size)]
-    raise UserError(f"{path}: holds no dataset of frames; name it as {path.name}::/path/to/data")
+    raise UserError(f"{path}: it is not clear which dataset holds frames; write {path.name}::PATH{_instead(file)}")
 
 
 def _string(value: Any) -> str:

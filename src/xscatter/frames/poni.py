@@ -50,6 +50,9 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> Geometry:
         raise UserError(f"{path}: is not a PONI file: lacks {', '.join(missing)}")
     try:
         settings = json.loads(keys.get("detector_config") or "{}")
+    except ValueError as error:
+        raise UserError(f"{path}: its Detector_config is not JSON ({error})") from error
+    try:
         distance, poni1, poni2 = (float(keys[name]) for name in _NEEDED)
         rot1, rot2 = float(keys.get("rot1", 0)), float(keys.get("rot2", 0))
         wavelength = float(keys["wavelength"]) if keys.get("wavelength", "None") != "None" else None

@@ -101,6 +101,7 @@ class Use:
     def proposal(self, safety: float, limit: int, least: int = 5) -> dict[str, int]:
         """Better `runtime` (minutes) and, where it is known, `mem_mb`; nothing for jobs that asked for nothing.
 
+        What was asked for is left out.
         Memory is sampled while a job runs: the figure of one that lasted a few seconds says nothing.
         """
         if np.isnan(self.asked_minutes):
@@ -112,7 +113,8 @@ class Use:
         known = [memory for memory in sampled if not np.isnan(memory)]
         if known:
             better["mem_mb"] = max(200, int(np.ceil(1.3 * max(known) / 100) * 100))
-        return better
+        asked = {"runtime": self.asked_minutes, "mem_mb": self.asked_memory}
+        return {key: value for key, value in better.items() if value != asked[key]}
 
 
 def read(paths: StudyPaths) -> list[Use]:
@@ -203,7 +205,7 @@ def read_accounting(results: Path) -> list[SlurmJob]:
         if not ours.search(text):
             continue
         runs += re.findall(r"SLURM run ID: (\S+)", text)
-        for rule, job in re.findall(r"jobs of rule (\S+): Slurm array (\d+)", text):
+        for rule, job in re.findall(r"jobs? of rule (\S+): Slurm array (\d+)", text):
             rules[job] = rule
         for job, rule in re.findall(r"SLURM jobid (\d+) \(log: \S*?rule_([^/]+)/", text):
             rules[job] = rule
