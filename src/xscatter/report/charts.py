@@ -125,7 +125,7 @@ def reliability_chart(views: Sequence[View]) -> Figure:
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(alpha=0.25)
         # Space for the last number of one chart beside the first of the next.
-        axes.set_xlim(-0.01, 1.06)
+        axes.set_xlim(-0.01, 1.12)
     figure.axes[0].set_ylabel("share of images that have the tag")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
