@@ -18,7 +18,7 @@ import numpy as np
 from xscatter import pictures
 from xscatter.errors import UserError
 from xscatter.shards import open_shard
-from xscatter.simulate.features.registry import get
+from xscatter.simulate.features.registry import all_features
 
 EXAMPLE = """examples:
   xscatter view results/demo/experiments/00000.h5
@@ -115,11 +115,15 @@ def large(file: Any, image: int) -> Any:
     lines = ["tags and detectability d'", ""]
     lines += [f"  {name:<32}" + (f"{d:10.4g}" if np.isfinite(d) else "") for name, d in _tags(file, image)]
     scene = json.loads(file["entry/parameters"][image])
+    # Shards of other versions may hold other parameters.
+    units = {(name, p.name): p.unit for name, feature in all_features().items() for p in feature.parameters}
     lines += ["", f"photons  {scene['photons']:.3g}"]
     for entry in scene["features"]:
         lines += ["", f"{entry['feature'].replace('_', ' ')}  (share {entry['share']:.3g})"]
-        units = {parameter.name: parameter.unit for parameter in get(entry["feature"]).parameters}
-        values = ", ".join(f"{key} {value:.4g} {units[key]}".strip() for key, value in entry["parameters"].items())
+        values = ", ".join(
+            f"{key} {value:.4g} {units.get((entry['feature'], key), '')}".strip()
+            for key, value in entry["parameters"].items()
+        )
         lines += [f"  {line}" for line in wrap(values, 52)]
     size = min(8.0, 460 / len(lines))  # points: 8 inches hold about 460 / size lines
     right.text(0, 1, "\n".join(lines), va="top", family="monospace", fontsize=size, transform=right.transAxes)
