@@ -25,6 +25,29 @@ def cache_of(home, temporary):
     return done.stdout.strip()
 
 
+def test_everything_compiles_anew(tmp_path):
+    """Other tests may find in the cache what an earlier version compiled."""
+    code = """
+import numpy as np
+from xscatter.fourier_bessel import Plan
+from xscatter.records.loops import decode
+from xscatter.simulate import Experiment
+from xscatter.simulate.shard import simulate_image
+from xscatter.study import Study
+experiment = Experiment(Study(name="t", simulate={"size": 64}), 0)
+counts = np.empty((64, 64), np.uint32)
+simulate_image(experiment, 0, counts)
+assert np.isfinite(Plan((64, 64), (3.0, 5.0), 64, 4, 4).forward(counts, experiment.mask)).all()
+found = np.zeros((1, 4), np.float32)
+decode(np.arange(4, dtype=np.uint16), np.array([0]), np.array([0]), found, np.zeros((0, 4), bool), 0.0)
+assert (found == np.arange(4)).all()
+"""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert any(tmp_path.iterdir())
+
+
 def test_a_read_only_package_keeps_its_cache_in_a_folder_of_the_user(tmp_path):
     assert cache_of(tmp_path, tmp_path) == str(tmp_path / ".cache" / "xscatter" / "numba")
     (tmp_path / "file").write_text("no folder")

@@ -8,7 +8,7 @@ a cache runs what it holds, so one that others could write is never read.
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,16 +39,18 @@ def _private(folder: Path) -> bool:
 
 
 def compiled(
-    function: Callable[..., Any] | None = None, *, fastmath: Any = frozenset({"contract", "arcp", "nsz"})
+    function: Callable[..., Any] | None = None, *, fastmath: Iterable[str] | None = ("contract", "arcp", "nsz")
 ) -> Any:
     """Decorator: compile `function` at its first call, or load it from the cache.
 
     It runs on one core, without the interpreter's lock: other threads go on meanwhile. To divide by zero is no error,
-    for to look for it would keep loops out of vector registers. `fastmath` is numba's.
+    for to look for it would keep loops out of vector registers. `fastmath` names what LLVM may do to sums and products.
     """
     if function is None:
         return partial(compiled, fastmath=fastmath)
     cache = _use_writable_cache()
     import numba
 
-    return numba.njit(cache=cache, fastmath=fastmath, error_model="numpy", nogil=True)(function)
+    return numba.njit(cache=cache, fastmath=set(fastmath) if fastmath else False, error_model="numpy", nogil=True)(
+        function
+    )

@@ -10,7 +10,7 @@ NO_MASK, NO_BINS = np.empty((0, 0), bool), np.empty((0, 0), np.int16)
 
 
 # Everything but NaN and infinity may be reordered; those mark bad pixels and must survive.
-_compiled = compiled(fastmath={"reassoc", "contract", "nsz", "arcp"})
+_compiled = compiled(fastmath=("reassoc", "contract", "nsz", "arcp"))
 
 
 def plain(values: np.ndarray) -> np.ndarray:

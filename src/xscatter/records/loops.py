@@ -12,7 +12,7 @@ _SATURATED, _MASKED = np.float32(code.SATURATED), np.float32(code.MASKED)
 _NONE, _SATURATED_CODE, _MASKED_CODE = map(np.uint16, (0, code.SATURATED, code.MASKED))
 
 
-@compiled(fastmath=False)
+@compiled(fastmath=None)
 def _counts(number):
     """Counts of the code `number`, both float32: computed, because to look it up is many times slower."""
     root = (number + _EXACT) * _INVERSE
@@ -21,7 +21,7 @@ def _counts(number):
     return number if number <= _EXACT else root * root
 
 
-@compiled(fastmath=False)
+@compiled(fastmath=None)
 def decode(codes, starts, places, counts, mask, masked):
     """Counts and mask of the images that begin at `starts` (n,) of `codes` (N,), written to the rows `places` (n,) of
     `counts` (M, pixels) and `mask` (M, pixels, or empty). All are contiguous: strides would keep the loops scalar.
