@@ -11,6 +11,7 @@ from xscatter.simulate import Experiment
 from xscatter.simulate.components import Map, Modulation, Plane, Radial, Spots
 from xscatter.simulate.features import powder_rings, speckle, sphere
 from xscatter.simulate.features.registry import all_features, get
+from xscatter.simulate.settings import FAMILIES
 from xscatter.study import Study
 
 FEATURES = all_features()
@@ -41,6 +42,7 @@ def test_table_of_parameters(name):
     feature = FEATURES[name]
     assert feature.kind in ("sample", "background", "standard")
     assert feature.module.__doc__
+    assert set(feature.module.FAMILIES) <= {*FAMILIES, "any"}
     for parameter in feature.parameters:
         low, high = parameter.bounds
         assert low <= parameter.default <= high

@@ -50,4 +50,8 @@ def test_its_state_carries_over():
 
 
 def test_most_rounds_ends_it():
-    assert decisions(Convergence(), [0.9, 0.8], [0.1, 0.2], Train(most_rounds=2)) == ["", "stop"]
+    rule = Convergence()
+    assert decisions(rule, [0.9, 0.8], [0.1, 0.2], Train(most_rounds=2)) == ["", "stop"]
+    rule.reopen()  # data were added: as many rounds again
+    assert decisions(rule, [0.9, 0.8], [0.1, 0.2], Train(most_rounds=2)) == ["", "stop"]
+    assert rule.round == 4

@@ -194,7 +194,8 @@ class Train(Section):
     drops: Annotated[int, Field(ge=0, le=10)] = Field(1, description="How often the learning rate drops.")
     drop_factor: Annotated[float, Field(gt=0, lt=1)] = Field(0.2, description="Factor of each drop.")
     most_rounds: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="End after so many rounds even if the rule would go on; null: never."
+        None,
+        description="End after so many rounds, anew when data are added, even if the rule would go on; null: never.",
     )
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
         "float32", description="Number format of the layers; weights stay float32."

@@ -23,6 +23,8 @@ class Convergence:
     fell_at: int = 0
     gained_at: int = 0
     drops: int = 0
+    begun: int = 0
+    """Rounds that were done when data were added last."""
     converged: bool = False
     reason: str = field(default="")
 
@@ -36,7 +38,7 @@ class Convergence:
         if validation > self.best_validation:
             self.best_validation, self.best_round = validation, self.round
         flat, stuck = self.round - self.fell_at, self.round - self.gained_at
-        if train.most_rounds is not None and self.round >= train.most_rounds:
+        if train.most_rounds is not None and self.round - self.begun >= train.most_rounds:
             return self._stop(f"most_rounds, {train.most_rounds}, is reached")
         if min(flat, stuck) >= train.patience:
             why = f"no progress of training loss and validation for {train.patience} rounds"
@@ -58,7 +60,7 @@ class Convergence:
     def reopen(self) -> None:
         """Start to wait anew, for data that came later; the best values so far do not count for them."""
         self.converged, self.reason, self.drops = False, "", 0
-        self.fell_at = self.gained_at = self.best_round = self.round
+        self.begun = self.fell_at = self.gained_at = self.best_round = self.round
         self.best_training, self.best_validation = float("inf"), float("-inf")
 
     def state(self) -> dict[str, object]:
