@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import toy_shards
 from toy_shards import TAGS, toy_study, write_coefficients, write_experiment, write_shards
 from xscatter import records, tags
 from xscatter.cli import main
@@ -195,6 +196,16 @@ def test_coefficients_of_another_simulation_are_refused(tmp_path):
     write_experiment(study, paths, 3)
     with pytest.raises(UserError, match=r"coefficients/00003\.h5"):
         assign.assign(study, paths)
+
+
+def test_experiments_with_other_tags_are_refused(tmp_path, monkeypatch):
+    study, paths = toy_study(), StudyPaths(tmp_path)
+    write_shards(study, paths)
+    for names in ([*TAGS[:-1], "another"], [*TAGS, "another"]):
+        monkeypatch.setattr(toy_shards, "TAGS", names)
+        write_shards(study, paths, [4])
+        with pytest.raises(UserError, match=r"00004\.h5: has other tags than the first experiment \(another"):
+            assign.assign(study, paths)
 
 
 def test_a_shard_that_changed_after_the_assignment_is_refused(tmp_path):

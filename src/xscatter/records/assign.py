@@ -175,7 +175,8 @@ def assign(study: Study, paths: StudyPaths, say=print) -> Assignment:
     if earlier and (earlier.identity != identity(study) or not set(earlier.sources) <= set(numbers)):
         say("the study has changed since its records were packed: they are split and packed anew")
         earlier = None
-    sources = {n: _source(study, paths, n, earlier) for n in track(numbers, "checking shards")}
+    tags = tag_names(study, paths, numbers[0])
+    sources = {n: _source(study, paths, n, earlier, tags) for n in track(numbers, "checking shards")}
     if earlier:
         changed = [n for n in earlier.sources if earlier.sources[n] != sources[n]]
         if any(earlier.sources[n].images != sources[n].images for n in changed):
@@ -234,8 +235,14 @@ def foreseen(study: Study, paths: StudyPaths) -> tuple[int, list[str]]:
     return earlier.batches + more, contents
 
 
-def _source(study: Study, paths: StudyPaths, number: int, earlier: Assignment | None) -> Source:
-    """Check both files of an experiment against the study and each other."""
+def tag_names(study: Study, paths: StudyPaths, number: int) -> list[str]:
+    """The tags that experiment `number` tells of each image."""
+    with shards.open_shard(paths.experiment(number), study_hash=study.fingerprint("simulate")) as file:
+        return [name.decode() for name in file["entry/tags/names"][()]]
+
+
+def _source(study: Study, paths: StudyPaths, number: int, earlier: Assignment | None, names: list[str]) -> Source:
+    """Check both files of an experiment against the study, each other, and the tags of the first experiment."""
     counts_path, coefficients_path = paths.experiment(number), paths.coefficients(number)
     known = earlier.sources.get(number) if earlier else None
     with shards.open_shard(counts_path, study_hash=study.fingerprint("simulate"), experiment=number) as file:
@@ -245,6 +252,13 @@ def _source(study: Study, paths: StudyPaths, number: int, earlier: Assignment | 
         size = study.simulate.size
         if shape[1:] != (size, size) or tags[0] != shape[0]:
             raise UserError(f"{counts_path}: holds images of {shape} and tags of {tags}; simulate it again")
+    own = tag_names(study, paths, number)
+    if own != names:
+        other = ", ".join(sorted({*own} ^ {*names})) or "their order"
+        raise UserError(
+            f"{counts_path}: has other tags than the first experiment ({other}); another version of xscatter made it: "
+            "simulate all experiments of a study by one version"
+        )
     with shards.open_shard(coefficients_path, study_hash=study.fingerprint("transform"), experiment=number) as file:
         coefficients_sum = str(file.attrs["checksum"])
         orders = (study.transform.angular_orders, study.transform.radial_orders)

@@ -12,7 +12,7 @@ from xscatter.errors import UserError
 from xscatter.paths import StudyPaths
 from xscatter.progress import track
 from xscatter.records import code, layout
-from xscatter.records.assign import Assignment, assign, load
+from xscatter.records.assign import Assignment, assign, load, tag_names
 from xscatter.study import Study
 
 _TOGETHER = 32 * 2**20  # bytes of images held at once
@@ -86,9 +86,7 @@ def _dtype(study: Study, paths: StudyPaths, assignment: Assignment) -> np.dtype:
 
 
 def _tags(study: Study, paths: StudyPaths, assignment: Assignment) -> list[str]:
-    first = paths.experiment(min(assignment.sources))
-    with shards.open_shard(first, study_hash=study.fingerprint("simulate")) as file:
-        return [name.decode() for name in file["entry/tags/names"][()]]
+    return tag_names(study, paths, min(assignment.sources))
 
 
 def _read(
