@@ -253,9 +253,7 @@ def told(request, tmp_path, monkeypatch, profile="", partitions=PARTITIONS):
         get_account_arg=lambda job: iter([""]),
         workflow=SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda: [request]), workdir_init=str(tmp_path)),
     )
-    with pytest.raises(WorkflowError) as refused:
-        check.requests_fit(executor)
-    return str(refused.value)
+    return refusal(check.requests_fit, executor)
 
 
 @pytest.mark.parametrize(
@@ -291,6 +289,13 @@ def test_a_partition_that_does_not_exist_is_told_with_its_line_in_the_file_of_pa
     assert line.startswith(f"{tmp_path / 'partitions.yaml'}, line 4: this cluster has no partition 'gpux'")
 
 
+def refusal(function, *arguments):
+    """What is said when `function` refuses its arguments."""
+    with pytest.raises(WorkflowError) as refused:
+        function(*arguments)
+    return str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("limits", "said"),
     [
@@ -303,9 +308,7 @@ def test_a_partition_that_does_not_exist_is_told_with_its_line_in_the_file_of_pa
 def test_a_wrong_line_of_the_file_of_partitions_is_told(tmp_path, limits, said):
     path = tmp_path / "partitions.yaml"
     path.write_text(f"# mine\npartitions:\n  long: {limits}\n")
-    with pytest.raises(WorkflowError) as refused:
-        check.partition_keys(path)
-    assert str(refused.value).startswith(f"{path}, line 3: {said}")
+    assert refusal(check.partition_keys, path).startswith(f"{path}, line 3: {said}")
 
 
 def test_a_good_file_of_partitions_is_taken():
@@ -330,9 +333,7 @@ def test_a_good_file_of_partitions_is_taken():
 def test_what_a_profile_says_in_vain_is_told(tmp_path, text, said):
     path = tmp_path / "config.yaml"
     path.write_text(f"jobs: 3\n{text}")
-    with pytest.raises(WorkflowError) as refused:
-        check.profile_keys(path)
-    assert str(refused.value).startswith(f"{path}, {said}")
+    assert refusal(check.profile_keys, path).startswith(f"{path}, {said}")
 
 
 def test_a_good_profile_is_taken(tmp_path):

@@ -35,8 +35,9 @@ _OF_NODE = (
 )
 # What a partition has a limit for, by the name of the resource; and what is asked for along with a GPU.
 _LIMITED = ("runtime", "mem_mb", "threads", "nodes", "tasks", "gpu")
-_SECTIONS = ("default-resources", "set-resources", "set-threads")
 _OF_GPU = ("gpu", "gres", "gpu_model", "cpus_per_gpu")
+# Sections of a profile that hold names of resources.
+_SECTIONS = ("default-resources", "set-resources", "set-threads")
 
 
 def slurm_is_here() -> None:

@@ -211,6 +211,11 @@ def open_shard(path: str | Path, **expected: object) -> Iterator[h5py.File]:
         yield file
 
 
+def tag_names(file: h5py.File) -> list[str]:
+    """Names of the tags that an experiment shard tells of each image."""
+    return [name.decode() for name in file["entry/tags/names"][()]]
+
+
 def file_sha256(path: str | Path) -> str:
     """SHA-256 of a file's bytes, lower-case hex, read in pieces."""
     with open(path, "rb") as stream:

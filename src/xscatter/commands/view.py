@@ -17,7 +17,7 @@ import numpy as np
 
 from xscatter import pictures
 from xscatter.errors import UserError
-from xscatter.shards import open_shard
+from xscatter.shards import open_shard, tag_names
 from xscatter.simulate.features.registry import all_features
 
 EXAMPLE = """examples:
@@ -81,7 +81,7 @@ def _insist_on_shard(path: Path) -> None:
 
 def _tags(file: Any, image: int) -> list[tuple[str, float]]:
     """Tags of an image that are true, with their detectability."""
-    names = [name.decode() for name in file["entry/tags/names"][()]]
+    names = tag_names(file)
     labels, strength = (file[f"entry/tags/{key}"][image] for key in ("labels", "detectability"))
     return [(name, float(d)) for name, on, d in zip(names, labels, strength, strict=True) if on]
 

@@ -12,26 +12,32 @@ which is possible along the angle and the radius. Plain least-squares weights ne
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import i0
+from scipy.special import i0, j0
 
 OVERSAMPLING = 2.0
 
 
-def kaiser_bessel(distance: np.ndarray, width: int) -> np.ndarray:
+def kaiser_bessel(distance: np.ndarray | float, width: int) -> np.ndarray:
     """The kernel at a `distance` in grid steps; zero beyond ``width / 2``, one at 0."""
-    beta = kernel_beta(width)
+    return np.where(np.abs(distance) <= width / 2, kaiser_bessel_continued(distance, width), 0.0)
+
+
+def kaiser_bessel_continued(distance: np.ndarray | float, width: int) -> np.ndarray:
+    """:func:`kaiser_bessel` as the same function beyond its end: I0 of an imaginary number is J0."""
+    beta = _beta(width)
     inside = 1 - (2 * np.asarray(distance) / width) ** 2
-    return np.where(inside >= 0, i0(beta * np.sqrt(np.maximum(0.0, inside))) / i0(beta), 0.0)
+    within, beyond = (beta * np.sqrt(np.maximum(0.0, part)) for part in (inside, -inside))
+    return np.where(inside >= 0, i0(within), j0(beyond)) / i0(beta)
 
 
 def kaiser_bessel_transform(frequency: np.ndarray, width: int) -> np.ndarray:
     """Fourier transform of :func:`kaiser_bessel` at a `frequency` in cycles a grid step."""
-    beta = kernel_beta(width)
+    beta = _beta(width)
     root = np.sqrt((beta**2 - (np.pi * width * np.asarray(frequency, float)) ** 2).astype(complex))
     return width * np.real(np.sinh(root) / root) / i0(beta)
 
 
-def kernel_beta(width: int) -> float:
+def _beta(width: int) -> float:
     """How steep the kernel of this width is: β of Jackson et al. 1991."""
     return 0.98 * np.pi * width * (1 - 1 / (2 * OVERSAMPLING))
 

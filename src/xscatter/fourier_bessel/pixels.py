@@ -139,9 +139,9 @@ class Pixels:
     def nbytes(self) -> int:
         """Size of the tables made so far, those of the polar grid included, in bytes."""
         tables = (self.tables.radial, *self.tables.fourier, *self.points)
-        made = [table for table in [self.__dict__.get("ring_table")] if table is not None]
+        made: RingTable | None = self.__dict__.get("ring_table")
         rows = [weights for _, _, weights in self.blocks] + [self.row_weights, self.col_weights] if self.taps else []
-        return sum(table.nbytes for table in (*tables, *made, *rows))
+        return sum(table.nbytes for table in (*tables, *rows)) + (made.nbytes if made else 0)
 
     @cached_property
     def ring_table(self) -> RingTable | None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import i0, j0
 
 from xscatter.fourier_bessel import kernels, loops
 from xscatter.fourier_bessel.polar import PolarTables
@@ -73,7 +72,7 @@ def ring_table(
     along_theta, lowest = _angular(tables.width)
     first, radial = _radial(tables.width, extent, parts, rings)
     powers, wide = radial.shape[1], -radial.shape[1] % 4 + radial.shape[1]  # the loop takes powers of δ four by four
-    spread = np.einsum("canb,bp->cnpab", along_theta[..., None] * np.ones(wide), np.eye(wide, powers))
+    spread = np.einsum("can,bp->cnpab", along_theta, np.eye(wide, powers))
     spread = spread.reshape(CELLS, -1, along_theta.shape[1] * wide).astype(dtype)
     table = np.zeros((tables.angles, powers, rings), dtype)
     for low in range(0, rings, RINGS_AT_ONCE):
@@ -115,13 +114,11 @@ def _polynomials(distance: np.ndarray, slope: float, width: int) -> np.ndarray:
     function: a polynomial has no edge.
     """
     nodes = np.cos(np.pi * (np.arange(24) + 0.5) / 24)
-    inside = 1 - (2 / width * (distance + slope * nodes.reshape(-1, *[1] * distance.ndim))) ** 2
-    root, top = kernels.kernel_beta(width) * np.sqrt(np.abs(inside)), i0(kernels.kernel_beta(width))
-    values = np.where(inside >= 0, i0(root), j0(root)) / top
+    values = kernels.kaiser_bessel_continued(distance + slope * nodes.reshape(-1, *[1] * distance.ndim), width)
     values[:, np.abs(distance) > width / 2 + abs(slope) - 1e-9] = 0
     series = np.linalg.solve(np.polynomial.chebyshev.chebvander(nodes, 23), values.reshape(24, -1))
     beyond = np.cumsum(np.abs(series[::-1]), axis=0)[::-1].max(axis=1)  # at least the error without these terms
-    powers = max(2, int(np.argmax(np.append(beyond, 0) < max(1 / top, 1e-13))))
+    powers = max(2, int(np.argmax(np.append(beyond, 0) < max(kernels.kaiser_bessel(width / 2, width), 1e-13))))
     to_powers = np.zeros((powers, powers))
     for n in range(powers):
         to_powers[: n + 1, n] = np.polynomial.chebyshev.cheb2poly(np.eye(powers)[n])[: n + 1]

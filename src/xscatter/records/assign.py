@@ -175,7 +175,7 @@ def assign(study: Study, paths: StudyPaths, say=print) -> Assignment:
     if earlier and (earlier.identity != identity(study) or not set(earlier.sources) <= set(numbers)):
         say("the study has changed since its records were packed: they are split and packed anew")
         earlier = None
-    tags = tag_names(study, paths, numbers[0])
+    tags = first_tags(study, paths, numbers[0])
     sources = {n: _source(study, paths, n, earlier, tags) for n in track(numbers, "checking shards")}
     if earlier:
         changed = [n for n in earlier.sources if earlier.sources[n] != sources[n]]
@@ -235,10 +235,10 @@ def foreseen(study: Study, paths: StudyPaths) -> tuple[int, list[str]]:
     return earlier.batches + more, contents
 
 
-def tag_names(study: Study, paths: StudyPaths, number: int) -> list[str]:
-    """The tags that experiment `number` tells of each image."""
+def first_tags(study: Study, paths: StudyPaths, number: int) -> list[str]:
+    """The tags of experiment `number`, the first of the study: all others have the same."""
     with shards.open_shard(paths.experiment(number), study_hash=study.fingerprint("simulate")) as file:
-        return [name.decode() for name in file["entry/tags/names"][()]]
+        return shards.tag_names(file)
 
 
 def _source(study: Study, paths: StudyPaths, number: int, earlier: Assignment | None, names: list[str]) -> Source:
@@ -252,7 +252,7 @@ def _source(study: Study, paths: StudyPaths, number: int, earlier: Assignment | 
         size = study.simulate.size
         if shape[1:] != (size, size) or tags[0] != shape[0]:
             raise UserError(f"{counts_path}: holds images of {shape} and tags of {tags}; simulate it again")
-    own = tag_names(study, paths, number)
+        own = shards.tag_names(file)
     if own != names:
         other = ", ".join(sorted({*own} ^ {*names})) or "their order"
         raise UserError(

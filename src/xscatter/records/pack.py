@@ -12,7 +12,7 @@ from xscatter.errors import UserError
 from xscatter.paths import StudyPaths
 from xscatter.progress import track
 from xscatter.records import code, layout
-from xscatter.records.assign import Assignment, assign, load, tag_names
+from xscatter.records.assign import Assignment, assign, first_tags, load
 from xscatter.study import Study
 
 _TOGETHER = 32 * 2**20  # bytes of images held at once
@@ -86,7 +86,7 @@ def _dtype(study: Study, paths: StudyPaths, assignment: Assignment) -> np.dtype:
 
 
 def _tags(study: Study, paths: StudyPaths, assignment: Assignment) -> list[str]:
-    return tag_names(study, paths, min(assignment.sources))
+    return first_tags(study, paths, min(assignment.sources))
 
 
 def _read(

@@ -9,7 +9,7 @@ from xscatter.paths import StudyPaths
 from xscatter.pictures import new_figure, read_frame, show_frame
 from xscatter.report.results import View
 from xscatter.report.svg import inline_svg, page_style
-from xscatter.shards import open_shard
+from xscatter.shards import open_shard, tag_names
 from xscatter.study import Study
 
 # Labels of so many experiments are looked at: enough to find every tag, and quick for any study.
@@ -37,7 +37,7 @@ def read_labels(study: Study, paths: StudyPaths) -> Labels:
     source, labels, detectability = [], [], []
     for number in numbers:
         with open_shard(paths.experiment(number)) as file:
-            names = [name.decode() for name in file["entry/tags/names"][()]]
+            names = tag_names(file)
             labels.append(file["entry/tags/labels"][()].astype(bool))
             detectability.append(file["entry/tags/detectability"][()])
         images = len(labels[-1])
