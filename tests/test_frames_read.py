@@ -173,6 +173,36 @@ def test_nexus_signal_mask_geometry_and_stack(tmp_path, counts):
         frames.read(path, 3)
 
 
+def test_nexus_default_chooses_among_several_signals(tmp_path, counts):
+    path = tmp_path / "scans.nxs"
+    with h5py.File(path, "w") as file:
+        for number in (1, 2):
+            data = file.create_group(f"scan{number}/data")
+            data.attrs["signal"] = "frame"
+            data["frame"] = counts.clip(0).astype(np.uint32) + number
+    with pytest.raises(UserError, match=r"not clear which .*scans\.nxs::PATH; frames are in /scan1/data/frame, /scan2"):
+        frames.read(path)
+    with h5py.File(path, "a") as file:
+        file.attrs["default"], file["scan2"].attrs["default"] = "scan2", "data"
+    np.testing.assert_array_equal(frames.read(path).counts, counts.clip(0) + 2)
+    with h5py.File(path, "a") as file:  # leads to no frames: as if there were none
+        file["scan2"].attrs["default"] = "spectrum"
+        del file["scan1"]
+    np.testing.assert_array_equal(frames.read(path).counts, counts.clip(0) + 2)
+
+
+def test_one_of_several_unmarked_datasets_is_never_chosen_at_random(tmp_path, counts):
+    path = tmp_path / "two.h5"
+    with h5py.File(path, "w") as file:
+        file["a"], file["b"] = counts.clip(0), counts.clip(0) + 1
+        file["alias"] = file["a"]
+    with pytest.raises(UserError, match=r"frames are in /a, /b"):
+        frames.read(path)
+    with h5py.File(path, "a") as file:
+        del file["b"]
+    np.testing.assert_array_equal(frames.read(path).counts, counts.clip(0))
+
+
 def test_eiger_master_follows_its_links_and_names_a_missing_one(tmp_path, counts):
     for number in (1, 2):
         with h5py.File(tmp_path / f"s_data_{number}.h5", "w") as file:

@@ -1,4 +1,4 @@
-"""Frames in HDF5: NeXus (NXsas, NXcanSAS, detector files of Eiger and Lambda), or the largest stack in the file."""
+"""Frames in HDF5: NeXus (NXsas, NXcanSAS, detector files of Eiger and Lambda), or the largest dataset in the file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +64,10 @@ def _is_frames(item: Any) -> bool:
 
 
 def _found(file: h5py.File, path: Path) -> list[h5py.Dataset]:
-    """Datasets of frames, best first: what `default` and `signal` name, Eiger's numbered parts, the largest."""
+    """What `default` and `signal` name, else Eiger's numbered parts, else the one dataset that is the largest."""
+    plotted = _default(file)
+    if plotted is not None:
+        return [plotted]
     signals, parts, others = [], [], []
 
     def visit(name: str, item: Any) -> None:
@@ -88,13 +91,24 @@ def _found(file: h5py.File, path: Path) -> list[h5py.Dataset]:
     visit("/", file)
     file.visititems(visit)
     parts = [part for part in parts if _is_frames(part)]
-    if signals:
-        return signals[:1]
-    if parts:
+    if parts and not signals:
         return parts
-    if others:
-        return [max(others, key=lambda data: data.size)]
-    raise UserError(f"{path}: it is not clear which dataset holds frames; write {path.name}::PATH{_instead(file)}")
+    largest = max((data.size for data in others), default=0)
+    meant = set(signals or [data for data in others if data.size == largest])  # one dataset may have several names
+    if len(meant) != 1:
+        raise UserError(f"{path}: it is not clear which dataset holds frames; write {path.name}::PATH{_instead(file)}")
+    return list(meant)
+
+
+def _default(file: h5py.File) -> h5py.Dataset | None:
+    """The dataset of frames that NeXus' attributes lead to: `default` from group to group, then `signal`."""
+    group = file
+    for _ in range(8):  # no tree is so deep, but links may form a ring
+        if isinstance(group, h5py.Group) and group.attrs.get("default") is not None:
+            group = group.get(_string(group.attrs["default"]))
+    signal = group.attrs.get("signal") if isinstance(group, h5py.Group) else None
+    data = None if signal is None else group.get(_string(signal))
+    return data if _is_frames(data) else None
 
 
 def _string(value: Any) -> str:
