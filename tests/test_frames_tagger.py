@@ -51,7 +51,7 @@ def models(tmp_path_factory):
         Calibration(TAGS, [1.0, 2.0, 1.0], [0.0, 0.5, -9.0], [0.0, 0.0, 0.5], 1.0).save(
             folder / view / "calibration.json"
         )
-        facts = {"view": view, "tags": TAGS, "size": 64, "transform": TRANSFORM}
+        facts = {"view": view, "tags": TAGS, "size": 64, "transform": TRANSFORM, "weights_sha256": f"{view:_<64}"}
         shards.write_json(folder / view / "training.json", facts)
     return folder
 
@@ -79,6 +79,7 @@ def test_three_lines_of_python(models, files):
     tagger = frames.Tagger.load(models)
     found = list(tagger.predict(sorted(files.iterdir())))
     assert [f.view for f in found] == ["joint"] * 5 + ["image", None, "joint", "joint"]
+    assert [f.model for f in found] == ["joint_______"] * 5 + ["image_______", None, "joint_______", "joint_______"]
     assert found[0].center == pytest.approx((60, 70), abs=0.5)
     assert found[0].center_from == "estimate"
     assert "beam centre not known" in found[5].note

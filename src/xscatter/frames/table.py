@@ -10,7 +10,9 @@ import numpy as np
 from xscatter.frames.tagger import Tagged, Tagger
 from xscatter.tags import INDEX, TAGS
 
-FIXED = ["file", "frame", "view", "tags", "center_row", "center_column", "center_from", "center_confidence", "note"]
+FIXED = [
+    "file", "frame", "view", "model", "tags", "center_row", "center_column", "center_from", "center_confidence", "note",
+]  # fmt: skip
 
 
 def printable(name: str) -> str:
@@ -26,6 +28,7 @@ def row(tagged: Tagged, tags: list[str]) -> dict[str, Any]:
         printable(tagged.source),
         tagged.index,
         tagged.view,
+        tagged.model,
         list(tagged.tags),
         *(None if value is None else round(value, 2) for value in middle),
         tagged.center_from,

@@ -22,6 +22,7 @@ from xscatter.tags import INDEX, with_implied
 
 CONFIDENT = 0.5  # least confidence of a beam centre for the views that need one
 TOGETHER = 16  # frames that go through the network at once
+_HASH = 12  # hex digits that tell weights apart
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Tagged:
         source: its file.
         index: its number in the file.
         view: which network answered: "image", "coefficient" or "joint"; None after an error.
+        model: which weights it had: the begin of their SHA-256 in the ``training.json`` beside the network.
         probability: calibrated probability of each tag, (T,).
         tags: names of the tags whose probability reaches their threshold, and what these imply; most probable first.
         center: beam centre (row, column) in pixels of the frame, or None.
@@ -45,6 +47,7 @@ class Tagged:
     source: str
     index: int
     view: str | None = None
+    model: str | None = None
     probability: np.ndarray = field(default_factory=lambda: np.zeros(0))
     tags: tuple[str, ...] = ()
     center: tuple[float, float] | None = None
@@ -73,7 +76,9 @@ class Tagger:
         for tagged in tagger.predict(["frame.cbf"]): print(tagged.source, tagged.tags)
     """
 
-    def __init__(self, folder: Path, networks: dict[str, Any], calibrations: dict[str, Any], facts: dict[str, Any]):
+    def __init__(
+        self, folder: Path, networks: dict[str, Any], calibrations: dict[str, Any], facts: dict[str, dict[str, Any]]
+    ):
         import tensorflow as tf
 
         self.folder, self._networks, self._calibrations = folder, networks, calibrations
@@ -81,9 +86,11 @@ class Tagger:
             view: tf.function(lambda inputs, network=network: network(inputs, training=False))
             for view, network in networks.items()
         }
-        self.tags: list[str] = facts["tags"]
-        self.size: int = facts["size"]
-        self._transform: dict[str, Any] = facts["transform"]
+        first = next(iter(facts.values()))
+        self.tags: list[str] = first["tags"]
+        self.size: int = first["size"]
+        self._transform: dict[str, Any] = first["transform"]
+        self._weights = {view: found["weights_sha256"][:_HASH] for view, found in facts.items()}
 
     @classmethod
     def load(cls, folder: str | Path) -> Tagger:
@@ -105,7 +112,7 @@ class Tagger:
                 raise UserError(f"{views[view]}: was trained on other records than its neighbours; train --view {view}")
         import_tensorflow()
         networks = {view: load_model(path) for view, path in views.items()}
-        return cls(folder, networks, {v: calibrate.load(path / "calibration.json") for v, path in views.items()}, first)
+        return cls(folder, networks, {v: calibrate.load(path / "calibration.json") for v, path in views.items()}, facts)
 
     @property
     def views(self) -> list[str]:
@@ -198,7 +205,8 @@ class Tagger:
                 # What a tag implies goes with it: a 4-fold ring is a ring.
                 over |= with_implied(over & INDEX.keys())
                 given = tuple(self.tags[t] for t in order if self.tags[t] in over)
-                answers[n] = _describe(batch[n], view=name, probability=p, tags=given, note=chosen[n][1])
+                found = {"view": name, "model": self._weights[name], "probability": p, "tags": given}
+                answers[n] = _describe(batch[n], note=chosen[n][1], **found)
         for n, (used, why) in enumerate(chosen):
             if used is None and isinstance(batch[n], Ready):
                 answers[n] = _describe(batch[n], note=why, probability=np.full(len(self.tags), np.nan))
@@ -301,9 +309,9 @@ def _facts_of(folder: Path) -> dict[str, Any]:
 
 
 def _facts(folder: Path) -> dict[str, Any]:
-    """Tags, image size and transform that the network of `folder` was trained with."""
+    """Tags, image size and transform that the network of `folder` was trained with, and the hash of its weights."""
     facts = _facts_of(folder)
-    if not {"tags", "size", "transform"} <= set(facts):
+    if not {"tags", "size", "transform", "weights_sha256"} <= set(facts):
         raise UserError(f"{folder / 'training.json'}: does not say what images it was trained on; train the view again")
     return facts
 
