@@ -23,13 +23,17 @@ from xscatter.study import Study
 _held: dict[Path, TextIO] = {}
 
 
+def _lock_of(results: Path, state: Path) -> Path:
+    return state / "drivers" / f"{results.name}.lock"
+
+
 def take_over(results: Path, state: Path = Path(".snakemake")) -> bool:
     """Become the driver of the study in `results`, unless another one lives; clear what the dead left.
 
     `results` is spelled as in the rules, `state` is Snakemake's folder. The lock is held until this
     process ends. False: another driver lives, or the file system knows no locks.
     """
-    place = state / "drivers" / f"{results.name}.lock"
+    place = _lock_of(results, state)
     if place in _held:
         return True
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -58,12 +62,12 @@ def take_over(results: Path, state: Path = Path(".snakemake")) -> bool:
 def clear(results: Path, state: Path = Path(".snakemake")) -> None:
     """Clear what the dead left, for a command that only looks: it holds nothing, so that a driver may start."""
     if take_over(results, state):
-        _held.pop(state / "drivers" / f"{results.name}.lock").close()
+        _held.pop(_lock_of(results, state)).close()
 
 
 def living(results: Path, state: Path = Path(".snakemake")) -> str:
     """Which process drives the study in `results` from this folder; empty: none."""
-    place = state / "drivers" / f"{results.name}.lock"
+    place = _lock_of(results, state)
     try:
         with open(place) as handle:
             try:
@@ -110,7 +114,7 @@ def insist(results: Path, state: Path = Path(".snakemake"), patience: float = 5.
     Raises:
         UserError: another driver of this study lives.
     """
-    place = state / "drivers" / f"{results.name}.lock"
+    place = _lock_of(results, state)
     end = time.monotonic() + patience
     while not take_over(results, state):
         if not _lockable(place):

@@ -148,10 +148,8 @@ def _by_radius(table: RingTable, radii: int) -> tuple[np.ndarray, np.ndarray]:
     negative, column = column < 0, np.where(column < 0, -1 - column, column)
     weights = np.where(negative, np.roll(weights, len(weights) // 2, axis=0), weights)
     used = np.flatnonzero(column.reshape(-1) < radii)
-    used = used[np.argsort(column.reshape(-1)[used], kind="stable")]
-    at = column.reshape(-1)[used]
-    place = np.arange(at.size) - np.searchsorted(at, at)
-    shape = (radii, int(place.max()) + 1)
+    order, at, place, most = _grouped(column.reshape(-1)[used], radii)
+    used, shape = used[order], (radii, most)
     rings, found = np.zeros(shape, np.int32), np.zeros((len(weights), *shape), np.float32)
     rings[at, place] = table.rings()[used // weights.shape[2]]
     found[:, at, place] = weights.reshape(len(weights), -1)[:, used]
@@ -172,11 +170,16 @@ def _gather_table(pixels) -> tuple[np.ndarray, np.ndarray]:
     point = (rows * tables.radii + cols).reshape(-1)
     weight = (along_theta[:, :, None] * along_r[:, None, :]).reshape(-1)
     source = np.repeat(index, tables.width**2)
-    order = np.argsort(point, kind="stable")
-    point, weight, source = point[order], weight[order], source[order]
-    counts = np.bincount(point, minlength=tables.angles * tables.radii)
-    term = np.arange(point.size) - np.repeat(np.cumsum(counts) - counts, counts)
-    shape = (counts.size, max(1, int(counts.max())))
+    order, point, term, most = _grouped(point, tables.angles * tables.radii)
+    shape = (tables.angles * tables.radii, most)
     gather, factor = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
-    gather[point, term], factor[point, term] = source, weight
+    gather[point, term], factor[point, term] = source[order], weight[order]
     return gather, factor
+
+
+def _grouped(target: np.ndarray, targets: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """The order of terms by their `target` (n,); in it, targets and the number of each among its own; the most."""
+    order = np.argsort(target, kind="stable")
+    counts = np.bincount(target, minlength=targets)
+    number = np.arange(target.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    return order, target[order], number, max(1, int(counts.max()))

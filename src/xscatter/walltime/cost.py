@@ -28,16 +28,21 @@ class Law:
     spread: float  # 95th percentile over the mean
     memory: float  # MB
     memory_per_pixel: float = 0.0  # MB a pixel of one image
+    disk_per_image: float = 0.0  # bytes an image: what it was drawn from, and counts, which few pixels share out
     disk_per_pixel: float = 0.0  # bytes a pixel of each image
 
     def seconds(self, images: int, pixels: int) -> float:
         """Mean time of `images` images of `pixels` pixels, in seconds."""
         return self.fixed + images * (self.per_image + self.per_pixel * pixels)
 
+    def disk(self, pixels: int) -> float:
+        """Bytes on disk of an image of `pixels` pixels."""
+        return self.disk_per_image + self.disk_per_pixel * pixels
+
 
 # `fixed` holds the start of Snakemake and of Python. `train` counts one look at one image.
 LAWS: dict[str, Law] = {
-    "simulate": Law(6.0, 0.010, 2.0e-8, 2.0, 500, 4e-4, 0.4),
+    "simulate": Law(6.0, 0.010, 2.0e-8, 2.0, 500, 4e-4, 11e3, 0.42),
     "transform": Law(6.0, 0.003, 2.0e-8, 2.0, 500, 6e-4),
     "assign": Law(6.0, 0.0001, 0.0, 2.0, 600),
     "pack": Law(6.0, 0.001, 3.0e-8, 2.0, 600, 1e-4),
@@ -186,5 +191,6 @@ def _scaled(law: Law, figures: dict[str, Any], pixels: int) -> Law:
         spread=figures["spread"],
         memory=1.3 * figures["memory_mb"] + more,
         memory_per_pixel=0.0,
-        disk_per_pixel=figures.get("bytes_per_image", law.disk_per_pixel * figures["pixels"]) / figures["pixels"],
+        disk_per_image=0.0,
+        disk_per_pixel=figures.get("bytes_per_image", law.disk(figures["pixels"])) / figures["pixels"],
     )

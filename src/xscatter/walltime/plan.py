@@ -51,7 +51,7 @@ def rows(cost: Cost) -> list[Row]:
     # A record: a byte or two a pixel, the coefficients, tags and source.
     record = 2 * cost.pixels + maps + 200
     disk = {
-        "simulate": total * cost.pixels * cost.laws["simulate"].disk_per_pixel,
+        "simulate": total * cost.laws["simulate"].disk(cost.pixels),
         "transform": total * maps,
         "pack": total * record,
         "train": sum(4e6 * weights * (1 + _IN_A_STATE * study.train.keep) for weights in millions_of_weights(study)),
