@@ -80,7 +80,7 @@ def _limited(minutes: float, study: Path, folder: Path, view: str) -> None:
         return self._stop("the time is over")
 
     Convergence.see = see_time  # type: ignore[method-assign]
-    sys.stdout = open(folder / f"{view}.log", "a")  # noqa: SIM115 - as long as the process
+    sys.stdout = open(folder / f"{view}.log", "a", buffering=1)  # noqa: SIM115 - as long as the process
     sys.exit(cli.main(["train", str(study), "--view", view, "-o", str(folder)]))
 
 
