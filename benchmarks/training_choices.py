@@ -46,25 +46,30 @@ GROUPS = {  # group: (view that is compared, choices)
 }
 
 
+def spent_by_children() -> float:
+    """CPU seconds of the processes that have ended."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+
+
 def run(study: Path, folder: Path, verb: str, *options: str) -> float:
     """CPU seconds of one command."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    before = spent_by_children()
     command = [sys.executable, "-m", "xscatter", verb, str(study), *options, "-o", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+    return spent_by_children() - before
 
 
 def run_for(minutes: float, study: Path, folder: Path, view: str) -> float:
     """CPU seconds of a training of `view` that ends with the round in which `minutes` of CPU time are over."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    before = spent_by_children()
     process = multiprocessing.get_context("spawn").Process(target=_limited, args=(minutes, study, folder, view))
     process.start()
     process.join()
     if process.exitcode:
         sys.exit(f"the training of {view} for {study} failed")
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+    return spent_by_children() - before
 
 
 def _limited(minutes: float, study: Path, folder: Path, view: str) -> None:

@@ -39,8 +39,8 @@ def _named(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
     item = file.get(name)
     if item is None:
         raise UserError(f"{path}::{name}: there is no such dataset in the file{_instead(file)}")
-    if isinstance(item, h5py.Group) and item.attrs.get("signal") is not None:
-        item = item.get(_string(item.attrs["signal"]))
+    if isinstance(item, h5py.Group):
+        item = _signal(item)
     if not _is_frames(item):
         raise UserError(f"{path}::{name}: is not a dataset of frames (rows and columns of numbers){_instead(file)}")
     return item
@@ -71,10 +71,9 @@ def _found(file: h5py.File, path: Path) -> list[h5py.Dataset]:
     signals, parts, others = [], [], []
 
     def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Group) and item.attrs.get("signal") is not None:
-            data = item.get(_string(item.attrs["signal"]))
-            if _is_frames(data):
-                signals.append(data)
+        data = _signal(item)
+        if _is_frames(data):
+            signals.append(data)
         # Numbered parts are links to other files, which visiting does not follow.
         if isinstance(item, h5py.Group):
             for key in sorted(item):
@@ -106,9 +105,14 @@ def _default(file: h5py.File) -> h5py.Dataset | None:
     for _ in range(8):  # no tree is so deep, but links may form a ring
         if isinstance(group, h5py.Group) and group.attrs.get("default") is not None:
             group = group.get(_string(group.attrs["default"]))
-    signal = group.attrs.get("signal") if isinstance(group, h5py.Group) else None
-    data = None if signal is None else group.get(_string(signal))
+    data = _signal(group)
     return data if _is_frames(data) else None
+
+
+def _signal(group: Any) -> Any:
+    """What the attribute `signal` of a group names; None where it has none, or is no group."""
+    name = group.attrs.get("signal") if isinstance(group, h5py.Group) else None
+    return None if name is None else group.get(_string(name))
 
 
 def _string(value: Any) -> str:
