@@ -1,0 +1,125 @@
+"""Why the kinds of form factor are hard to tell apart, on a study that was tested.
+
+    python benchmarks/form_factor_kinds.py results/tagger-128 [--examples 2000 10000]
+
+On test images that show exactly one kind: how often each view names it right, its score above that kind's mean
+being the highest; of all, and where the part beyond the first minimum, which carries the tag, has a d' above 50
+and above 200. Beside it boosted trees that are told more than any network: the azimuthal mean of all that is
+expected in an image, without noise, of all images of the study; and the scattering of the particles alone, without
+noise, of as many examples as are asked for. What the trees lose from the last to the first is hidden by the rest of
+the image; what they gain with examples is a matter of the size of a study.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from xscatter import tags
+from xscatter.errors import UserError
+from xscatter.paths import StudyPaths
+from xscatter.report.results import read_views
+from xscatter.shards import open_shard
+from xscatter.simulate.experiment import Experiment
+from xscatter.simulate.features.registry import get
+from xscatter.simulate.render import render
+from xscatter.study import load_study
+
+KINDS = ("sphere", "core-shell", "cylinder", "ellipsoid", "lamella")
+COLUMNS = [tags.find(f"form factor: {kind}") for kind in KINDS]
+RADII = np.exp(np.linspace(np.log(1 / 64), 0, 160))  # of half the image side
+
+
+def views_right(paths: StudyPaths, detectability: dict[tuple[int, int], float]) -> None:
+    """Print how often each view names the kind of the test images in `detectability`, which show one."""
+    for view in read_views(paths):
+        rows = [n for n, source in enumerate(view.source) if tuple(source) in detectability]
+        strength = np.array([detectability[tuple(view.source[n])] for n in rows])
+        truth = view.labels[rows][:, COLUMNS].argmax(axis=1)
+        scores = np.clip(view.scores[rows][:, COLUMNS], 1e-9, 1 - 1e-9)
+        logits = np.log(scores / (1 - scores))
+        right = (logits - logits.mean(axis=0)).argmax(axis=1) == truth
+        for least in (0, 50, 200):
+            seen = strength >= least
+            print(f"  {view.name:12} d' at least {least:3}: {right[seen].mean():.2f} of {seen.sum()} images")
+
+
+def expected_mean(scene: dict, experiment: Experiment) -> np.ndarray:
+    """Azimuthal mean of the expected counts at `RADII`, logarithm."""
+    side = np.arange(experiment.size)
+    row, col = experiment.geometry.center
+    ring = np.round(4 * np.hypot(side[:, None] - row, side - col)).astype(int)
+    live = experiment.gain > 0
+    count = np.bincount(ring[live])
+    total = np.bincount(ring[live], render(scene, experiment).expected[live].astype(float))
+    full = count > 0
+    at = RADII * experiment.size / 2
+    return np.log(np.interp(at, np.flatnonzero(full) / 4, total[full] / count[full]) + 1e-6)
+
+
+def alone(rng: np.random.Generator, experiment: Experiment, kind: int) -> np.ndarray:
+    """Scattering of newly drawn particles at `RADII` after the experiment's resolution, logarithm."""
+    feature = get(KINDS[kind].replace("-", "_"))
+    curve = sum(part.profile for part in feature.contribute(feature.draw(rng, experiment), experiment))
+    smeared = gaussian_filter1d(curve, experiment.resolution / experiment.q_step, mode="nearest")
+    at = RADII * experiment.size / 2 * experiment.q_per_pixel
+    return np.where(at > experiment.q_low, np.log(np.interp(at, experiment.q, smeared) + 1e-30), np.nan)
+
+
+def trees_right(values: list[np.ndarray], kinds: list[int], test: list[bool]) -> str:
+    """Train on the examples that are not `test`, and say how many of those are named right."""
+    x, y, held = np.array(values), np.array(kinds), np.array(test)
+    model = HistGradientBoostingClassifier(max_iter=80, random_state=0).fit(x[~held], y[~held])
+    return f"{(model.predict(x[held]) == y[held]).mean():.2f} of {held.sum()}, trained on {(~held).sum()}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path, help="folder of a study that was tested, with its shards")
+    parser.add_argument("--examples", type=int, nargs="+", default=[2000, 10000])
+    args = parser.parse_args()
+    paths = StudyPaths(args.results)
+    try:
+        study = load_study(paths.study)
+        views = read_views(paths)
+    except UserError as error:
+        sys.exit(str(error))
+    tested = set(views[0].source[:, 0].tolist())
+    detectability: dict[tuple[int, int], float] = {}
+    values, kinds, test = [], [], []
+    for number in range(study.simulate.experiments):
+        with open_shard(paths.experiment(number)) as shard:
+            labels = shard["entry/tags/labels"][:, COLUMNS]
+            strength = shard["entry/tags/detectability"][:, COLUMNS]
+            scenes = shard["entry/parameters"].asstr()[()]
+        experiment = Experiment(study, number)
+        for image in np.flatnonzero(labels.sum(axis=1) == 1):
+            kind = int(labels[image].argmax())
+            values.append(expected_mean(json.loads(scenes[image]), experiment))
+            kinds.append(kind)
+            test.append(number in tested)
+            if number in tested:
+                detectability[number, int(image)] = float(strength[image, kind])
+    share = max(np.bincount([kind for kind, held in zip(kinds, test, strict=True) if held])) / sum(test)
+    print(f"test images that show one kind: {sum(test)}; the commonest kind is {share:.2f} of them")
+    views_right(paths, detectability)
+    print(f"trees, all that is expected in the image:  {trees_right(values, kinds, test)}")
+    rng = np.random.default_rng(0)
+    each = 4  # of every kind in an experiment; a quarter of the experiments is the test
+    for examples in args.examples:
+        values, kinds, test = [], [], []
+        for number in range(-(-examples // (each * len(KINDS)))):
+            experiment = Experiment(study, study.simulate.experiments + number)
+            for kind in range(len(KINDS)):
+                values += [alone(rng, experiment, kind) for _ in range(each)]
+                kinds += [kind] * each
+                test += [number % 4 == 0] * each
+        print(f"trees, the particles alone, without noise: {trees_right(values, kinds, test)}")
+
+
+if __name__ == "__main__":
+    main()
