@@ -16,7 +16,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from xscatter import tags
@@ -27,6 +26,7 @@ from xscatter.shards import open_shard
 from xscatter.simulate.experiment import Experiment
 from xscatter.simulate.features.registry import get
 from xscatter.simulate.render import render
+from xscatter.simulate.smearing import smear
 from xscatter.study import load_study
 
 KINDS = ("sphere", "core-shell", "cylinder", "ellipsoid", "lamella")
@@ -65,7 +65,7 @@ def alone(rng: np.random.Generator, experiment: Experiment, kind: int) -> np.nda
     """Scattering of newly drawn particles at `RADII` after the experiment's resolution, logarithm."""
     feature = get(KINDS[kind].replace("-", "_"))
     curve = sum(part.profile for part in feature.contribute(feature.draw(rng, experiment), experiment))
-    smeared = gaussian_filter1d(curve, experiment.resolution / experiment.q_step, mode="nearest")
+    smeared = smear(curve[None], experiment.resolution / experiment.q_step)[0]
     at = RADII * experiment.size / 2 * experiment.q_per_pixel
     return np.where(at > experiment.q_low, np.log(np.interp(at, experiment.q, smeared) + 1e-30), np.nan)
 

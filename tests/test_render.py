@@ -11,8 +11,9 @@ from xscatter.simulate import Experiment, simulate_image
 from xscatter.simulate.components import Plane
 from xscatter.simulate.features.ring import width_tag
 from xscatter.simulate.profiles import herman, peak, wrapped_cauchy
-from xscatter.simulate.render import _mix_wavelengths, _mixed_halves, as_image, render
+from xscatter.simulate.render import as_image, render
 from xscatter.simulate.scene import draw_scene
+from xscatter.simulate.smearing import mix_wavelengths, mixed_halves
 from xscatter.simulate.visibility import detectability
 from xscatter.study import parse_study
 
@@ -163,7 +164,7 @@ def test_a_spread_of_wavelengths_widens_rings_by_its_part_of_q(spread):
     sigma = spread / np.sqrt(8 * np.log(2))
     for place in (200.0, 500.0, 1000.0):
         line = np.exp(-0.5 * ((q - place) / 2) ** 2)
-        seen = _mix_wavelengths(line[None], spread)[0]
+        seen = mix_wavelengths(line[None], spread)[0]
         above = np.flatnonzero(seen > seen.max() / 2)
         assert above[-1] - above[0] == pytest.approx(np.hypot(spread * place, 2 * 2.355), rel=0.02, abs=1.5)
         assert np.sqrt(above[-1] * above[0]) == pytest.approx(place, rel=0.01)
@@ -171,7 +172,7 @@ def test_a_spread_of_wavelengths_widens_rings_by_its_part_of_q(spread):
     inner = slice(20, 700)
     for power in (1, 2, 4):
         fall = 1 / np.maximum(q, 0.5) ** power
-        seen = _mix_wavelengths(fall[None], spread)[0]
+        seen = mix_wavelengths(fall[None], spread)[0]
         np.testing.assert_allclose(seen[inner], fall[inner] * np.exp(power**2 * sigma**2 / 2), rtol=0.03)
 
 
@@ -182,7 +183,7 @@ def test_rings_and_lines_of_a_neutron_camera_are_equally_wide():
     ring = {"position": at, "width": 0.004, "orders": 1}
     profile = render(scene_of(("ring", 1.0, ring)), experiment).parts[0].profile
     table = peak(experiment.axis, at, 0.004 * at) + peak(experiment.axis, -at, 0.004 * at)
-    spread = _mixed_halves(table[None], experiment.wavelength_spread)[0]
+    spread = mixed_halves(table[None], experiment.wavelength_spread)[0]
     np.testing.assert_allclose(spread, spread[::-1], rtol=1e-9)
     half = spread[len(spread) // 2 :]
     for curve, blur in ((profile, 2.355 * experiment.resolution), (half, 0.0)):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+FULL_WIDTH = np.sqrt(8 * np.log(2))  # at half maximum, of a Gaussian of standard deviation 1
+
 
 def peak(q: np.ndarray, position: float, width: float, lorentzian: float = 0.0) -> np.ndarray:
     """Pseudo-Voigt peak of height 1 on the evenly spaced `q`; `width` is its full width at half maximum.

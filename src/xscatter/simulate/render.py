@@ -15,6 +15,8 @@ from xscatter.compiled import compiled
 from xscatter.simulate.components import Component, Map, Modulation, Plane, Radial, Spots
 from xscatter.simulate.experiment import ANGLES, Experiment
 from xscatter.simulate.features.registry import get
+from xscatter.simulate.profiles import FULL_WIDTH
+from xscatter.simulate.smearing import mix_wavelengths, mixed_halves, smear
 
 
 @dataclass
@@ -192,53 +194,6 @@ def _modulate(expected, live, factor, dark):
     return information, flux
 
 
-@compiled
-def _convolve(padded, kernel, out):
-    rows, points = out.shape
-    for r in range(rows):
-        for k in range(len(kernel)):
-            for i in range(points):
-                out[r, i] += kernel[k] * padded[r, i + k]
-    return out
-
-
-def _smear(profiles: np.ndarray, width: float) -> np.ndarray:
-    """`profiles` (n, points) convolved with a Gaussian of standard deviation `width` points."""
-    reach = int(np.ceil(4 * width))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
-    kernel /= kernel.sum()
-    rows, points = profiles.shape
-    padded = np.empty((rows, points + 2 * reach))
-    padded[:, reach:-reach] = profiles
-    padded[:, :reach], padded[:, -reach:] = profiles[:, :1], profiles[:, -1:]
-    return _convolve(padded, kernel, np.zeros(profiles.shape))
-
-
-def _mix_wavelengths(profiles: np.ndarray, spread: float) -> np.ndarray:
-    """`profiles` (n, points), evenly spaced from q = 0, of wavelengths with the relative full width `spread`.
-
-    Every wavelength shows the profile at another scale: ∫ p(s) I(q s) ds, with p normal in ln s, is a convolution over
-    ln q, σ = spread / √(8 ln 2) (Pedersen, Posselt & Mortensen, J. Appl. Cryst. 23 (1990) 321, for a selector).
-    """
-    points = profiles.shape[1]
-    sigma = spread / np.sqrt(8 * np.log(2))
-    step = 1.0 / points  # in ln q: as fine as the table where it is coarsest, at its end
-    reach = int(np.ceil(5 * sigma / step))
-    log_q = np.arange(-reach, int(np.log(points) / step) + reach) * step  # from the first point on
-    size = 1 << (len(log_q) + 2 * reach).bit_length()
-    wave = np.arange(size // 2 + 1) * (2 * np.pi / (size * step))
-    kernel = np.exp(-0.5 * (wave * sigma) ** 2)
-    index = np.arange(points, dtype=float)
-    mixed = profiles.copy()
-    for row in mixed:
-        padded = np.interp(np.exp(log_q), index, row)  # beyond its end the profile goes on flat
-        padded = np.concatenate([np.full(reach, padded[0]), padded, np.full(size - reach - len(log_q), padded[-1])])
-        padded[-reach:] = padded[0]  # the transform goes round
-        smooth = np.fft.irfft(np.fft.rfft(padded) * kernel, size)[reach : reach + len(log_q)]
-        row[1:] = np.maximum(np.interp(np.log(index[1:]), log_q, smooth), 0)
-    return mixed
-
-
 def as_image(component: Component, experiment: Experiment) -> np.ndarray:
     """The intensity (rows, cols) float32 of a component that is not Radial."""
     if isinstance(component, Map):
@@ -250,11 +205,11 @@ def as_image(component: Component, experiment: Experiment) -> np.ndarray:
         if experiment.wavelength_spread:  # a spot runs out along its radius
             center = experiment.geometry.center
             radius = np.hypot(chosen[0] - center[0], chosen[1] - center[1])
-            chosen[3] = np.hypot(chosen[3], radius * experiment.wavelength_spread / np.sqrt(8 * np.log(2)))
+            chosen[3] = np.hypot(chosen[3], radius * experiment.wavelength_spread / FULL_WIDTH)
         _spots(image, *chosen, *experiment.geometry.center)
     elif isinstance(component, Plane):
-        tables = [_mixed_halves(np.atleast_2d(t), experiment.wavelength_spread) for t in _tables(component)]
-        smeared = [_smear(t, experiment.resolution / experiment.q_step).T for t in tables]
+        tables = [mixed_halves(np.atleast_2d(t), experiment.wavelength_spread) for t in _tables(component)]
+        smeared = [smear(t, experiment.resolution / experiment.q_step).T for t in tables]
         turned = experiment.chi - component.angle
         cosine, sine = np.cos(turned).astype(np.float32), np.sin(turned).astype(np.float32)
         tables = [np.ascontiguousarray(t, dtype=np.float32) for t in smeared]
@@ -265,17 +220,6 @@ def as_image(component: Component, experiment: Experiment) -> np.ndarray:
             sphere = experiment.q_step * 1e9 * experiment.geometry.wavelength / (4 * np.pi)
             _fibre(*places, np.float32(sphere), component.tilt, *tables)
     return image
-
-
-def _mixed_halves(tables: np.ndarray, spread: float) -> np.ndarray:
-    """`tables` (n, 2 points - 1) of a Plane after mixing of wavelengths, along each of its axes by itself."""
-    if not spread:
-        return tables
-    middle = tables.shape[1] // 2
-    right, left = (
-        _mix_wavelengths(np.ascontiguousarray(t), spread) for t in (tables[:, middle:], tables[:, middle::-1])
-    )
-    return np.concatenate([left[:, :0:-1], right], axis=1)
 
 
 _SPOT_FIELDS = ("rows", "cols", "intensity", "radial_width", "tangential_width")
@@ -332,8 +276,8 @@ def _parts(scene: dict[str, Any], experiment: Experiment) -> list[Part]:
             width = experiment.resolution / experiment.q_step
             profiles = np.array([part.component.profile for part in radial], float)
             if experiment.wavelength_spread:
-                profiles = _mix_wavelengths(profiles, experiment.wavelength_spread)
-            smeared = _smear(profiles, width)
+                profiles = mix_wavelengths(profiles, experiment.wavelength_spread)
+            smeared = smear(profiles, width)
             for part, profile in zip(radial, smeared, strict=True):
                 part.profile = profile
         total = 0.0

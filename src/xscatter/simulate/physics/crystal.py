@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-TO_SIGMA = 1 / np.sqrt(8 * np.log(2))  # standard deviation of a Gaussian of full width 1 at half maximum
+from xscatter.simulate.profiles import FULL_WIDTH
+
+TO_SIGMA = 1 / FULL_WIDTH  # standard deviation of a Gaussian of full width 1 at half maximum
 LARGEST_INDEX = 18
 FAINTEST = 1e-3
 
