@@ -154,9 +154,10 @@ def test_missing_and_mismatched_models_are_refused(models, tmp_path):
     path.write_text(json.dumps(facts | {"size": 96}))
     with pytest.raises(UserError, match="other records than its neighbours"):
         frames.Tagger.load(tmp_path / "models")
-    path.write_text("{}")
-    with pytest.raises(UserError, match=r"training\.json"):
-        frames.Tagger.load(tmp_path / "models")
+    for content, said in (({"tags": []}, "no entry size, transform, weights"), (3, "damaged"), ([1], "damaged")):
+        path.write_text(json.dumps(content))
+        with pytest.raises(UserError, match=rf"training\.json: .*{said}"):
+            frames.Tagger.load(tmp_path / "models")
     (tmp_path / "models" / "image" / "model.keras").write_bytes(b"nothing")
     path.write_text(json.dumps(facts))
     with pytest.raises(UserError, match=r"image/model\.keras"):

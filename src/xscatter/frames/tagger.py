@@ -303,16 +303,17 @@ def _views(folder: Path) -> dict[str, Path]:
 def _facts_of(folder: Path) -> dict[str, Any]:
     path = folder / "training.json"
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{path}: missing or damaged ({error}); train the view again") from error
 
 
 def _facts(folder: Path) -> dict[str, Any]:
     """Tags, image size and transform that the network of `folder` was trained with, and the hash of its weights."""
     facts = _facts_of(folder)
-    if not {"tags", "size", "transform", "weights_sha256"} <= set(facts):
-        raise UserError(f"{folder / 'training.json'}: does not say what images it was trained on; train the view again")
+    missing = [name for name in ("tags", "size", "transform", "weights_sha256") if name not in facts]
+    if missing:
+        raise UserError(f"{folder / 'training.json'}: has no entry {', '.join(missing)}; train the view again")
     return facts
 
 
