@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 DEMO := config/demo.yaml
+# `gpu` for TensorFlow with CUDA, in an environment that holds no `tensorflow-cpu` yet; once so, it stays so.
+TRAIN ?= $(if $(wildcard $(VENV)/lib/*/site-packages/nvidia),gpu,train)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: demo test check docs lock clean
@@ -28,9 +30,9 @@ check: $(VENV)/.test
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
-$(VENV)/.demo: EXTRAS = mpi,train,workflow
-$(VENV)/.test: EXTRAS = mpi,train,workflow,test
-$(VENV)/.docs: EXTRAS = mpi,train,workflow,docs
+$(VENV)/.demo: EXTRAS = mpi,$(TRAIN),workflow
+$(VENV)/.test: EXTRAS = mpi,$(TRAIN),workflow,test
+$(VENV)/.docs: EXTRAS = mpi,$(TRAIN),workflow,docs
 $(VENV)/.demo $(VENV)/.test $(VENV)/.docs: $(VENV)/bin/python pyproject.toml envs/lock.txt
 	@echo "installing into $(VENV): 2.5 GB, some minutes"
 	$(BIN)/python -m pip install --quiet --constraint envs/lock.txt --editable '.[$(EXTRAS)]'

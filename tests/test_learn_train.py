@@ -395,6 +395,15 @@ def test_two_devices_share_each_batch_and_resume(paths):
     assert float(rows[-1]["training_loss"]) < 0.8 * float(rows[0]["training_loss"])
 
 
+@pytest.mark.parametrize(("name", "value", "said"), [
+    ("SLURM_JOB_GPUS", "0,1", True), ("CUDA_VISIBLE_DEVICES", "0", True), ("CUDA_VISIBLE_DEVICES", "-1", False),
+])  # fmt: skip
+def test_a_gpu_that_tensorflow_does_not_find_is_said(paths, monkeypatch, name, value, said):
+    monkeypatch.setenv(name, value)
+    lines = train(paths, "coefficient", deadline=0.0)[1]
+    assert any(f"trains on the CPU, though {name} is {value}" in line for line in lines) is said
+
+
 def test_devices_that_are_not_there_are_refused(paths):
     with pytest.raises(UserError, match="5 asked for, 1 CPU found"):
         train(paths, "coefficient", devices=5)

@@ -300,9 +300,15 @@ def load_study(path: str | Path) -> Study:
     """Read a study file.
 
     Raises:
-        UserError: it cannot be read, or a key is unknown, of the wrong type or out of bounds.
+        UserError: it cannot be read, describes several studies, or a key is unknown, of the wrong type or out of bounds.
     """
-    return parse_study(read_yaml(path), str(path))
+    content = read_yaml(path)
+    if "sizes" in content:
+        raise UserError(
+            f"{path}: describes a study at several image sizes; name one of its members, results/<name>/<mode>-<size>-<seed> "
+            "and the study.yaml in it"
+        )
+    return parse_study(content, str(path))
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """One network with its optimizer and the running average of its weights: a step, a score, its whole state."""
 
+import os
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -25,6 +27,15 @@ def prepare(threads: int, seed: int, view_key: int, precision: str = "float32") 
     keras.backend.clear_session()
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(int(sequence(seed, Purpose.TRAINING, view_key, 1).generate_state(1)[0]))
+
+
+def unused_gpu() -> str | None:
+    """What to say where this process was given GPUs and TensorFlow finds none; None where nothing is amiss."""
+    for name in ("SLURM_JOB_GPUS", "CUDA_VISIBLE_DEVICES"):
+        given = os.environ.get(name, "")
+        if given not in ("", "-1", "NoDevFiles") and not tf.config.list_physical_devices("GPU"):
+            return f"trains on the CPU, though {name} is {given}: TensorFlow finds no GPU; install xscatter[gpu]"
+    return None
 
 
 def strategy(devices: int) -> tf.distribute.Strategy:

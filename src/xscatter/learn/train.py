@@ -179,6 +179,8 @@ class _Run:
         labels = self.training.labels()
         self._say_absent(labels)
         learner.prepare(settings.threads, study.seed, self.key, settings.precision)
+        if warning := learner.unused_gpu():
+            say(f"{view}: {warning}")
         strategy = learner.strategy(settings.devices)
         with strategy.scope():
             branches = [load_model(paths.model(name)) for name in VIEWS[:2]] if view == "joint" else None
