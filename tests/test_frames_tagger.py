@@ -35,6 +35,7 @@ def models(tmp_path_factory):
     from xscatter import shards
     from xscatter.learn import models as nets
     from xscatter.learn.calibrate import Calibration
+    from xscatter.learn.export import weights_sha256
     from xscatter.study import Train
 
     keras.utils.set_random_seed(1)
@@ -51,7 +52,7 @@ def models(tmp_path_factory):
         Calibration(TAGS, [1.0, 2.0, 1.0], [0.0, 0.5, -9.0], [0.0, 0.0, 0.5], 1.0).save(
             folder / view / "calibration.json"
         )
-        facts = {"view": view, "tags": TAGS, "size": 64, "transform": TRANSFORM, "weights_sha256": f"{view:_<64}"}
+        facts = {"view": view, "tags": TAGS, "size": 64, "transform": TRANSFORM, "weights_sha256": weights_sha256(net)}
         shards.write_json(folder / view / "training.json", facts)
     return folder
 

@@ -43,6 +43,14 @@ def test_every_key_is_documented():
         ({"name": "a", "simulate": {"size": "big"}}, "simulate.size: input should be a valid integer"),
         ({"name": "a", "pack": {"test_batch": 10}}, "test_batch 10 is not among the batches 0 to 9"),
         ({"name": "../a"}, "name:"),
+        (
+            {"name": "a", "transform": {"angular_orders": 20}, "train": {"preset": "report-2017"}},
+            "report-2017 needs 21 angular orders and 40 radial orders, there are 20 and",
+        ),
+        (
+            {"name": "a", "simulate": {"size": 1000}, "train": {"image_network": "vgg16", "head": "dense"}},
+            "2.0 billion weights and need 30 GiB",
+        ),
         ({}, "name is missing"),
     ],
 )
@@ -51,6 +59,11 @@ def test_bad_studies_are_refused_in_one_line(content, says):
         parse_study(content)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_study_of_several_sizes_is_told_from_a_misspelt_key():
+    with pytest.raises(UserError, match="several image sizes; name one of its members"):
+        load_study(SHIPPED[0].parent / "study-resolution.yaml")
 
 
 @pytest.mark.parametrize("text", ["- a list", "name: [", "\0", ""])

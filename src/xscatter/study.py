@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from xscatter.errors import UserError
+from xscatter.learn import limits
 
 # Raised by every change that makes other images, tags or coefficients from the same study, so that
 # shards made before and after are never mixed.
@@ -168,7 +169,7 @@ class Train(Section):
         0.99, description="Decay a step of the running average of the weights, which is what is scored and kept."
     )
     loss: Literal["cross-entropy", "asymmetric"] = Field(
-        "cross-entropy", description="Sum over tags of binary cross-entropy, or of the asymmetric loss (2009.14119)."
+        "cross-entropy", description="Mean over tags of binary cross-entropy, or of the asymmetric loss (2009.14119)."
     )
     positive_weight: Annotated[float, Field(ge=1, le=100)] = Field(
         1.0, description="Most that a rare tag's positive records may weigh; 1 weighs none of them."
@@ -189,7 +190,9 @@ class Train(Section):
         0.005, description="Fall of the training loss that counts as progress, as a part of it."
     )
     minimum_gain: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.001, description="Gain in mean average precision of the validation part that counts as progress."
+        0.001,
+        description="Gain in mean average precision of the validation part, over the best round before, that counts as "
+        "progress; smaller gains do not add up.",
     )
     drops: Annotated[int, Field(ge=0, le=10)] = Field(1, description="How often the learning rate drops.")
     drop_factor: Annotated[float, Field(gt=0, lt=1)] = Field(0.2, description="Factor of each drop.")
@@ -261,6 +264,14 @@ class Study(Section):
     train: Train = Train()
     walltime: Walltime = Walltime()
 
+    @model_validator(mode="after")
+    def _networks_can_be(self) -> "Study":
+        orders = (self.transform.angular_orders, self.transform.radial_orders)
+        for refusal in (limits.refused_orders(self.train, orders), limits.refused_head(self.train, self.simulate.size)):
+            if refusal:
+                raise ValueError(refusal)
+        return self
+
     @property
     def radius(self) -> float:
         """Radius of the expansion's disk in pixels."""
@@ -300,13 +311,13 @@ def load_study(path: str | Path) -> Study:
     """Read a study file.
 
     Raises:
-        UserError: it cannot be read, describes several studies, or a key is unknown, of the wrong type or out of bounds.
+        UserError: it cannot be read or describes several studies; a key is unknown, of the wrong type or out of bounds.
     """
     content = read_yaml(path)
     if "sizes" in content:
         raise UserError(
-            f"{path}: describes a study at several image sizes; name one of its members, results/<name>/<mode>-<size>-<seed> "
-            "and the study.yaml in it"
+            f"{path}: describes a study at several image sizes; name one of its members, "
+            "results/<name>/<mode>-<size>-<seed>, or the study.yaml in it"
         )
     return parse_study(content, str(path))
 
@@ -351,7 +362,7 @@ def describe_problem(problem: Any) -> str:
         return f"{key} is missing; add it"
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":  # our own words name the values
-        return f"{key}: {message}"
+        return message if key == "study" else f"{key}: {message}"
     return f"{key}: {message[0].lower()}{message[1:]} (it is {problem['input']!r})" if key != "study" else message
 
 

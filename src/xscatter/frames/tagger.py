@@ -17,6 +17,7 @@ from xscatter.frames import center, prepare
 from xscatter.frames.frame import Frame
 from xscatter.frames.prepare import Prepared
 from xscatter.frames.reading import read_all
+from xscatter.learn import trained
 from xscatter.paths import VIEWS, StudyPaths
 from xscatter.tags import INDEX, with_implied
 
@@ -105,7 +106,8 @@ class Tagger:
         from xscatter.learn.quiet import import_tensorflow
         from xscatter.learn.train import load_model
 
-        facts = {view: _facts(path) for view, path in views.items()}
+        needed = ("tags", "size", "transform", "weights_sha256")
+        facts = {view: trained.read(path, *needed) for view, path in views.items()}
         first = next(iter(facts.values()))
         for view, found in facts.items():
             if (found["tags"], found["size"], found["transform"]) != (first["tags"], first["size"], first["transform"]):
@@ -293,28 +295,11 @@ def _read(frames: Iterable[Frame | str | Path], options: dict[str, Any]) -> Iter
 def _views(folder: Path) -> dict[str, Path]:
     for place in (folder, folder / "models"):
         if (place / "model.keras").exists():
-            return {_facts_of(place).get("view", place.name): place}
+            return {trained.read(place).get("view", place.name): place}
         found = {view: place / view for view in VIEWS if (place / view / "model.keras").exists()}
         if found:
             return found
     raise UserError(f"{folder}: holds no model; train a study first, or name its folder with --model")
-
-
-def _facts_of(folder: Path) -> dict[str, Any]:
-    path = folder / "training.json"
-    try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path}: missing or damaged ({error}); train the view again") from error
-
-
-def _facts(folder: Path) -> dict[str, Any]:
-    """Tags, image size and transform that the network of `folder` was trained with, and the hash of its weights."""
-    facts = _facts_of(folder)
-    missing = [name for name in ("tags", "size", "transform", "weights_sha256") if name not in facts]
-    if missing:
-        raise UserError(f"{folder / 'training.json'}: has no entry {', '.join(missing)}; train the view again")
-    return facts
 
 
 def newest(results: Path) -> Path:

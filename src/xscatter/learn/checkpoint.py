@@ -32,6 +32,8 @@ def save(folder: Path, fingerprint: str, step: int, arrays: Mapping[str, list[np
     Raises:
         UserError: no space, or not writable; earlier states stay as they are.
     """
+    for left in folder.glob(".state-*.part"):  # by a process that was killed while it wrote
+        left.unlink(missing_ok=True)
     with shards.new_shard(folder / f"state-{step:09d}.h5", fingerprint=fingerprint) as file:
         file["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
         for group, values in arrays.items():
@@ -47,8 +49,16 @@ def states(folder: Path) -> list[Path]:
     return sorted(folder.glob("state-*.h5"), reverse=True)
 
 
-def newest(folder: Path, fingerprint: str, say=print) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | None:
-    """Arrays and facts of the newest state that is whole and has `fingerprint`, or None when there is no state.
+def newest(
+    folder: Path, fingerprint: str, say: Callable[[str], None] = print
+) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | None:
+    """Arrays and facts of the state that :func:`newest_path` finds, or None when there is no state."""
+    path = newest_path(folder, fingerprint, say)
+    return read(path) if path else None
+
+
+def newest_path(folder: Path, fingerprint: str, say: Callable[[str], None] = print) -> Path | None:
+    """The newest state that is whole, to the last byte, and has `fingerprint`, or None when there is no state.
 
     A state that is damaged or foreign is named through `say`, and the one before it is tried.
 
@@ -59,7 +69,7 @@ def newest(folder: Path, fingerprint: str, say=print) -> tuple[dict[str, list[np
     for path in found:
         problem = shards.problem(path, deep=True, fingerprint=fingerprint)
         if problem is None:
-            return read(path)
+            return path
         say(f"{path}: {problem}; it is not used")
     if found:
         raise UserError(f"{folder}: none of its {len(found)} training states can be used; delete it to start anew")
@@ -99,18 +109,27 @@ def _facts(folder: Path) -> dict[str, Any] | None:
     """Facts of the newest state in `folder`, without its arrays; None when there is none that can be read."""
     for path in states(folder):
         try:
-            with shards.open_shard(path) as file:
-                return json.loads(file["facts"][()].tobytes())
+            return facts_of(path)
         except (UserError, OSError, KeyError, ValueError):
             continue
     return None
 
 
-def read(path: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]]:
-    """Arrays and facts of one state.
+def facts_of(path: Path) -> dict[str, Any]:
+    """Facts of one state, without its arrays.
 
     Raises:
-        UserError: it is missing, partial or corrupt.
+        UserError: it is missing or partial.
+    """
+    with shards.open_shard(path) as file:
+        return json.loads(file["facts"][()].tobytes())
+
+
+def read(path: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]]:
+    """Arrays and facts of one state, whose bytes :func:`newest_path` has compared with their checksum.
+
+    Raises:
+        UserError: it is missing or partial.
     """
     with shards.open_shard(path) as file:
         groups = [name for name in file if name != "facts"]

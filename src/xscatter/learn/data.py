@@ -1,5 +1,6 @@
 """What a training step sees, as a pure function of (seed, step): split, order, decoding, augmentation."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from xscatter.errors import UserError
+from xscatter.progress import track
 from xscatter.seeds import Purpose, generator
 
 NOT_USABLE = -1.0  # what stands for the counts of a pixel that is not usable
 UNKNOWN = -1.0  # label of a tag that no loss looks at
 # Tags that a quarter turn makes into each other.
 DIRECTIONS = (("ring: oriented in plane", "ring: oriented out of plane"),)
+_TOGETHER, _PIXELS = 64, 2**22  # most records, and pixels of them, that a network looks at in one go
 FIELDS = {"image": ("image",), "coefficient": ("coefficients",), "joint": ("image", "coefficients")}
 
 
@@ -45,6 +48,37 @@ class Part:
     def labels(self, index: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Tags (n, T), 0 or 1, float32."""
         return self.field("tags", index).astype(np.float32)
+
+    def bytes_of(self, view: str) -> int:
+        """Bytes of the inputs of `view` of one record."""
+        return sum(value.nbytes for value in self.inputs(view, slice(0, 1)).values())
+
+    def logits(self, view: str, network: Callable[[dict[str, np.ndarray]], Any], label: str = "") -> np.ndarray:
+        """Logits (n, T) float32 that `network` of `view` gives for all records; progress is shown under `label`.
+
+        Fewer records of large images are looked at together, so that this never takes the memory of a training step.
+
+        Raises:
+            UserError: an input or an answer is not a number; says of which records.
+        """
+        most = max(math.prod(self.records.dtype[name].shape) for name in FIELDS[view])
+        size = max(1, min(_TOGETHER, _PIXELS // most))
+        starts = range(0, len(self), size)
+        logits, wrong = [], []
+        for first in track(starts, label, end=False) if label else starts:
+            inputs = self.inputs(view, slice(first, first + size))
+            found = np.asarray(network(inputs), np.float32)
+            # Rectifiers hide what is not a number from the answer.
+            whole = [np.isfinite(x).reshape(len(x), -1).all(axis=1) for x in (*inputs.values(), found)]
+            wrong += (first + np.flatnonzero(~np.logical_and.reduce(whole))).tolist()
+            logits.append(found)
+        if wrong:
+            pairs = ", ".join(f"({e}, {i})" for e, i in self.field("source", np.array(wrong[:8])).tolist())
+            raise UserError(
+                f"{view}: an input or the answer is not a number for {len(wrong)} of {len(self)} records; look at "
+                f"these (experiment, image): {pairs}"
+            )
+        return np.concatenate(logits)
 
 
 def whole(records: Any, numbers: Sequence[int] | None = None) -> Part:

@@ -1,6 +1,5 @@
 """The test: scores of a trained view on the test batch, which no training has seen."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,10 +7,9 @@ import numpy as np
 
 from xscatter import shards
 from xscatter.errors import UserError
-from xscatter.learn import calibrate, data, metrics
+from xscatter.learn import calibrate, data, metrics, trained
 from xscatter.learn.data import Part
-from xscatter.paths import StudyPaths
-from xscatter.progress import track
+from xscatter.paths import VIEWS, StudyPaths
 from xscatter.provenance import run_record
 from xscatter.study import Study
 from xscatter.tags import TAGS
@@ -37,19 +35,23 @@ def evaluate(study: Study, paths: StudyPaths, view: str, say: Callable[[str], No
     tested = data.whole(records, [records.test_batch])
     if not len(tested):
         raise UserError(f"{paths.batches}: the test batch is empty; simulate more experiments")
+    if not tested.labels().any():
+        raise UserError(f"{paths.batches}: no tag is true in any record of the test batch; simulate more experiments")
+    tags, numbers = list(records.tags), data.experiments(tested)
+    views = VIEWS[:2] if view == "mean" else [view]
+    known = {name: trained.fitting(paths.model(name), tags, numbers) for name in views}
     import_tensorflow()
     from xscatter.learn.learner import prepare
 
     prepare(study.train.threads, study.seed, 0)
-    tags = list(records.tags)
     if view == "mean":
-        held = data.split(records, study.seed, study.train.validation, _split(paths, "image"))[1]
+        held = data.split(records, study.seed, study.train.validation, known["image"]["split"])[1]
         logits, validation = (
-            (score(paths, "image", tags, part) + score(paths, "coefficient", tags, part)) / 2 for part in (tested, held)
+            (score(paths, "image", part) + score(paths, "coefficient", part)) / 2 for part in (tested, held)
         )
         calibration = calibrate.fit(tags, held.labels(), validation)
     else:
-        logits = score(paths, view, tags, tested)
+        logits = score(paths, view, tested)
         calibration = calibrate.load(paths.model(view) / "calibration.json")
     source, labels = tested.field("source"), tested.field("tags")
     scores = calibration.probability(logits).astype(np.float32)
@@ -66,42 +68,21 @@ def evaluate(study: Study, paths: StudyPaths, view: str, say: Callable[[str], No
     return found
 
 
-def score(paths: StudyPaths, view: str, tags: list[str], part: Part) -> np.ndarray:
+def score(paths: StudyPaths, view: str, part: Part) -> np.ndarray:
     """Logits (n, T) of the trained `view` for the records of `part`.
 
     Raises:
-        UserError: the model is missing, damaged, of other tags or of another size.
+        UserError: the model is missing, damaged, or of another size; a record of which it gives no number.
     """
     from xscatter.learn.train import load_model
 
     model = load_model(paths.model(view))
-    known = _facts(paths, view)["tags"]
-    if known != tags:
-        raise UserError(
-            f"{paths.model(view)}: was trained on other tags than the records have; train --view {view} again"
-        )
     wanted = {name: tuple(x.shape[1:]) for name, x in model.input.items()}
-    logits = []
-    for first in track(range(0, len(part), 64), f"score {view}", end=False):
-        inputs = part.inputs(view, slice(first, first + 64))
-        if first == 0 and any(inputs[name].shape[1:] != shape for name, shape in wanted.items()):
-            raise UserError(
-                f"{paths.model(view)}: was trained on another size than the records'; train --view {view} again"
-            )
-        logits.append(model(inputs, training=False).numpy())
-    return np.concatenate(logits).astype(np.float32)
-
-
-def _facts(paths: StudyPaths, view: str) -> dict[str, Any]:
-    path = paths.model(view) / "training.json"
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: missing or damaged; train --view {view} first") from error
-
-
-def _split(paths: StudyPaths, view: str) -> dict[str, list[int]]:
-    return _facts(paths, view)["split"]
+    if {name: x.shape[1:] for name, x in part.inputs(view, slice(0, 1)).items()} != wanted:
+        raise UserError(
+            f"{paths.model(view)}: was trained on another size than the records'; train --view {view} again"
+        )
+    return part.logits(view, lambda inputs: model(inputs, training=False), f"score {view}")
 
 
 def describe(

@@ -9,16 +9,20 @@ from typing import Any
 import numpy as np
 
 from xscatter import shards
-from xscatter.learn import calibrate, data
+from xscatter.learn import calibrate
 from xscatter.provenance import run_record
 
 
 def write(folder: Path, run: Any, logits: np.ndarray) -> None:
     """Write model, calibration, history, timings and facts of `run`, whose network has its best weights.
 
-    `logits` (n, T) are those of its validation part.
+    `logits` (n, T) are those of its validation part. Without training.json the folder holds no model: after a kill, no
+    earlier network is taken together with a later calibration.
     """
     model = run.learner.model
+    (folder / "training.json").unlink(missing_ok=True)
+    for left in folder.glob(".model.keras.*"):  # by a process that was killed while it wrote
+        left.unlink()
     calibrate.fit(list(run.records.tags), run.validation.labels(), logits).save(folder / "calibration.json")
     table(folder / "history.csv", run.progress.history)
     table(folder / "timings.csv", run.progress.timings)
@@ -46,7 +50,7 @@ def write(folder: Path, run: Any, logits: np.ndarray) -> None:
         "tags": list(run.records.tags),
         "size": run.records.dtype["image"].shape[0],
         "transform": run.records.manifest.get("transform"),
-        "split": {"training": data.experiments(run.training), "validation": data.experiments(run.validation)},
+        "split": run.split,
         "settings": run.settings.model_dump(mode="json"),
         "run": run_record(),
     }

@@ -12,7 +12,7 @@ from xscatter.learn.data import Part
 from xscatter.seeds import Purpose, sequence
 from xscatter.study import Train
 
-_SAMPLE = 512  # records that measure the scale of the inputs
+_SAMPLE, _SAMPLE_BYTES = 512, 2**27  # records that measure the scale of the inputs: at most so many, and so large
 
 
 def prepare(threads: int, seed: int, view_key: int, precision: str = "float32") -> None:
@@ -57,7 +57,8 @@ def build(view: str, part: Part, tags: int, train: Train, branches: list[keras.M
     """The network of `view`, its input scales measured on `part`; the joint one on two trained `branches`."""
     if branches:
         return models.joint_network(branches[0], branches[1], train)
-    index = np.linspace(0, len(part) - 1, min(_SAMPLE, len(part))).astype(int)
+    count = min(_SAMPLE, max(16, _SAMPLE_BYTES // part.bytes_of(view)), len(part))
+    index = np.linspace(0, len(part) - 1, count).astype(int)
     sample = next(iter(part.inputs(view, index).values()))
     shape = tuple(sample.shape[1:3])
     if view == "image":
@@ -107,7 +108,9 @@ class Learner:
         self.model, self.train, self.strategy = model, train, strategy
         with strategy.scope():
             if train.optimizer == "adamw":
-                optimizer = keras.optimizers.AdamW(weight_decay=train.weight_decay, clipnorm=1.0)
+                # Each device clips its share of the gradient before the shares are summed.
+                clip = 1.0 / strategy.num_replicas_in_sync
+                optimizer = keras.optimizers.AdamW(weight_decay=train.weight_decay, clipnorm=clip)
                 optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "blend"])
             else:
                 optimizer = keras.optimizers.SGD(momentum=0.9)
@@ -165,10 +168,9 @@ class Learner:
         cut = lambda x: place(lambda context: take(x, context.replica_id_in_sync_group))  # noqa: E731
         return {name: cut(value) for name, value in inputs.items()}, cut(labels)
 
-    def logits(self, part: Part, view: str, size: int = 64) -> np.ndarray:
+    def logits(self, part: Part, view: str) -> np.ndarray:
         """Logits (n, T) of all records of `part`, with the weights as they are."""
-        found = [self._logits(part.inputs(view, slice(n, n + size))).numpy() for n in range(0, len(part), size)]
-        return np.concatenate(found).astype(np.float32)
+        return part.logits(view, self._logits)
 
     def swap(self, values: list[np.ndarray]) -> list[np.ndarray]:
         """Give the averaged variables these values; return those that they had."""

@@ -11,10 +11,9 @@ import tensorflow as tf
 from keras import layers
 
 from xscatter.errors import UserError
+from xscatter.learn import limits
 from xscatter.learn.inputs import CoefficientChannels, ImageChannels, RadialProfiles
 from xscatter.study import Train
-
-_DENSE_LIMIT = 512  # image side beyond which a dense head has half a billion weights
 
 
 def image_network(shape: tuple[int, int], tags: int, train: Train) -> keras.Model:
@@ -23,12 +22,14 @@ def image_network(shape: tuple[int, int], tags: int, train: Train) -> keras.Mode
     Raises:
         UserError: its dense head would not fit; the message says how much memory it needs.
     """
+    if refusal := limits.refused_head(train, min(shape)):
+        raise UserError(refusal)
     counts = keras.Input(shape, name="image")
     x = ImageChannels(train.image_input, name="image_channels")(counts)
     if train.image_network == "alexnet":
         features = _alexnet(x, shape, train)
     elif train.image_network == "vgg16":
-        features = _vgg16(x, shape, train)
+        features = _vgg16(x, train)
     else:
         features = _compact_image(x, shape, train.width)
     return keras.Model({"image": counts}, _logits(features, tags), name="image")
@@ -40,15 +41,13 @@ def coefficient_network(shape: tuple[int, int], tags: int, train: Train, boundar
     Raises:
         UserError: the published network is asked for, and the expansion is too short for it.
     """
-    if "report-2017" in (train.coefficient_network, train.preset) and (shape[0] < 21 or shape[1] < 40):
-        raise UserError(
-            f"train: report-2017 needs 21 angular orders and 40 radial orders, the records have {shape[0]} and "
-            f"{shape[1]}; set transform.angular_orders and transform.radial_orders, or another coefficient_network"
-        )
+    if refusal := limits.refused_orders(train, shape):
+        raise UserError(refusal)
     c = keras.Input((*shape, 2), name="coefficients")
     if train.coefficient_network == "report-2017":
         # 40 zeros x even orders 0 .. 20, as published.
-        x = layers.Cropping2D(((0, shape[0] - 21), (0, shape[1] - 40)), name="published_truncation")(c)
+        crop = [(0, have - need) for have, need in zip(shape, limits.PUBLISHED, strict=True)]
+        x = layers.Cropping2D(crop, name="published_truncation")(c)
         x = CoefficientChannels(train.coefficient_input, name="coefficient_channels")(x)
         x = layers.Permute((2, 1, 3))(x)
         features = _report_coefficient(x, train.width)
@@ -95,8 +94,9 @@ class Blend(keras.layers.Layer):
         super().__init__(**{**options, "dtype": "float32"})
 
     def build(self, shapes):
+        # By this name the optimizer knows that it does not decay.
         self.weight = self.add_weight(
-            name="weight", shape=(shapes[0][-1],), initializer=keras.initializers.Constant(0.5)
+            name="blend", shape=(shapes[0][-1],), initializer=keras.initializers.Constant(0.5)
         )
 
     def call(self, pair):
@@ -197,16 +197,9 @@ def _dense_head(x, units: int):
     return layers.Dropout(0.5, name="embedding")(layers.Dense(units, activation="relu")(x))
 
 
-def _head(x, shape: tuple[int, int], train: Train, units: int):
+def _head(x, train: Train, units: int):
     if train.head == "pooling":
         return _pooled(x, 0.5)
-    rows, cols, channels = x.shape[1:]
-    weights = rows * cols * channels * units + units * units
-    if min(shape) > _DENSE_LIMIT:
-        raise UserError(
-            f"train.head: dense layers on images of {shape[0]}x{shape[1]} have {weights / 1e9:.1f} billion weights and "
-            f"need {weights * 16 / 2**30:.0f} GiB with their gradients and moments; use `head: pooling`"
-        )
     return _dense_head(layers.Flatten(name="features")(x), units)
 
 
@@ -224,10 +217,10 @@ def _alexnet(x, shape: tuple[int, int], train: Train):
     for count in channels[2:]:
         x = convolve(x, count, 3)
     x = layers.MaxPooling2D(4, 2, padding="same")(x)
-    return _head(x, shape, train, int(4000 * train.width))
+    return _head(x, train, int(4000 * train.width))
 
 
-def _vgg16(x, shape: tuple[int, int], train: Train):
+def _vgg16(x, train: Train):
     """VGG-16 (Simonyan and Zisserman 2014), configuration D; He initialisation, since it starts from nothing."""
     for count, repeats in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
         for _ in range(repeats):
@@ -235,7 +228,7 @@ def _vgg16(x, shape: tuple[int, int], train: Train):
                 max(8, int(count * train.width)), 3, padding="same", activation="relu", kernel_initializer="he_normal"
             )(x)
         x = layers.MaxPooling2D(2)(x)
-    return _head(x, shape, train, int(4096 * train.width))
+    return _head(x, train, int(4096 * train.width))
 
 
 def _report_coefficient(x, width: float):

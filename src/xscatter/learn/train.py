@@ -5,6 +5,7 @@ import json
 import math
 import signal
 import time
+import zipfile
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from xscatter.errors import UserError
-from xscatter.learn import checkpoint, data
+from xscatter.learn import checkpoint, data, trained
 from xscatter.learn.convergence import Convergence
 from xscatter.paths import VIEWS, StudyPaths
 from xscatter.progress import track
@@ -91,7 +92,7 @@ def train(
 
     records = records_room.open(paths.batches)
     check(study, records)
-    hashes = [_weights_hash(paths, name) for name in VIEWS[:2]] if view == "joint" else []
+    hashes = _branches(paths, records) if view == "joint" else []
     identity = identify(study, records, view, hashes)
     folder = paths.training(view) / identity.fingerprint
     saved = checkpoint.newest(folder, identity.fingerprint, say)
@@ -103,11 +104,13 @@ def train(
 
 
 def check(study: Study, records: Any) -> None:
-    """Refuse records of another size or truncation than the study's, or that hold no tag at all.
+    """Refuse records of another size or truncation than the study's, or of other images or coefficients.
 
     Raises:
         UserError: says what differs.
     """
+    from xscatter.records.assign import identity
+
     shapes = {f["name"]: tuple(f["shape"]) for f in records.manifest["fields"]}
     transform, size = study.transform, study.simulate.size
     wanted = {"image": (size, size), "coefficients": (transform.angular_orders, transform.radial_orders)}
@@ -117,21 +120,28 @@ def check(study: Study, records: Any) -> None:
                 f"records.json: {name} has the shape {shapes.get(name)}, the study needs {shape}; "
                 "these are batches of another study: pack this one, or name another folder with -o"
             )
+    if records.manifest.get("study_hash", identity(study)) != identity(study):
+        raise UserError(
+            f"{records.folder}: its batches were packed by other settings of the study, or by another version of "
+            "xscatter; simulate, transform and pack this study, or name another folder with -o"
+        )
 
 
-def _weights_hash(paths: StudyPaths, view: str) -> str:
-    path = paths.model(view) / "training.json"
-    try:
-        return json.loads(path.read_text())["weights_sha256"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path}: not there or not whole; train --view {view} before --view joint") from error
+def _branches(paths: StudyPaths, records: Any) -> list[str]:
+    """Hashes of the weights of the joint network's branches, which fit the records and have not seen the test batch."""
+    tested = data.experiments(data.whole(records, [records.test_batch]))
+    found = []
+    for view in VIEWS[:2]:
+        trained.read(paths.model(view), mend=f"train --view {view} before --view joint")
+        found.append(trained.fitting(paths.model(view), list(records.tags), tested)["weights_sha256"])
+    return found
 
 
 def _exported(paths: StudyPaths, view: str, identity: Identity, step: int) -> bool:
     folder = paths.model(view)
     try:
-        facts = json.loads((folder / "training.json").read_text())
-    except (OSError, ValueError):
+        facts = trained.read(folder, "fingerprint", "step")
+    except UserError:
         return False
     whole = all((folder / name).exists() for name in ("model.keras", "history.csv", "timings.csv", "calibration.json"))
     return whole and (facts["fingerprint"], facts["step"]) == (identity.fingerprint, step)
@@ -139,20 +149,20 @@ def _exported(paths: StudyPaths, view: str, identity: Identity, step: int) -> bo
 
 def _parent(folder: Path, identity: Identity, say: Callable[[str], None]):
     """The state of equal settings that has seen the most batches, all of which are among ours, or None."""
-    best = None
+    best: tuple[tuple[int, int], Path] | None = None
     for other in sorted(folder.glob("*/")):
-        for path in checkpoint.states(other):
-            try:
-                arrays, facts = checkpoint.read(path)
-            except UserError as error:
-                say(f"{error}")
-                continue
-            ours = set(facts["batches"]) < set(identity.batches)
-            rank = (len(facts["batches"]), facts["step"])
-            if facts["settings"] == identity.settings and ours and (best is None or rank > best[0]):
-                best = (rank, arrays, facts)
-            break
-    return best and best[1:]
+        try:
+            path = checkpoint.newest_path(other, other.name, say)
+        except UserError as error:
+            say(f"{error}")
+            continue
+        if path is None:
+            continue
+        facts = checkpoint.facts_of(path)
+        if facts["settings"] == identity.settings and set(facts["batches"]) < set(identity.batches):
+            found = ((len(facts["batches"]), facts["step"]), path)
+            best = max(best or found, found)
+    return checkpoint.read(best[1]) if best else None
 
 
 class _Run:
@@ -176,6 +186,10 @@ class _Run:
         if not self.batch:
             raise UserError(f"train: {len(self.training)} training records are too few for {settings.devices} devices")
         self.round_steps = settings.round_steps or min(self.pass_steps, _MOST_ROUND_STEPS)
+        self.split = {
+            "training": data.experiments(self.training),
+            "validation": data.experiments(self.validation),
+        }
         labels = self.training.labels()
         self._say_absent(labels)
         learner.prepare(settings.threads, study.seed, self.key, settings.precision)
@@ -313,7 +327,7 @@ class _Run:
         training_loss = float(np.mean(progress.losses))
         rate = self._rate(progress.step - 1)
         decision = rule.see(training_loss, macro, self.settings)
-        if rule.best_round == rule.round:
+        if rule.best_round == rule.round or rule.best_round == 0:  # 0: no tag occurs in the validation part
             self.best = average
         row = {
             "round": rule.round,
@@ -356,10 +370,7 @@ class _Run:
             "settings": self.identity.settings,
             "batches": self.identity.batches,
             "threads": self.settings.threads,
-            "split": {
-                "training": data.experiments(self.training),
-                "validation": data.experiments(self.validation),
-            },
+            "split": self.split,
         }
         step = self.progress.step
         checkpoint.save(self.folder, self.identity.fingerprint, step, arrays, facts, self.settings.keep)
@@ -379,16 +390,21 @@ def load_model(folder: Path):
     """The network in `folder`/model.keras.
 
     Raises:
-        UserError: it is not there or cannot be read.
+        UserError: it is not there or cannot be read, or its weights are not those that training.json names.
     """
     import keras
 
     from xscatter.learn import models  # noqa: F401 - registers our layers with Keras
+    from xscatter.learn.export import weights_sha256
 
     path = folder / "model.keras"
     if not path.exists():
         raise UserError(f"{path}: missing; train --view {folder.name} first")
+    damaged = f"{path}: is no model of xscatter, or damaged; train --view {folder.name} again"
     try:
-        return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path}: is no model of xscatter, or damaged; train --view {folder.name} again") from error
+        model = keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(damaged) from error
+    if weights_sha256(model) != trained.read(folder, "weights_sha256")["weights_sha256"]:
+        raise UserError(damaged)
+    return model

@@ -168,10 +168,7 @@ def assign(study: Study, paths: StudyPaths, say=print) -> Assignment:
         raise UserError(
             f"{study.name}: {len(numbers)} experiment cannot be split into training and test; simulate more"
         )
-    earlier = None
-    for path in (_history(paths), paths.assignment):
-        if path.exists() and earlier is None:
-            earlier = load(path)
+    earlier = _earlier(paths, say)
     if earlier and (earlier.identity != identity(study) or not set(earlier.sources) <= set(numbers)):
         say("the study has changed since its records were packed: they are split and packed anew")
         earlier = None
@@ -189,6 +186,21 @@ def assign(study: Study, paths: StudyPaths, say=print) -> Assignment:
         if not path.exists() or path.read_text() != text:
             shards.write_text(path, text)
     return found
+
+
+def _earlier(paths: StudyPaths, say) -> Assignment | None:
+    """What was assigned before; of its two copies one may be damaged."""
+    there = [path for path in (_history(paths), paths.assignment) if path.exists()]
+    for path in there:
+        try:
+            return load(path)
+        except UserError as error:
+            say(f"{path}: damaged; it is not used")
+            problem = error
+    if there:
+        names = " and ".join(map(str, there))
+        raise UserError(f"{names}: damaged; delete to split the study anew, and train anew, too") from problem
+    return None
 
 
 def extend(study: Study, sources: dict[int, Source], earlier: Assignment | None) -> Assignment:

@@ -65,9 +65,14 @@ class Records:
         absent = [key for key in _REQUIRED if key not in self.manifest] if isinstance(self.manifest, dict) else ["all"]
         if absent:
             raise UserError(f"{path}: lacks {', '.join(absent)}; run `xscatter pack` again")
-        self.tags: list[str] = self.manifest["tags"]
-        self.dtype = layout.dtype_of(self.manifest)
-        self.batches = [self._map(entry) for entry in self.manifest["batches"]]
+        try:
+            self.tags: list[str] = self.manifest["tags"]
+            self.dtype = layout.dtype_of(self.manifest)
+            self.batches = [self._map(entry) for entry in self.manifest["batches"]]
+            if not 0 <= self.test_batch < len(self.batches):
+                raise ValueError(f"there is no batch {self.test_batch}")
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path}: is damaged ({error}); run `xscatter pack` again") from error
         self._memory = _Memory()
         self._plain = [np.asarray(batch) for batch in self.batches]  # the same memory, without memmap's slow views
 

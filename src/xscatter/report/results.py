@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from xscatter.errors import UserError
+from xscatter.learn import trained
 from xscatter.paths import VIEWS, StudyPaths
 
 TITLES = {
@@ -182,13 +183,11 @@ def read_training(folder: Path) -> dict[str, Any]:
         UserError: they are missing or damaged.
     """
     try:
-        facts = json.loads((folder / "training.json").read_text())
+        facts = trained.read(folder)
         with open(folder / "timings.csv", newline="") as stream:
             facts["seconds"] = sum(float(r["seconds"]) + float(r["validation_seconds"]) for r in csv.DictReader(stream))
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"{folder}: training.json or timings.csv is missing or damaged; train the view again"
-        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder / 'timings.csv'}: missing or damaged; train --view {folder.name} again") from error
     return facts
 
 

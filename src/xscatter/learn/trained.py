@@ -1,0 +1,42 @@
+"""What a finished training says of itself: ``training.json`` beside its network."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from xscatter.errors import UserError
+
+
+def read(folder: Path, *entries: str, mend: str | None = None) -> dict[str, Any]:
+    """The facts of the training of `folder`, among them all `entries`; `mend` says what to do where they are not there.
+
+    Raises:
+        UserError: training.json is missing or damaged, or has no such entry.
+    """
+    path, mend = folder / "training.json", mend or f"train --view {folder.name} again"
+    try:
+        found = dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: missing or damaged ({error}); {mend}") from error
+    absent = [entry for entry in entries if entry not in found]
+    if absent:
+        raise UserError(f"{path}: has no entry {', '.join(absent)}; {mend}")
+    return found
+
+
+def fitting(folder: Path, tags: list[str], tested: list[int]) -> dict[str, Any]:
+    """The facts of a training that names `tags`, and has not seen the experiments `tested`.
+
+    Raises:
+        UserError: it has other tags, or was trained on experiments that are now in the test batch.
+    """
+    found = read(folder, "tags", "split", "weights_sha256")
+    if found["tags"] != tags:
+        raise UserError(f"{folder}: was trained on other tags than the records have; train --view {folder.name} again")
+    seen = set(tested) & {*found["split"]["training"], *found["split"]["validation"]}
+    if seen:
+        raise UserError(
+            f"{folder}: was trained on experiment {min(seen)}, which is in the test batch now: the study was packed "
+            f"anew; train --view {folder.name} again"
+        )
+    return found
