@@ -159,6 +159,40 @@ def test_growth_survives_outputs_that_a_workflow_removed(packed):
     assert all(content(paths)[f"batch-{n}.bin"] == before[f"batch-{n}.bin"] for n in range(3))
 
 
+def test_of_two_copies_of_the_assignment_one_may_be_damaged(packed, capsys):
+    study, paths = packed
+    before = content(paths)
+    hidden = paths.batches / ".assignment.json"
+    for damaged in (hidden, paths.assignment):
+        damaged.write_text("{")
+        pack.pack(study, paths)
+        assert ("damaged; it is not used" in capsys.readouterr().out) is (damaged == hidden)  # which is read first
+        assert hidden.read_text() == paths.assignment.read_text()
+        assert content(paths) == before
+    for damaged in (hidden, paths.assignment):
+        damaged.write_text("{")
+    with pytest.raises(UserError, match=r"\.assignment\.json and .*assignment\.json: damaged; delete"):
+        pack.pack(study, paths)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda manifest: manifest["fields"][0].pop("offset"),
+        lambda manifest: manifest["batches"][1].pop("file"),
+        lambda manifest: manifest.update(test_batch=12),
+        lambda manifest: manifest.update(batches=3),
+    ],
+)
+def test_a_damaged_index_is_named(packed, change):
+    paths = packed[1]
+    manifest = json.loads(paths.records.read_text())
+    change(manifest)
+    paths.records.write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match=r"records\.json: is damaged"):
+        records.open(paths.batches)
+
+
 def test_another_study_is_packed_anew(packed, capsys):
     _study, paths = packed
     other = toy_study(seed=5)

@@ -176,9 +176,7 @@ def assign(study: Study, paths: StudyPaths, say=print) -> Assignment:
     sources = {n: _source(study, paths, n, earlier, tags) for n in track(numbers, "checking shards")}
     if earlier:
         changed = [n for n in earlier.sources if earlier.sources[n] != sources[n]]
-        if any(earlier.sources[n].images != sources[n].images for n in changed):
-            earlier = None
-        elif changed:
+        if changed:
             say(f"{len(changed)} experiments have changed since they were packed: their batches are written again")
     found = extend(study, sources, earlier)
     text = json.dumps(found.to_json(), indent=1) + "\n"

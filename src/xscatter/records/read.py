@@ -14,6 +14,7 @@
 import json
 import math
 import sys
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -228,17 +229,19 @@ class _Memory:
 
     def __init__(self) -> None:
         self._kept: deque[np.ndarray] = deque(maxlen=12)  # of a few steps
+        self._lock = threading.Lock()  # two pipelines may read at once
 
     def empty(self, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
         """An array without content."""
         size = math.prod(shape) * kind.itemsize
-        for raw in self._kept:
-            # Held by the deque, by `raw` and by the call: every array that was given away would be one more.
-            if len(raw) == size + 63 and sys.getrefcount(raw) == 3:
-                break
-        else:
-            raw = np.empty(size + 63, np.uint8)
-            if size >= _LARGE:
-                self._kept.append(raw)
-        start = -raw.ctypes.data % 64
-        return raw[start : start + size].view(kind).reshape(shape)
+        with self._lock:
+            for raw in self._kept:
+                # Held by the deque, by `raw` and by the call: every array that was given away would be one more.
+                if len(raw) == size + 63 and sys.getrefcount(raw) == 3:
+                    break
+            else:
+                raw = np.empty(size + 63, np.uint8)
+                if size >= _LARGE:
+                    self._kept.append(raw)
+            start = -raw.ctypes.data % 64
+            return raw[start : start + size].view(kind).reshape(shape)
