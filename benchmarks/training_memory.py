@@ -1,7 +1,8 @@
-"""Peak memory and time of training steps of the image networks at large sizes, one process each.
+"""Peak memory and time of trainings of the image networks at large sizes, one process each.
 
-A step is forward, backward, optimizer and weight average, as in a training. The promises: VGG-16 with
-global pooling, in bfloat16, below 6 GB at 2000x2000 with batch 1, and below 8 GB at 1000x1000 with batch 4.
+What a training does at its start (measure the scale of the inputs), in a step (forward, backward, optimizer and
+weight average) and after a round (look at the validation part), each for real. The promises: VGG-16 with global
+pooling, in bfloat16, below 6 GB at 2000x2000 with batch 1, and below 8 GB at 1000x1000 with batch 4.
 
     python benchmarks/training_memory.py
     python benchmarks/training_memory.py --only 2000
@@ -20,24 +21,44 @@ CASES = [  # network, side, batch, precision, limit in GB
 ]
 
 
+class Noise:
+    """Records of one image over and over."""
+
+    def __init__(self, side: int):
+        import numpy as np
+
+        self.dtype = np.dtype([("image", "<u2", (side, side)), ("source", "<i4", (2,))])
+        self.one = np.random.default_rng(0).poisson(5.0, (1, side, side)).astype("float32")
+
+    def counts(self, where, masked):
+        """As of `xscatter.records.Records`."""
+        return self.one.repeat(len(where), axis=0)
+
+    def field(self, name, where):
+        """As of `xscatter.records.Records`."""
+        return where.astype("<i4")
+
+
 def measure(network: str, side: int, batch: int, precision: str, steps: int, pipe) -> None:
     import numpy as np
 
-    from xscatter.learn import learner, models
+    from xscatter.learn import learner
+    from xscatter.learn.data import Part
     from xscatter.study import Train
 
     train = Train(image_network=network, precision=precision, batch_size=batch)
     learner.prepare(1, 0, 0, precision)
-    model = models.image_network((side, side), 17, train)
+    records = Noise(side)
+    model = learner.build("image", Part(records, np.zeros((10_000, 2), int)), 17, train)
     one = learner.Learner(model, train, learner.loss_of(train, np.full(17, 0.2)), learner.strategy(1))
-    random = np.random.default_rng(0)
-    counts = {"image": random.poisson(5.0, (batch, side, side)).astype("float32")}
-    labels = (random.random((batch, 17)) < 0.2).astype("float32")
+    counts = {"image": records.counts(range(batch), 0)}
+    labels = (np.random.default_rng(0).random((batch, 17)) < 0.2).astype("float32")
     one.step(0, 1e-3, counts, labels)
     began = time.process_time()
     for step in range(1, steps + 1):
         one.step(step, 1e-3, counts, labels).numpy()
     seconds = (time.process_time() - began) / steps
+    one.logits(Part(records, np.zeros((2 * batch, 2), int)), "image")
     pipe.send((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, seconds, model.count_params()))
 
 

@@ -54,7 +54,7 @@ TAGS: tuple[Tag, ...] = (
     Tag("4-fold", "symmetry", "Four maxima on a turn."),
     Tag("6-fold", "symmetry", "Six maxima on a turn."),
     Tag("8-fold and higher", "symmetry", "Eight or more maxima on a turn.", expected="rare"),
-    Tag("orientation: broad", "orientation", "η below 0.3 (wrapped Cauchy)."),
+    Tag("orientation: broad", "orientation", "η below 0.3 (wrapped Cauchy: 0 without orientation, 1 perfect)."),
     Tag("orientation: intermediate", "orientation", "η 0.3 to 0.75."),
     Tag("orientation: sharp", "orientation", "η above 0.75."),
     Tag("higher orders", "orders", "At least two orders of one feature are detectable.", expected="common"),

@@ -1,6 +1,6 @@
 """Expand every image of experiment shards into Fourier-Bessel coefficients.
 
-Under mpiexec or srun the processes share the work, image by image; without, one process does it.
+Under mpiexec or srun the processes share the work, by shards and pieces of shards; without, one process does it.
 A coefficient file that is whole, of this study and of its shard as it is now is left as it is. The
 content does not depend on the number of processes.
 """
