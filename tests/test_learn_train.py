@@ -422,39 +422,36 @@ def test_no_space_for_a_state_is_one_line_and_keeps_the_last(paths, monkeypatch)
 
 
 def newest_state(paths):
-    return max((path.name for path in paths.training("image").glob("*/state-*")), default="")
+    return max((path.stat().st_mtime_ns, path.name) for path in [paths.root, *paths.root.glob(".training/*/*/state-*")])
 
 
-def life(folder, log):
-    """One process's attempt at the training, until it ends or is killed."""
+def life(folder, log, views):
+    """One process's attempt at the trainings of `views`, until they end or it is killed."""
     with open(log, "a") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
     from xscatter.learn.train import train as run
 
-    run(toy_study(checkpoint_minutes=0.0), StudyPaths(folder), "image", say=lambda line: print(line, flush=True))
+    for view in views:
+        run(toy_study(checkpoint_minutes=0.0), StudyPaths(folder), view, say=lambda line: print(line, flush=True))
 
 
-def test_killed_at_twenty_random_moments_it_ends_bit_for_bit_alike(paths, batches, tmp_path):
+def killed_and_undisturbed(paths, undisturbed, views, most):
+    """Train `views` in processes of their own: in one, and in as many as `most` kills and the last one take."""
     start = multiprocessing.get_context("forkserver")
     start.set_forkserver_preload(["tensorflow", "keras", "sklearn.metrics", "h5py"])
-    chance = random.Random(11)
-    log = tmp_path / "log"
+    chance, log, kills = random.Random(11), paths.root / "log", 0
     log.touch()
     # The undisturbed run has a process of its own, too: in this one other tests may have set other threads.
-    undisturbed = StudyPaths(tmp_path / "undisturbed")
-    undisturbed.root.mkdir()
-    os.symlink(batches, undisturbed.root / "batches")
-    process = start.Process(target=life, args=(undisturbed.root, tmp_path / "undisturbed.log"))
+    process = start.Process(target=life, args=(undisturbed.root, undisturbed.root / "log", views))
     process.start()
     process.join()
-    assert process.exitcode == 0, (tmp_path / "undisturbed.log").read_text()[-2000:]
-    kills = 0
-    for _ in range(200):
+    assert process.exitcode == 0, (undisturbed.root / "log").read_text()[-2000:]
+    for _ in range(10 * most):
         states, patience = newest_state(paths), time.monotonic() + 60
-        process = start.Process(target=life, args=(paths.root, log))
+        process = start.Process(target=life, args=(paths.root, log, views))
         process.start()
-        if kills < 20:
+        if kills < most:
             # Every second life ends anywhere, most often before its first step; the others soon after a new state.
             if kills % 2:
                 process.join(chance.uniform(0, 4))
@@ -469,15 +466,33 @@ def test_killed_at_twenty_random_moments_it_ends_bit_for_bit_alike(paths, batche
         process.join()
         kills += 1
     assert process.exitcode == 0, log.read_text()[-2000:]
-    assert kills >= 20, log.read_text()
-    assert products(paths, "image") == products(undisturbed, "image")
+    assert kills >= most, log.read_text()
+    for view in views:
+        assert products(paths, view) == products(undisturbed, view)
 
+
+@pytest.fixture
+def undisturbed(batches, tmp_path):
+    found = StudyPaths(tmp_path / "undisturbed")
+    found.root.mkdir()
+    os.symlink(batches, found.batches)
+    return found
+
+
+def test_killed_at_twenty_random_moments_it_ends_bit_for_bit_alike(paths, undisturbed):
+    killed_and_undisturbed(paths, undisturbed, ["image"], 20)
     from xscatter.learn.evaluate import evaluate
 
     for one in (paths, undisturbed):
         evaluate(toy_study(), one, "image", say=lambda _: None)
     with np.load(paths.scores("image")) as found, np.load(undisturbed.scores("image")) as expected:
         assert all(np.array_equal(found[key], expected[key]) for key in expected)
+
+
+def test_killed_the_coefficient_and_the_joint_view_end_alike_too(whole, paths, undisturbed):
+    for one in (paths, undisturbed):
+        shutil.copytree(whole.model("image"), one.model("image"))
+    killed_and_undisturbed(paths, undisturbed, ["coefficient", "joint"], 5)
 
 
 def in_a_fresh_process(target, *arguments):
@@ -498,10 +513,7 @@ def on_two_devices(folder, legs):
     assert train(StudyPaths(folder), "image", devices=2)[0]
 
 
-def test_two_devices_share_each_batch_and_resume(paths, batches, tmp_path):
-    undisturbed = StudyPaths(tmp_path / "undisturbed")
-    undisturbed.root.mkdir()
-    os.symlink(batches, undisturbed.root / "batches")
+def test_two_devices_share_each_batch_and_resume(paths, undisturbed):
     in_a_fresh_process(on_two_devices, undisturbed.root, 1)
     in_a_fresh_process(on_two_devices, paths.root, 3)
     assert products(paths, "image") == products(undisturbed, "image")
