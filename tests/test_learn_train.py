@@ -208,6 +208,17 @@ def test_states_that_are_all_damaged_or_foreign_are_refused(paths):
         train(paths, "coefficient")
 
 
+def test_a_state_of_another_version_is_refused_in_one_line(paths):
+    train(paths, "coefficient", deadline=time.monotonic())
+    folder = state_folder(paths, "coefficient")
+    arrays, facts = checkpoint.read(checkpoint.states(folder)[0])
+    newer = facts | {"rule": facts["rule"] | {"unknown": 1}}
+    for one, two in (({**arrays, "model": arrays["model"][:-1]}, facts), (arrays, newer)):
+        checkpoint.save(folder, folder.name, facts["step"], one, two, keep=2)
+        with pytest.raises(UserError, match="is of another version of xscatter"):
+            train(paths, "coefficient")
+
+
 def test_other_settings_start_anew_and_leave_the_first_state(paths):
     train(paths, "coefficient", deadline=time.monotonic())
     _, lines = train(paths, "coefficient", batch_size=20, deadline=time.monotonic())

@@ -202,9 +202,15 @@ class _Run:
         self.learner = learner.Learner(model, settings, learner.loss_of(settings, labels.mean(0)), strategy)
         self.progress, self.best = Progress(), self.learner.average_values()
         if arrays:
-            self.progress = Progress.of(facts)
-            self.best = arrays.pop("best")
-            self.learner.restore(arrays)
+            try:
+                self.progress = Progress.of(facts)
+                self.best = arrays.pop("best")
+                self.learner.restore(arrays)
+            except (KeyError, TypeError, ValueError) as error:
+                raise UserError(
+                    f"{paths.training(view)}: its state is of another version of xscatter, with another network or "
+                    "rule; delete it to start anew, or go on with that version"
+                ) from error
             if facts.get("threads") != settings.threads:
                 say(f"{view}: was trained on {facts.get('threads')} threads, goes on with {settings.threads}")
         if saved:
