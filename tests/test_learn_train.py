@@ -307,7 +307,7 @@ def test_an_answer_that_is_not_a_number_names_the_record(batches, tmp_path):
     part = validation(batches)
     write_field(tmp_path / "batches", *part.where[5], "coefficients", np.float32([np.nan]))
     experiment, image = part.field("source")[5]
-    with pytest.raises(UserError, match=rf"not a number for 1 of {len(part)} records; .*: \({experiment}, {image}\)"):
+    with pytest.raises(UserError, match=rf"hold what is not a number; .*: \({experiment}, {image}\)"):
         train(StudyPaths(tmp_path), "coefficient")
 
 
@@ -327,9 +327,11 @@ def test_validation_without_a_positive_keeps_the_last_weights_rather_than_the_fi
 def test_batches_of_other_settings_are_refused(batches, tmp_path):
     shutil.copytree(batches, tmp_path / "batches")
     path = tmp_path / "batches/records.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"study_hash": "0" * 16}))
-    with pytest.raises(UserError, match="packed by other settings of the study"):
-        train(StudyPaths(tmp_path), "coefficient")
+    manifest = json.loads(path.read_text())
+    for name, value in (("counts", "log"), ("radius", 16.0)):
+        path.write_text(json.dumps(manifest | {"transform": {name: value}}))
+        with pytest.raises(UserError, match=rf"packed with another transform\.{name} than the study's"):
+            train(StudyPaths(tmp_path), "coefficient")
 
 
 @pytest.fixture
@@ -359,13 +361,19 @@ def test_a_model_that_has_seen_the_test_batch_is_refused(copied):
         train(copied, "joint")
 
 
-def test_a_damaged_model_or_one_of_other_weights_is_refused(copied):
+def test_a_damaged_model_or_one_of_other_weights_is_refused(copied, whole):
     for content in (b"nothing", (copied.model("joint") / "model.keras").read_bytes()):
         (copied.model("image") / "model.keras").write_bytes(content)
-        assert "is no model of xscatter, or damaged; train --view image again" in refused(copied, "image")
+        assert "delete it and train --view image again" in refused(copied, "image")
     for content in ("[1]", "{}", "nothing"):
         (copied.model("coefficient") / "training.json").write_text(content)
         assert "train --view coefficient again" in refused(copied, "coefficient")
+    # What the lines say to do mends it.
+    (copied.model("image") / "model.keras").unlink()
+    for view in ("image", "coefficient"):
+        shutil.copytree(whole.training(view), copied.training(view))
+        assert train(copied, view)[0]
+        assert products(copied, view) == products(whole, view)
 
 
 def test_a_kill_while_the_model_is_written_leaves_none_that_is_half_old(copied, whole, monkeypatch):

@@ -316,8 +316,8 @@ def load_study(path: str | Path) -> Study:
     content = read_yaml(path)
     if "sizes" in content:
         raise UserError(
-            f"{path}: describes a study at several image sizes; name one of its members, "
-            "results/<name>/<mode>-<size>-<seed>, or the study.yaml in it"
+            f"{path}: describes a study at several image sizes; `snakemake --configfile` runs it, and writes the "
+            f"study.yaml of each member, results/{content.get('name')}/<mode>-<size>-<seed>/: name one of these"
         )
     return parse_study(content, str(path))
 

@@ -106,8 +106,7 @@ class Tagger:
         from xscatter.learn.quiet import import_tensorflow
         from xscatter.learn.train import load_model
 
-        needed = ("tags", "size", "transform", "weights_sha256")
-        facts = {view: trained.read(path, *needed) for view, path in views.items()}
+        facts = {view: trained.read(path, *trained.ENTRIES) for view, path in views.items()}
         first = next(iter(facts.values()))
         for view, found in facts.items():
             if (found["tags"], found["size"], found["transform"]) != (first["tags"], first["size"], first["transform"]):

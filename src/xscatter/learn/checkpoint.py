@@ -82,14 +82,14 @@ def tidy(folder: Path, kept: str, say: Callable[[str], None] = print, others: in
     Those of equal settings go if `kept` has seen all their batches: it is the better parent of whatever
     comes. Of the others, which a changed key may call back, the `others` most recently saved stay.
     """
-    own = _facts(folder / kept)
+    own = kept_facts(folder / kept)
     if own is None:
         return
     past = []
     for other in folder.iterdir():
         if not other.is_dir() or other.name == kept:
             continue
-        facts = _facts(other)
+        facts = kept_facts(other)
         if facts and facts["settings"] == own["settings"]:
             if set(facts["batches"]) <= set(own["batches"]):
                 _remove(other, "the finished training has all its batches", say)
@@ -105,7 +105,7 @@ def _remove(folder: Path, why: str, say: Callable[[str], None]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _facts(folder: Path) -> dict[str, Any] | None:
+def kept_facts(folder: Path) -> dict[str, Any] | None:
     """Facts of the newest state in `folder`, without its arrays; None when there is none that can be read."""
     for path in states(folder):
         try:

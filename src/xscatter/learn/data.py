@@ -56,7 +56,7 @@ class Part:
     def logits(self, view: str, network: Callable[[dict[str, np.ndarray]], Any], label: str = "") -> np.ndarray:
         """Logits (n, T) float32 that `network` of `view` gives for all records; progress is shown under `label`.
 
-        Fewer records of large images are looked at together, so that this never takes the memory of a training step.
+        Fewer records of large images are looked at together: memory does not grow with their size.
 
         Raises:
             UserError: an input or an answer is not a number; says of which records.
@@ -64,21 +64,20 @@ class Part:
         most = max(math.prod(self.records.dtype[name].shape) for name in FIELDS[view])
         size = max(1, min(_TOGETHER, _PIXELS // most))
         starts = range(0, len(self), size)
-        logits, wrong = [], []
+        logits: list[np.ndarray] = []
         for first in track(starts, label, end=False) if label else starts:
             inputs = self.inputs(view, slice(first, first + size))
-            found = np.asarray(network(inputs), np.float32)
-            # Rectifiers hide what is not a number from the answer.
-            whole = [np.isfinite(x).reshape(len(x), -1).all(axis=1) for x in (*inputs.values(), found)]
-            wrong += (first + np.flatnonzero(~np.logical_and.reduce(whole))).tolist()
-            logits.append(found)
-        if wrong:
-            pairs = ", ".join(f"({e}, {i})" for e, i in self.field("source", np.array(wrong[:8])).tolist())
-            raise UserError(
-                f"{view}: an input or the answer is not a number for {len(wrong)} of {len(self)} records; look at "
-                f"these (experiment, image): {pairs}"
-            )
+            for values in inputs.values():  # rectifiers would hide it from the answer
+                self._refuse(first, values, f"{view}: the records hold what is not a number; transform and pack again")
+            logits.append(np.asarray(network(inputs), np.float32))
+            self._refuse(first, logits[-1], f"{view}: the network's answer is not a number; lower train.learning_rate")
         return np.concatenate(logits)
+
+    def _refuse(self, first: int, values: np.ndarray, why: str) -> None:
+        wrong = first + np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+        if len(wrong):
+            pairs = ", ".join(f"({e}, {i})" for e, i in self.field("source", wrong[:8]).tolist())
+            raise UserError(f"{why}; (experiment, image): {pairs}")
 
 
 def whole(records: Any, numbers: Sequence[int] | None = None) -> Part:

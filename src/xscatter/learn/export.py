@@ -16,8 +16,8 @@ from xscatter.provenance import run_record
 def write(folder: Path, run: Any, logits: np.ndarray) -> None:
     """Write model, calibration, history, timings and facts of `run`, whose network has its best weights.
 
-    `logits` (n, T) are those of its validation part. Without training.json the folder holds no model: after a kill, no
-    earlier network is taken together with a later calibration.
+    `logits` (n, T) are those of its validation part. Without training.json a model is refused, so that after a kill
+    no earlier network is taken together with a later calibration.
     """
     model = run.learner.model
     (folder / "training.json").unlink(missing_ok=True)

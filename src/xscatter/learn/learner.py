@@ -12,7 +12,7 @@ from xscatter.learn.data import Part
 from xscatter.seeds import Purpose, sequence
 from xscatter.study import Train
 
-_SAMPLE, _SAMPLE_BYTES = 512, 2**27  # records that measure the scale of the inputs: at most so many, and so large
+_SAMPLE, _SAMPLE_BYTES = 512, 2**27  # records that measure the scale of the inputs, and their bytes: at most, but 16
 
 
 def prepare(threads: int, seed: int, view_key: int, precision: str = "float32") -> None:
@@ -34,7 +34,10 @@ def unused_gpu() -> str | None:
     for name in ("SLURM_JOB_GPUS", "CUDA_VISIBLE_DEVICES"):
         given = os.environ.get(name, "")
         if given not in ("", "-1", "NoDevFiles") and not tf.config.list_physical_devices("GPU"):
-            return f"trains on the CPU, though {name} is {given}: TensorFlow finds no GPU; install xscatter[gpu]"
+            return (
+                f"trains on the CPU, though {name} is {given}: TensorFlow finds no GPU; it is the build for CPUs, or "
+                "the driver is too old: see 'The GPU is not found' in docs/troubleshooting.md"
+            )
     return None
 
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 PUBLISHED = (21, 40)  # angular and radial orders of the coefficient network of 2017
-DENSE_LIMIT = 512  # image side beyond which a dense head has half a billion weights
+MOST_WEIGHTS = 6e8  # of a dense head: 9 GiB with its gradients and moments
 
 
 def refused_orders(train: Any, orders: tuple[int, int]) -> str | None:
     """Why the coefficient network of `train` cannot look at maps of `orders` (angular, radial); None: it can."""
-    if "report-2017" not in (train.coefficient_network, train.preset) or all(
+    if train.coefficient_network != "report-2017" or all(
         have >= need for have, need in zip(orders, PUBLISHED, strict=True)
     ):
         return None
@@ -21,7 +21,7 @@ def refused_orders(train: Any, orders: tuple[int, int]) -> str | None:
 
 def refused_head(train: Any, side: int) -> str | None:
     """Why the head of the image network of `train` cannot be, for images of `side` pixels; None: it can."""
-    if train.image_network == "compact" or train.head == "pooling" or side <= DENSE_LIMIT:
+    if train.image_network == "compact" or train.head == "pooling":
         return None
     if train.image_network == "alexnet":
         units, channels, left = 4000, 256, side - round(side * 29 / 256)
@@ -31,6 +31,8 @@ def refused_head(train: Any, side: int) -> str | None:
         units, channels, left = 4096, 512, side // 32
     units, channels = int(units * train.width), max(8, int(channels * train.width))
     weights = left * left * channels * units + units * units
+    if weights <= MOST_WEIGHTS:
+        return None
     return (
         f"train.head: dense layers on images of {side}x{side} have {weights / 1e9:.1f} billion weights and need "
         f"{weights * 16 / 2**30:.0f} GiB with their gradients and moments; use `head: pooling`"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from xscatter.errors import UserError
-from xscatter.learn import checkpoint, data, trained
+from xscatter.learn import calibrate, checkpoint, data, trained
 from xscatter.learn.convergence import Convergence
 from xscatter.paths import VIEWS, StudyPaths
 from xscatter.progress import track
@@ -109,8 +109,6 @@ def check(study: Study, records: Any) -> None:
     Raises:
         UserError: says what differs.
     """
-    from xscatter.records.assign import identity
-
     shapes = {f["name"]: tuple(f["shape"]) for f in records.manifest["fields"]}
     transform, size = study.transform, study.simulate.size
     wanted = {"image": (size, size), "coefficients": (transform.angular_orders, transform.radial_orders)}
@@ -120,10 +118,12 @@ def check(study: Study, records: Any) -> None:
                 f"records.json: {name} has the shape {shapes.get(name)}, the study needs {shape}; "
                 "these are batches of another study: pack this one, or name another folder with -o"
             )
-    if records.manifest.get("study_hash", identity(study)) != identity(study):
+    asked = {**transform.model_dump(), "radius": study.radius}
+    other = [key for key, value in records.manifest.get("transform", {}).items() if asked.get(key) != value]
+    if other:
         raise UserError(
-            f"{records.folder}: its batches were packed by other settings of the study, or by another version of "
-            "xscatter; simulate, transform and pack this study, or name another folder with -o"
+            f"records.json: packed with another transform.{', transform.'.join(other)} than the study's; transform "
+            "and pack this study, or name another folder with -o"
         )
 
 
@@ -132,15 +132,16 @@ def _branches(paths: StudyPaths, records: Any) -> list[str]:
     tested = data.experiments(data.whole(records, [records.test_batch]))
     found = []
     for view in VIEWS[:2]:
-        trained.read(paths.model(view), mend=f"train --view {view} before --view joint")
-        found.append(trained.fitting(paths.model(view), list(records.tags), tested)["weights_sha256"])
+        mend = f"train --view {view} before --view joint"
+        found.append(trained.fitting(paths.model(view), list(records.tags), tested, mend)["weights_sha256"])
     return found
 
 
 def _exported(paths: StudyPaths, view: str, identity: Identity, step: int) -> bool:
     folder = paths.model(view)
     try:
-        facts = trained.read(folder, "fingerprint", "step")
+        facts = trained.read(folder, "fingerprint", "step", *trained.ENTRIES)
+        calibrate.load(folder / "calibration.json")
     except UserError:
         return False
     whole = all((folder / name).exists() for name in ("model.keras", "history.csv", "timings.csv", "calibration.json"))
@@ -151,6 +152,9 @@ def _parent(folder: Path, identity: Identity, say: Callable[[str], None]):
     """The state of equal settings that has seen the most batches, all of which are among ours, or None."""
     best: tuple[tuple[int, int], Path] | None = None
     for other in sorted(folder.glob("*/")):
+        kept = checkpoint.kept_facts(other)
+        if kept is None or kept["settings"] != identity.settings:
+            continue
         try:
             path = checkpoint.newest_path(other, other.name, say)
         except UserError as error:
@@ -159,7 +163,7 @@ def _parent(folder: Path, identity: Identity, say: Callable[[str], None]):
         if path is None:
             continue
         facts = checkpoint.facts_of(path)
-        if facts["settings"] == identity.settings and set(facts["batches"]) < set(identity.batches):
+        if set(facts["batches"]) < set(identity.batches):
             found = ((len(facts["batches"]), facts["step"]), path)
             best = max(best or found, found)
     return checkpoint.read(best[1]) if best else None
@@ -333,7 +337,8 @@ class _Run:
         training_loss = float(np.mean(progress.losses))
         rate = self._rate(progress.step - 1)
         decision = rule.see(training_loss, macro, self.settings)
-        if rule.best_round == rule.round or rule.best_round == 0:  # 0: no tag occurs in the validation part
+        # Not finite: no tag occurs in the validation part.
+        if rule.best_round == rule.round or not math.isfinite(rule.best_validation):
             self.best = average
         row = {
             "round": rule.round,
@@ -406,11 +411,13 @@ def load_model(folder: Path):
     path = folder / "model.keras"
     if not path.exists():
         raise UserError(f"{path}: missing; train --view {folder.name} first")
-    damaged = f"{path}: is no model of xscatter, or damaged; train --view {folder.name} again"
+    damaged = f"{path}: is no model of xscatter, or damaged; delete it and train --view {folder.name} again"
     try:
         model = keras.models.load_model(path, compile=False)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(damaged) from error
     if weights_sha256(model) != trained.read(folder, "weights_sha256")["weights_sha256"]:
-        raise UserError(damaged)
+        raise UserError(
+            f"{path}: has other weights than its training.json; delete it and train --view {folder.name} again"
+        )
     return model

@@ -6,6 +6,8 @@ from typing import Any
 
 from xscatter.errors import UserError
 
+ENTRIES = ("tags", "size", "transform", "split", "weights_sha256")  # what others read of it
+
 
 def read(folder: Path, *entries: str, mend: str | None = None) -> dict[str, Any]:
     """The facts of the training of `folder`, among them all `entries`; `mend` says what to do where they are not there.
@@ -24,13 +26,13 @@ def read(folder: Path, *entries: str, mend: str | None = None) -> dict[str, Any]
     return found
 
 
-def fitting(folder: Path, tags: list[str], tested: list[int]) -> dict[str, Any]:
-    """The facts of a training that names `tags`, and has not seen the experiments `tested`.
+def fitting(folder: Path, tags: list[str], tested: list[int], mend: str | None = None) -> dict[str, Any]:
+    """The facts of a training that names `tags`, and has not seen the experiments `tested`; `mend` as in :func:`read`.
 
     Raises:
         UserError: it has other tags, or was trained on experiments that are now in the test batch.
     """
-    found = read(folder, "tags", "split", "weights_sha256")
+    found = read(folder, *ENTRIES, mend=mend)
     if found["tags"] != tags:
         raise UserError(f"{folder}: was trained on other tags than the records have; train --view {folder.name} again")
     seen = set(tested) & {*found["split"]["training"], *found["split"]["validation"]}
