@@ -52,7 +52,8 @@ def models(tmp_path_factory):
         Calibration(TAGS, [1.0, 2.0, 1.0], [0.0, 0.5, -9.0], [0.0, 0.0, 0.5], 1.0).save(
             folder / view / "calibration.json"
         )
-        facts = {"view": view, "tags": TAGS, "size": 64, "transform": TRANSFORM, "weights_sha256": weights_sha256(net)}
+        facts = {"view": view, "tags": TAGS, "size": 64, "transform": TRANSFORM}
+        facts |= {"weights_sha256": weights_sha256(net), "split": {"training": [0], "validation": [1]}}
         shards.write_json(folder / view / "training.json", facts)
     return folder
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from xscatter.errors import UserError
 
-ENTRIES = ("tags", "size", "transform", "split", "weights_sha256")  # what others read of it
+ENTRIES = ("tags", "size", "transform", "weights_sha256", "split")  # what others read of it
 
 
 def read(folder: Path, *entries: str, mend: str | None = None) -> dict[str, Any]:
