@@ -104,7 +104,7 @@ def train(
 
 
 def check(study: Study, records: Any) -> None:
-    """Refuse records of another size or truncation than the study's, or of other images or coefficients.
+    """Refuse records of another size or truncation than the study's, or of another transform.
 
     Raises:
         UserError: says what differs.
