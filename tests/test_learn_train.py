@@ -511,7 +511,7 @@ def test_killed_at_twenty_random_moments_it_ends_bit_for_bit_alike(paths, undist
 def test_killed_the_coefficient_and_the_joint_view_end_alike_too(whole, paths, undisturbed):
     for one in (paths, undisturbed):
         shutil.copytree(whole.model("image"), one.model("image"))
-    killed_and_undisturbed(paths, undisturbed, ["coefficient", "joint"], 4)
+    killed_and_undisturbed(paths, undisturbed, ["coefficient", "joint"], 3)
 
 
 def in_a_fresh_process(target, *arguments):
