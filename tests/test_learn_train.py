@@ -123,7 +123,7 @@ def test_the_baseline_is_the_mean_of_the_logits(whole):
 def test_the_joint_network_starts_at_the_mean_of_the_logits(whole, batches):
     from xscatter import records
     from xscatter.learn import data, models
-    from xscatter.learn.train import load_model
+    from xscatter.learn.trained import load_model
 
     part = data.whole(records.open(batches), [0])
     branches = [load_model(whole.model(view)) for view in ("image", "coefficient")]

@@ -104,7 +104,6 @@ class Tagger:
         views = _views(folder)
         from xscatter.learn import calibrate
         from xscatter.learn.quiet import import_tensorflow
-        from xscatter.learn.train import load_model
 
         facts = {view: trained.read(path, *trained.ENTRIES) for view, path in views.items()}
         first = next(iter(facts.values()))
@@ -112,7 +111,7 @@ class Tagger:
             if (found["tags"], found["size"], found["transform"]) != (first["tags"], first["size"], first["transform"]):
                 raise UserError(f"{views[view]}: was trained on other records than its neighbours; train --view {view}")
         import_tensorflow()
-        networks = {view: load_model(path) for view, path in views.items()}
+        networks = {view: trained.load_model(path) for view, path in views.items()}
         return cls(folder, networks, {v: calibrate.load(path / "calibration.json") for v, path in views.items()}, facts)
 
     @property

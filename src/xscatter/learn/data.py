@@ -76,8 +76,11 @@ class Part:
     def _refuse(self, first: int, values: np.ndarray, why: str) -> None:
         wrong = first + np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
         if len(wrong):
-            pairs = ", ".join(f"({e}, {i})" for e, i in self.field("source", wrong[:8]).tolist())
-            raise UserError(f"{why}; (experiment, image): {pairs}")
+            raise UserError(f"{why}; (experiment, image): {self.named(wrong[:8])}")
+
+    def named(self, index: np.ndarray) -> str:
+        """Experiment and image of the records at `index`, for a message."""
+        return ", ".join(f"({e}, {i})" for e, i in self.field("source", index).tolist())
 
 
 def whole(records: Any, numbers: Sequence[int] | None = None) -> Part:

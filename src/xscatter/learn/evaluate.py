@@ -74,9 +74,7 @@ def score(paths: StudyPaths, view: str, part: Part) -> np.ndarray:
     Raises:
         UserError: the model is missing, damaged, or of another size; a record of which it gives no number.
     """
-    from xscatter.learn.train import load_model
-
-    model = load_model(paths.model(view))
+    model = trained.load_model(paths.model(view))
     wanted = {name: tuple(x.shape[1:]) for name, x in model.input.items()}
     if {name: x.shape[1:] for name, x in part.inputs(view, slice(0, 1)).items()} != wanted:
         raise UserError(

@@ -5,7 +5,6 @@ import json
 import math
 import signal
 import time
-import zipfile
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -201,7 +200,7 @@ class _Run:
             say(f"{view}: {warning}")
         strategy = learner.strategy(settings.devices)
         with strategy.scope():
-            branches = [load_model(paths.model(name)) for name in VIEWS[:2]] if view == "joint" else None
+            branches = [trained.load_model(paths.model(name)) for name in VIEWS[:2]] if view == "joint" else None
             model = learner.build(view, self.training, len(records.tags), settings, branches)
         self.learner = learner.Learner(model, settings, learner.loss_of(settings, labels.mean(0)), strategy)
         self.progress, self.best = Progress(), self.learner.average_values()
@@ -313,10 +312,9 @@ class _Run:
         step, loss, chosen = flying.popleft()
         value = float(loss)
         if not math.isfinite(value):
-            pairs = ", ".join(f"({e}, {i})" for e, i in self.training.field("source", chosen).tolist())
             raise UserError(
                 f"{self.view}: the loss is {value} at step {step}; the state before it is kept in {self.folder}; lower "
-                f"train.learning_rate, or look at these (experiment, image): {pairs}"
+                f"train.learning_rate, or look at these (experiment, image): {self.training.named(chosen)}"
             )
         self.progress.losses.append(value)
 
@@ -395,29 +393,3 @@ class _Run:
         export.write(self.paths.model(self.view), self, logits)
         checkpoint.tidy(self.folder.parent, self.folder.name, self.say)
         self.say(f"{self.view}: {self.progress.rule.reason}; model in {self.paths.model(self.view)}")
-
-
-def load_model(folder: Path):
-    """The network in `folder`/model.keras.
-
-    Raises:
-        UserError: it is not there or cannot be read, or its weights are not those that training.json names.
-    """
-    import keras
-
-    from xscatter.learn import models  # noqa: F401 - registers our layers with Keras
-    from xscatter.learn.export import weights_sha256
-
-    path = folder / "model.keras"
-    if not path.exists():
-        raise UserError(f"{path}: missing; train --view {folder.name} first")
-    damaged = f"{path}: is no model of xscatter, or damaged; delete it and train --view {folder.name} again"
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(damaged) from error
-    if weights_sha256(model) != trained.read(folder, "weights_sha256")["weights_sha256"]:
-        raise UserError(
-            f"{path}: has other weights than its training.json; delete it and train --view {folder.name} again"
-        )
-    return model

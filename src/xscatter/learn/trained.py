@@ -1,6 +1,7 @@
-"""What a finished training says of itself: ``training.json`` beside its network."""
+"""What a finished training has left: its network, and what ``training.json`` beside it says."""
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +43,29 @@ def fitting(folder: Path, tags: list[str], tested: list[int], mend: str | None =
             f"anew; train --view {folder.name} again"
         )
     return found
+
+
+def load_model(folder: Path):
+    """The network in `folder`/model.keras.
+
+    Raises:
+        UserError: it is not there or cannot be read, or its weights are not those that training.json names.
+    """
+    import keras
+
+    from xscatter.learn import models  # noqa: F401 - registers our layers with Keras
+    from xscatter.learn.export import weights_sha256
+
+    path = folder / "model.keras"
+    if not path.exists():
+        raise UserError(f"{path}: missing; train --view {folder.name} first")
+    damaged = f"{path}: is no model of xscatter, or damaged; delete it and train --view {folder.name} again"
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(damaged) from error
+    if weights_sha256(model) != read(folder, "weights_sha256")["weights_sha256"]:
+        raise UserError(
+            f"{path}: has other weights than its training.json; delete it and train --view {folder.name} again"
+        )
+    return model
