@@ -112,6 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, help="folder of a packed study")
     parser.add_argument("--group", choices=GROUPS, required=True)
+    parser.add_argument("--only", default="", help="only choices whose label has this text (two at once: run twice)")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--work", type=Path, default=Path("results/choices"), help="where the trainings go")
     parser.add_argument(
@@ -123,6 +124,8 @@ def main() -> None:
     views, choices = GROUPS[args.group]
     print(f"{'choice':45}{'view':>13}{'mean average precision':>26}{'CPU-s':>9}")
     for choice in choices:
+        if args.only not in label(choice):
+            continue
         scores: dict[str, list[float]] = {view: [] for view in views}
         spent: dict[str, list[float]] = {view: [] for view in views}
         train = {key: value for key, value in choice.items() if key != "transform"}

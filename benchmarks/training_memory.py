@@ -42,6 +42,9 @@ class Noise:
 def measure(network: str, side: int, batch: int, precision: str, steps: int, pipe) -> None:
     import numpy as np
 
+    from xscatter.learn.quiet import import_tensorflow
+
+    import_tensorflow()  # with the kernels that a training has
     from xscatter.learn import learner
     from xscatter.learn.data import Part
     from xscatter.study import Train

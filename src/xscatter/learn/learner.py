@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from xscatter.errors import UserError
-from xscatter.learn import models
+from xscatter.learn import models, strips
 from xscatter.learn.data import Part
 from xscatter.seeds import Purpose, sequence
 from xscatter.study import Train
@@ -27,6 +27,16 @@ def prepare(threads: int, seed: int, view_key: int, precision: str = "float32") 
     keras.backend.clear_session()
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(int(sequence(seed, Purpose.TRAINING, view_key, 1).generate_state(1)[0]))
+
+
+def slow_precision(precision: str) -> str | None:
+    """What to say where this processor has no arithmetic for `precision`; None where it has."""
+    if precision == "float32" or not strips.unrolls():
+        return None
+    return (
+        f"precision {precision} saves memory, but takes longer than float32 here: the processor lacks AVX-512, and "
+        "TensorFlow finds no GPU"
+    )
 
 
 def unused_gpu() -> str | None:

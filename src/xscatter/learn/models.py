@@ -13,6 +13,7 @@ from keras import layers
 from xscatter.errors import UserError
 from xscatter.learn import limits
 from xscatter.learn.inputs import CoefficientChannels, ImageChannels, RadialProfiles
+from xscatter.learn.strips import Conv2DInStrips
 from xscatter.study import Train
 
 
@@ -224,7 +225,7 @@ def _vgg16(x, train: Train):
     """VGG-16 (Simonyan and Zisserman 2014), configuration D; He initialisation, since it starts from nothing."""
     for count, repeats in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
         for _ in range(repeats):
-            x = layers.Conv2D(
+            x = Conv2DInStrips(
                 max(8, int(count * train.width)), 3, padding="same", activation="relu", kernel_initializer="he_normal"
             )(x)
         x = layers.MaxPooling2D(2)(x)

@@ -196,7 +196,7 @@ class _Run:
         labels = self.training.labels()
         self._say_absent(labels)
         learner.prepare(settings.threads, study.seed, self.key, settings.precision)
-        if warning := learner.unused_gpu():
+        for warning in filter(None, (learner.unused_gpu(), learner.slow_precision(settings.precision))):
             say(f"{view}: {warning}")
         strategy = learner.strategy(settings.devices)
         with strategy.scope():

@@ -1,0 +1,62 @@
+"""Convolution in strips: the same numbers as whole, chosen where a processor would unroll a large image."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from xscatter.learn import learner, models, strips
+from xscatter.study import Train
+
+
+def with_gradients(convolve, images, kernel, upstream):
+    with tf.GradientTape() as tape:
+        tape.watch([images, kernel])
+        out = convolve(images, kernel)
+        value = tf.reduce_sum(tf.cast(out, tf.float32) * upstream)
+    return [np.asarray(tf.cast(x, tf.float32)) for x in (out, *tape.gradient(value, [images, kernel]))]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("bfloat16", 0.01)])
+@pytest.mark.parametrize(
+    ("shape", "size"), [((2, 37, 29, 5), (3, 3)), ((1, 40, 31, 4), (5, 3)), ((1, 9, 30, 3), (7, 1))]
+)
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_values_and_both_gradients_are_those_of_the_whole_image(dtype, tolerance, shape, size, count):
+    random = np.random.default_rng(1)
+    images = tf.cast(random.normal(size=shape), dtype)
+    kernel = tf.cast(random.normal(size=(*size, shape[3], 6)), dtype)
+    upstream = random.normal(size=(*shape[:3], 6)).astype("float32")
+    exact = [tf.cast(x, tf.float32) for x in (images, kernel)]
+    expected = with_gradients(lambda x, w: tf.nn.conv2d(x, w, 1, "SAME"), *exact, upstream)
+    found = with_gradients(lambda x, w: strips.convolve(x, w, count), images, kernel, upstream)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=tolerance * np.abs(theirs).max())
+
+
+def test_vgg16_takes_strips_where_the_image_would_be_unrolled(monkeypatch):
+    train = Train(image_network="vgg16", width=0.1)
+    counts = np.random.default_rng(2).poisson(3.0, (2, 64, 96)).astype("float32")
+    used = []
+    whole = strips.convolve
+    monkeypatch.setattr(strips, "convolve", lambda *given: used.append(given[2]) or whole(*given))
+    monkeypatch.setattr(strips, "_MOST", 2**16)
+    model = models.image_network((64, 96), 5, train)
+    answers = []
+    for unrolls in (False, True):
+        used.clear()
+        monkeypatch.setattr(strips, "unrolls", lambda unrolls=unrolls: unrolls)
+        answers.append(model({"image": counts}).numpy())
+        # Work of the first layers: 64 x 96 pixels, 3 x 3 kernels, 4 and 8 channels.
+        assert used[:2] == ([4, 7] if unrolls else [])
+    np.testing.assert_allclose(*answers, rtol=1e-4, atol=1e-5)
+
+
+def test_a_processor_is_known_by_its_flags(monkeypatch, tmp_path):
+    for flags, expected in (("avx2", True), ("avx2 avx512f avx512bw", False)):
+        (tmp_path / "cpuinfo").write_text(f"flags : {flags}\n")
+        monkeypatch.setattr(strips, "Path", lambda _: tmp_path / "cpuinfo")
+        strips.unrolls.cache_clear()
+        assert strips.unrolls() is expected
+        assert (learner.slow_precision("mixed_bfloat16") is not None) is expected
+        assert learner.slow_precision("float32") is None
+    strips.unrolls.cache_clear()
