@@ -36,7 +36,7 @@ include: "workflow/rules/figures.smk"
 # The jobs read the resolved study, with what the command line overrides. It is no input of a
 # rule: each rule names in its params the part of the study that its outputs depend on.
 onstart:
-    from xscatter.shards import write_text
+    from xscatter.core.files import write_text
 
     expand(RESOLUTION, WHOLE) if SEVERAL else write_text(PATHS.study, dump_study(STUDY))
 

@@ -12,8 +12,8 @@ import argparse
 import numpy as np
 
 from xscatter import tags
+from xscatter.core.progress import track
 from xscatter.frames.center import estimate
-from xscatter.progress import track
 from xscatter.simulate import Experiment, simulate_image
 from xscatter.simulate.components import Radial
 from xscatter.simulate.features.registry import all_features
@@ -36,7 +36,9 @@ def can_be_known(done, experiment, labels):
     if labels[tags.INDEX["diffuse low-q"]] and experiment.settings["on_image"]:
         return True
     for part in done.parts:
-        if isinstance(part.component, Radial) and "ring" in tags.with_implied(set(part.component.tags)):
+        if isinstance(part.component, Radial) and "ring" in tags.with_implied(
+            set(part.component.tags)
+        ):
             strength, contrast, _ = detectability(part, done, experiment)
             clear = strength >= 2 * tags.DETECTABLE and contrast >= tags.CONTRAST
             if clear and seen_part(experiment, part.profile) >= 1 / 3:
@@ -46,7 +48,9 @@ def can_be_known(done, experiment, labels):
 
 def frames(seed, size, experiments, images):
     """Yield kind, detector, counts, mask, truth of simulated frames."""
-    study = parse_study({"name": "c", "seed": seed, "simulate": {"size": size, "experiments": 10_000, "images": 9}})
+    study = parse_study(
+        {"name": "c", "seed": seed, "simulate": {"size": size, "experiments": 10_000, "images": 9}}
+    )
     standards = [feature for feature in all_features().values() if feature.kind == "standard"]
     frame = np.empty((size, size), np.uint32)
     for number in track(range(experiments), "experiments"):
@@ -55,7 +59,11 @@ def frames(seed, size, experiments, images):
         scenes = [None] * images
         rng = np.random.default_rng(number)
         apt = [f for f in standards if f.weight(experiment) > 0]
-        entries = [[(f.name, f.draw(rng, experiment))] for f in apt[number % len(apt) :][:1]] if apt else []
+        entries = (
+            [[(f.name, f.draw(rng, experiment))] for f in apt[number % len(apt) :][:1]]
+            if apt
+            else []
+        )
         kinds = ["sample"] * images + ["standard"] * len(entries)
         if number % 4 == 0:
             crystal = next(f for f in all_features().values() if f.name == "single_crystal")
@@ -64,7 +72,9 @@ def frames(seed, size, experiments, images):
         for parts in entries:
             photons = 10 ** settings["exposure"] if parts else 0.0
             listed = [{"feature": name, "share": 1.0, "parameters": p} for name, p in parts]
-            scenes.append({"photons": photons, "drift": [0.0, 0.0], "zingers": 0, "features": listed})
+            scenes.append(
+                {"photons": photons, "drift": [0.0, 0.0], "zingers": 0, "features": listed}
+            )
         for image, (kind, scene) in enumerate(zip(kinds, scenes, strict=True)):
             _, done, labels, _ = simulate_image(experiment, image, frame, scene)
             if kind in ("sample", "standard") and not can_be_known(done, experiment, labels):
@@ -74,7 +84,9 @@ def frames(seed, size, experiments, images):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--size", type=int, default=1000)
     parser.add_argument("--experiments", type=int, default=60)
     parser.add_argument("--images", type=int, default=2)
@@ -83,7 +95,10 @@ def main():
     arguments = parser.parse_args()
     rows = []
     for kind, detector, counts, mask, truth in frames(
-        FITTED if arguments.fit else arguments.seed, arguments.size, arguments.experiments, arguments.images
+        FITTED if arguments.fit else arguments.seed,
+        arguments.size,
+        arguments.experiments,
+        arguments.images,
     ):
         found = estimate(np.where(mask, 0, counts).astype(np.int64), mask)
         rows.append((kind, detector, float(np.hypot(*np.subtract(found.center, truth))), found))
@@ -91,7 +106,9 @@ def main():
     sure = np.array([row[3].confidence for row in rows])
     kinds, detectors = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
     print(f"size {arguments.size}; error in pixels; confident: above 0.5")
-    print("                      frames  median  75 %   90 %   confident: part, median error, within 1 %")
+    print(
+        "                      frames  median  75 %   90 %   confident: part, median error, within 1 %"
+    )
     for name, chosen in [
         *((f"{kind}", kinds == kind) for kind in ("sample", "standard", "grazing", "unknown")),
         *((f"  {d}", (kinds == "sample") & (detectors == d)) for d in sorted(set(detectors))),
@@ -99,7 +116,11 @@ def main():
         if chosen.any():
             e, s = error[chosen], sure[chosen] > 0.5
             quantiles = " ".join(f"{x:6.1f}" for x in np.quantile(e, (0.5, 0.75, 0.9)))
-            good = f"{np.median(e[s]):.1f}, {np.mean(e[s] < NEAR * arguments.size):.2f}" if s.any() else "-"
+            good = (
+                f"{np.median(e[s]):.1f}, {np.mean(e[s] < NEAR * arguments.size):.2f}"
+                if s.any()
+                else "-"
+            )
             print(f"{name:22s} {len(e):5d} {quantiles}   {s.mean():.2f}, {good}")
     for kind in ("spots", "blank"):
         chosen = kinds == kind
@@ -113,7 +134,9 @@ def main():
     for low, high in ((0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 1.01)):
         chosen = (sure >= low) & (sure < high)
         if chosen.any():
-            print(f"confidence {low:.2f} to {min(high, 1):.2f}: right {right[chosen].mean():.2f} of {chosen.sum()}")
+            print(
+                f"confidence {low:.2f} to {min(high, 1):.2f}: right {right[chosen].mean():.2f} of {chosen.sum()}"
+            )
     if arguments.fit:
         from sklearn.linear_model import LogisticRegression
 

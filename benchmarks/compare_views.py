@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from xscatter import tags
-from xscatter.errors import UserError
-from xscatter.learn import metrics
-from xscatter.paths import StudyPaths
+from xscatter.core.errors import UserError
 from xscatter.report.results import read_views
+from xscatter.scores import metrics
+from xscatter.store.paths import StudyPaths
 
 PAIRS = (("joint", "image"), ("joint", "coefficient"), ("joint", "mean"), ("coefficient", "image"))
 
@@ -25,11 +25,15 @@ PAIRS = (("joint", "image"), ("joint", "coefficient"), ("joint", "mean"), ("coef
 def said(values: np.ndarray) -> str:
     """The value and its interval."""
     ends = metrics.interval(values[1:], values[0], least=-1.0)
-    return f"{values[0]:+.3f}  " + (f"[{ends[0]:+.3f}, {ends[1]:+.3f}]" if ends else "[one experiment: unknown]")
+    return f"{values[0]:+.3f}  " + (
+        f"[{ends[0]:+.3f}, {ends[1]:+.3f}]" if ends else "[one experiment: unknown]"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("results", type=Path, nargs="+", help="folders of studies that were tested")
     parser.add_argument("--vocabulary", choices=tags.VOCABULARIES, default="wacv-17")
     parser.add_argument("--draws", type=int, default=1000)
@@ -42,7 +46,10 @@ def main() -> None:
         except UserError as error:
             sys.exit(str(error))
         drawn = {view.name: view.drawn(0, args.draws) for view in views}
-        for vocabulary, columns in (("all tags", list(range(len(tags.INDEX)))), (args.vocabulary, some)):
+        for vocabulary, columns in (
+            ("all tags", list(range(len(tags.INDEX)))),
+            (args.vocabulary, some),
+        ):
             labels = views[0].labels[:, columns]
             occurs = labels.any(axis=0)
             print(
@@ -50,7 +57,10 @@ def main() -> None:
                 f"mean prevalence {labels[:, occurs].mean():.3f}"
             )
             found = {name: metrics.mean_of(each[:, columns]) for name, each in drawn.items()}
-            compared = {**found, **{f"{one} - {other}": found[one] - found[other] for one, other in PAIRS}}
+            compared = {
+                **found,
+                **{f"{one} - {other}": found[one] - found[other] for one, other in PAIRS},
+            }
             best = max(("image", "coefficient"), key=lambda view: found[view][0])
             compared["joint - best single view"] = found["joint"] - found[best]
             for name, values in compared.items():
@@ -60,7 +70,9 @@ def main() -> None:
         print(f"\n{len(args.results)} studies: mean, spread (standard deviation), each")
         for (vocabulary, name), values in rows.items():
             each = ", ".join(f"{value:+.3f}" for value in values)
-            print(f"  {vocabulary:10}{name:26}{np.mean(values):+.3f} +- {np.std(values, ddof=1):.3f}   {each}")
+            print(
+                f"  {vocabulary:10}{name:26}{np.mean(values):+.3f} +- {np.std(values, ddof=1):.3f}   {each}"
+            )
 
 
 if __name__ == "__main__":

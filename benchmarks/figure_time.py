@@ -21,8 +21,16 @@ from pathlib import Path
 import yaml
 
 PUBLISHED = {(256, 1): 85, (256, 5): 224, (1000, 1): 435, (1000, 5): 2040}
-ONE_CORE = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-STEPS, BATCH = {256: (20, 32), 1000: (5, 8)}, (5, 8)  # timed steps and images in a step, by image size
+ONE_CORE = {
+    **os.environ,
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+}
+STEPS, BATCH = (
+    {256: (20, 32), 1000: (5, 8)},
+    (5, 8),
+)  # timed steps and images in a step, by image size
 FEW = 24  # images in the experiments that the networks are trained on: a step costs the same
 VIEWS = ("image", "coefficient", "joint")
 IMAGES = 200
@@ -31,7 +39,9 @@ IMAGES = 200
 def timed(*arguments: str) -> float:
     """Seconds of one `xscatter` command."""
     began = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", "xscatter", *arguments], env=ONE_CORE, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "xscatter", *arguments], env=ONE_CORE, capture_output=True, text=True
+    )
     if done.returncode:
         sys.exit(f"xscatter {' '.join(arguments)} failed:\n{done.stderr}")
     return time.perf_counter() - began
@@ -40,7 +50,10 @@ def timed(*arguments: str) -> float:
 def measure(folder: Path, size: int, experiments: int, images: int) -> list[tuple[str, float, str]]:
     """(stage, seconds, what was timed) for one study, made from nothing in `folder`."""
     study, root = new_study(folder / f"{size}-{experiments}", size, experiments, images)
-    rows = [(stage, timed(stage, study, "-o", root), "whole command") for stage in ("simulate", "transform")]
+    rows = [
+        (stage, timed(stage, study, "-o", root), "whole command")
+        for stage in ("simulate", "transform")
+    ]
     if experiments > 1:
         rows.append(("pack", timed("pack", study, "-o", root), "whole command"))
         little, trained = new_study(folder / f"{size}-few", size, experiments, min(images, FEW))
@@ -53,7 +66,9 @@ def measure(folder: Path, size: int, experiments: int, images: int) -> list[tupl
                 seconds = float(list(csv.DictReader(stream))[-1]["seconds"])
             rows.append((f"train {view}", seconds, f"{steps} steps of {batch} images"))
         shutil.copytree(Path(trained) / "models", Path(root) / "models")
-        rows.append(("test joint", timed("test", study, "--view", "joint", "-o", root), "whole command"))
+        rows.append(
+            ("test joint", timed("test", study, "--view", "joint", "-o", root), "whole command")
+        )
         shutil.rmtree(trained)
     shutil.rmtree(root)
     return rows
@@ -79,21 +94,41 @@ def draw(rows: list[dict], path: Path) -> None:
     figure = Figure(figsize=(9, 6.4), layout="constrained")
     FigureCanvasAgg(figure)
     left = min(0.3, *(0.5 * float(row["seconds"]) for row in rows))
-    sizes, counts = ([int(v) for v in dict.fromkeys(row[key] for row in rows)] for key in ("size", "experiments"))
+    sizes, counts = (
+        [int(v) for v in dict.fromkeys(row[key] for row in rows)] for key in ("size", "experiments")
+    )
     axes = figure.subplots(
-        len(counts), len(sizes), squeeze=False, sharex=True, height_ratios=[_bars(rows, n) for n in counts]
+        len(counts),
+        len(sizes),
+        squeeze=False,
+        sharex=True,
+        height_ratios=[_bars(rows, n) for n in counts],
     )
     for across, size in enumerate(sizes):
         for down, experiments in enumerate(counts):
             axis = axes[down, across]
-            ours = [row for row in rows if (int(row["size"]), int(row["experiments"])) == (size, experiments)]
+            ours = [
+                row
+                for row in rows
+                if (int(row["size"]), int(row["experiments"])) == (size, experiments)
+            ]
             bars = [(_label(row), float(row["seconds"]), "#0072b2") for row in ours]
             published = PUBLISHED.get((size, experiments))
             if published:
                 bars.insert(0, ("images, published 2017", published, "0.6"))
-            axis.barh(range(len(bars)), [seconds for _, seconds, _ in bars], color=[colour for *_, colour in bars])
+            axis.barh(
+                range(len(bars)),
+                [seconds for _, seconds, _ in bars],
+                color=[colour for *_, colour in bars],
+            )
             for place, (_, seconds, _) in enumerate(bars):
-                axis.text(seconds, place, f" {seconds:.{0 if seconds >= 100 else 1}f} s", va="center", fontsize=8)
+                axis.text(
+                    seconds,
+                    place,
+                    f" {seconds:.{0 if seconds >= 100 else 1}f} s",
+                    va="center",
+                    fontsize=8,
+                )
             axis.set_yticks(range(len(bars)), [name for name, *_ in bars], fontsize=8)
             axis.set_ylim(len(bars) - 0.4, -0.6)
             axis.set(xscale="log", xlim=(left, 1e4))
@@ -115,7 +150,9 @@ def _label(row: dict) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("-o", "--output", type=Path, default=Path("results/figure-time"))
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 1000])
     parser.add_argument("--images", type=int, default=IMAGES, help="images in an experiment")
@@ -124,11 +161,26 @@ def main() -> None:
     for size in args.sizes:
         for experiments in (1, 5):
             for stage, seconds, what in measure(args.output, size, experiments, args.images):
-                rows.append({"size": size, "experiments": experiments, "stage": stage, "seconds": round(seconds, 2)})
+                rows.append(
+                    {
+                        "size": size,
+                        "experiments": experiments,
+                        "stage": stage,
+                        "seconds": round(seconds, 2),
+                    }
+                )
                 rows[-1]["timed"] = what
-                rows[-1]["published_s"] = PUBLISHED.get((size, experiments), "") if stage == "simulate" else ""
-                print(f"{experiments} x {args.images} images, {size}x{size}: {stage}: {seconds:.1f} s", flush=True)
-            print(f"    the images, published in 2017: {PUBLISHED.get((size, experiments), 'not')} s", flush=True)
+                rows[-1]["published_s"] = (
+                    PUBLISHED.get((size, experiments), "") if stage == "simulate" else ""
+                )
+                print(
+                    f"{experiments} x {args.images} images, {size}x{size}: {stage}: {seconds:.1f} s",
+                    flush=True,
+                )
+            print(
+                f"    the images, published in 2017: {PUBLISHED.get((size, experiments), 'not')} s",
+                flush=True,
+            )
     with open(args.output / "times.csv", "w", newline="") as stream:
         table = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         table.writeheader()

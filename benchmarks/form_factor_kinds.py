@@ -19,14 +19,14 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from xscatter import tags
-from xscatter.errors import UserError
-from xscatter.paths import StudyPaths
+from xscatter.core.errors import UserError
+from xscatter.core.shards import open_shard
 from xscatter.report.results import read_views
-from xscatter.shards import open_shard
 from xscatter.simulate.experiment import Experiment
 from xscatter.simulate.features.registry import get
 from xscatter.simulate.render import render
 from xscatter.simulate.smearing import smear
+from xscatter.store.paths import StudyPaths
 from xscatter.study import load_study
 
 KINDS = ("sphere", "core-shell", "cylinder", "ellipsoid", "lamella")
@@ -45,7 +45,9 @@ def views_right(paths: StudyPaths, detectability: dict[tuple[int, int], float]) 
         right = (logits - logits.mean(axis=0)).argmax(axis=1) == truth
         for least in (0, 50, 200):
             seen = strength >= least
-            print(f"  {view.name:12} d' at least {least:3}: {right[seen].mean():.2f} of {seen.sum()} images")
+            print(
+                f"  {view.name:12} d' at least {least:3}: {right[seen].mean():.2f} of {seen.sum()} images"
+            )
 
 
 def expected_mean(scene: dict, experiment: Experiment) -> np.ndarray:
@@ -64,10 +66,14 @@ def expected_mean(scene: dict, experiment: Experiment) -> np.ndarray:
 def alone(rng: np.random.Generator, experiment: Experiment, kind: int) -> np.ndarray:
     """Scattering of newly drawn particles at `RADII` after the experiment's resolution, logarithm."""
     feature = get(KINDS[kind].replace("-", "_"))
-    curve = sum(part.profile for part in feature.contribute(feature.draw(rng, experiment), experiment))
+    curve = sum(
+        part.profile for part in feature.contribute(feature.draw(rng, experiment), experiment)
+    )
     smeared = smear(curve[None], experiment.resolution / experiment.q_step)[0]
     at = RADII * experiment.size / 2 * experiment.q_per_pixel
-    return np.where(at > experiment.q_low, np.log(np.interp(at, experiment.q, smeared) + 1e-30), np.nan)
+    return np.where(
+        at > experiment.q_low, np.log(np.interp(at, experiment.q, smeared) + 1e-30), np.nan
+    )
 
 
 def trees_right(values: list[np.ndarray], kinds: list[int], test: list[bool]) -> str:
@@ -78,8 +84,12 @@ def trees_right(values: list[np.ndarray], kinds: list[int], test: list[bool]) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path, help="folder of a study that was tested, with its shards")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "results", type=Path, help="folder of a study that was tested, with its shards"
+    )
     parser.add_argument("--examples", type=int, nargs="+", default=[2000, 10000])
     args = parser.parse_args()
     paths = StudyPaths(args.results)
@@ -104,7 +114,9 @@ def main() -> None:
             test.append(number in tested)
             if number in tested:
                 detectability[number, int(image)] = float(strength[image, kind])
-    share = max(np.bincount([kind for kind, held in zip(kinds, test, strict=True) if held])) / sum(test)
+    share = max(np.bincount([kind for kind, held in zip(kinds, test, strict=True) if held])) / sum(
+        test
+    )
     print(f"test images that show one kind: {sum(test)}; the commonest kind is {share:.2f} of them")
     views_right(paths, detectability)
     print(f"trees, all that is expected in the image:  {trees_right(values, kinds, test)}")

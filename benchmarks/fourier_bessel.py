@@ -34,7 +34,9 @@ def images(side: int, count: int) -> np.ndarray:
     rng = np.random.default_rng(0)
     y, x = np.indices((side, side)) - (side - 1) / 2
     r = np.hypot(y, x) / side
-    return rng.poisson(20 * np.exp(-5 * r) * (1 + np.cos(60 * r)), (count, side, side)).astype(np.float32)
+    return rng.poisson(20 * np.exp(-5 * r) * (1 + np.cos(60 * r)), (count, side, side)).astype(
+        np.float32
+    )
 
 
 def fle_2d(side: int, bandlimit: float, stack: np.ndarray):
@@ -56,7 +58,9 @@ def truncated_finufft(side: int, orders: int, stack: np.ndarray):
     nodes = np.cos(np.pi * (np.arange(rings) + 0.5) / rings)
     angle = np.pi * np.arange(half) / half
     kappa = top * (nodes + 1) / 2 / radius
-    plan = finufft.Plan(2, (side, side), n_trans=len(stack), eps=1e-4, isign=-1, dtype="complex64", nthreads=1)
+    plan = finufft.Plan(
+        2, (side, side), n_trans=len(stack), eps=1e-4, isign=-1, dtype="complex64", nthreads=1
+    )
     rows, cols = (np.outer(kappa, f(angle)).ravel().astype(np.float32) for f in (np.sin, np.cos))
     plan.setpts(rows, cols)
     # finufft counts pixels from side // 2; the phase brings the centre to (side - 1) / 2.
@@ -75,7 +79,9 @@ def truncated_finufft(side: int, orders: int, stack: np.ndarray):
     m = np.arange(orders)
 
     def call():
-        rings_of = plan.execute((stack * inside).astype(np.complex64)).reshape(-1, rings, half) * phase
+        rings_of = (
+            plan.execute((stack * inside).astype(np.complex64)).reshape(-1, rings, half) * phase
+        )
         # F(κ, φ + π) is the conjugate of F(κ, φ): half a turn is enough.
         turn = np.concatenate([rings_of, rings_of.conj()], axis=2)
         spectrum = np.fft.fft(turn, axis=2)[:, :, m]
@@ -114,29 +120,35 @@ def compare(side: int) -> None:
         top = basis.zeros(orders, orders).max()
         stack = images(side, 16)
         plan = Plan((side, side), ((side - 1) / 2,) * 2, side / 2, orders, orders)
-        calls, counts, sizes = {"plan": lambda p=plan, s=stack: p.forward(s)}, {"plan": 16}, {"plan": 2 * orders**2}
+        calls, counts, sizes = (
+            {"plan": lambda p=plan, s=stack: p.forward(s)},
+            {"plan": 16},
+            {"plan": 2 * orders**2},
+        )
         few = stack[: 16 if side < 800 else 4]
         try:
             if side <= 1128:  # where its table of zeros ends
                 calls["fle_2d, equal largest zero"], n = fle_2d(side, 2 * top / np.pi, few)
                 sizes["fle_2d, equal largest zero"] = n
                 limit = 2 * top / np.pi * np.sqrt(2 * orders**2 / n)
-                calls["fle_2d, equal number"], sizes["fle_2d, equal number"] = fle_2d(side, limit, few)
+                calls["fle_2d, equal number"], sizes["fle_2d, equal number"] = fle_2d(
+                    side, limit, few
+                )
         except ImportError:
             print("fle_2d is not installed")
         try:
             calls["finufft, truncated"] = truncated_finufft(side, orders, few)
-            error = np.linalg.norm(calls["finufft, truncated"]() - plan.forward(few)) / np.linalg.norm(
-                plan.forward(few)
-            )
+            error = np.linalg.norm(
+                calls["finufft, truncated"]() - plan.forward(few)
+            ) / np.linalg.norm(plan.forward(few))
             assert error < 1e-3, f"the peer computes something else: {error}"
         except ImportError:
             print("finufft is not installed")
         try:
             calls["TensorFlow layer, XLA"] = layer(plan, few)
-            error = np.linalg.norm(calls["TensorFlow layer, XLA"]() - plan.forward(few)) / np.linalg.norm(
-                plan.forward(few)
-            )
+            error = np.linalg.norm(
+                calls["TensorFlow layer, XLA"]() - plan.forward(few)
+            ) / np.linalg.norm(plan.forward(few))
             assert error < 1e-4, f"the layer computes something else: {error}"
         except ImportError:
             print("TensorFlow is not installed")
@@ -145,7 +157,10 @@ def compare(side: int) -> None:
         for name, seconds in times.items():
             each = seconds / counts.get(name, len(few))
             size = sizes.get(name, 2 * orders**2)
-            print(f"{side:>5}  {orders}x{orders}  {name:<28}{size:>9}{1e3 * each:>10.3f}{each / own:>9.1f}", flush=True)
+            print(
+                f"{side:>5}  {orders}x{orders}  {name:<28}{size:>9}{1e3 * each:>10.3f}{each / own:>9.1f}",
+                flush=True,
+            )
 
 
 def peak_memory() -> float:
@@ -156,7 +171,9 @@ def peak_memory() -> float:
 def footprint(side: int, orders: int, row: float) -> None:
     """Set-up, tables and peak memory with the beam centre in a row; run in a process of its own."""
     plan = Plan((64, 64), (31.5, 31.5), 32, 2, 2)
-    plan.forward(np.ones((64, 64), np.uint16), np.eye(64, dtype=bool))  # compiled functions are loaded
+    plan.forward(
+        np.ones((64, 64), np.uint16), np.eye(64, dtype=bool)
+    )  # compiled functions are loaded
     before = peak_memory()
     stack = np.ones((48, side, side), np.uint16)
     mask = np.zeros((side, side), bool)
@@ -175,7 +192,8 @@ def footprint(side: int, orders: int, row: float) -> None:
     further = time.process_time() - start
     memory = f"{plan.nbytes / 2**20:>14.1f}{peak:>12.0f}{before:>12.0f}"
     print(
-        f"{side:>5}  {orders}x{orders}{row:>12.1f}{setup:>12.2f}{further:>17.2f}{memory}{1e3 * each:>10.2f}", flush=True
+        f"{side:>5}  {orders}x{orders}{row:>12.1f}{setup:>12.2f}{further:>17.2f}{memory}{1e3 * each:>10.2f}",
+        flush=True,
     )
 
 
@@ -188,10 +206,14 @@ def main() -> None:
     for side in sides:
         compare(side)
     print("\nA disk as wide as the image side, masked, uint16, ring-mean fill:")
-    print(" side  orders  centre row  set-up (s)  next centre (s)  tables (MiB)  peak (MiB)  bare (MiB)  ms/image")
+    print(
+        " side  orders  centre row  set-up (s)  next centre (s)  tables (MiB)  peak (MiB)  bare (MiB)  ms/image"
+    )
     for side in sides:
         for row in ((side - 1) / 2, 0.03 * side):
-            subprocess.run([sys.executable, __file__, "--footprint", str(side), "64", str(row)], check=True)
+            subprocess.run(
+                [sys.executable, __file__, "--footprint", str(side), "64", str(row)], check=True
+            )
 
 
 main()

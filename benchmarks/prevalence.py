@@ -10,7 +10,7 @@ import sys
 import numpy as np
 
 from xscatter import tags
-from xscatter.progress import track
+from xscatter.core.progress import track
 from xscatter.records.assign import tested
 from xscatter.simulate import Experiment, simulate_image
 from xscatter.study import parse_study
@@ -20,7 +20,9 @@ BOUNDS = {"usual": (0.02, 0.70), "rare": (0.0, 0.05), "common": (0.02, 0.95)}
 
 def main() -> None:
     images, size = [int(word) for word in sys.argv[1:]] + [8, 128][len(sys.argv) - 1 :]
-    study = parse_study({"name": "prevalence", "simulate": {"size": size, "experiments": 250, "images": 200}})
+    study = parse_study(
+        {"name": "prevalence", "simulate": {"size": size, "experiments": 250, "images": 200}}
+    )
     frame = np.empty((size, size), np.uint32)
     labels = np.zeros((250, images, len(tags.NAMES)))
     for number in track(range(250), "experiments"):
@@ -32,7 +34,11 @@ def main() -> None:
     for t, tag in enumerate(tags.TAGS):
         train, held = labels[~test, :, t].mean(), labels[test, :, t].mean()
         low, high = BOUNDS[tag.expected]
-        mark = "" if low <= min(train, held) and max(train, held) <= high else f"  outside of {low} to {high}"
+        mark = (
+            ""
+            if low <= min(train, held) and max(train, held) <= high
+            else f"  outside of {low} to {high}"
+        )
         shown = int(labels[..., t].any(1).sum())
         print(f"{tag.name:<32} {train:.3f}  {held:.3f}  {shown:4d}  {tag.expected}{mark}")
     print(f"tags an image: {labels.sum(-1).mean():.1f}")

@@ -18,8 +18,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from xscatter.frames import Tagger
-from xscatter.learn import metrics
+from xscatter.scores import metrics
+from xscatter.tagging.tagger import Tagger
 
 UNKNOWN = {"BCC", "FCC", "Structure factor", "High background", "Diffuse high-q"}
 # What the eye calls by one name may have several in the vocabulary; the most probable of them counts.
@@ -59,16 +59,29 @@ def truth(folder: Path, column: str) -> tuple[list[str], list[str], np.ndarray]:
         rows = list(csv.DictReader(stream))
     said = [{word.strip() for word in row[column].split(";")} for row in rows]
     tags = sorted(set().union(*said) & set(NAMES) - UNKNOWN)
-    return [row["file"] for row in rows], tags, np.array([[tag in some for tag in tags] for some in said], float)
+    return (
+        [row["file"] for row in rows],
+        tags,
+        np.array([[tag in some for tag in tags] for some in said], float),
+    )
 
 
-def report(view: str, column: str, files: list[str], tags: list[str], labels: np.ndarray, scores: np.ndarray) -> dict:
+def report(
+    view: str,
+    column: str,
+    files: list[str],
+    tags: list[str],
+    labels: np.ndarray,
+    scores: np.ndarray,
+) -> dict:
     """Print one table; return its figures."""
     sources = np.unique([name.partition("__")[0] for name in files], return_inverse=True)
     weights = metrics.resampled(sources[1], 2017)
     each, drawn = metrics.per_tag(labels, scores), metrics.bootstrap(labels, scores, weights)
     flat = np.repeat(weights, len(tags), axis=1)
-    micro = metrics.weighted_average_precision(labels.ravel(), scores.ravel(), np.ones((1, labels.size)))[0]
+    micro = metrics.weighted_average_precision(
+        labels.ravel(), scores.ravel(), np.ones((1, labels.size))
+    )[0]
     micro_drawn = metrics.weighted_average_precision(labels.ravel(), scores.ravel(), flat)
     macro = float(np.nanmean(each))
 
@@ -77,29 +90,48 @@ def report(view: str, column: str, files: list[str], tags: list[str], labels: np
         return f"[{found[0]:.2f}, {found[1]:.2f}]" if found else "[-, -]"
 
     print(f"\n{view}, column {column}: {len(files)} frames of {len(sources[0])} sources")
-    print(f"  {'macro mean':24s} {macro:.3f} {bounds(metrics.mean_of(drawn), macro)}  prevalence {labels.mean():.3f}")
-    print(f"  {'micro':24s} {micro:.3f} {bounds(micro_drawn, micro)}  prevalence {labels.mean():.3f}")
+    print(
+        f"  {'macro mean':24s} {macro:.3f} {bounds(metrics.mean_of(drawn), macro)}  prevalence {labels.mean():.3f}"
+    )
+    print(
+        f"  {'micro':24s} {micro:.3f} {bounds(micro_drawn, micro)}  prevalence {labels.mean():.3f}"
+    )
     for t, tag in enumerate(tags):
-        print(f"  {tag:24s} {each[t]:.3f} {bounds(drawn[:, t], each[t])}  prevalence {labels[:, t].mean():.3f}")
+        print(
+            f"  {tag:24s} {each[t]:.3f} {bounds(drawn[:, t], each[t])}  prevalence {labels[:, t].mean():.3f}"
+        )
     by_source = {}
     for number, name in enumerate(sources[0]):
         mine = sources[1] == number
         part = metrics.average_precision(labels[mine].ravel(), scores[mine].ravel())
         by_source[str(name)] = part
-        print(f"  source {name:17s} {part:.3f}  prevalence {labels[mine].mean():.3f}  ({mine.sum()} frames)")
-    figures = {"macro": macro, "micro": float(micro), "prevalence": float(labels.mean()), "sources": by_source}
+        print(
+            f"  source {name:17s} {part:.3f}  prevalence {labels[mine].mean():.3f}  ({mine.sum()} frames)"
+        )
+    figures = {
+        "macro": macro,
+        "micro": float(micro),
+        "prevalence": float(labels.mean()),
+        "sources": by_source,
+    }
     return figures | {"tags": dict(zip(tags, map(float, each), strict=True))}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
     tagger, found = Tagger.load(arguments.model), {}
     files = truth(arguments.folder, "tags")[0]
-    ready = [item for batch in tagger.batches([arguments.folder / name for name in files]) for item in batch]
+    ready = [
+        item
+        for batch in tagger.batches([arguments.folder / name for name in files])
+        for item in batch
+    ]
     for view in tagger.views:
         answers = [tagger.tag([item], view)[0] for item in ready]
         # Where a view cannot answer for want of a beam centre, the image view does, as in `xscatter predict`.
@@ -114,7 +146,9 @@ def main():
             missing = [tag for tag, some in zip(tags, names, strict=True) if not some]
             if missing:
                 raise SystemExit(f"the model knows nothing of {', '.join(missing)}")
-            scores = np.stack([probability[:, [tagger.tags.index(n) for n in some]].max(1) for some in names], 1)
+            scores = np.stack(
+                [probability[:, [tagger.tags.index(n) for n in some]].max(1) for some in names], 1
+            )
             found[f"{view}/{column}"] = report(view, column, files, tags, labels, scores)
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=1) + "\n")

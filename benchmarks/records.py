@@ -33,12 +33,16 @@ def write(folder: Path, size: int, count: int, orders: int) -> None:
         with open(folder / f"batch-{batch}.bin", "wb") as stream:
             for image in range(count):
                 record = np.zeros((), dtype)
-                record["image"] = code.encode(random.poisson(scene * 10 ** random.uniform(-2, 2)), np.hypot(y, x) > 0.7)
+                record["image"] = code.encode(
+                    random.poisson(scene * 10 ** random.uniform(-2, 2)), np.hypot(y, x) > 0.7
+                )
                 record["source"] = (2 * (image % 8) + batch, image // 8)
                 record["tags"] = random.random(60) < 0.2
                 stream.write(record.tobytes())
         names = list(range(batch, 16, 2))
-        batches.append({"file": f"batch-{batch}.bin", "records": count, "sha256": "", "experiments": names})
+        batches.append(
+            {"file": f"batch-{batch}.bin", "records": count, "sha256": "", "experiments": names}
+        )
     manifest = {"fields": layout.describe_fields(dtype), "record_length": dtype.itemsize}
     manifest |= {"tags": [f"tag {n}" for n in range(60)], "test_batch": 1, "batches": batches}
     (folder / "records.json").write_text(json.dumps(manifest))
@@ -67,13 +71,17 @@ WAYS = {
     "the same, all at once": again(copied_at_once),
     "iterate, as stored": again(lambda found, size: found.iterate(size, seed=1, decode=False)),
     "iterate, counts and mask": again(lambda found, size: found.iterate(size, seed=1)),
-    "tf.data, as stored": lambda found, size: found.dataset(size, seed=1, decode=False).repeat(PASSES),
+    "tf.data, as stored": lambda found, size: found.dataset(size, seed=1, decode=False).repeat(
+        PASSES
+    ),
     "tf.data, counts and mask": lambda found, size: found.dataset(size, seed=1).repeat(PASSES),
 }
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 1000])
     parser.add_argument("--records", type=int, nargs="+", default=[2000, 200])
     parser.add_argument("--repeats", type=int, default=5)
@@ -85,7 +93,9 @@ def main():
             write(Path(name), size, count, 32 if size <= 512 else 64)
             found = records.open(name)
             spent = {way: [] for way in WAYS}
-            for _ in range(arguments.repeats):  # the ways take turns, so that a busy machine hurts all alike
+            for _ in range(
+                arguments.repeats
+            ):  # the ways take turns, so that a busy machine hurts all alike
                 for way, read in WAYS.items():
                     begin, seen = time.process_time(), 0
                     for batch in read(found, step):
@@ -93,7 +103,9 @@ def main():
                     assert seen == count * PASSES
                     spent[way].append(time.process_time() - begin)
             plain = min(spent["memory-mapped copy"])
-            print(f"{size}x{size}, {found.dtype.itemsize} bytes a record, batches of {step}, warm page cache")
+            print(
+                f"{size}x{size}, {found.dtype.itemsize} bytes a record, batches of {step}, warm page cache"
+            )
             for way, times in spent.items():
                 rate, share = count * PASSES / min(times), plain / min(times)
                 print(f"  {way:26s} {rate:9.0f} records/s   {share:5.2f} of the copy")

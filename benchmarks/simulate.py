@@ -26,7 +26,9 @@ IMAGES = 6
 
 def measure(size: int, experiments: int = EXPERIMENTS, images: int = IMAGES) -> dict[str, float]:
     """Mean CPU milliseconds an image."""
-    study = parse_study({"name": "benchmark", "simulate": {"size": size, "experiments": 250, "images": 200}})
+    study = parse_study(
+        {"name": "benchmark", "simulate": {"size": size, "experiments": 250, "images": 200}}
+    )
     clock = time.process_time
     spent = dict.fromkeys(("simulate", "write", "poisson", "set-up"), 0.0)
     rng = np.random.default_rng(1)
@@ -39,7 +41,10 @@ def measure(size: int, experiments: int = EXPERIMENTS, images: int = IMAGES) -> 
                 getattr(experiment, name)
             spent["set-up"] += clock() - start
             with h5py.File(Path(folder) / f"{number}.h5", "w", libver=("earliest", "v110")) as file:
-                options = {"chunks": (1, size, size), "compression": hdf5plugin.Bitshuffle(cname="lz4")}
+                options = {
+                    "chunks": (1, size, size),
+                    "compression": hdf5plugin.Bitshuffle(cname="lz4"),
+                }
                 counts = file.create_dataset("counts", (images, size, size), np.uint32, **options)
                 simulate_image(experiment, 0, frame)  # compiles, or loads what is compiled
                 for image in range(images):
@@ -60,7 +65,9 @@ def measure(size: int, experiments: int = EXPERIMENTS, images: int = IMAGES) -> 
 
 def warm_up() -> None:
     """Load what is loaded once a job: compiled loops and tables of every feature."""
-    study = parse_study({"name": "warm-up", "simulate": {"size": 64, "experiments": 250, "images": 1}})
+    study = parse_study(
+        {"name": "warm-up", "simulate": {"size": 64, "experiments": 250, "images": 1}}
+    )
     frame = np.empty((64, 64), np.uint32)
     for number in range(40):
         experiment = Experiment(study, number)
@@ -75,7 +82,9 @@ def warm_up() -> None:
 def main() -> None:
     warm_up()
     sizes = [int(word) for word in sys.argv[1:]] or [256, 1000, 2000]
-    print("CPU ms an image   simulate   write   set-up/200   floor = poisson + write   ratio   ns a pixel   peak MB")
+    print(
+        "CPU ms an image   simulate   write   set-up/200   floor = poisson + write   ratio   ns a pixel   peak MB"
+    )
     for size in sizes:
         t = measure(size)
         floor = t["poisson"] + t["write"]

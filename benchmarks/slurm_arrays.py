@@ -47,7 +47,9 @@ def waves(log: str, limit: int) -> list[tuple[int, int, int]]:
     rows = []
     for part in re.split(r"(?=Wave of \d+ ready jobs)", log)[1:]:
         ready = int(re.match(r"Wave of (\d+)", part)[1])
-        tasks = [int(n) for n in re.findall(r"jobs of rule shard: Slurm array \d+, (\d+) tasks", part)]
+        tasks = [
+            int(n) for n in re.findall(r"jobs of rule shard: Slurm array \d+, (\d+) tasks", part)
+        ]
         rows.append((ready, len(tasks), math.ceil(ready / limit)))
     return rows
 
@@ -56,7 +58,12 @@ def accidents(cluster: Cluster, folder: Path, shards: int) -> None:
     """All accidents in one run."""
     run = Run(folder)
     fail, twice, kill, hang = {3, 17, 101, 190}, {11, 230}, {5, 42}, {7, 150}
-    for kind, numbers, times in (("fail", fail, 1), ("fail", twice, 2), ("kill", kill, 1), ("hang", hang, 1)):
+    for kind, numbers, times in (
+        ("fail", fail, 1),
+        ("fail", twice, 2),
+        ("kill", kill, 1),
+        ("hang", hang, 1),
+    ):
         for number in numbers:
             if number < shards:
                 run.trouble(kind, number, times)
@@ -86,7 +93,10 @@ def accidents(cluster: Cluster, folder: Path, shards: int) -> None:
     run.wait_for("done", 150, 900)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
-    print(f"{time.monotonic() - start:5.0f} s: driver killed, {len(cluster.queue())} tasks in the queue", flush=True)
+    print(
+        f"{time.monotonic() - start:5.0f} s: driver killed, {len(cluster.queue())} tasks in the queue",
+        flush=True,
+    )
     cluster.start_node("n3")
     driver = run.start(*options, shards=shards)
     logs.append(run.log)
@@ -97,20 +107,33 @@ def accidents(cluster: Cluster, folder: Path, shards: int) -> None:
     run.assert_right(shards)
     starts = run.starts()
     # A shard may be done twice where its job was ended between the last byte and its own end.
-    twice_done = [number for number, count in Counter(row[0] for row in run.journal("done")).items() if count > 1]
+    twice_done = [
+        number
+        for number, count in Counter(row[0] for row in run.journal("done")).items()
+        if count > 1
+    ]
     assert set(twice_done) <= lost, [(n, run.starts()[int(n)]) for n in set(twice_done) - lost]
     again = {number: rows for number, rows in starts.items() if len(rows) > 1}
     expected = {n for n in fail | twice | kill | hang if n < shards} | set(map(int, lost))
     print(f"{shards} shards right after {took:.0f} s; no finished file touched")
-    print(f"attempts: {Counter(len(rows) for rows in starts.values())} shards by number of attempts")
-    print(f"begun again {sorted(again)}; troubled {sorted(expected)}; others {sorted(set(again) - expected)}")
+    print(
+        f"attempts: {Counter(len(rows) for rows in starts.values())} shards by number of attempts"
+    )
+    print(
+        f"begun again {sorted(again)}; troubled {sorted(expected)}; others {sorted(set(again) - expected)}"
+    )
     for number, rows in sorted(again.items()):
-        print(f"   shard {number}: " + ", ".join(f"{row[0]} min {row[1]} MB as {row[2]}" for row in rows))
+        print(
+            f"   shard {number}: "
+            + ", ".join(f"{row[0]} min {row[1]} MB as {row[2]}" for row in rows)
+        )
     print(f"taken up by the second driver: {output.count('taken up')}")
     excess: list[int] = []
     for number, log in enumerate(logs, start=1):
         table = waves(log.read_text(), LIMIT)
-        print(f"driver {number}: {len(table)} waves (ready jobs, calls of sbatch, at most ready / {LIMIT} rounded up):")
+        print(
+            f"driver {number}: {len(table)} waves (ready jobs, calls of sbatch, at most ready / {LIMIT} rounded up):"
+        )
         print("   " + " ".join(map(str, table)))
         # Summed up: the line of a submission may come behind the head of the next wave.
         called, allowed = (list(accumulate(row[n] for row in table)) for n in (1, 2))
@@ -122,14 +145,24 @@ def queue(cluster: Cluster, folder: Path, jobs: int) -> None:
     """Many jobs in the queue."""
     run = Run(folder)
     (folder / "instant.py").write_text(INSTANT)
-    cluster.run("scontrol", "update", f"NodeName={','.join(cluster.nodes)}", "State=DRAIN", "Reason=benchmark")
+    cluster.run(
+        "scontrol",
+        "update",
+        f"NodeName={','.join(cluster.nodes)}",
+        "State=DRAIN",
+        "Reason=benchmark",
+    )
 
     def start() -> subprocess.Popen:
-        command = run.command("--jobs", str(jobs), "--slurm-array-array-limit", "1000", "-q", "all", shards=jobs)
+        command = run.command(
+            "--jobs", str(jobs), "--slurm-array-array-limit", "1000", "-q", "all", shards=jobs
+        )
         command[1:3] = ["instant.py"]
         run.log = folder / "driver.log"
         with open(run.log, "a") as log:
-            return subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+            return subprocess.Popen(
+                command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
 
     def queued() -> int:
         return len(cluster.queue())
@@ -174,7 +207,9 @@ def main() -> None:
     reason = unavailable()
     if reason:
         sys.exit(f"no private cluster here: {reason}")
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # drivers started from a background shell hear it, too
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # drivers started from a background shell hear it, too
     mode = sys.argv[1] if len(sys.argv) > 1 else "accidents"
     cluster = Cluster()
     try:

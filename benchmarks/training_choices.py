@@ -28,9 +28,15 @@ import yaml
 GROUPS = {  # group: (view that is compared, choices)
     "coefficient_input": (
         ["coefficient"],
-        [{"coefficient_input": kind} for kind in ("mixed", "invariant", "magnitude", "real-imaginary", "sign-log")],
+        [
+            {"coefficient_input": kind}
+            for kind in ("mixed", "invariant", "magnitude", "real-imaginary", "sign-log")
+        ],
     ),
-    "image_input": (["image"], [{"image_input": kind} for kind in ("contrast", "log", "anscombe", "log-uint8")]),
+    "image_input": (
+        ["image"],
+        [{"image_input": kind} for kind in ("contrast", "log", "anscombe", "log-uint8")],
+    ),
     "augment": (["image", "coefficient"], [{"augment": True}, {"augment": False}]),
     "loss": (
         ["image"],
@@ -38,11 +44,21 @@ GROUPS = {  # group: (view that is compared, choices)
     ),
     "network": (
         ["image"],
-        [{"image_network": "compact"}, {"image_network": "alexnet"}, {"image_network": "vgg16", "width": 0.25}],
+        [
+            {"image_network": "compact"},
+            {"image_network": "alexnet"},
+            {"image_network": "vgg16", "width": 0.25},
+        ],
     ),
     # Keys of the section transform: the coefficients are made anew, from the same images.
-    "counts": (["coefficient"], [{"transform": {"counts": kind}} for kind in ("none", "log", "anscombe")]),
-    "preset": (["image", "coefficient", "joint"], [{"preset": "default"}, {"preset": "report-2017"}]),
+    "counts": (
+        ["coefficient"],
+        [{"transform": {"counts": kind}} for kind in ("none", "log", "anscombe")],
+    ),
+    "preset": (
+        ["image", "coefficient", "joint"],
+        [{"preset": "default"}, {"preset": "report-2017"}],
+    ),
 }
 
 
@@ -64,7 +80,9 @@ def run(study: Path, folder: Path, verb: str, *options: str) -> float:
 def run_for(minutes: float, study: Path, folder: Path, view: str) -> float:
     """CPU seconds of a training of `view` that ends with the round in which `minutes` of CPU time are over."""
     before = spent_by_children()
-    process = multiprocessing.get_context("spawn").Process(target=_limited, args=(minutes, study, folder, view))
+    process = multiprocessing.get_context("spawn").Process(
+        target=_limited, args=(minutes, study, folder, view)
+    )
     process.start()
     process.join()
     if process.exitcode:
@@ -105,20 +123,34 @@ def batches(results: Path, base: dict, transform: dict, folder: Path) -> Path:
 
 def label(choice: dict) -> str:
     """The keys and values, for a name and for the table."""
-    return "-".join(label(value) if isinstance(value, dict) else f"{key}={value}" for key, value in choice.items())
+    return "-".join(
+        label(value) if isinstance(value, dict) else f"{key}={value}"
+        for key, value in choice.items()
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("results", type=Path, help="folder of a packed study")
     parser.add_argument("--group", choices=GROUPS, required=True)
-    parser.add_argument("--only", default="", help="only choices whose label has this text (two at once: run twice)")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--work", type=Path, default=Path("results/choices"), help="where the trainings go")
     parser.add_argument(
-        "--keys", type=json.loads, default={}, help="further train keys, such as '{\"most_rounds\": 20}'"
+        "--only", default="", help="only choices whose label has this text (two at once: run twice)"
     )
-    parser.add_argument("--minutes", type=float, help="CPU time of each training (default: until it converges)")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--work", type=Path, default=Path("results/choices"), help="where the trainings go"
+    )
+    parser.add_argument(
+        "--keys",
+        type=json.loads,
+        default={},
+        help="further train keys, such as '{\"most_rounds\": 20}'",
+    )
+    parser.add_argument(
+        "--minutes", type=float, help="CPU time of each training (default: until it converges)"
+    )
     args = parser.parse_args()
     base = yaml.safe_load((args.results / "study.yaml").read_text())
     views, choices = GROUPS[args.group]
@@ -130,7 +162,9 @@ def main() -> None:
         spent: dict[str, list[float]] = {view: [] for view in views}
         train = {key: value for key, value in choice.items() if key != "transform"}
         transform = {**base["transform"], **choice.get("transform", {})}
-        packed = batches(args.results, base, choice.get("transform", {}), args.work / f"{label(choice)}-batches")
+        packed = batches(
+            args.results, base, choice.get("transform", {}), args.work / f"{label(choice)}-batches"
+        )
         for seed in range(args.seeds):
             folder = args.work / f"{label(choice)}-{seed}"
             folder.mkdir(parents=True, exist_ok=True)
@@ -138,7 +172,12 @@ def main() -> None:
             if not link.exists():
                 link.symlink_to(packed)
             # A preset fills the keys that are not given, so those of the resolved study stay out.
-            content = {**base, "seed": seed, "transform": transform, "train": {**args.keys, **train}}
+            content = {
+                **base,
+                "seed": seed,
+                "transform": transform,
+                "train": {**args.keys, **train},
+            }
             study = folder / "input.yaml"
             study.write_text(yaml.safe_dump(content))
             for view in views:

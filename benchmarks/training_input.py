@@ -21,7 +21,7 @@ from records import write
 from xscatter import records
 from xscatter.learn import data
 from xscatter.learn import train as training
-from xscatter.paths import StudyPaths
+from xscatter.store.paths import StudyPaths
 from xscatter.study import parse_study
 
 LIMIT = 1.05
@@ -35,11 +35,20 @@ CASES = [  # view, image side, orders, keys, steps in a block
 
 def prepare(root: Path, view: str, size: int, orders: int, keys: dict):
     """A training of `view` on records below `root`, ready for its first step."""
-    study = {"name": "steps", "simulate": {"experiments": 16, "images": 20, "size": size}, "train": keys}
-    study |= {"transform": {"angular_orders": orders, "radial_orders": orders}, "pack": {"batches": 2, "test_batch": 1}}
+    study = {
+        "name": "steps",
+        "simulate": {"experiments": 16, "images": 20, "size": size},
+        "train": keys,
+    }
+    study |= {
+        "transform": {"angular_orders": orders, "radial_orders": orders},
+        "pack": {"batches": 2, "test_batch": 1},
+    }
     parsed, found = parse_study(study), records.open(root / "batches")
     identity = training.identify(parsed, found, view, [])
-    return training._Run(parsed, StudyPaths(root), view, found, identity, None, None, None, lambda _: None)
+    return training._Run(
+        parsed, StudyPaths(root), view, found, identity, None, None, None, lambda _: None
+    )
 
 
 def seconds(run, first: int, batches) -> float:
@@ -55,7 +64,9 @@ def seconds(run, first: int, batches) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--blocks", type=int, default=10)
     parser.add_argument("--cores", type=int, help="run on so many cores only")
     args = parser.parse_args()
@@ -73,7 +84,12 @@ def main() -> None:
             times = []
             for step in range(2, 2 + args.blocks * block, block):
                 steps = range(step, step + block)
-                times.append((seconds(run, step, data.ahead(run._batch, steps)), seconds(run, step, [held] * block)))
+                times.append(
+                    (
+                        seconds(run, step, data.ahead(run._batch, steps)),
+                        seconds(run, step, [held] * block),
+                    )
+                )
         real, kept = np.array(times).T
         ratio = float(np.median(real / kept))
         worst = max(worst, ratio)

@@ -42,7 +42,7 @@ class Noise:
 def measure(network: str, side: int, batch: int, precision: str, steps: int, pipe) -> None:
     import numpy as np
 
-    from xscatter.learn.quiet import import_tensorflow
+    from xscatter.networks.quiet import import_tensorflow
 
     import_tensorflow()  # with the kernels that a training has
     from xscatter.learn import learner
@@ -53,7 +53,9 @@ def measure(network: str, side: int, batch: int, precision: str, steps: int, pip
     learner.prepare(1, 0, 0, precision)
     records = Noise(side)
     model = learner.build("image", Part(records, np.zeros((10_000, 2), int)), 17, train)
-    one = learner.Learner(model, train, learner.loss_of(train, np.full(17, 0.2)), learner.strategy(1))
+    one = learner.Learner(
+        model, train, learner.loss_of(train, np.full(17, 0.2)), learner.strategy(1)
+    )
     counts = {"image": records.counts(range(batch), 0)}
     labels = (np.random.default_rng(0).random((batch, 17)) < 0.2).astype("float32")
     one.step(0, 1e-3, counts, labels)
@@ -62,27 +64,41 @@ def measure(network: str, side: int, batch: int, precision: str, steps: int, pip
         one.step(step, 1e-3, counts, labels).numpy()
     seconds = (time.process_time() - began) / steps
     one.logits(Part(records, np.zeros((2 * batch, 2), int)), "image")
-    pipe.send((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, seconds, model.count_params()))
+    pipe.send(
+        (
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
+            seconds,
+            model.count_params(),
+        )
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", type=int, help="only this image side")
     parser.add_argument("--steps", type=int, default=2, help="steps that are timed (default 2)")
     args = parser.parse_args()
     start = multiprocessing.get_context("spawn")
-    print(f"{'network':10}{'side':>6}{'batch':>6}  {'precision':15}{'weights':>12}{'peak GB':>9}{'CPU-s a step':>14}")
+    print(
+        f"{'network':10}{'side':>6}{'batch':>6}  {'precision':15}{'weights':>12}{'peak GB':>9}{'CPU-s a step':>14}"
+    )
     failed = []
     for network, side, batch, precision, limit in CASES:
         if args.only not in (None, side):
             continue
         ours, theirs = start.Pipe()
-        process = start.Process(target=measure, args=(network, side, batch, precision, args.steps, theirs))
+        process = start.Process(
+            target=measure, args=(network, side, batch, precision, args.steps, theirs)
+        )
         process.start()
         theirs.close()
         peak, seconds, weights = ours.recv()
         process.join()
-        said = f"{network:10}{side:6}{batch:6}  {precision:15}{weights:12,}{peak:9.2f}{seconds:14.2f}"
+        said = (
+            f"{network:10}{side:6}{batch:6}  {precision:15}{weights:12,}{peak:9.2f}{seconds:14.2f}"
+        )
         print(said + (f"   (limit {limit:g} GB)" if limit else ""), flush=True)
         if limit and peak > limit:
             failed.append(f"{network} at {side}: {peak:.2f} GB, more than {limit:g} GB")

@@ -27,23 +27,27 @@ import h5py  # noqa: E402
 import hdf5plugin  # noqa: E402
 import numpy as np  # noqa: E402
 
-from xscatter import shards  # noqa: E402
-from xscatter.fourier_bessel.files import study_plan  # noqa: E402
+from xscatter.core import shards  # noqa: E402
 from xscatter.study import dump_study, parse_study  # noqa: E402
+from xscatter.transform.files import study_plan  # noqa: E402
 
 SHARDS, FEW, REPEATS = 8, 2, 3
 
 
 def make(folder: Path, side: int, images: int):
     """A study and its shards of noisy counts."""
-    study = parse_study({"name": "p", "simulate": {"experiments": SHARDS, "images": images, "size": side}})
+    study = parse_study(
+        {"name": "p", "simulate": {"experiments": SHARDS, "images": images, "size": side}}
+    )
     (folder / "study.yaml").write_text(dump_study(study))
     rng = np.random.default_rng(0)
     y, x = np.indices((side, side)) / side - 0.5
     rate = 30 * np.exp(-5 * np.hypot(y, x))
     for number in range(SHARDS):
         path = folder / f"experiments/{number:05d}.h5"
-        with shards.new_shard(path, study_hash=study.fingerprint("simulate"), experiment=number) as file:
+        with shards.new_shard(
+            path, study_hash=study.fingerprint("simulate"), experiment=number
+        ) as file:
             data = file.create_dataset(
                 "entry/data/counts", (images, side, side), np.uint32, chunks=(1, side, side),
                 compression=hdf5plugin.Bitshuffle(cname="lz4"),
@@ -71,9 +75,19 @@ def run(folder: Path, launches: list[list[str]], cold: bool = False) -> np.ndarr
         forget(folder)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
-    command = [sys.executable, "-m", "xscatter", "transform", str(folder / "study.yaml"), "-o", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "xscatter",
+        "transform",
+        str(folder / "study.yaml"),
+        "-o",
+        str(folder),
+    ]
     running = [
-        subprocess.Popen([*launch[:-1], *command, "--experiments", launch[-1]], stderr=subprocess.DEVNULL)
+        subprocess.Popen(
+            [*launch[:-1], *command, "--experiments", launch[-1]], stderr=subprocess.DEVNULL
+        )
         for launch in launches
     ]
     if any(process.wait() for process in running):
@@ -101,7 +115,10 @@ def set_up(study, folder: Path) -> tuple[float, float]:
     best = np.inf
     for path in sorted((folder / "experiments").iterdir())[: REPEATS + 1]:
         with h5py.File(path) as file:
-            center, shape = file["entry/instrument/beam_center"][()], file["entry/data/counts"].shape[1:]
+            center, shape = (
+                file["entry/instrument/beam_center"][()],
+                file["entry/data/counts"].shape[1:],
+            )
         start = time.process_time()
         plan = study_plan(study, shape, tuple(center))
         plan.prepare(study.transform.fill)
@@ -114,10 +131,14 @@ def set_up(study, folder: Path) -> tuple[float, float]:
 def main() -> None:
     side = int(sys.argv[1]) if len(sys.argv) > 1 else 256
     images = int(sys.argv[2]) if len(sys.argv) > 2 else 600
-    mpiexec = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    mpiexec = shutil.which(
+        "mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    )
     core = str(min(os.sched_getaffinity(0)))
     ways = {
-        "1 rank, 1 core": lambda count: [["taskset", "-c", core, mpiexec, "-n", "1", f"0-{count - 1}"]],
+        "1 rank, 1 core": lambda count: [
+            ["taskset", "-c", core, mpiexec, "-n", "1", f"0-{count - 1}"]
+        ],
         "1 rank": lambda count: [[mpiexec, "-n", "1", f"0-{count - 1}"]],
         "2 ranks": lambda count: [[mpiexec, "-n", "2", f"0-{count - 1}"]],
         "2 strangers": lambda count: [[f"0-{count // 2 - 1}"], [f"{count // 2}-{count - 1}"]],
@@ -135,17 +156,28 @@ def main() -> None:
                 few[way] = np.minimum(few[way], run(folder, launches(FEW), "disk" in way))
         read(folder)
         reading, cold = (
-            np.min([read(folder, cold) for _ in range(REPEATS)], axis=0) / SHARDS / images for cold in (False, True)
+            np.min([read(folder, cold) for _ in range(REPEATS)], axis=0) / SHARDS / images
+            for cold in (False, True)
         )
-        stored = sum(path.stat().st_size for path in (folder / "experiments").iterdir()) / SHARDS / images
+        stored = (
+            sum(path.stat().st_size for path in (folder / "experiments").iterdir())
+            / SHARDS
+            / images
+        )
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10  # KiB on Linux
         planning, tables = set_up(study, folder)
-    print(f"{SHARDS} shards of {images} images, {side}x{side}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    print(f"{'':16}{'all, s':>9}{'a quarter, s':>14}{'steady, ms an image':>22}{'CPU ms an image':>18}{'speed':>8}")
+    print(
+        f"{SHARDS} shards of {images} images, {side}x{side}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    )
+    print(
+        f"{'':16}{'all, s':>9}{'a quarter, s':>14}{'steady, ms an image':>22}{'CPU ms an image':>18}{'speed':>8}"
+    )
     steady = {way: 1e3 * (full[way] - few[way]) / ((SHARDS - FEW) * images) for way in ways}
     one = steady["1 rank, 1 core"][0]
     for way, (wall, cpu) in steady.items():
-        print(f"{way:16}{full[way][0]:9.2f}{few[way][0]:14.2f}{wall:22.3f}{cpu:18.3f}{one / wall:8.2f}")
+        print(
+            f"{way:16}{full[way][0]:9.2f}{few[way][0]:14.2f}{wall:22.3f}{cpu:18.3f}{one / wall:8.2f}"
+        )
     for where, (wall, cpu) in {"page cache": reading, "disk": cold}.items():
         print(
             f"reading alone, one process, {where}: {1e3 * wall:.3f} ms an image, CPU {1e3 * cpu:.3f}, "

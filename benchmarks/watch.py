@@ -16,8 +16,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from xscatter.frames import Tagger
-from xscatter.frames.watching import Folder, Table, follow
+from xscatter.tagging.tagger import Tagger
+from xscatter.tagging.watching import Folder, Table, follow
 
 
 def scene(random, center):
@@ -31,7 +31,9 @@ def scene(random, center):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--view", choices=("image", "coefficient", "joint"))
@@ -46,15 +48,24 @@ def main():
         table = Table(folder / "out" / "tags.csv", tagger.tags)
         begin, wall = time.process_time(), time.monotonic()
         for _ in follow(
-            tagger, Folder(folder, "*.npy", 0.01), table, once=True, view=arguments.view, threads=arguments.threads
+            tagger,
+            Folder(folder, "*.npy", 0.01),
+            table,
+            once=True,
+            view=arguments.view,
+            threads=arguments.threads,
         ):
             pass
         spent, wall = time.process_time() - begin, time.monotonic() - wall
         table.close()
         done = len(table.done)
     each = spent / done
-    print(f"{done} frames: {1e3 * each:.0f} ms of CPU time each, {done / wall:.1f} a second on this machine now")
-    print(f"on two cores {2 / each:.1f} a second, {2 / each * 86400 / 1e6:.2f} million a day (wanted: 1 million)")
+    print(
+        f"{done} frames: {1e3 * each:.0f} ms of CPU time each, {done / wall:.1f} a second on this machine now"
+    )
+    print(
+        f"on two cores {2 / each:.1f} a second, {2 / each * 86400 / 1e6:.2f} million a day (wanted: 1 million)"
+    )
 
 
 def scene_frame(random):

@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 # The tutorial types `xscatter`: the one beside this Python comes first.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+)
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 from xscatter import __version__
@@ -42,7 +44,9 @@ html_title = "xscatter"
 html_static_path = ["_static"]
 html_css_files = ["xscatter.css"]
 html_show_sourcelink = False
-html_sidebars = {page: [] for page in ("index", "scale-out", "troubleshooting")}  # they have no pages below them
+html_sidebars = {
+    page: [] for page in ("index", "scale-out", "troubleshooting")
+}  # they have no pages below them
 html_theme_options = {
     "show_toc_level": 2,
     "navigation_with_keys": False,

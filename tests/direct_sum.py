@@ -74,6 +74,11 @@ def direct_sum(image, center, radius, orders, boundary="dirichlet", mask=None, f
     y, x, values = filled_disk(np.asarray(image, float), mask, center, radius, fill)
     y, x, values = y[values != 0], x[values != 0], values[values != 0]
     return (
-        np.array([(values * np.conj(basis_function(m, k, center, radius, y, x, boundary))).sum() for m, k in orders])
+        np.array(
+            [
+                (values * np.conj(basis_function(m, k, center, radius, y, x, boundary))).sum()
+                for m, k in orders
+            ]
+        )
         / radius**2
     )

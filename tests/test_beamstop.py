@@ -22,7 +22,9 @@ def test_the_mask_covers_the_shadow_and_is_not_much_larger(kind):
     mask = beamstop_mask(kind, ROWS, COLS, STOP)
     dark = beamstop_shadow(kind, ROWS, COLS, STOP) > 0.4
     assert mask[dark].all()
-    assert np.count_nonzero(mask) < np.count_nonzero(beamstop_mask(kind, ROWS, COLS, STOP | {"margin": 6.0}))
+    assert np.count_nonzero(mask) < np.count_nonzero(
+        beamstop_mask(kind, ROWS, COLS, STOP | {"margin": 6.0})
+    )
     light = beamstop_shadow(kind, ROWS, COLS, STOP | {"margin": 0.0}) < 1e-4
     assert mask[light].mean() < 0.02  # all of it within the margin
 
@@ -92,4 +94,6 @@ def test_the_tag_and_the_part_that_is_masked_do_not_depend_on_the_size():
     for small, large in zip(experiments(192, 60), experiments(384, 60), strict=True):
         assert small.masked_beamstop == large.masked_beamstop
         if small.masked_beamstop:
-            assert small._masked_stop.mean() == pytest.approx(large._masked_stop.mean(), rel=0.15, abs=2e-3)
+            assert small._masked_stop.mean() == pytest.approx(
+                large._masked_stop.mean(), rel=0.15, abs=2e-3
+            )

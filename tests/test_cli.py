@@ -32,20 +32,31 @@ def test_missing_and_wrong_studies_end_with_status_2_and_one_line(verb, tmp_path
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("name: a\nsimulate: {size: 0}\n")
     assert main(arguments(verb, wrong)) == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith(f"xscatter {verb}: ")]
+    lines = [
+        line
+        for line in capsys.readouterr().err.splitlines()
+        if line.startswith(f"xscatter {verb}: ")
+    ]
     assert len(lines) == 2
     assert "none.yaml" in lines[0]
     assert "simulate.size" in lines[1]
 
 
-@pytest.mark.parametrize("command", ["--help", "simulate -h", "transform -h", "pack -h", "verify -h", "--version"])
+@pytest.mark.parametrize(
+    "command", ["--help", "simulate -h", "transform -h", "pack -h", "verify -h", "--version"]
+)
 def test_tensorflow_is_not_imported(command):
     program = (
         "import sys; from xscatter.cli import main\n"
         "try: main(sys.argv[1:])\nexcept SystemExit: pass\n"
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", program, *command.split()], check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", program, *command.split()],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
 
 
 def test_unknown_verb_is_status_2():
@@ -57,9 +68,18 @@ def test_unknown_verb_is_status_2():
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (["predict", "a.cbf", "--centre", "1", "2"], "--centre: is no argument of this verb; is --center meant?"),
-        (["watch", "frames", "--patern=*.cbf"], "--patern=*.cbf: is no argument of this verb; is --pattern meant?"),
-        (["simulate", "a.yaml", "b.yaml"], "b.yaml: is no argument of this verb; see xscatter simulate -h"),
+        (
+            ["predict", "a.cbf", "--centre", "1", "2"],
+            "--centre: is no argument of this verb; is --center meant?",
+        ),
+        (
+            ["watch", "frames", "--patern=*.cbf"],
+            "--patern=*.cbf: is no argument of this verb; is --pattern meant?",
+        ),
+        (
+            ["simulate", "a.yaml", "b.yaml"],
+            "b.yaml: is no argument of this verb; see xscatter simulate -h",
+        ),
     ],
 )
 def test_misspelt_options_are_one_line_that_names_the_right_one(words, answer, capsys):
@@ -78,8 +98,18 @@ def test_watch_refuses_times_that_are_none(text, capsys):
 def test_ctrl_c_is_one_line_and_status_130_and_leaves_nothing_half_written(tmp_path):
     study = tmp_path / "long.yaml"
     study.write_text("name: long\nsimulate: {experiments: 1000, images: 20, size: 64}\n")
-    command = [sys.executable, "-m", "xscatter", "simulate", str(study), "-o", str(tmp_path / "out")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    command = [
+        sys.executable,
+        "-m",
+        "xscatter",
+        "simulate",
+        str(study),
+        "-o",
+        str(tmp_path / "out"),
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
         try:
             while not (tmp_path / "out" / "experiments" / "00000.h5").exists():
                 assert running.poll() is None
@@ -89,6 +119,8 @@ def test_ctrl_c_is_one_line_and_status_130_and_leaves_nothing_half_written(tmp_p
         finally:
             running.kill()
     assert running.returncode == 130
-    assert error == "xscatter simulate: interrupted; run the same command again to finish the rest\n"
+    assert (
+        error == "xscatter simulate: interrupted; run the same command again to finish the rest\n"
+    )
     assert out == ""
     assert not list((tmp_path / "out").rglob("*.part"))

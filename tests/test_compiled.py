@@ -4,12 +4,12 @@ import os
 import subprocess
 import sys
 
-from xscatter import compiled
+from xscatter.core import compiled
 
 CODE = """
 from pathlib import Path
 import os
-import xscatter.compiled as c
+import xscatter.core.compiled as c
 real = os.access
 os.access = lambda path, mode: False if Path(path) == Path(c.__file__).parent else real(path, mode)
 import xscatter.simulate.poisson
@@ -19,9 +19,13 @@ print(os.environ.get("NUMBA_CACHE_DIR"))
 
 def cache_of(home, temporary):
     """Where a process caches that cannot write beside the package."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")}
+    environment = {
+        k: v for k, v in os.environ.items() if k not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")
+    }
     environment |= {"TMPDIR": str(temporary), "HOME": str(home)}
-    done = subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, check=True
+    )
     return done.stdout.strip()
 
 
@@ -43,7 +47,9 @@ decode(np.arange(4, dtype=np.uint16), np.array([0]), np.array([0]), found, np.ze
 assert (found == np.arange(4)).all()
 """
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert any(tmp_path.iterdir())
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from xscatter.geometry import Geometry
 from xscatter.simulate import Experiment
-from xscatter.simulate.detector import LAYOUTS, Geometry, gap_mask
+from xscatter.simulate.detector import LAYOUTS, gap_mask
 from xscatter.study import parse_study
 
 pyfai = pytest.importorskip("pyFAI.integrator.azimuthal")
@@ -47,10 +48,14 @@ def test_q_and_azimuth_are_those_of_pyfai(pair):
 
 def test_solid_angle_and_polarisation_are_those_of_pyfai(pair):
     ours, theirs = pair
-    np.testing.assert_allclose(ours.solid_angle(ROWS, COLS), theirs.solidAngleArray(SHAPE), rtol=1e-6)
+    np.testing.assert_allclose(
+        ours.solid_angle(ROWS, COLS), theirs.solidAngleArray(SHAPE), rtol=1e-6
+    )
     for factor in (0.0, 0.95, -0.5):
         np.testing.assert_allclose(
-            ours.polarisation(ROWS, COLS, factor), theirs.polarization(SHAPE, factor=factor), rtol=1e-5
+            ours.polarisation(ROWS, COLS, factor),
+            theirs.polarization(SHAPE, factor=factor),
+            rtol=1e-5,
         )
 
 
@@ -84,7 +89,9 @@ def test_gaps_at_full_size_are_those_of_the_data_sheet(name):
 
 
 def test_maps_of_an_experiment_are_those_of_its_geometry():
-    study = parse_study({"name": "m", "seed": 3, "simulate": {"experiments": 40, "images": 1, "size": 96}})
+    study = parse_study(
+        {"name": "m", "seed": 3, "simulate": {"experiments": 40, "images": 1, "size": 96}}
+    )
     for number in range(12):
         experiment = Experiment(study, number)
         g = experiment.geometry
@@ -96,7 +103,10 @@ def test_maps_of_an_experiment_are_those_of_its_geometry():
         theirs.detector.shape = theirs.detector.max_shape = (96, 96)
         live = experiment.live
         np.testing.assert_allclose(
-            (experiment.q_index * experiment.q_step)[live], theirs.qArray((96, 96))[live], rtol=1e-5, atol=1e-6
+            (experiment.q_index * experiment.q_step)[live],
+            theirs.qArray((96, 96))[live],
+            rtol=1e-5,
+            atol=1e-6,
         )
         expected = theirs.solidAngleArray((96, 96)) * theirs.polarization(
             (96, 96), factor=experiment.settings["polarisation"]
@@ -108,7 +118,9 @@ def test_maps_of_an_experiment_are_those_of_its_geometry():
 
 
 def wide_experiments(strips, number=60, size=128):
-    study = parse_study({"name": "m", "seed": 8, "simulate": {"experiments": number, "images": 1, "size": size}})
+    study = parse_study(
+        {"name": "m", "seed": 8, "simulate": {"experiments": number, "images": 1, "size": size}}
+    )
     found = [Experiment(study, n) for n in range(number)]
     return [e for e in found if min(e.frame.extent) < 0.9] if strips else found
 
@@ -116,20 +128,25 @@ def wide_experiments(strips, number=60, size=128):
 def test_strips_are_masked_as_real_ones_are_in_the_square_input():
     """The same rows and columns are live as `prepare` leaves of a frame of that shape."""
     from xscatter.frames.frame import Frame as RealFrame
-    from xscatter.frames.prepare import prepare
+    from xscatter.tagging.prepare import prepare
 
     strips = wide_experiments(True)
     assert len(strips) > 8
     assert any(min(e.frame.extent) < 0.2 for e in strips)
     for experiment in strips:
         rows, cols = (round(1475 * part) for part in experiment.frame.extent)
-        real = prepare(RealFrame(np.ones((rows, cols), np.int32), *np.zeros((2, rows, cols), bool)), experiment.size)
+        real = prepare(
+            RealFrame(np.ones((rows, cols), np.int32), *np.zeros((2, rows, cols), bool)),
+            experiment.size,
+        )
         for axis in (0, 1):
             ours, theirs = experiment.live.any(axis), ~real.mask.all(axis)
             assert np.count_nonzero(ours & ~theirs) <= 2
             # What is dead of it are gaps.
             first, last = np.flatnonzero(ours)[[0, -1]]
-            assert abs(last - first + 1 - np.count_nonzero(theirs)) <= 2 + round(17 / 195 * theirs.sum())
+            assert abs(last - first + 1 - np.count_nonzero(theirs)) <= 2 + round(
+                17 / 195 * theirs.sum()
+            )
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -148,10 +165,12 @@ def test_the_beam_is_off_the_image_where_it_misses_the_detector():
     seen = set()
     for experiment in wide_experiments(False):
         row, col = (round(x * 1000) for x in experiment.settings["center"])
-        beside = np.ones((1400, 1400), bool)  # 200 parts of a thousand about the square, for beams outside of it
-        beside[200:1200, 200:1200] = experiment.frame._replace(aperture=None, bend=0.0, tilt=0.0).outside(
-            (np.arange(1000) + 0.5) / 1000
-        )
+        beside = np.ones(
+            (1400, 1400), bool
+        )  # 200 parts of a thousand about the square, for beams outside of it
+        beside[200:1200, 200:1200] = experiment.frame._replace(
+            aperture=None, bend=0.0, tilt=0.0
+        ).outside((np.arange(1000) + 0.5) / 1000)
         near = beside[row + 198 : row + 203, col + 198 : col + 203]
         if near.all() or not near.any():
             assert experiment.settings["on_image"] == (not near.any())

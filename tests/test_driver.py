@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from xscatter import driver
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
+from xscatter.jobs import driver
 
-HOLD = "import sys, time; from pathlib import Path; from xscatter import driver; "
+HOLD = "import sys, time; from pathlib import Path; from xscatter.jobs import driver; "
 HOLD += "print(driver.take_over(Path('results/a')), flush=True); time.sleep(60)"
 
 
@@ -83,7 +83,9 @@ def test_who_only_looks_clears_what_the_dead_left_and_holds_nothing(folder):
 def test_a_moment_of_another_command_only_delays(folder):
     process = living()
     start = time.monotonic()
-    timer = subprocess.Popen([sys.executable, "-c", f"import time, os; time.sleep(2); os.kill({process.pid}, 9)"])
+    timer = subprocess.Popen(
+        [sys.executable, "-c", f"import time, os; time.sleep(2); os.kill({process.pid}, 9)"]
+    )
     driver.insist(Path("results/a"), patience=30)
     assert 1 < time.monotonic() - start < 20
     timer.wait()

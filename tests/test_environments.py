@@ -16,7 +16,9 @@ KINDS = ("cpu", "mpi", "gpu")
 
 def test_every_rule_names_environments_that_exist():
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    named = {kind: set(re.findall(rf'{kind}:\n\s+"([^"]+)"', rules)) for kind in ("conda", "envmodules")}
+    named = {
+        kind: set(re.findall(rf'{kind}:\n\s+"([^"]+)"', rules)) for kind in ("conda", "envmodules")
+    }
     assert named["conda"] == {f"../../envs/{kind}.yaml" for kind in KINDS}
     assert named["envmodules"] == {f"xscatter/{kind}" for kind in KINDS}
     assert all((ROOT / "envs/modules/xscatter" / kind).exists() for kind in KINDS)
@@ -45,8 +47,14 @@ def test_the_image_is_made_of_files_that_exist():
     assert all(re.search(rf"^{extra} = ", project, re.M) for extra in extras)
 
 
-@pytest.mark.skipif(not MODULES.exists(), reason="environment modules not installed (apt install environment-modules)")
-@pytest.mark.skipif(not (ROOT / ".venv/bin/xscatter").exists(), reason="the modules load the .venv of the repository")
+@pytest.mark.skipif(
+    not MODULES.exists(),
+    reason="environment modules not installed (apt install environment-modules)",
+)
+@pytest.mark.skipif(
+    not (ROOT / ".venv/bin/xscatter").exists(),
+    reason="the modules load the .venv of the repository",
+)
 def test_jobs_run_in_environment_modules(tmp_path):
     study = tmp_path / "study.yaml"
     study.write_text("name: a\nsimulate: {experiments: 2, images: 2, size: 64}\n")
@@ -54,7 +62,9 @@ def test_jobs_run_in_environment_modules(tmp_path):
     command = f". {MODULES}; module use {ROOT}/envs/modules; {sys.executable} -m snakemake {target} --cores 1"
     command += f" --sdm env-modules -s {ROOT}/Snakefile -d {tmp_path} --configfile {study}"
     environment = os.environ | {"MODULEPATH": ""}
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300, env=environment)
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, timeout=300, env=environment
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / target).exists()
     text = done.stdout + done.stderr

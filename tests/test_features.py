@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xscatter import tags
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 from xscatter.simulate import Experiment
 from xscatter.simulate.components import Map, Modulation, Plane, Radial, Spots
 from xscatter.simulate.features import powder_rings, speckle, sphere
@@ -28,13 +28,17 @@ def small():
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_reference_values(name):
-    assert FEATURES[name].references, "a feature has at least one value that is known from elsewhere"
+    assert FEATURES[name].references, (
+        "a feature has at least one value that is known from elsewhere"
+    )
     for reference in FEATURES[name].references:
         value = reference.function(*reference.arguments)
         if isinstance(reference.value, str):
             assert value == reference.value, reference.source
         else:
-            np.testing.assert_allclose(value, reference.value, rtol=2e-3, atol=1e-6, err_msg=reference.source)
+            np.testing.assert_allclose(
+                value, reference.value, rtol=2e-3, atol=1e-6, err_msg=reference.source
+            )
 
 
 @pytest.mark.parametrize("name", FEATURES)
@@ -100,7 +104,9 @@ def test_drawn_components(name, small):
 
 FIELDS = {
     Radial: lambda e: {"profile": e.q.shape, "azimuth": e.chi.shape, "stretch": e.chi.shape},
-    Spots: lambda e: dict.fromkeys(("rows", "cols", "intensity", "radial_width", "tangential_width")),
+    Spots: lambda e: dict.fromkeys(
+        ("rows", "cols", "intensity", "radial_width", "tangential_width")
+    ),
     Plane: lambda e: {"along": e.axis.shape, "across": e.axis.shape},
     Map: lambda e: {"image": (e.size, e.size)},
     Modulation: lambda e: {"factor": (e.size, e.size)},
@@ -115,11 +121,17 @@ def test_a_profile_does_not_depend_on_the_image_size(name):
     for coarse, fine in zip(experiments(256, range(6)), experiments(512, range(6)), strict=True):
         drawn = feature.draw(np.random.default_rng(3), coarse)
         assert drawn == feature.draw(np.random.default_rng(3), fine)
-        parts = [[c for c in feature.contribute(drawn, e) if isinstance(c, Radial)] for e in (coarse, fine)]
+        parts = [
+            [c for c in feature.contribute(drawn, e) if isinstance(c, Radial)]
+            for e in (coarse, fine)
+        ]
         if parts[0]:
             # Blurred: peaks narrower than a step are drawn wider, at the same area.
             curves = zip((coarse, fine), parts, strict=True)
-            seen = [_blurred(e.q, np.sum([c.profile for c in part], axis=0), coarse) for e, part in curves]
+            seen = [
+                _blurred(e.q, np.sum([c.profile for c in part], axis=0), coarse)
+                for e, part in curves
+            ]
             np.testing.assert_allclose(*seen, rtol=0.03, atol=0.03 * seen[1].max())
             compared += 1
     assert compared or name in WITHOUT_PROFILE
@@ -186,7 +198,9 @@ def test_reflections_of_a_lattice_have_the_areas_of_z0(name, squares, multiplici
         * sphere.form_factor(expected, 0.2 * edge, 0.0)
         * np.exp(-((displacement * edge * expected) ** 2))
     )
-    np.testing.assert_allclose(np.array(areas) / areas[0], strength / strength[0], rtol=0.05, atol=2e-3)
+    np.testing.assert_allclose(
+        np.array(areas) / areas[0], strength / strength[0], rtol=0.05, atol=2e-3
+    )
 
 
 def test_a_fibre_shows_its_lines_and_its_equator_at_right_angles():

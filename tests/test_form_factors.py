@@ -3,7 +3,15 @@ import shutil
 import numpy as np
 import pytest
 
-from xscatter.simulate.features import core_shell, cylinder, ellipsoid, hard_spheres, lamella, paracrystal, sphere
+from xscatter.simulate.features import (
+    core_shell,
+    cylinder,
+    ellipsoid,
+    hard_spheres,
+    lamella,
+    paracrystal,
+    sphere,
+)
 
 Q = np.geomspace(0.01, 3.0, 250)  # nm⁻¹
 
@@ -28,7 +36,12 @@ def agree(ours, theirs, tolerance=0.01):
 
 @pytest.mark.parametrize("polydispersity", [0.0, 0.05, 0.2])
 def test_sphere_agrees_with_sasmodels(polydispersity):
-    sizes = {"radius_pd": polydispersity, "radius_pd_type": "lognormal", "radius_pd_n": 100, "radius_pd_nsigma": 8}
+    sizes = {
+        "radius_pd": polydispersity,
+        "radius_pd_type": "lognormal",
+        "radius_pd_n": 100,
+        "radius_pd_nsigma": 8,
+    }
     theirs = sasmodels_curve("sphere", radius=100.0, **(sizes if polydispersity else {}))
     agree(sphere.form_factor(Q, 10.0, polydispersity), theirs)
 
@@ -36,7 +49,12 @@ def test_sphere_agrees_with_sasmodels(polydispersity):
 @pytest.mark.parametrize(("core", "shell"), [(4.0, 2.0), (-3.0, 2.0), (1.0, 2.0)])
 def test_core_shell_agrees_with_sasmodels(core, shell):
     theirs = sasmodels_curve(
-        "core_shell_sphere", radius=60.0, thickness=40.0, sld_core=core, sld_shell=shell, sld_solvent=1.0
+        "core_shell_sphere",
+        radius=60.0,
+        thickness=40.0,
+        sld_core=core,
+        sld_shell=shell,
+        sld_solvent=1.0,
     )
     agree(core_shell.form_factor(Q, 10.0, 0.6, (core - shell) / (shell - 1.0), 0.0), theirs, 1e-6)
 
@@ -71,7 +89,12 @@ def test_hard_spheres_agree_with_sasmodels(fraction):
 
 
 def test_polydisperse_hard_spheres_agree_with_sasmodels_in_the_decoupling_approximation():
-    sizes = {"radius_pd": 0.1, "radius_pd_type": "lognormal", "radius_pd_n": 100, "radius_pd_nsigma": 8}
+    sizes = {
+        "radius_pd": 0.1,
+        "radius_pd_type": "lognormal",
+        "radius_pd_n": 100,
+        "radius_pd_nsigma": 8,
+    }
     theirs = sasmodels_curve(
         "sphere@hardsphere", radius=50.0, volfraction=0.3, radius_effective=50.0, radius_effective_mode=0,
         structure_factor_mode=1, **sizes,

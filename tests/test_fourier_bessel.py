@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from direct_sum import basis_function, direct_sum, lattice
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 from xscatter.fourier_bessel import Plan, loops, pixels
 
 ORDERS = [(0, 0), (0, 3), (1, 0), (5, 14), (15, 15)]
@@ -58,11 +58,15 @@ def test_direct_sum_of_many_orders_at_1000_pixels():
     mask[300:320] = True
     orders = [(0, 3), (40, 31), (63, 63)]
     for image in (smooth((1000, 1000), center), noise((1000, 1000))):
-        expected = direct_sum(image.astype(np.float32), center, 460, orders, "dirichlet", mask, "ring-mean")
+        expected = direct_sum(
+            image.astype(np.float32), center, 460, orders, "dirichlet", mask, "ring-mean"
+        )
         for dtype, tolerance in (("float32", 5e-5), ("float64", 1e-10)):
             plan = Plan((1000, 1000), center, 460, 64, 64, dtype, tolerance=tolerance)
             found = plan.forward(image.astype(np.float32), mask)
-            error = np.linalg.norm([found[m, k] for m, k in orders] - expected) / np.linalg.norm(expected)
+            error = np.linalg.norm([found[m, k] for m, k in orders] - expected) / np.linalg.norm(
+                expected
+            )
             assert error < tolerance
 
 
@@ -97,8 +101,13 @@ def test_any_shape_centre_and_order(shape, where, size, orders, boundary, fill, 
         assert np.isnan(found).all()
         return
     expected = direct_sum(image, center, radius, wanted, boundary, mask, fill)
-    scale = np.linalg.norm(direct_sum(np.abs(np.nan_to_num(image)), center, radius, [(0, 0)], boundary)) + 1e-3
-    np.testing.assert_allclose([found[m, k] for m, k in wanted], expected, atol=2e-10 * scale + 1e-12)
+    scale = (
+        np.linalg.norm(direct_sum(np.abs(np.nan_to_num(image)), center, radius, [(0, 0)], boundary))
+        + 1e-3
+    )
+    np.testing.assert_allclose(
+        [found[m, k] for m, k in wanted], expected, atol=2e-10 * scale + 1e-12
+    )
 
 
 @pytest.mark.parametrize("center", [(3.0, 26.5), (20.0, -2.5), (-2.0, 25.0)])
@@ -118,7 +127,16 @@ def test_rows_of_the_disk_beside_the_detector(center, monkeypatch):
 def test_nearly_all_of_the_disk_lies_beside_the_detector(radius, orders, dtype, tolerance):
     """From rings as wide as several steps of the polar grid to rings of a hundredth of a step."""
     image = noise((radius, 8), radius) + 3.0
-    plan = Plan(image.shape, (2.3, -1.7), radius, orders, orders, dtype, tolerance=tolerance, minimum_coverage=1e-3)
+    plan = Plan(
+        image.shape,
+        (2.3, -1.7),
+        radius,
+        orders,
+        orders,
+        dtype,
+        tolerance=tolerance,
+        minimum_coverage=1e-3,
+    )
     wanted = [(m, k) for m in (0, 1, orders - 1) for k in (0, orders // 2, orders - 1)]
     assert relative_error(plan, image, wanted, fill="ring-mean") < tolerance
 
@@ -139,7 +157,9 @@ def test_symmetries_of_the_square_are_exact(side):
     for name, (turned, expected) in turns.items():
         error = np.abs(plan.forward(turned) - expected).max() / np.abs(c).max()
         assert error < 1e-10, name
-    np.testing.assert_allclose(plan.rotate(c, -np.pi / 2), turns["rot90"][1], rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(
+        plan.rotate(c, -np.pi / 2), turns["rot90"][1], rtol=1e-12, atol=1e-15
+    )
 
 
 @pytest.mark.parametrize("boundary", ["dirichlet", "neumann"])
@@ -153,7 +173,9 @@ def test_synthesis_then_analysis(side, limit, boundary):
     assert images.shape == (3, side, side)
     found = plan.forward(images)
     # What is left is the quadrature by pixels; a basis that vanishes at the rim does not see its steps.
-    assert np.linalg.norm(found - c) / np.linalg.norm(c) < limit * (30 if boundary == "neumann" else 1)
+    assert np.linalg.norm(found - c) / np.linalg.norm(c) < limit * (
+        30 if boundary == "neumann" else 1
+    )
 
 
 def test_inverse_is_the_sum_of_the_basis():
@@ -178,7 +200,9 @@ def test_batches_types_and_views_agree():
     assert together.shape == (21, 8, 9)
     assert together.dtype == np.complex64
     for dtype in (np.uint32, np.float32, np.float64, np.int32, ">u2", ">f4", np.longdouble):
-        np.testing.assert_allclose(plan.forward(images.astype(dtype)), together, rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(
+            plan.forward(images.astype(dtype)), together, rtol=1e-5, atol=1e-4
+        )
     np.testing.assert_array_equal(plan.forward(images[16:19]), together[16:19])
     np.testing.assert_array_equal(plan.forward(images[5]), plan.forward(images[5:6])[0])
     wide = np.zeros((21, 140, 90), np.uint16)
@@ -194,7 +218,9 @@ def test_masks_of_each_image_and_bad_pixels():
     for fill in FILLS:
         together = plan.forward(images, masks, fill)
         for image, mask, expected in zip(images, masks, together, strict=True):
-            np.testing.assert_allclose(plan.forward(image, mask, fill), expected, rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(
+                plan.forward(image, mask, fill), expected, rtol=1e-4, atol=1e-4
+            )
         bad = images.copy()
         bad[masks] = np.where(rng.random(masks.sum()) < 0.5, np.nan, np.inf)
         np.testing.assert_array_equal(plan.forward(bad, None, fill), together)
@@ -208,7 +234,9 @@ def test_rows_whose_bins_are_not_kept_give_the_same(fill, side, monkeypatch):
     masks[1] = False
 
     def found():
-        return Plan((side, side), (0.4 * side, 0.6 * side), 0.9 * side, 8, 8).forward(images, masks, fill)
+        return Plan((side, side), (0.4 * side, 0.6 * side), 0.9 * side, 8, 8).forward(
+            images, masks, fill
+        )
 
     kept = found()
     monkeypatch.setattr(pixels, "MOST_BIN_BYTES", 2 * side * side // 3)  # a third of the rows
@@ -260,7 +288,13 @@ def test_rotating_coefficients_turns_the_image():
     ],
 )
 def test_bad_plans_say_what_is_wrong(arguments, words):
-    good = {"shape": (64, 64), "center": (32.0, 32.0), "radius": 32, "angular_orders": 4, "radial_orders": 4}
+    good = {
+        "shape": (64, 64),
+        "center": (32.0, 32.0),
+        "radius": 32,
+        "angular_orders": 4,
+        "radial_orders": 4,
+    }
     with pytest.raises(UserError, match=words.replace("(", r"\(")):
         Plan(**{**good, **arguments})
 
@@ -279,7 +313,11 @@ def test_bad_calls_say_what_is_wrong():
 
 
 def test_a_mask_that_was_changed_in_place_counts():
-    plan, image, mask = Plan((40, 40), (19.0, 20.0), 25.0, 6, 6), noise((40, 40)), np.zeros((40, 40), bool)
+    plan, image, mask = (
+        Plan((40, 40), (19.0, 20.0), 25.0, 6, 6),
+        noise((40, 40)),
+        np.zeros((40, 40), bool),
+    )
     plan.forward(image, mask)
     mask[5:12] = True
     fresh = Plan((40, 40), (19.0, 20.0), 25.0, 6, 6)

@@ -48,6 +48,8 @@ def test_kernel_polynomials(width):
 
 
 def test_tighter_tolerances_take_wider_kernels():
-    assert [width_for(t) for t in (1e-2, 1e-4, 1e-10)] == sorted(width_for(t) for t in (1e-2, 1e-4, 1e-10))
+    assert [width_for(t) for t in (1e-2, 1e-4, 1e-10)] == sorted(
+        width_for(t) for t in (1e-2, 1e-4, 1e-10)
+    )
     assert width_for(2.5e-5) == 6
     assert taps_for(2.5e-5) == 12

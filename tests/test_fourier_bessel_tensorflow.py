@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 from xscatter.fourier_bessel import Plan
 from xscatter.fourier_bessel.tensorflow import FourierBessel
 
@@ -17,8 +17,12 @@ from xscatter.fourier_bessel.tensorflow import FourierBessel
     ],
 )
 @pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize(("fill", "masked"), [("zero", True), ("ring-mean", False), ("ring-mean", True)])
-def test_the_layer_gives_the_coefficients_of_the_plan(shape, center, radius, orders, boundary, fill, masked, compiled):
+@pytest.mark.parametrize(
+    ("fill", "masked"), [("zero", True), ("ring-mean", False), ("ring-mean", True)]
+)
+def test_the_layer_gives_the_coefficients_of_the_plan(
+    shape, center, radius, orders, boundary, fill, masked, compiled
+):
     plan = Plan(shape, center, radius, *orders, boundary=boundary)
     rng = np.random.default_rng(0)
     images = rng.poisson(4.0, (3, *shape)).astype(np.float32)

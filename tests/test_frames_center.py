@@ -16,7 +16,9 @@ def scene(center, size=(300, 300), level=20.0, rings=(60, 110), core=0.0, seed=1
     return np.random.default_rng(seed).poisson(expected)
 
 
-@pytest.mark.parametrize("center", [(150.3, 140.8), (40.2, 210.0), (-45.0, 120.0), (150.0, 330.5), (290.0, 295.0)])
+@pytest.mark.parametrize(
+    "center", [(150.3, 140.8), (40.2, 210.0), (-45.0, 120.0), (150.0, 330.5), (290.0, 295.0)]
+)
 def test_rings_anywhere_even_outside_of_the_frame(center):
     found = estimate(scene(center, rings=(70, 120, 160)))
     assert found.center == pytest.approx(center, abs=0.8)
@@ -61,7 +63,9 @@ def test_simulated_frames_of_every_detector(tmp_path):
     """Where a ring or a low-q cone is seen, half of the errors are below two thousandths of the side."""
     import h5py
 
-    study = parse_study({"name": "center", "seed": 5, "simulate": {"experiments": 24, "images": 3, "size": 256}})
+    study = parse_study(
+        {"name": "center", "seed": 5, "simulate": {"experiments": 24, "images": 3, "size": 256}}
+    )
     errors, confidences, detectors = [], [], set()
     for number in range(24):
         path = tmp_path / f"{number}.h5"
@@ -74,10 +78,13 @@ def test_simulated_frames_of_every_detector(tmp_path):
             counts = file["entry/data/counts"][()]
             detectors.add(file["entry/instrument/detector/description"][()])
         has = {
-            name: labels[:, names.index(name)] for name in ("ring", "diffuse low-q", "windowed", "grazing incidence")
+            name: labels[:, names.index(name)]
+            for name in ("ring", "diffuse low-q", "windowed", "grazing incidence")
         }
         for n in range(3):
-            if (has["ring"] | has["diffuse low-q"])[n] and not (has["windowed"] | has["grazing incidence"])[n]:
+            if (has["ring"] | has["diffuse low-q"])[n] and not (
+                has["windowed"] | has["grazing incidence"]
+            )[n]:
                 found = estimate(counts[n], mask)
                 errors.append(np.hypot(*(np.array(found.center) - truth)) / 256 * 1000)
                 confidences.append(found.confidence)
@@ -102,7 +109,9 @@ def shown(study, feature, number, photons=3e5, keep=lambda e: e.settings["on_ima
         scene["features"] = [{"feature": feature, "share": 1.0, "parameters": drawn}]
         counts = np.empty((study.simulate.size, study.simulate.size), np.uint32)
         simulate_image(experiment, 0, counts, scene)
-        found.append((np.where(experiment.mask, 0, counts), experiment.mask, experiment.geometry.center))
+        found.append(
+            (np.where(experiment.mask, 0, counts), experiment.mask, experiment.geometry.center)
+        )
         if len(found) == number:
             return found
     raise AssertionError(f"too few experiments show {feature}")
@@ -110,7 +119,9 @@ def shown(study, feature, number, photons=3e5, keep=lambda e: e.settings["on_ima
 
 @pytest.mark.parametrize("feature", ["silver_behenate", "lanthanum_hexaboride"])
 def test_standards_behind_any_detector(feature):
-    study = parse_study({"name": "s", "seed": 31, "simulate": {"experiments": 2000, "images": 1, "size": 400}})
+    study = parse_study(
+        {"name": "s", "seed": 31, "simulate": {"experiments": 2000, "images": 1, "size": 400}}
+    )
     errors = []
     for counts, mask, truth in shown(study, feature, 8):
         found = estimate(counts, mask)
@@ -120,7 +131,9 @@ def test_standards_behind_any_detector(feature):
 
 def test_spots_of_a_crystal_alone_leave_the_centre_unknown():
     """In any orientation, and where no beam or beamstop shows itself."""
-    study = parse_study({"name": "s", "seed": 32, "simulate": {"experiments": 2000, "images": 1, "size": 256}})
+    study = parse_study(
+        {"name": "s", "seed": 32, "simulate": {"experiments": 2000, "images": 1, "size": 256}}
+    )
     sure = []
     for counts, mask, truth in shown(study, "single_crystal", 16, form=0):
         found = estimate(counts, mask)

@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 
 from xscatter.frames import Frame
-from xscatter.frames.prepare import photons, prepare
+from xscatter.tagging.prepare import photons, prepare
 
 
 def frame(counts, mask=None, saturated=None, **keys):
     empty = np.zeros(counts.shape, bool)
-    return Frame(counts, empty if mask is None else mask, empty if saturated is None else saturated, **keys)
+    return Frame(
+        counts, empty if mask is None else mask, empty if saturated is None else saturated, **keys
+    )
 
 
 def test_a_frame_of_the_models_size_passes_unchanged():
@@ -29,7 +31,10 @@ def test_single_photons_survive_and_none_is_invented(shape):
     counts[tuple(places.T)] = 1
     done = prepare(frame(counts), 256)
     scale = max(shape) / 256
-    lit = {(int((y + 0.5 + done.padding[0]) / scale), int((x + 0.5 + done.padding[1]) / scale)) for y, x in places}
+    lit = {
+        (int((y + 0.5 + done.padding[0]) / scale), int((x + 0.5 + done.padding[1]) / scale))
+        for y, x in places
+    }
     lit = {place for place in lit if not done.mask[place]}
     assert {tuple(p) for p in np.argwhere(done.counts > 0).tolist()} == lit
     assert len(lit) > 30
@@ -128,13 +133,20 @@ def test_small_frames_keep_their_shape_and_their_full_pixels():
     saturated = np.zeros(expected.shape, bool)
     saturated[80:90, 10:20] = True
     counts = np.random.default_rng(7).poisson(expected).astype(np.int32)
-    done = prepare(frame(np.where(saturated, 10**6, counts), saturated=saturated).with_center((30, 60), "user", 1), 256)
+    done = prepare(
+        frame(np.where(saturated, 10**6, counts), saturated=saturated).with_center(
+            (30, 60), "user", 1
+        ),
+        256,
+    )
     v, u = (np.mgrid[:256, :256] + 0.5) / 2.56 - 0.5
     wanted = (5 + 400 * np.exp(-np.hypot(v - 30, u - 60) / 15)) / 2.56**2
     clear = ~((v > 78) & (v < 92) & (u > 8) & (u < 22))
     assert (done.counts[clear] - wanted[clear]).mean() == pytest.approx(0, abs=0.05)
     assert ((done.counts - wanted)[clear] ** 2 / wanted[clear]).mean() == pytest.approx(1, abs=0.1)
     middle = (v > 81) & (v < 89) & (u > 11) & (u < 19)
-    assert (done.counts[middle] == done.counts.max()).all()  # what the code of the records makes of full pixels
+    assert (
+        done.counts[middle] == done.counts.max()
+    ).all()  # what the code of the records makes of full pixels
     assert not done.mask.any()
     assert done.center == pytest.approx((30.5 * 2.56 - 0.5, 60.5 * 2.56 - 0.5))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from xscatter import frames
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 from xscatter.frames.poni import read_poni
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -43,7 +43,11 @@ def written(kind, counts, folder):
         with h5py.File(path, "w") as file:
             file["some/where"] = counts
     else:
-        makers = {"tif": fabio.tifimage.TifImage, "cbf": fabio.cbfimage.CbfImage, "edf": fabio.edfimage.EdfImage}
+        makers = {
+            "tif": fabio.tifimage.TifImage,
+            "cbf": fabio.cbfimage.CbfImage,
+            "edf": fabio.edfimage.EdfImage,
+        }
         makers[inner](data=counts).write(str(path))
     if "." in kind:
         packer = {"gz": gzip.compress, "bz2": bz2.compress}[kind.split(".")[1]]
@@ -61,15 +65,21 @@ def test_formats_give_the_same_counts_and_mask(kind, counts, tmp_path):
 @pytest.mark.parametrize("part", [0.3, 0.95])
 @pytest.mark.parametrize("kind", KINDS)
 def test_half_copied_files_are_called_so(kind, part, tmp_path):
-    path = written(kind, np.random.default_rng(1).poisson(20, (300, 200)).astype(np.int32), tmp_path)
+    path = written(
+        kind, np.random.default_rng(1).poisson(20, (300, 200)).astype(np.int32), tmp_path
+    )
     whole = path.read_bytes()
     path.write_bytes(whole[: int(part * len(whole))])
-    with pytest.raises(UserError, match="ends before its data does; it is truncated or still being written"):
+    with pytest.raises(
+        UserError, match="ends before its data does; it is truncated or still being written"
+    ):
         frames.read(path)
 
 
 def test_pilatus_header_tells_geometry_and_cutoff(tmp_path, counts):
-    header = "# Pixel_size 172e-6 m x 172e-6 m\r\n# Count_cutoff 35 counts\r\n# Wavelength 1.2 A\r\n"
+    header = (
+        "# Pixel_size 172e-6 m x 172e-6 m\r\n# Count_cutoff 35 counts\r\n# Wavelength 1.2 A\r\n"
+    )
     header += "# Detector_distance 0.5 m\r\n# Beam_xy (20.50, 31.25) pixels\r\n"
     image = fabio.cbfimage.CbfImage(data=counts, header={"_array_data.header_contents": header})
     path = tmp_path / "pilatus.cbf"
@@ -101,7 +111,9 @@ def test_image_plates_have_counts_above_16_bits_and_geometry(tmp_path):
     assert not frame.mask.any()
     assert (frame.center, frame.center_from) == ((588.25, 610.5), "header")
     found = frame.geometry
-    assert (found.wavelength, found.distance, found.pixel_size) == pytest.approx((1.5418e-10, 0.2505, 150e-6))
+    assert (found.wavelength, found.distance, found.pixel_size) == pytest.approx(
+        (1.5418e-10, 0.2505, 150e-6)
+    )
 
 
 def test_unsigned_and_float_marks(tmp_path):
@@ -180,7 +192,10 @@ def test_nexus_default_chooses_among_several_signals(tmp_path, counts):
             data = file.create_group(f"scan{number}/data")
             data.attrs["signal"] = "frame"
             data["frame"] = counts.clip(0).astype(np.uint32) + number
-    with pytest.raises(UserError, match=r"not clear which .*scans\.nxs::PATH; frames are in /scan1/data/frame, /scan2"):
+    with pytest.raises(
+        UserError,
+        match=r"not clear which .*scans\.nxs::PATH; frames are in /scan1/data/frame, /scan2",
+    ):
         frames.read(path)
     with h5py.File(path, "a") as file:
         file.attrs["default"], file["scan2"].attrs["default"] = "scan2", "data"
@@ -211,7 +226,9 @@ def test_eiger_master_follows_its_links_and_names_a_missing_one(tmp_path, counts
     with h5py.File(master, "w") as file:
         group = file.create_group("entry/data")
         for number in (1, 2):
-            group[f"data_{number:06d}"] = h5py.ExternalLink(f"s_data_{number}.h5", "/entry/data/data")
+            group[f"data_{number:06d}"] = h5py.ExternalLink(
+                f"s_data_{number}.h5", "/entry/data/data"
+            )
     found = list(frames.read_all(master))
     assert len(found) == 4
     assert found[3].counts[0, 0] == counts[0, 0] + 2
@@ -264,7 +281,10 @@ def test_mask_file_and_user_center(tmp_path, counts):
         ("words.cbf", b"###CBF: VERSION 1.5\r\nnothing follows"),
         ("broken.h5", b"\x89HDF\r\n\x1a\n" + b"\0" * 500),
         ("none.h5", b"not hdf5 at all"),
-        ("broken.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<i4', 'fortran_order': False, 'shape': (99, 99), }"),
+        (
+            "broken.npy",
+            b"\x93NUMPY\x01\x00v\x00{'descr': '<i4', 'fortran_order': False, 'shape': (99, 99), }",
+        ),
         ("broken.edf.gz", b"\x1f\x8bnonsense"),
         ("unknown.xyz", b"\x00\x01\x02" * 200),
     ],
@@ -286,9 +306,19 @@ def test_half_written_files_are_errors(kind, counts, tmp_path):
         with h5py.File(path, "w") as file:
             file["data"] = counts
     else:
-        makers = {"tif": fabio.tifimage.TifImage, "cbf": fabio.cbfimage.CbfImage, "edf": fabio.edfimage.EdfImage}
+        makers = {
+            "tif": fabio.tifimage.TifImage,
+            "cbf": fabio.cbfimage.CbfImage,
+            "edf": fabio.edfimage.EdfImage,
+        }
         makers[kind](data=counts).write(str(path))
-    for size in (path.stat().st_size // 2, 500, 300, 100, 10):  # a CBF that ends in its header once kept fabio busy
+    for size in (
+        path.stat().st_size // 2,
+        500,
+        300,
+        100,
+        10,
+    ):  # a CBF that ends in its header once kept fabio busy
         os.truncate(path, size)
         with pytest.raises(UserError, match=rf"frame\.{kind}"):
             frames.read(path)
@@ -331,7 +361,9 @@ def test_poni_beam_center_agrees_with_pyfai(orientation, tmp_path):
 
 def test_poni_of_version_one_and_bad_ones(tmp_path):
     path = tmp_path / "old.poni"
-    path.write_text("PixelSize1: 1e-4\nPixelSize2: 1e-4\nDistance: 1\nPoni1: 0.01\nPoni2: 0.02\nPoni1: 0.03\n")
+    path.write_text(
+        "PixelSize1: 1e-4\nPixelSize2: 1e-4\nDistance: 1\nPoni1: 0.01\nPoni2: 0.02\nPoni1: 0.03\n"
+    )
     assert read_poni(path, (50, 50)).center == pytest.approx((299.5, 199.5))
     path.write_text("PixelSize1: 1e-4\n")
     with pytest.raises(UserError, match=r"old\.poni: is not a PONI file: lacks distance"):
@@ -358,9 +390,13 @@ def test_poni_of_version_one_and_bad_ones(tmp_path):
 )
 def test_poni_of_another_detector_is_refused(detector, config, shape, tmp_path):
     path = tmp_path / "a.poni"
-    path.write_text(f"Detector: {detector}\nDetector_config: {config}\nDistance: 1\nPoni1: 0.01\nPoni2: 0.02\n")
+    path.write_text(
+        f"Detector: {detector}\nDetector_config: {config}\nDistance: 1\nPoni1: 0.01\nPoni2: 0.02\n"
+    )
     assert read_poni(path, shape) == read_poni(path, None)
-    with pytest.raises(UserError, match=rf"a\.poni: is of a detector of {shape[0]}x{shape[1]} pixels"):
+    with pytest.raises(
+        UserError, match=rf"a\.poni: is of a detector of {shape[0]}x{shape[1]} pixels"
+    ):
         read_poni(path, shape[::-1])
 
 
@@ -372,10 +408,17 @@ def test_shapes_of_detectors_are_those_of_pyfai(detector, tmp_path):
     read_poni(path, tuple(detectors.detector_factory(detector).max_shape))
 
 
-@pytest.mark.skipif("XSCATTER_REAL_FRAMES" not in os.environ, reason="XSCATTER_REAL_FRAMES names no folder of frames")
+@pytest.mark.skipif(
+    "XSCATTER_REAL_FRAMES" not in os.environ,
+    reason="XSCATTER_REAL_FRAMES names no folder of frames",
+)
 def test_every_real_frame_is_read():
     folder = Path(os.environ["XSCATTER_REAL_FRAMES"])
-    names = [path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix not in (".md", ".csv")]
+    names = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.suffix not in (".md", ".csv")
+    ]
     assert names
     for path in names:
         frame = frames.read(path)

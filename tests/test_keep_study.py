@@ -2,8 +2,8 @@
 
 import pytest
 
-from xscatter import driver
 from xscatter.cli import main
+from xscatter.jobs import driver
 from xscatter.study import load_study
 
 TEXT = "name: s\nsimulate: {experiments: 2, images: 2, size: 48}\ntransform: {angular_orders: 4, radial_orders: 4}\n"
@@ -31,7 +31,12 @@ def test_images_of_another_study_are_refused_and_left(made, capsys):
     study, folder = made
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     study.write_text(TEXT.replace("48", "64"))
-    for verb in (["simulate", "--experiments", "1"], ["transform"], ["pack"], ["train", "--view", "image"]):
+    for verb in (
+        ["simulate", "--experiments", "1"],
+        ["transform"],
+        ["pack"],
+        ["train", "--view", "image"],
+    ):
         assert main([verb[0], str(study), "-o", str(folder), *verb[1:]]) == 2
         error = capsys.readouterr().err.splitlines()[-1]
         assert str(folder) in error
@@ -41,7 +46,11 @@ def test_images_of_another_study_are_refused_and_left(made, capsys):
 
 def test_what_leaves_the_images_alone_is_written_anew(made, monkeypatch, capsys):
     study, folder = made
-    study.write_text(TEXT.replace("radial_orders: 4", "radial_orders: 5").replace("experiments: 2", "experiments: 3"))
+    study.write_text(
+        TEXT.replace("radial_orders: 4", "radial_orders: 5").replace(
+            "experiments: 2", "experiments: 3"
+        )
+    )
     with monkeypatch.context() as patch:
         patch.setattr(driver, "living", lambda *_: "process 7 on a node")
         assert main(["transform", str(study), "-o", str(folder)]) == 2

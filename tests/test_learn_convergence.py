@@ -40,7 +40,10 @@ def test_a_score_that_is_not_a_number_is_no_gain():
 
 
 def test_its_state_carries_over():
-    losses, scores = [1, 0.9, 0.89, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], [0.1, 0.2, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3]
+    losses, scores = (
+        [1, 0.9, 0.89, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9],
+        [0.1, 0.2, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3],
+    )
     whole, first = Convergence(), Convergence()
     expected = decisions(whole, losses, scores)
     found = decisions(first, losses[:5], scores[:5])

@@ -35,9 +35,14 @@ def test_both_views_turn_alike_and_single_ones_keep_their_magnitude():
     none = np.zeros((8, 1), np.float32), ["ring"]
     out, _ = data.augmented(both, *none, np.random.default_rng(1), True, 0.0)
     expected = expansion(out["image"].astype(float), 5, 6)
-    assert np.abs(out["coefficients"].view(np.complex64)[..., 0] - expected).max() < 2e-6 * np.abs(expected).max()
+    assert (
+        np.abs(out["coefficients"].view(np.complex64)[..., 0] - expected).max()
+        < 2e-6 * np.abs(expected).max()
+    )
     assert not np.array_equal(out["image"], both["image"])
-    alone = data.augmented({"coefficients": parts(c)}, *none, np.random.default_rng(1), True, 0.0)[0]["coefficients"]
+    alone = data.augmented({"coefficients": parts(c)}, *none, np.random.default_rng(1), True, 0.0)[
+        0
+    ]["coefficients"]
     assert np.allclose(np.hypot(alone[..., 0], alone[..., 1]), np.abs(c), atol=1e-5)
 
 

@@ -6,18 +6,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from xscatter.errors import UserError
-from xscatter.learn import calibrate, evaluate, metrics
+from xscatter.core.errors import UserError
+from xscatter.learn import evaluate
+from xscatter.scores import calibrate, metrics
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 6), st.integers(0, 3)), min_size=2, max_size=40))
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.integers(0, 6), st.integers(0, 3)), min_size=2, max_size=40
+    )
+)
 def test_weighted_average_precision_is_that_of_scikit_learn(rows):
     labels, scores, weights = (np.array(column, float) for column in zip(*rows, strict=True))
     found = metrics.weighted_average_precision(labels, scores, weights[None])[0]
     if (labels * weights).sum() == 0:
         assert np.isnan(found)
     else:
-        assert found == pytest.approx(average_precision_score(labels, scores, sample_weight=weights))
+        assert found == pytest.approx(
+            average_precision_score(labels, scores, sample_weight=weights)
+        )
 
 
 def test_the_bootstrap_draws_whole_experiments():
@@ -35,7 +42,9 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says():
         random = np.random.default_rng(trial)
         labels = random.random(400) < 0.3
         scores = labels + random.normal(0, 1, 400)
-        drawn = metrics.bootstrap(labels[:, None], scores[:, None], metrics.resampled(np.arange(400), trial, 200))
+        drawn = metrics.bootstrap(
+            labels[:, None], scores[:, None], metrics.resampled(np.arange(400), trial, 200)
+        )
         low, high = metrics.interval(drawn[:, 0], metrics.average_precision(labels, scores))
         covered += low <= 0.5832 <= high  # the value of two million records
     assert 50 <= covered <= 60
@@ -70,7 +79,9 @@ def test_calibration_mends_overconfident_logits():
     calibration = calibrated(*overconfident(3000, 1))
     labels, logits = overconfident(3000, 2)
     raw = metrics.reliability(labels, calibrate.sigmoid(logits))["expected_calibration_error"]
-    mended = metrics.reliability(labels, calibration.probability(logits))["expected_calibration_error"]
+    mended = metrics.reliability(labels, calibration.probability(logits))[
+        "expected_calibration_error"
+    ]
     assert raw > 0.1
     assert mended < 0.02
     assert np.allclose(calibration.slope, 1 / 3, rtol=0.15)
@@ -112,7 +123,9 @@ def test_calibration_is_read_as_it_was_written(tmp_path):
 def described(labels, logits, experiment):
     calibration = calibrated(labels, logits)
     scores = calibration.probability(logits).astype(np.float32)
-    return evaluate.describe(calibration.tags, labels, logits, scores, experiment, calibration, seed=1)
+    return evaluate.describe(
+        calibration.tags, labels, logits, scores, experiment, calibration, seed=1
+    )
 
 
 def test_a_tag_without_positives_is_reported_as_such():
@@ -121,7 +134,12 @@ def test_a_tag_without_positives_is_reported_as_such():
     found = described(labels, logits, np.arange(300) % 10)
     assert found["tags_without_positives"] == ["t1"]
     one = found["tags"]["t1"]
-    assert (one["average_precision"], one["interval"], one["recall"], one["positives"]) == (None, None, None, 0)
+    assert (one["average_precision"], one["interval"], one["recall"], one["positives"]) == (
+        None,
+        None,
+        None,
+        0,
+    )
     others = [found["tags"][name]["average_precision"] for name in ("t0", "t2")]
     assert found["mean_average_precision"] == pytest.approx(np.mean(others))
     assert found["tags_that_occur"] == 2
@@ -129,8 +147,12 @@ def test_a_tag_without_positives_is_reported_as_such():
 
 def test_confusions_name_what_was_shown_and_what_was_said():
     labels = np.array([[1, 0, 0]] * 6 + [[0, 1, 0]] * 4 + [[0, 0, 1]] * 10)
-    chosen = np.array([[False, True, False]] * 5 + [[True, False, False]] + [[False, True, False]] * 4)
-    chosen = np.concatenate([chosen, np.array([[False, True, True]] * 2 + [[False, False, True]] * 8)])
+    chosen = np.array(
+        [[False, True, False]] * 5 + [[True, False, False]] + [[False, True, False]] * 4
+    )
+    chosen = np.concatenate(
+        [chosen, np.array([[False, True, True]] * 2 + [[False, False, True]] * 8)]
+    )
     experiment = np.arange(20) % 4
     # Of the ten records that show neither, two get "ring": so would one of the five by chance.
     assert evaluate.confusions(["arc", "ring", "halo"], labels, chosen, experiment) == [
@@ -145,7 +167,9 @@ def test_a_tag_given_everywhere_looks_like_nothing():
     labels = (random.random((400, 3)) < 0.3).astype(int)
     chosen = (labels > 0) & (random.random((400, 3)) < 0.5)
     chosen[:, 2] = True
-    assert evaluate.confusions(["arc", "ring", "beamstop"], labels, chosen, np.arange(400) % 8) == []
+    assert (
+        evaluate.confusions(["arc", "ring", "beamstop"], labels, chosen, np.arange(400) % 8) == []
+    )
 
 
 def test_one_experiment_has_no_interval():
@@ -154,4 +178,6 @@ def test_one_experiment_has_no_interval():
     assert found["mean_average_precision_interval"] is None
     assert found["micro_average_precision_interval"] is None
     assert all(tag["interval"] is None for tag in found["tags"].values())
-    assert described(labels, logits, np.arange(100) % 2)["mean_average_precision_interval"] is not None
+    assert (
+        described(labels, logits, np.arange(100) % 2)["mean_average_precision_interval"] is not None
+    )

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 from xscatter.fourier_bessel import Plan
-from xscatter.learn import models
-from xscatter.learn.inputs import CoefficientChannels, ImageChannels, RadialProfiles
+from xscatter.networks import models
+from xscatter.networks.inputs import CoefficientChannels, ImageChannels, RadialProfiles
 from xscatter.study import Train
 
 
@@ -27,15 +27,23 @@ def test_alexnet_is_that_of_2017():
     model = models.image_network((256, 256), 17, Train(preset="report-2017"))
     # 227 pixels -> 57 -> 29 -> 15 -> 8, two layers of 4000.
     assert dense_weights(model) == [(8 * 8 * 256, 4000), (4000, 4000), (4000, 17)]
-    convolutions = [layer.kernel.shape for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    convolutions = [
+        layer.kernel.shape for layer in model.layers if isinstance(layer, keras.layers.Conv2D)
+    ]
     sizes = [(11, 2, 96), (5, 96, 192), (3, 192, 384), (3, 384, 256), (3, 256, 256)]
     assert convolutions == [(size, size, before, after) for size, before, after in sizes]
 
 
 def test_vgg16_with_pooling_has_the_published_convolutions_at_any_size():
     for side in (64, 2000):
-        model = models.image_network((side, side), 17, Train(image_network="vgg16", image_input="log"))
-        weights = sum(np.prod(layer.kernel.shape) for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+        model = models.image_network(
+            (side, side), 17, Train(image_network="vgg16", image_input="log")
+        )
+        weights = sum(
+            np.prod(layer.kernel.shape)
+            for layer in model.layers
+            if isinstance(layer, keras.layers.Conv2D)
+        )
         assert weights == 14_710_464 - 576  # three colour channels became a value and a mask
 
 
@@ -65,7 +73,9 @@ def test_image_networks_take_any_size_and_come_back_from_disk(network, shape, tm
     expected = model({"image": counts}).numpy()
     assert expected.shape == (2, 5)
     model.save(tmp_path / "model.keras")
-    assert np.array_equal(keras.models.load_model(tmp_path / "model.keras")({"image": counts}).numpy(), expected)
+    assert np.array_equal(
+        keras.models.load_model(tmp_path / "model.keras")({"image": counts}).numpy(), expected
+    )
 
 
 def test_what_stands_for_a_masked_pixel_does_not_matter():
@@ -105,7 +115,9 @@ def test_invariant_channels_do_not_see_a_rotation(kind):
     c[:, 0] = c[:, 0].real
     turned = c * np.exp(1j * 0.7 * np.arange(6))[:, None]
     layer = CoefficientChannels(kind)
-    first, second = (layer(np.stack([x.real, x.imag], -1).astype("float32")).numpy() for x in (c, turned))
+    first, second = (
+        layer(np.stack([x.real, x.imag], -1).astype("float32")).numpy() for x in (c, turned)
+    )
     assert np.allclose(first, second, atol=1e-5)
 
 
@@ -170,12 +182,17 @@ def test_coefficient_networks_come_back_from_disk(kind, tmp_path):
         model.get_layer(name).adapt(c)
     expected = model({"coefficients": c}).numpy()
     model.save(tmp_path / "model.keras")
-    assert np.array_equal(keras.models.load_model(tmp_path / "model.keras")({"coefficients": c}).numpy(), expected)
+    assert np.array_equal(
+        keras.models.load_model(tmp_path / "model.keras")({"coefficients": c}).numpy(), expected
+    )
 
 
 def test_the_joint_network_of_2017_joins_the_convolutions():
     train = Train(preset="report-2017", width=0.1)
-    branches = models.image_network((64, 64), 5, train), models.coefficient_network((21, 40), 5, train)
+    branches = (
+        models.image_network((64, 64), 5, train),
+        models.coefficient_network((21, 40), 5, train),
+    )
     model = models.joint_network(*branches, train)
     # 64 -> 57 of the crop -> 15 -> 8 -> 4 -> 2 with 25 channels; 20 x 6 with 25.
     assert dense_weights(model) == [(2 * 2 * 25 + 20 * 6 * 25, 400), (400, 400), (400, 5)]
@@ -192,4 +209,6 @@ def test_both_joint_networks_come_back_from_disk(kind, tmp_path):
     }
     expected = model(inputs).numpy()
     model.save(tmp_path / "model.keras")
-    assert np.array_equal(keras.models.load_model(tmp_path / "model.keras")(inputs).numpy(), expected)
+    assert np.array_equal(
+        keras.models.load_model(tmp_path / "model.keras")(inputs).numpy(), expected
+    )

@@ -9,7 +9,7 @@ I0000 00:00:1795531525.207375    9992 port.cc:153] oneDNN custom operations are 
 W0000 00:00:1795531525.207376    9992 some.cc:7] nothing to worry about
 """
 ERROR = b"E0000 00:00:1795531525.207377    9992 cuda.cc:51] no device\nplain words\n"
-CODE = "from xscatter.learn.quiet import import_tensorflow; import_tensorflow(); import os; os.write(2, b'I after')"
+CODE = "from xscatter.networks.quiet import import_tensorflow; import_tensorflow(); import os; os.write(2, b'I after')"
 
 
 def said(folder, then="", **environment):
@@ -18,7 +18,9 @@ def said(folder, then="", **environment):
     (folder / "tensorflow.py").write_text(f"import os\nos.write(2, {GREETING + ERROR!r})\n{then}\n")
     variables = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     variables |= {"PYTHONPATH": str(folder), **environment}
-    done = subprocess.run([sys.executable, "-c", CODE], env=variables, capture_output=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], env=variables, capture_output=True, timeout=60
+    )
     return done.stderr, done.returncode
 
 
@@ -33,17 +35,25 @@ def test_last_words_are_heard(tmp_path):
 
 
 def test_whoever_asks_hears_all(tmp_path):
-    assert said(tmp_path, TF_CPP_MIN_LOG_LEVEL="0")[0] == b"I after"  # it is left to the next import
+    assert (
+        said(tmp_path, TF_CPP_MIN_LOG_LEVEL="0")[0] == b"I after"
+    )  # it is left to the next import
     code = CODE.replace("import os;", "import tensorflow, os;")
     variables = os.environ | {"PYTHONPATH": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "0"}
-    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=variables, capture_output=True, timeout=60
+    )
     assert done.stderr == GREETING + ERROR + b"I after"
 
 
 def test_the_real_one_is_silent():
     variables = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-    code = CODE.replace("os.write(2, b'I after')", "import tensorflow as tf; tf.constant([1.0]) + 1")
-    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, timeout=300)
+    code = CODE.replace(
+        "os.write(2, b'I after')", "import tensorflow as tf; tf.constant([1.0]) + 1"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=variables, capture_output=True, timeout=300
+    )
     assert (done.stderr, done.returncode) == (b"", 0)
 
 

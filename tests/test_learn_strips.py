@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from xscatter.learn import learner, models, strips
+from xscatter.learn import learner
+from xscatter.networks import models, strips
 from xscatter.study import Train
 
 
@@ -13,7 +14,9 @@ def with_gradients(convolve, images, kernel, upstream):
         tape.watch([images, kernel])
         out = convolve(images, kernel)
         value = tf.reduce_sum(tf.cast(out, tf.float32) * upstream)
-    return [np.asarray(tf.cast(x, tf.float32)) for x in (out, *tape.gradient(value, [images, kernel]))]
+    return [
+        np.asarray(tf.cast(x, tf.float32)) for x in (out, *tape.gradient(value, [images, kernel]))
+    ]
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("bfloat16", 0.01)])
@@ -21,7 +24,9 @@ def with_gradients(convolve, images, kernel, upstream):
     ("shape", "size"), [((2, 37, 29, 5), (3, 3)), ((1, 40, 31, 4), (5, 3)), ((1, 9, 30, 3), (7, 1))]
 )
 @pytest.mark.parametrize("count", [1, 3, 8])
-def test_values_and_both_gradients_are_those_of_the_whole_image(dtype, tolerance, shape, size, count):
+def test_values_and_both_gradients_are_those_of_the_whole_image(
+    dtype, tolerance, shape, size, count
+):
     random = np.random.default_rng(1)
     images = tf.cast(random.normal(size=shape), dtype)
     kernel = tf.cast(random.normal(size=(*size, shape[3], 6)), dtype)

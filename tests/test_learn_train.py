@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from toy_records import TAGS, write_records
-from xscatter import shards
-from xscatter.errors import UserError
+from xscatter.core import files, shards
+from xscatter.core.errors import UserError
 from xscatter.learn import checkpoint
-from xscatter.paths import StudyPaths
+from xscatter.store.paths import StudyPaths
 from xscatter.study import parse_study
 
 KEYS = {
@@ -60,7 +60,11 @@ def train(paths, view, **options):
     from xscatter.learn.train import train as run
 
     lines = []
-    keys = {name: options.pop(name) for name in list(options) if name in type(toy_study().train).model_fields}
+    keys = {
+        name: options.pop(name)
+        for name in list(options)
+        if name in type(toy_study().train).model_fields
+    }
     return run(toy_study(**keys), paths, view, say=lines.append, **options), lines
 
 
@@ -92,7 +96,14 @@ def whole(batches, tmp_path_factory):
 def test_three_views_learn_and_write_what_they_should(whole):
     for view in ("image", "coefficient", "joint"):
         names = {path.name for path in whole.model(view).iterdir()}
-        files = {"model.keras", "calibration.json", "history.csv", "timings.csv", "training.json", "tensorboard"}
+        files = {
+            "model.keras",
+            "calibration.json",
+            "history.csv",
+            "timings.csv",
+            "training.json",
+            "tensorboard",
+        }
         assert names == files
         rows = read_rows(whole, view)
         assert 1 <= len(rows) <= 3
@@ -111,19 +122,24 @@ def test_the_figures_are_those_of_the_saved_scores(whole):
 
     found = json.loads(whole.evaluation("joint").read_text())
     with np.load(whole.scores("joint")) as saved:
-        each = [average_precision_score(saved["labels"][:, t], saved["scores"][:, t]) for t in range(3)]
+        each = [
+            average_precision_score(saved["labels"][:, t], saved["scores"][:, t]) for t in range(3)
+        ]
     assert found["mean_average_precision"] == pytest.approx(np.mean(each), abs=1e-12)
 
 
 def test_the_baseline_is_the_mean_of_the_logits(whole):
-    logits = {view: np.load(whole.scores(view))["logits"] for view in ("image", "coefficient", "mean")}
+    logits = {
+        view: np.load(whole.scores(view))["logits"] for view in ("image", "coefficient", "mean")
+    }
     assert np.allclose(logits["mean"], (logits["image"] + logits["coefficient"]) / 2, atol=1e-6)
 
 
 def test_the_joint_network_starts_at_the_mean_of_the_logits(whole, batches):
     from xscatter import records
-    from xscatter.learn import data, models
-    from xscatter.learn.trained import load_model
+    from xscatter.learn import data
+    from xscatter.networks import models
+    from xscatter.store.trained import load_model
 
     part = data.whole(records.open(batches), [0])
     branches = [load_model(whole.model(view)) for view in ("image", "coefficient")]
@@ -137,9 +153,17 @@ def test_tensorboard_shows_what_the_history_holds(whole):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     rows = read_rows(whole, "image")
-    events = EventAccumulator(str(whole.model("image") / "tensorboard"), size_guidance={"tensors": 0}).Reload()
+    events = EventAccumulator(
+        str(whole.model("image") / "tensorboard"), size_guidance={"tensors": 0}
+    ).Reload()
     names = set(events.Tags()["tensors"])
-    assert {"average_precision/ring", "learning_rate", "images_per_second", "loss/training", "examples"} <= names
+    assert {
+        "average_precision/ring",
+        "learning_rate",
+        "images_per_second",
+        "loss/training",
+        "examples",
+    } <= names
     shown = [event.step for event in events.Tensors("loss/training")]
     assert shown == [int(row["step"]) for row in rows]
 
@@ -265,7 +289,10 @@ def test_a_damaged_parent_is_named_and_the_one_before_it_used(whole, grown):
     damage(last)
     _, lines = train(grown, "coefficient", carry_on=True, deadline=time.monotonic())
     assert any(str(last) in line and "not used" in line for line in lines)
-    assert any(f"from the weights of step {int(before.stem[-9:])} with 3 new batches" in line for line in lines)
+    assert any(
+        f"from the weights of step {int(before.stem[-9:])} with 3 new batches" in line
+        for line in lines
+    )
 
 
 def test_without_continue_new_data_start_anew(whole, grown):
@@ -286,7 +313,9 @@ def write_field(folder, batch, row, name, values):
 def test_a_loss_that_is_not_a_number_stops_and_names_the_records(batches, tmp_path):
     shutil.copytree(batches, tmp_path / "batches")
     write_field(tmp_path / "batches", 0, 33, "coefficients", np.float32([np.nan]))
-    with pytest.raises(UserError, match=r"the loss is nan at step \d+.*\(experiment, image\): .*\(\d+, \d+\)"):
+    with pytest.raises(
+        UserError, match=r"the loss is nan at step \d+.*\(experiment, image\): .*\(\d+, \d+\)"
+    ):
         train(StudyPaths(tmp_path), "coefficient", checkpoint_minutes=0.0)
     kept = checkpoint.states(next(StudyPaths(tmp_path).training("coefficient").iterdir()))
     assert kept
@@ -307,11 +336,15 @@ def test_an_answer_that_is_not_a_number_names_the_record(batches, tmp_path):
     part = validation(batches)
     write_field(tmp_path / "batches", *part.where[5], "coefficients", np.float32([np.nan]))
     experiment, image = part.field("source")[5]
-    with pytest.raises(UserError, match=rf"hold what is not a number; .*: \({experiment}, {image}\)"):
+    with pytest.raises(
+        UserError, match=rf"hold what is not a number; .*: \({experiment}, {image}\)"
+    ):
         train(StudyPaths(tmp_path), "coefficient")
 
 
-def test_validation_without_a_positive_keeps_the_last_weights_rather_than_the_first(batches, tmp_path):
+def test_validation_without_a_positive_keeps_the_last_weights_rather_than_the_first(
+    batches, tmp_path
+):
     shutil.copytree(batches, tmp_path / "batches")
     for place in validation(batches).where:
         write_field(tmp_path / "batches", *place, "tags", np.zeros(len(TAGS), np.uint8))
@@ -330,7 +363,9 @@ def test_batches_of_other_settings_are_refused(batches, tmp_path):
     manifest = json.loads(path.read_text())
     for name, value in (("counts", "log"), ("radius", 16.0)):
         path.write_text(json.dumps(manifest | {"transform": {name: value}}))
-        with pytest.raises(UserError, match=rf"packed with another transform\.{name} than the study's"):
+        with pytest.raises(
+            UserError, match=rf"packed with another transform\.{name} than the study's"
+        ):
             train(StudyPaths(tmp_path), "coefficient")
 
 
@@ -356,7 +391,9 @@ def test_a_model_that_has_seen_the_test_batch_is_refused(copied):
     facts["split"]["validation"].append(7)  # an experiment of the test batch
     path.write_text(json.dumps(facts))
     for view in ("image", "mean"):
-        assert "was trained on experiment 7, which is in the test batch now" in refused(copied, view)
+        assert "was trained on experiment 7, which is in the test batch now" in refused(
+            copied, view
+        )
     with pytest.raises(UserError, match="which is in the test batch now"):
         train(copied, "joint")
 
@@ -379,7 +416,7 @@ def test_a_damaged_model_or_one_of_other_weights_is_refused(copied, whole):
 def test_a_kill_while_the_model_is_written_leaves_none_that_is_half_old(copied, whole, monkeypatch):
     shutil.copytree(whole.training("image"), copied.training("image"))
     (copied.model("image") / "history.csv").unlink()  # so that it is written again
-    whole_file = shards.whole_file
+    whole_file = files.whole_file
 
     def full(path):
         if str(path).endswith("model.keras"):
@@ -397,10 +434,14 @@ def test_a_kill_while_the_model_is_written_leaves_none_that_is_half_old(copied, 
 
 def test_batches_of_another_size_are_refused(batches, tmp_path):
     os.symlink(batches, tmp_path / "batches")
-    study = parse_study({**toy_study().model_dump(), "simulate": {"experiments": 12, "images": 20, "size": 64}})
+    study = parse_study(
+        {**toy_study().model_dump(), "simulate": {"experiments": 12, "images": 20, "size": 64}}
+    )
     from xscatter.learn.train import train as run
 
-    with pytest.raises(UserError, match=r"image has the shape \(32, 32\), the study needs \(64, 64\)"):
+    with pytest.raises(
+        UserError, match=r"image has the shape \(32, 32\), the study needs \(64, 64\)"
+    ):
         run(study, StudyPaths(tmp_path), "image")
 
 
@@ -409,9 +450,23 @@ def test_a_wrong_study_does_not_claim_the_folder(batches, tmp_path):
     from xscatter.study import dump_study
 
     shutil.copytree(batches, tmp_path / "results/batches")
-    wrong = parse_study({**toy_study().model_dump(), "simulate": {"experiments": 12, "images": 20, "size": 64}})
+    wrong = parse_study(
+        {**toy_study().model_dump(), "simulate": {"experiments": 12, "images": 20, "size": 64}}
+    )
     (tmp_path / "wrong.yaml").write_text(dump_study(wrong))
-    assert main(["train", str(tmp_path / "wrong.yaml"), "--view", "image", "-o", str(tmp_path / "results")]) == 2
+    assert (
+        main(
+            [
+                "train",
+                str(tmp_path / "wrong.yaml"),
+                "--view",
+                "image",
+                "-o",
+                str(tmp_path / "results"),
+            ]
+        )
+        == 2
+    )
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["batches"]
 
 
@@ -441,7 +496,10 @@ def test_no_space_for_a_state_is_one_line_and_keeps_the_last(paths, monkeypatch)
 
 
 def newest_state(paths):
-    return max((path.stat().st_mtime_ns, path.name) for path in [paths.root, *paths.root.glob(".training/*/*/state-*")])
+    return max(
+        (path.stat().st_mtime_ns, path.name)
+        for path in [paths.root, *paths.root.glob(".training/*/*/state-*")]
+    )
 
 
 def life(folder, log, views):
@@ -452,7 +510,12 @@ def life(folder, log, views):
     from xscatter.learn.train import train as run
 
     for view in views:
-        run(toy_study(checkpoint_minutes=0.0), StudyPaths(folder), view, say=lambda line: print(line, flush=True))
+        run(
+            toy_study(checkpoint_minutes=0.0),
+            StudyPaths(folder),
+            view,
+            say=lambda line: print(line, flush=True),
+        )
 
 
 def killed_and_undisturbed(paths, undisturbed, views, most):
@@ -558,7 +621,9 @@ def test_devices_that_are_not_there_are_refused(paths):
         train(paths, "coefficient", devices=5)
 
 
-@pytest.mark.parametrize("keys", [{"precision": "mixed_bfloat16"}, {"precision": "mixed_float16"}, {"xla": True}])
+@pytest.mark.parametrize(
+    "keys", [{"precision": "mixed_bfloat16"}, {"precision": "mixed_float16"}, {"xla": True}]
+)
 def test_number_formats_and_xla_learn_alike(paths, whole, keys):
     assert train(paths, "coefficient", **keys)[0]
     losses = [float(row["training_loss"]) for row in read_rows(paths, "coefficient")]
@@ -566,7 +631,9 @@ def test_number_formats_and_xla_learn_alike(paths, whole, keys):
     assert losses == pytest.approx(expected, rel=0.15)
 
 
-@pytest.mark.parametrize("keys", [{"loss": "asymmetric"}, {"positive_weight": 3.0}, {"optimizer": "momentum"}])
+@pytest.mark.parametrize(
+    "keys", [{"loss": "asymmetric"}, {"positive_weight": 3.0}, {"optimizer": "momentum"}]
+)
 def test_other_losses_and_optimizers_learn(paths, keys):
     assert train(paths, "coefficient", **keys)[0]
     rows = read_rows(paths, "coefficient")

@@ -15,7 +15,9 @@ SIZE = 400
 
 
 def experiments(keep, number, size=SIZE):
-    study = parse_study({"name": "o", "seed": 4, "simulate": {"experiments": 2000, "images": 1, "size": size}})
+    study = parse_study(
+        {"name": "o", "seed": 4, "simulate": {"experiments": 2000, "images": 1, "size": size}}
+    )
     found = []
     for n in range(2000):
         experiment = Experiment(study, n)
@@ -37,7 +39,14 @@ def integrate(experiment, image, points):
     """Radial average over live pixels clear of the beamstop, as pyFAI takes it: q (nm⁻¹), intensity."""
     g = experiment.geometry
     ai = azimuthal.AzimuthalIntegrator(
-        g.distance, *g.poni, g.rot1, g.rot2, 0.0, pixel1=g.pixel_size, pixel2=g.pixel_size, wavelength=g.wavelength
+        g.distance,
+        *g.poni,
+        g.rot1,
+        g.rot2,
+        0.0,
+        pixel1=g.pixel_size,
+        pixel2=g.pixel_size,
+        wavelength=g.wavelength,
     )
     result = ai.integrate1d(
         image, points, unit="q_nm^-1", mask=_hidden(experiment),
@@ -76,8 +85,12 @@ def test_radial_average_is_that_of_sasmodels(feature, model, parameters, theirs)
     call = lambda r: direct.call_kernel(  # noqa: E731
         kernel.make_kernel([q / 10]), {**theirs(10 * r), "background": 0, "scale": 1}
     ) * r**3  # fmt: skip
-    model_curve = sum(w * call(radius * np.exp(sigma * x)) for x, w in zip(nodes, weights, strict=True))
-    good = (q > 1.5 * experiment.q_low) & (q < 0.9 * experiment.q_high) & (curve > 1e-4 * curve.max())
+    model_curve = sum(
+        w * call(radius * np.exp(sigma * x)) for x, w in zip(nodes, weights, strict=True)
+    )
+    good = (
+        (q > 1.5 * experiment.q_low) & (q < 0.9 * experiment.q_high) & (curve > 1e-4 * curve.max())
+    )
     ratio = curve[good] / model_curve[good]
     assert good.sum() > 60
     assert np.abs(ratio / np.median(ratio) - 1).max() < 0.01
@@ -91,17 +104,24 @@ def test_rings_of_standards_lie_where_pyfai_expects_them_on_tilted_detectors(nam
     theirs = 2 * np.pi / (0.1 * spacing)
     low, high = (2, 12) if name == "silver_behenate" else (25, 200)
     feature = get(name)
-    tilted = experiments(lambda e: np.hypot(e.settings["rot1"], e.settings["rot2"]) > 0.03 and low < e.q_high < high, 2)
+    tilted = experiments(
+        lambda e: np.hypot(e.settings["rot1"], e.settings["rot2"]) > 0.03 and low < e.q_high < high,
+        2,
+    )
     for experiment in tilted:
         entry = {"feature": name, "share": 1.0, "parameters": feature.check({})}
         scene = {"photons": 1e9, "drift": [0.0, 0.0], "zingers": 0, "features": [entry]}
         q, curve = integrate(experiment, render(scene, experiment).expected, 1500)
         step = q[1] - q[0]
         seen = 0
-        for position in theirs[(theirs > 2 * experiment.q_low) & (theirs < 0.95 * experiment.q_high)]:
+        for position in theirs[
+            (theirs > 2 * experiment.q_low) & (theirs < 0.95 * experiment.q_high)
+        ]:
             near = np.abs(q - position) < 6 * experiment.q_per_pixel
             others = np.abs(theirs - position)
-            if np.sort(others)[1] < 14 * experiment.q_per_pixel or curve[near].max() < 2 * np.median(curve):
+            if np.sort(others)[1] < 14 * experiment.q_per_pixel or curve[
+                near
+            ].max() < 2 * np.median(curve):
                 continue
             top = curve[near] - curve[near].min()
             centroid = np.sum(q[near] * top) / top.sum()
@@ -118,14 +138,18 @@ def test_counts_of_an_image_are_poisson_about_what_is_expected():
         {"feature": "background", "share": 1.0, "parameters": {}},
         {"feature": "ring", "share": 1.0, "parameters": ring},
     ]
-    done = render({"photons": 3e5, "drift": [0.0, 0.0], "zingers": 0, "features": entries}, experiment)
+    done = render(
+        {"photons": 3e5, "drift": [0.0, 0.0], "zingers": 0, "features": entries}, experiment
+    )
     live, expected = experiment.live, done.expected.astype(float)
     total = np.zeros(expected.shape)
     squares = np.zeros(expected.shape)
     repeats = 40
     out = np.empty(expected.shape, np.uint32)
     for k in range(repeats):
-        counts = poisson_counts(done.expected, live, 2**31, np.random.SeedSequence(k), out).astype(float)
+        counts = poisson_counts(done.expected, live, 2**31, np.random.SeedSequence(k), out).astype(
+            float
+        )
         total += counts
         squares += (counts - expected) ** 2
     z = (total - repeats * expected)[live] / np.sqrt(repeats * expected[live])

@@ -11,7 +11,10 @@ STANDARDS = {"LaB6": lanthanum_hexaboride, "CeO2": cerium_dioxide}
 TABLES = {
     lattice.SIMPLE_CUBIC: ([1, 2, 3, 4, 5, 6, 8, 9], [6, 12, 8, 6, 24, 24, 12, 30]),
     lattice.BODY_CENTRED: ([1, 2, 3, 4, 5, 6, 7, 8], [12, 6, 24, 12, 24, 8, 48, 6]),
-    lattice.FACE_CENTRED: ([1, 4 / 3, 8 / 3, 11 / 3, 4, 16 / 3, 19 / 3, 20 / 3], [8, 6, 12, 24, 8, 6, 24, 24]),
+    lattice.FACE_CENTRED: (
+        [1, 4 / 3, 8 / 3, 11 / 3, 4, 16 / 3, 19 / 3, 20 / 3],
+        [8, 6, 12, 24, 8, 6, 24, 24],
+    ),
     lattice.HEXAGONAL: ([1, 3, 4, 7, 9, 12, 13, 16], [6, 6, 6, 12, 6, 6, 12, 6]),
     lattice.LAMELLAR: ([1, 4, 9, 16, 25, 36, 49, 64], [2] * 8),
 }
@@ -32,7 +35,9 @@ def test_all_reflections_are_found(name):
     spacing = 20.0
     radius = ratio[-1] * lattice.first_reflection(name, spacing)
     dimension = lattice.DIMENSION[name]
-    volume = {3: spacing**3, 2: spacing**2 * 3**0.5 / 2, 1: spacing}[dimension] / lattice.PARTICLES[name]
+    volume = {3: spacing**3, 2: spacing**2 * 3**0.5 / 2, 1: spacing}[dimension] / lattice.PARTICLES[
+        name
+    ]
     ball = {3: 4 / 3 * np.pi * radius**3, 2: np.pi * radius**2, 1: 2 * radius}[dimension]
     points = 1 + multiplicity.sum() - multiplicity[-1] / 2
     # The particles of a cell scatter in phase: allowed points carry the weight of the forbidden ones.
@@ -45,9 +50,13 @@ def test_reflections_carry_the_scattering_of_all_particles(name):
     spacing, count = 30.0, 30
     q, area = lattice.strengths(name, spacing, count)
     dimension = lattice.DIMENSION[name]
-    volume = {3: spacing**3, 2: spacing**2 * 3**0.5 / 2, 1: spacing}[dimension] / lattice.PARTICLES[name]
+    volume = {3: spacing**3, 2: spacing**2 * 3**0.5 / 2, 1: spacing}[dimension] / lattice.PARTICLES[
+        name
+    ]
     sphere = {3: 4 * np.pi, 2: 2 * np.pi, 1: 2.0}[dimension]
-    origin = (2 * np.pi) ** dimension / volume / sphere  # the beam itself is not among the reflections
+    origin = (
+        (2 * np.pi) ** dimension / volume / sphere
+    )  # the beam itself is not among the reflections
     end = (q[-1] + q[-2]) / 2
     total = origin + np.sum((area * q ** (dimension - 1))[:-1])
     assert total == pytest.approx(end**dimension / dimension, rel=0.06)
@@ -64,7 +73,11 @@ def is_face_centred(n):
     """Whether n = h² + k² + l² for some h, k, l all even or all odd."""
     index = range(-10, 11)
     return any(
-        h * h + k * k + m * m == n for h in index for k in index for m in index if (h + k) % 2 == 0 == (k + m) % 2
+        h * h + k * k + m * m == n
+        for h in index
+        for k in index
+        for m in index
+        if (h + k) % 2 == 0 == (k + m) % 2
     )
 
 
@@ -80,13 +93,18 @@ def test_crystal_spots_lie_on_the_ewald_sphere_at_the_radii_of_the_powder():
 
 def test_a_thicker_reciprocal_lattice_shows_more_spots():
     vectors = crystal.cubic_reflections(4.0, 15.0) @ crystal.rotation(np.random.default_rng(1)).T
-    counts = [len(crystal.ewald_spots(vectors, 0.1, 300.0, mosaic).q) for mosaic in (1e-4, 3e-3, 2e-2)]
+    counts = [
+        len(crystal.ewald_spots(vectors, 0.1, 300.0, mosaic).q) for mosaic in (1e-4, 3e-3, 2e-2)
+    ]
     assert counts[0] < counts[1] < counts[2]
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_rotations_are_rotations(seed):
-    for matrix in (crystal.rotation(np.random.default_rng(seed)), crystal.tilt(0.2 + seed, 1.0, 2.0)):
+    for matrix in (
+        crystal.rotation(np.random.default_rng(seed)),
+        crystal.tilt(0.2 + seed, 1.0, 2.0),
+    ):
         np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-12)
         assert np.linalg.det(matrix) == pytest.approx(1)
 
@@ -102,7 +120,9 @@ def test_fresnel_energy_is_conserved_without_absorption():
     angle = np.array([2.5e-3, 4e-3, 1e-2])
     inside = np.sqrt(angle**2 - 4e-6)
     reflected = ((angle - inside) / (angle + inside)) ** 2
-    np.testing.assert_allclose(reflected + grazing.transmission(angle, 2e-3, 0.0) * inside / angle, 1, rtol=1e-9)
+    np.testing.assert_allclose(
+        reflected + grazing.transmission(angle, 2e-3, 0.0) * inside / angle, 1, rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize("name", STANDARDS)
@@ -111,7 +131,9 @@ def test_tabulated_intensities_are_recovered_from_ring_strengths(name):
     q, strength = STANDARDS[name].rings()
     sine2 = (q * powder.COPPER / (4 * np.pi)) ** 2
     intensity = strength * q**2 * (1 + (1 - 2 * sine2) ** 2) / (sine2 * np.sqrt(1 - sine2))
-    np.testing.assert_allclose(intensity / intensity.max(), np.array(STANDARDS[name].INTENSITIES) / 100, rtol=1e-9)
+    np.testing.assert_allclose(
+        intensity / intensity.max(), np.array(STANDARDS[name].INTENSITIES) / 100, rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize("name", ["AgBh", "LaB6", "CeO2"])
@@ -128,7 +150,9 @@ def test_size_average_of_a_power_is_its_log_normal_moment():
     """⟨s⁶ s^p⟩/⟨s⁶⟩ = exp(((6 + p)² − 36) σ²/2)."""
     nodes, weights = sizes.size_nodes(0.2)
     for power in (-2, 1, 2):
-        assert weights @ nodes**power == pytest.approx(np.exp(((6 + power) ** 2 - 36) * 0.04 / 2), rel=0.01)
+        assert weights @ nodes**power == pytest.approx(
+            np.exp(((6 + power) ** 2 - 36) * 0.04 / 2), rel=0.01
+        )
 
 
 def test_tabulated_average_agrees_with_the_direct_one():
@@ -137,7 +161,9 @@ def test_tabulated_average_agrees_with_the_direct_one():
     def shape(k):
         return 1 / (1 + (5 * k) ** 2) ** 2
 
-    np.testing.assert_allclose(sizes.tabulated_average(shape, q, 0.15), sizes.size_average(shape, q, 0.15), rtol=2e-3)
+    np.testing.assert_allclose(
+        sizes.tabulated_average(shape, q, 0.15), sizes.size_average(shape, q, 0.15), rtol=2e-3
+    )
     np.testing.assert_array_equal(sizes.tabulated_average(shape, q, 0.0), shape(q))
 
 

@@ -6,9 +6,9 @@ import pytest
 from matplotlib.colors import to_rgba
 
 from xscatter import pictures
-from xscatter.errors import UserError
-from xscatter.pictures import Frame
-from xscatter.simulate.detector import Geometry
+from xscatter.core.errors import UserError
+from xscatter.geometry import Geometry
+from xscatter.pictures import Panel
 
 GEOMETRY = Geometry(wavelength=1.4e-10, distance=0.3, pixel_size=172e-6, center=(20.25, 70.5))
 
@@ -37,7 +37,9 @@ def test_q_is_exact_at_wide_angles_and_grows_to_the_right_and_upwards():
 def test_a_larger_q_y_is_drawn_higher():
     axes, _ = draw(np.ones((400, 90)), geometry=GEOMETRY)
     rows = np.array(axes.yaxis.get_major_locator()())
-    labels = [label.replace("−", "-") for label in axes.yaxis.get_major_formatter().format_ticks(rows)]
+    labels = [
+        label.replace("−", "-") for label in axes.yaxis.get_major_formatter().format_ticks(rows)
+    ]
     q = np.array([float(label) for label in labels])
     np.testing.assert_allclose(q, -exact_q(rows - 20.25), rtol=1e-5, atol=1e-6)
     heights = axes.transData.transform(np.stack([np.zeros(len(rows)), rows], 1))[:, 1]
@@ -57,7 +59,9 @@ def test_a_tilted_detector_is_followed():
 def test_ticks_lie_where_q_has_their_values_and_zero_at_the_beam():
     axes, _ = draw(np.ones((40, 90)), geometry=GEOMETRY)
     columns = axes.xaxis.get_major_locator()()
-    labels = [label.replace("−", "-") for label in axes.xaxis.get_major_formatter().format_ticks(columns)]
+    labels = [
+        label.replace("−", "-") for label in axes.xaxis.get_major_formatter().format_ticks(columns)
+    ]
     expected = exact_q(np.array(columns) - 70.5)
     np.testing.assert_allclose([float(label) for label in labels], expected, rtol=1e-5, atol=1e-6)
     assert dict(zip(labels, columns, strict=True))["0"] == pytest.approx(70.5)
@@ -87,7 +91,9 @@ def test_a_few_hot_pixels_do_not_set_the_scale():
     assert pictures.count_limits(counts)[1] < 2 * calm[1]
 
 
-@pytest.mark.parametrize("counts", [np.zeros((5, 7)), np.full((5, 7), 65535, np.uint16), np.full((5, 7), np.nan)])
+@pytest.mark.parametrize(
+    "counts", [np.zeros((5, 7)), np.full((5, 7), 65535, np.uint16), np.full((5, 7), np.nan)]
+)
 def test_frames_without_signal_are_drawn(counts):
     axes, _ = draw(counts)
     assert len(pictures.to_bytes(axes.figure)) > 1000
@@ -103,7 +109,9 @@ def test_blocks_are_means_of_live_pixels():
 
 
 def test_the_same_picture_is_the_same_bytes_and_a_sheet_holds_all(tmp_path):
-    frames = [Frame(np.full((30, 20), 1.0 + i), geometry=GEOMETRY, title=f"frame {i}") for i in range(5)]
+    frames = [
+        Panel(np.full((30, 20), 1.0 + i), geometry=GEOMETRY, title=f"frame {i}") for i in range(5)
+    ]
     sheets = [pictures.contact_sheet(frames, columns=2) for _ in range(2)]
     assert [axes.get_title() for axes in sheets[0].axes][:5] == [frame.title for frame in frames]
     assert pictures.to_bytes(sheets[0]) == pictures.to_bytes(sheets[1])

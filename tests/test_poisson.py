@@ -10,13 +10,18 @@ from xscatter.simulate.poisson import poisson_counts
 def draw(mean, shape=(500, 400), key=1, largest=2**32 - 2):
     expected = np.full(shape, mean, np.float32)
     return poisson_counts(
-        expected, np.ones(shape, bool), largest, np.random.SeedSequence(key), np.empty(shape, np.uint32)
+        expected,
+        np.ones(shape, bool),
+        largest,
+        np.random.SeedSequence(key),
+        np.empty(shape, np.uint32),
     )
 
 
 # On both sides of every boundary of the sampler: 1/16, 64, 4096.
 @pytest.mark.parametrize(
-    "mean", [0.003, 0.0624, 0.0626, 0.7, 5.3, 31.9, 63.99, 64.01, 100.3, 1000.7, 4095.5, 4097.0, 2e5]
+    "mean",
+    [0.003, 0.0624, 0.0626, 0.7, 5.3, 31.9, 63.99, 64.01, 100.3, 1000.7, 4095.5, 4097.0, 2e5],
 )
 def test_counts_follow_the_poisson_distribution(mean):
     counts = draw(mean).ravel()
@@ -43,7 +48,11 @@ def test_masked_pixels_and_saturation():
     live = np.ones((50, 50), bool)
     live[3] = False
     counts = poisson_counts(
-        np.full((50, 50), 100.0, np.float32), live, 90, np.random.SeedSequence(1), np.empty((50, 50), np.uint32)
+        np.full((50, 50), 100.0, np.float32),
+        live,
+        90,
+        np.random.SeedSequence(1),
+        np.empty((50, 50), np.uint32),
     )
     assert (counts[3] == 2**32 - 1).all()
     assert counts[live].max() == 90

@@ -8,9 +8,9 @@ import subprocess
 import sys
 import termios
 
-from xscatter.progress import track
+from xscatter.core.progress import track
 
-CODE = "from xscatter.progress import track; print(sum(track(range(5), 'units')))"
+CODE = "from xscatter.core.progress import track; print(sum(track(range(5), 'units')))"
 
 
 def test_a_terminal_gets_a_bar():
@@ -28,7 +28,11 @@ def test_a_terminal_gets_a_bar():
 def test_a_log_gets_lines_every_so_often_and_one_at_the_end(capsys):
     assert list(track(range(3), "units", every=0)) == [0, 1, 2]
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split(",")[0] for line in lines[:3]] == ["units: 1 of 3", "units: 2 of 3", "units: 3 of 3"]
+    assert [line.split(",")[0] for line in lines[:3]] == [
+        "units: 1 of 3",
+        "units: 2 of 3",
+        "units: 3 of 3",
+    ]
     assert lines[3].startswith("units: 3 done in")
     assert list(track(range(3), "units", end=False)) == [0, 1, 2]
     assert capsys.readouterr().err == ""

@@ -38,7 +38,9 @@ def test_a_wide_spread_gives_the_correlation_of_a_gaussian(lag):
     """exp(−m²/4σ²): a Gaussian filter has a Gaussian autocorrelation √2 as wide."""
     found = covariance(2.5, 20)
     # The pixel adds 1/12 to the variance of the light.
-    assert found[20 + lag] / found[20] == pytest.approx(math.exp(-(lag**2) / (4 * (2.5**2 + 1 / 12))), abs=1e-3)
+    assert found[20 + lag] / found[20] == pytest.approx(
+        math.exp(-(lag**2) / (4 * (2.5**2 + 1 / 12))), abs=1e-3
+    )
 
 
 @pytest.fixture(scope="module", params=[128, 400])
@@ -59,7 +61,10 @@ def read(experiment, expected, seed=1):
 def test_noise_of_neighbours_is_correlated_by_the_point_spread(detectors):
     for experiment in detectors:
         size = experiment.size
-        gain, noise = experiment.settings["gain"], experiment.settings["read_out"] * experiment.scale
+        gain, noise = (
+            experiment.settings["gain"],
+            experiment.settings["read_out"] * experiment.scale,
+        )
         light = covariance(experiment.settings["point_spread"] / experiment.scale, 12)[12:]
         out = read(experiment, np.full((size, size), 400.0))
         # Beside masked pixels some of the light is missing.
@@ -69,7 +74,9 @@ def test_noise_of_neighbours_is_correlated_by_the_point_spread(detectors):
         for rows, cols in ((0, 0), (0, 1), (1, 0), (1, 1), (0, 2)):
             one, other = value[: len(value) - rows, : len(value) - cols], value[rows:, cols:]
             both = live[: len(live) - rows, : len(live) - cols] & live[rows:, cols:]
-            expected = 400 * gain**2 * light[rows] * light[cols] + (noise**2 if rows == cols == 0 else 0)
+            expected = 400 * gain**2 * light[rows] * light[cols] + (
+                noise**2 if rows == cols == 0 else 0
+            )
             tolerance = 4 * (400 * gain**2 * light[0] ** 2 + noise**2) / np.sqrt(both.sum() / 4)
             assert np.mean(one[both] * other[both]) == pytest.approx(expected, abs=tolerance)
 
@@ -92,6 +99,8 @@ def test_digits_saturate_and_their_neighbours_do_not_suffer(detectors):
     out = read(experiment, expected)
     assert out[middle, middle] == experiment.saturation
     # The shot noise of 10⁸ photons is 10⁴, and spreads; nothing else of them does.
-    assert np.median(out[experiment.live]) == pytest.approx(50 * experiment.settings["gain"], rel=0.6)
+    assert np.median(out[experiment.live]) == pytest.approx(
+        50 * experiment.settings["gain"], rel=0.6
+    )
     far = np.r_[middle - 8 : middle - 3, middle + 4 : middle + 9]
     assert (out[far, middle] < 200 * experiment.settings["gain"]).all()

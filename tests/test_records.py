@@ -9,9 +9,9 @@ import toy_shards
 from toy_shards import TAGS, toy_study, write_coefficients, write_experiment, write_shards
 from xscatter import records, tags
 from xscatter.cli import main
-from xscatter.errors import UserError
-from xscatter.paths import StudyPaths
+from xscatter.core.errors import UserError
 from xscatter.records import assign, layout, pack
+from xscatter.store.paths import StudyPaths
 from xscatter.study import dump_study, load_study
 
 
@@ -46,7 +46,9 @@ def test_every_image_lies_in_one_record_with_its_own_tags_and_coefficients(packe
                 mask = file["entry/instrument/detector/mask"][()]
                 np.testing.assert_array_equal(record["tags"], file["entry/tags/labels"][image])
             with h5py.File(paths.coefficients(experiment)) as file:
-                np.testing.assert_array_equal(record["coefficients"], file["entry/coefficients"][image])
+                np.testing.assert_array_equal(
+                    record["coefficients"], file["entry/coefficients"][image]
+                )
             decoded, hidden = found.decode(record["image"])
             np.testing.assert_array_equal(hidden, mask)
             live = ~mask & (counts < 4_000_000)
@@ -63,7 +65,11 @@ def test_a_batch_is_read_with_numpy_and_the_json_alone(packed):
     raw = raw.reshape(manifest["batches"][0]["records"], manifest["record_length"])
     f = field["source"]
     size = np.dtype(f["dtype"]).itemsize * int(np.prod(f["shape"]))
-    source = np.ascontiguousarray(raw[:, f["offset"] : f["offset"] + size]).view(f["dtype"]).reshape(-1, *f["shape"])
+    source = (
+        np.ascontiguousarray(raw[:, f["offset"] : f["offset"] + size])
+        .view(f["dtype"])
+        .reshape(-1, *f["shape"])
+    )
     np.testing.assert_array_equal(source, records.open(paths.batches).batches[0]["source"])
     assert manifest["tags"] == TAGS
     assert set(field) == {"tags", "image", "coefficients", "source"}
@@ -119,7 +125,9 @@ def test_added_experiments_fill_new_batches_only(packed):
     assert grown["test_batch"] == 2
     found = records.open(paths.batches, verify=True)
     assert len(found.batches) == 6
-    assert sorted(e for batch in found.batches[3:] for e, _ in sources(batch)) == sorted(list(range(6, 12)) * 5)
+    assert sorted(e for batch in found.batches[3:] for e, _ in sources(batch)) == sorted(
+        list(range(6, 12)) * 5
+    )
 
 
 def test_what_will_be_packed_is_foreseen(packed):
@@ -166,12 +174,16 @@ def test_of_two_copies_of_the_assignment_one_may_be_damaged(packed, capsys):
     for damaged in (hidden, paths.assignment):
         damaged.write_text("{")
         pack.pack(study, paths)
-        assert ("damaged; it is not used" in capsys.readouterr().out) is (damaged == hidden)  # which is read first
+        assert ("damaged; it is not used" in capsys.readouterr().out) is (
+            damaged == hidden
+        )  # which is read first
         assert hidden.read_text() == paths.assignment.read_text()
         assert content(paths) == before
     for damaged in (hidden, paths.assignment):
         damaged.write_text("{")
-    with pytest.raises(UserError, match=r"\.assignment\.json and .*assignment\.json: damaged; delete"):
+    with pytest.raises(
+        UserError, match=r"\.assignment\.json and .*assignment\.json: damaged; delete"
+    ):
         pack.pack(study, paths)
 
 
@@ -238,7 +250,9 @@ def test_experiments_with_other_tags_are_refused(tmp_path, monkeypatch):
     for names in ([*TAGS[:-1], "another"], [*TAGS, "another"]):
         monkeypatch.setattr(toy_shards, "TAGS", names)
         write_shards(study, paths, [4])
-        with pytest.raises(UserError, match=r"00004\.h5: has other tags than the first experiment \(another"):
+        with pytest.raises(
+            UserError, match=r"00004\.h5: has other tags than the first experiment \(another"
+        ):
             assign.assign(study, paths)
 
 
@@ -323,10 +337,19 @@ def test_what_was_given_away_is_never_written_again(packed):
 def test_files_of_any_layout_are_decoded(packed, tmp_path):
     found = records.open(packed[1].batches)
     manifest = json.loads((packed[1].batches / "records.json").read_text())
-    names = ["tags", "image", "coefficients", "source"]  # 3 bytes of tags: no pixel lies at an even byte
-    packed_tight = np.dtype([(name, found.dtype[name].base, found.dtype[name].shape) for name in names])
+    names = [
+        "tags",
+        "image",
+        "coefficients",
+        "source",
+    ]  # 3 bytes of tags: no pixel lies at an even byte
+    packed_tight = np.dtype(
+        [(name, found.dtype[name].base, found.dtype[name].shape) for name in names]
+    )
     manifest["record_length"] = packed_tight.itemsize
-    manifest["fields"] = [{**f, "offset": packed_tight.fields[f["name"]][1]} for f in manifest["fields"]]
+    manifest["fields"] = [
+        {**f, "offset": packed_tight.fields[f["name"]][1]} for f in manifest["fields"]
+    ]
     for number, batch in enumerate(found.batches):
         tight = np.zeros(len(batch), packed_tight)
         for name in names:
@@ -343,7 +366,9 @@ def test_files_of_any_layout_are_decoded(packed, tmp_path):
 def test_fifty_thousand_images_with_coefficients_fit(name, most):
     study = load_study(Path(__file__).parents[1] / f"config/{name}.yaml")
     side, transform = study.simulate.size, study.transform
-    dtype = layout.record_dtype(len(tags.NAMES), (side, side), (transform.angular_orders, transform.radial_orders))
+    dtype = layout.record_dtype(
+        len(tags.NAMES), (side, side), (transform.angular_orders, transform.radial_orders)
+    )
     assert study.simulate.experiments * study.simulate.images == 50_000
     assert 50_000 * dtype.itemsize <= most
 

@@ -53,6 +53,8 @@ def test_the_description_decodes_with_numpy_alone():
     codes = np.arange(65536, dtype=np.uint16)
     namespace = {"np": np, "code": codes}
     exec(code.describe()["numpy"], namespace)
-    np.testing.assert_allclose(namespace["counts"][:65534], code.decode(codes[None])[0][0, :65534], rtol=1e-6)
+    np.testing.assert_allclose(
+        namespace["counts"][:65534], code.decode(codes[None])[0][0, :65534], rtol=1e-6
+    )
     assert np.flatnonzero(namespace["masked"]).tolist() == [code.describe()["masked"]]
     assert np.flatnonzero(namespace["saturated"]).tolist() == [code.describe()["saturated"]]

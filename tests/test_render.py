@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xscatter import tags
-from xscatter.seeds import Purpose, sequence
+from xscatter.core.seeds import Purpose, sequence
 from xscatter.simulate import Experiment, simulate_image
 from xscatter.simulate.components import Plane
 from xscatter.simulate.features.ring import width_tag
@@ -19,7 +19,11 @@ from xscatter.study import parse_study
 
 
 def make_experiment(number=0, size=128, **simulate):
-    study = {"name": "r", "seed": 21, "simulate": {"experiments": 100, "images": 8, "size": size, **simulate}}
+    study = {
+        "name": "r",
+        "seed": 21,
+        "simulate": {"experiments": 100, "images": 8, "size": size, **simulate},
+    }
     return Experiment(parse_study(study), number)
 
 
@@ -61,7 +65,11 @@ def test_detectability_is_the_sum_over_live_pixels(number):
 def test_photons_of_a_scene_arrive_on_the_detector():
     for number in range(12):
         experiment = make_experiment(number)
-        if experiment.settings["beamstop"] == "none" and not experiment.grazing and not experiment.settings["window"]:
+        if (
+            experiment.settings["beamstop"] == "none"
+            and not experiment.grazing
+            and not experiment.settings["window"]
+        ):
             scene = scene_of(("background", 1.0, {"flat": 1.0}), photons=3e5)
             counts = render(scene, experiment).expected[experiment.live].sum(dtype=float)
             dark = experiment.dark * experiment.live.sum()
@@ -100,7 +108,9 @@ def test_labels_do_not_depend_on_the_size():
         small, large = make_experiment(number, 96), make_experiment(number, 256)
         for image in range(5):
             pair = [
-                simulate_image(e, image, np.empty((e.size, e.size), np.uint32), draw_scene(large, image))[2]
+                simulate_image(
+                    e, image, np.empty((e.size, e.size), np.uint32), draw_scene(large, image)
+                )[2]
                 for e in (small, large)
             ]
             differ += np.count_nonzero(pair[0] != pair[1])
@@ -120,7 +130,11 @@ def test_streams_never_meet():
     for purpose in (Purpose.SCENE, Purpose.NOISE):
         for experiment in range(1000):
             for image in range(500):
-                states.add(sequence(2017, purpose, experiment, image).generate_state(2, np.uint64).tobytes())
+                states.add(
+                    sequence(2017, purpose, experiment, image)
+                    .generate_state(2, np.uint64)
+                    .tobytes()
+                )
     assert len(states) == 1_000_000
 
 
@@ -137,7 +151,10 @@ def test_hidden_ring_is_not_tagged():
     """A ring wholly under the beamstop, or a thousandth of the background, is generated but not true."""
     for number in range(40):
         experiment = make_experiment(number)
-        dark = experiment.settings["beamstop"] == "circular" and experiment.settings["stop"]["leak"] < 1e-4
+        dark = (
+            experiment.settings["beamstop"] == "circular"
+            and experiment.settings["stop"]["leak"] < 1e-4
+        )
         if dark and not experiment.grazing and experiment.stop_radius > 5:
             break
     flat = ("background", 1.0, {"flat": 1.0})
@@ -145,15 +162,21 @@ def test_hidden_ring_is_not_tagged():
     faint = {"position": 0.5 * experiment.q_high, "width": 0.1}
     frame = np.empty((128, 128), np.uint32)
     ring = tags.INDEX["ring"]
-    clear = simulate_image(experiment, 0, frame, scene_of(flat, ("ring", 0.5, faint), photons=1e8))[2]
-    weak = simulate_image(experiment, 0, frame, scene_of(flat, ("ring", 5e-5, faint), photons=1e8))[2]
+    clear = simulate_image(experiment, 0, frame, scene_of(flat, ("ring", 0.5, faint), photons=1e8))[
+        2
+    ]
+    weak = simulate_image(experiment, 0, frame, scene_of(flat, ("ring", 5e-5, faint), photons=1e8))[
+        2
+    ]
     behind = scene_of(flat, ("ring", 1e-3, {"position": inside, "width": 0.05}))
     hidden = simulate_image(experiment, 0, frame, behind)[2]
     assert [clear[ring], weak[ring], hidden[ring]] == [1, 0, 0]
 
 
 def neutron_experiment(size=128):
-    study = parse_study({"name": "n", "seed": 21, "simulate": {"experiments": 400, "images": 1, "size": size}})
+    study = parse_study(
+        {"name": "n", "seed": 21, "simulate": {"experiments": 400, "images": 1, "size": size}}
+    )
     return next(e for e in (Experiment(study, n) for n in range(400)) if e.wavelength_spread)
 
 
@@ -166,14 +189,18 @@ def test_a_spread_of_wavelengths_widens_rings_by_its_part_of_q(spread):
         line = np.exp(-0.5 * ((q - place) / 2) ** 2)
         seen = mix_wavelengths(line[None], spread)[0]
         above = np.flatnonzero(seen > seen.max() / 2)
-        assert above[-1] - above[0] == pytest.approx(np.hypot(spread * place, 2 * 2.355), rel=0.02, abs=1.5)
+        assert above[-1] - above[0] == pytest.approx(
+            np.hypot(spread * place, 2 * 2.355), rel=0.02, abs=1.5
+        )
         assert np.sqrt(above[-1] * above[0]) == pytest.approx(place, rel=0.01)
         assert seen.sum() == pytest.approx(line.sum() * np.exp(sigma**2 / 2), rel=2e-3)
     inner = slice(20, 700)
     for power in (1, 2, 4):
         fall = 1 / np.maximum(q, 0.5) ** power
         seen = mix_wavelengths(fall[None], spread)[0]
-        np.testing.assert_allclose(seen[inner], fall[inner] * np.exp(power**2 * sigma**2 / 2), rtol=0.03)
+        np.testing.assert_allclose(
+            seen[inner], fall[inner] * np.exp(power**2 * sigma**2 / 2), rtol=0.03
+        )
 
 
 def test_rings_and_lines_of_a_neutron_camera_are_equally_wide():
@@ -188,12 +215,16 @@ def test_rings_and_lines_of_a_neutron_camera_are_equally_wide():
     half = spread[len(spread) // 2 :]
     for curve, blur in ((profile, 2.355 * experiment.resolution), (half, 0.0)):
         width = np.count_nonzero(curve > curve.max() / 2) * experiment.q_step
-        assert width == pytest.approx(np.hypot(experiment.wavelength_spread * at, blur), abs=1.5 * experiment.q_step)
+        assert width == pytest.approx(
+            np.hypot(experiment.wavelength_spread * at, blur), abs=1.5 * experiment.q_step
+        )
 
 
 def test_a_spread_of_wavelengths_makes_sharp_rings_broad():
     experiment = neutron_experiment()
-    parts = render(scene_of(("ring", 1.0, {"position": experiment.q_high / 2, "width": 0.01})), experiment).parts
+    parts = render(
+        scene_of(("ring", 1.0, {"position": experiment.q_high / 2, "width": 0.01})), experiment
+    ).parts
     assert width_tag(0.01, 0.12) == "ring: broad"
     assert width_tag(np.hypot(0.01, experiment.wavelength_spread)) in parts[0].component.tags
 
@@ -204,11 +235,15 @@ def test_layer_lines_lie_where_the_planes_of_a_fibre_meet_the_ewald_sphere(tilt)
     for number in (1, 6, 9):
         experiment = make_experiment(number, 96)
         angle = 0.3 + number
-        along = np.exp(-0.5 * ((experiment.axis - 0.4 * experiment.q_high) / (0.15 * experiment.q_high)) ** 2)
+        along = np.exp(
+            -0.5 * ((experiment.axis - 0.4 * experiment.q_high) / (0.15 * experiment.q_high)) ** 2
+        )
         across = np.exp(-0.5 * (experiment.axis / (0.5 * experiment.q_high)) ** 2)
         plane = Plane(along=along[None], across=across[None], angle=angle, tilt=tilt)
         index = np.arange(96)
-        rays = np.stack(np.broadcast_arrays(*experiment.geometry.directions(index[:, None], index[None, :])), -1)
+        rays = np.stack(
+            np.broadcast_arrays(*experiment.geometry.directions(index[:, None], index[None, :])), -1
+        )
         rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
         q = (rays - [0, 0, 1]) * 2e-9 * np.pi / experiment.geometry.wavelength
         axis = np.array([np.sin(angle) * np.cos(tilt), np.cos(angle) * np.cos(tilt), np.sin(tilt)])
@@ -225,7 +260,8 @@ def test_layer_lines_on_a_flat_detector_are_hyperbolas():
     """Polanyi: y = √(D² + x²) tan asin(l λ/c) for a fibre across the beam."""
     found = [make_experiment(n, 256) for n in range(100)]
     experiment = max(
-        (e for e in found if abs(e.settings["rot1"]) < 4e-3), key=lambda e: e.q_high * e.geometry.wavelength
+        (e for e in found if abs(e.settings["rot1"]) < 4e-3),
+        key=lambda e: e.q_high * e.geometry.wavelength,
     )
     g = experiment.geometry
     g = replace(g, rot1=0.0, rot2=0.0, center=(10.0, 128.0))

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from xscatter.cli import main
-from xscatter.fourier_bessel.parallel import transform_files
-from xscatter.paths import StudyPaths
+from xscatter.core.files import write_json, write_text
+from xscatter.core.shards import open_shard
 from xscatter.report import page as page_room
 from xscatter.report import results, samples, times
-from xscatter.shards import open_shard, write_json, write_text
 from xscatter.simulate import simulate_experiment
+from xscatter.store.paths import StudyPaths
 from xscatter.study import dump_study, parse_study
 from xscatter.tags import NAMES
+from xscatter.transform.parallel import transform_files
 
 STUDY = parse_study(
     {
@@ -35,7 +36,10 @@ def make_shards(paths):
         simulate_experiment(STUDY, number, paths.experiment(number))
         with open_shard(paths.experiment(number)) as file:
             labels.append(file["entry/tags/labels"][()])
-    pairs = [(paths.experiment(number), paths.coefficients(number)) for number in range(STUDY.simulate.experiments)]
+    pairs = [
+        (paths.experiment(number), paths.coefficients(number))
+        for number in range(STUDY.simulate.experiments)
+    ]
     transform_files(STUDY, pairs)
     return labels
 
@@ -53,7 +57,12 @@ def make_evaluation(paths, view, labels, source, random):
         }
         for column, (name, some) in enumerate(zip(NAMES, labels.any(0), strict=True))
     }
-    bins = {"expected_calibration_error": 0.0321, "probability": [0.2, 0.8], "frequency": [0.3, 0.7], "count": [9, 9]}
+    bins = {
+        "expected_calibration_error": 0.0321,
+        "probability": [0.2, 0.8],
+        "frequency": [0.3, 0.7],
+        "count": [9, 9],
+    }
     content = {
         "mean_average_precision": 0.8,
         "mean_average_precision_interval": [0.75, 0.85],
@@ -63,7 +72,9 @@ def make_evaluation(paths, view, labels, source, random):
         "run": {"versions": {"xscatter": "0.1.0"}, "host": "here"},
     }
     write_json(paths.evaluation(view), content)
-    np.savez(paths.scores(view), scores=scores.astype("f4"), labels=labels.astype("u1"), source=source)
+    np.savez(
+        paths.scores(view), scores=scores.astype("f4"), labels=labels.astype("u1"), source=source
+    )
 
 
 @pytest.fixture(scope="module")
@@ -79,18 +90,32 @@ def folder(tmp_path_factory):
     for view in ("image", "coefficient", "joint", "mean"):
         make_evaluation(paths, view, test, source, random)
         if view != "mean":
-            curve = "round,training_loss,validation_loss,validation_mean_average_precision,decision\n"
+            curve = (
+                "round,training_loss,validation_loss,validation_mean_average_precision,decision\n"
+            )
             curve += "1,0.7,0.72,0.5,\n2,0.5,0.6,0.6,drop\n3,0.4,0.61,nan,stop\n"
             write_text(paths.model(view) / "history.csv", curve)
-            write_text(paths.model(view) / "timings.csv", "round,seconds,validation_seconds\n1,10.5,2\n2,10.5,1\n")
-            facts = {"settings": {f"{view}_network": "compact"}, "weights": 12345, "rounds": 3, "best_round": 2}
-            write_json(paths.model(view) / "training.json", facts | {"reason": "no progress for 6 rounds"})
+            write_text(
+                paths.model(view) / "timings.csv",
+                "round,seconds,validation_seconds\n1,10.5,2\n2,10.5,1\n",
+            )
+            facts = {
+                "settings": {f"{view}_network": "compact"},
+                "weights": 12345,
+                "rounds": 3,
+                "best_round": 2,
+            }
+            write_json(
+                paths.model(view) / "training.json", facts | {"reason": "no progress for 6 rounds"}
+            )
     header = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
     for number in range(4):
         for stage, seconds in (("simulate", 3.0), ("transform", 6.0)):
             row = f"{seconds}\t0:00:03\t{200.5 + number}\t1\t1\t1\t0\t0\t90\t2.5\n"
             write_text(paths.benchmark(stage, number), header + row)
-    write_text(paths.benchmark("train", "image"), header + "100\t0:01:40\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n")
+    write_text(
+        paths.benchmark("train", "image"), header + "100\t0:01:40\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"
+    )
     return base
 
 
@@ -106,7 +131,9 @@ class Page(HTMLParser):
         attributes = dict(attrs)
         self.ids += [attributes["id"]] if "id" in attributes else []
         self.links += [attributes["href"]] if tag == "a" else []
-        self.sources += [attributes[key] for key in ("src", "href", "xlink:href") if key in attributes]
+        self.sources += [
+            attributes[key] for key in ("src", "href", "xlink:href") if key in attributes
+        ]
         if tag == "svg":
             self.pictures.append(attributes)
         if tag not in ("meta", "link", "br", "img"):
@@ -173,7 +200,9 @@ def test_one_test_experiment_has_no_interval(folder, page):
         replace(view, interval=(np.nan, np.nan), source=np.zeros_like(view.source))
         for view in results.read_views(StudyPaths(folder / "small"))
     ]
-    assert results.paired_intervals(views, [("joint", "mean")], 1) == [pytest.approx((np.nan, np.nan), nan_ok=True)]
+    assert results.paired_intervals(views, [("joint", "mean")], 1) == [
+        pytest.approx((np.nan, np.nan), nan_ok=True)
+    ]
     assert results.score_table(views).count("0.800   unknown") == 4
     told = page_room._scores(STUDY, views)
     assert "95 % interval unknown" in told["verdict"]
@@ -184,7 +213,14 @@ def test_one_test_experiment_has_no_interval(folder, page):
 def test_the_table_goes_to_the_terminal(folder, page, capsys):
     assert main(["report", str(folder / "small.yaml"), "-o", str(folder / "small"), "--table"]) == 0
     text = capsys.readouterr().out
-    for words in ("image ", "coefficient ", "joint ", "mean of logits ", "0.800   0.750 to 0.850", "report.html"):
+    for words in (
+        "image ",
+        "coefficient ",
+        "joint ",
+        "mean of logits ",
+        "0.800   0.750 to 0.850",
+        "report.html",
+    ):
         assert words in text
 
 
@@ -211,7 +247,10 @@ def test_a_damaged_evaluation_is_named(folder, capsys):
     content["tags"].pop("ring")
     path.write_text(json.dumps(content))
     try:
-        assert main(["report", str(folder / "small.yaml"), "-o", str(folder / "small"), "--table"]) == 2
+        assert (
+            main(["report", str(folder / "small.yaml"), "-o", str(folder / "small"), "--table"])
+            == 2
+        )
     finally:
         path.write_text(kept)
     assert "image.json" in capsys.readouterr().err
@@ -233,7 +272,10 @@ def test_samples_are_clear_typical_and_faint_and_of_different_experiments():
     strengths = [values[row, 0] for _, row in picked]
     assert strengths == sorted(strengths, reverse=True)
     assert len({source[row, 0] for _, row in picked}) == 3
-    assert samples.pick_samples(samples.Labels(["ring"], source, np.zeros((40, 1), bool), values), 0) == []
+    assert (
+        samples.pick_samples(samples.Labels(["ring"], source, np.zeros((40, 1), bool), values), 0)
+        == []
+    )
 
 
 def test_mistakes_are_wrong_confident_first_and_not_all_of_one_tag():

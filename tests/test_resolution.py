@@ -9,11 +9,16 @@ import pytest
 import yaml
 
 from xscatter.cli import main
-from xscatter.errors import UserError
-from xscatter.learn.metrics import average_precision
-from xscatter.paths import ResolutionPaths
+from xscatter.core.errors import UserError
 from xscatter.resolution.collect import Scores, collect, difference_rows, size_rows
-from xscatter.resolution.description import dump_resolution, expand, load_resolution, parse_resolution
+from xscatter.resolution.description import (
+    dump_resolution,
+    expand,
+    load_resolution,
+    parse_resolution,
+)
+from xscatter.scores.metrics import average_precision
+from xscatter.store.paths import ResolutionPaths
 from xscatter.study import load_study
 
 SHIPPED = Path(__file__).parent.parent / "config" / "study-resolution.yaml"
@@ -32,16 +37,26 @@ def test_the_shipped_file_becomes_ordinary_studies(tmp_path):
     paths = ResolutionPaths(tmp_path)
     expand(whole, paths)
     files = sorted(tmp_path.glob("*/study.yaml"))
-    assert len(files) == len(whole.members()) == len(whole.modes) * len(whole.sizes) * len(whole.seeds)
+    assert (
+        len(files) == len(whole.members()) == len(whole.modes) * len(whole.sizes) * len(whole.seeds)
+    )
     kinds = set()
     for file in files:
         study = load_study(file)
         kinds.add((study.simulate.sampling, study.simulate.size, study.seed))
         # Nothing but size, mode and seed differs between members: the budgets are equal.
-        base = whole.base.simulate.model_copy(update={"size": study.simulate.size, "sampling": study.simulate.sampling})
+        base = whole.base.simulate.model_copy(
+            update={"size": study.simulate.size, "sampling": study.simulate.sampling}
+        )
         assert study.simulate == base
-        assert (study.transform, study.pack, study.train) == (whole.base.transform, whole.base.pack, whole.base.train)
-    assert kinds == {(mode, size, seed) for mode in whole.modes for size in whole.sizes for seed in whole.seeds}
+        assert (study.transform, study.pack, study.train) == (
+            whole.base.transform,
+            whole.base.pack,
+            whole.base.train,
+        )
+    assert kinds == {
+        (mode, size, seed) for mode in whole.modes for size in whole.sizes for seed in whole.seeds
+    }
 
 
 def test_a_second_expansion_touches_nothing(tmp_path):
@@ -55,8 +70,14 @@ def test_a_second_expansion_touches_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"base": {"simulate": {"size": 64}, "train": SMALL["base"]["train"]}}, "base.simulate.size"),
-        ({"base": {"transform": {"radius": 20.0}, "train": SMALL["base"]["train"]}}, "base.transform.radius"),
+        (
+            {"base": {"simulate": {"size": 64}, "train": SMALL["base"]["train"]}},
+            "base.simulate.size",
+        ),
+        (
+            {"base": {"transform": {"radius": 20.0}, "train": SMALL["base"]["train"]}},
+            "base.transform.radius",
+        ),
         ({"base": {}}, "round_steps and most_rounds"),
         ({"base": {"train": {"round_steps": 5, "most_rounds": 20}}}, "patience"),
         ({"base": {"train": {"round_steps": 5, "most_rounds": 2, "widht": 1}}}, "base.train.widht"),
@@ -85,16 +106,27 @@ def evaluated(folder, scores_of, experiments=6, images=10):
     whole, paths = parse_resolution(SMALL), ResolutionPaths(folder)
     for member in whole.members():
         source = np.stack(np.divmod(np.arange(experiments * images), images), 1)
-        labels = np.random.default_rng(member.seed).random((len(source), len(TAGS))) < (0.3, 0.5, 0.0)
+        labels = np.random.default_rng(member.seed).random((len(source), len(TAGS))) < (
+            0.3,
+            0.5,
+            0.0,
+        )
         own = paths.member(member.name)
         own.evaluation("image").parent.mkdir(parents=True)
         for place, view in enumerate(("image", "coefficient", "joint", "mean")):
             random = np.random.default_rng((member.seed, place))
             scores = scores_of(view, member.size, member.seed, labels, random).astype(np.float32)
             np.savez(own.scores(view), scores=scores, labels=labels, source=source)
-            figures = {"average_precision": None, "interval": None, "prevalence": 0.1, "threshold": 0.5}
+            figures = {
+                "average_precision": None,
+                "interval": None,
+                "prevalence": 0.1,
+                "threshold": 0.5,
+            }
             tag = {**figures, "precision": None, "recall": None}
-            calibration = dict(expected_calibration_error=0.0, probability=[], frequency=[], count=[])
+            calibration = dict(
+                expected_calibration_error=0.0, probability=[], frequency=[], count=[]
+            )
             content = {
                 "tags": dict.fromkeys(TAGS, tag),
                 "mean_average_precision": 0.5,
@@ -103,7 +135,12 @@ def evaluated(folder, scores_of, experiments=6, images=10):
                 "confusions": [],
             }
             own.evaluation(view).write_text(json.dumps(content))
-        for stage, seconds in (("records", 1), ("train-image", 10), ("train-coefficient", 20), ("train-joint", 30)):
+        for stage, seconds in (
+            ("records", 1),
+            ("train-image", 10),
+            ("train-coefficient", 20),
+            ("train-joint", 30),
+        ):
             cost = paths.cost(member.name, stage)
             cost.parent.mkdir(parents=True, exist_ok=True)
             cost.write_text(f"{seconds * member.seed} 0.5\n")
@@ -122,11 +159,15 @@ def test_means_and_costs_are_those_computed_by_hand(tmp_path):
     by_hand = []
     for seed in whole.seeds:
         with np.load(paths.member(f"resample-64-{seed}").scores("image")) as file:
-            found = [average_precision(file["labels"][:, tag], file["scores"][:, tag]) for tag in (0, 1)]
+            found = [
+                average_precision(file["labels"][:, tag], file["scores"][:, tag]) for tag in (0, 1)
+            ]
         by_hand.append(np.mean(found))
     row = rows[64, "image"]
     assert row["mean_average_precision"] == pytest.approx(np.mean(by_hand), abs=1e-4)
-    assert [float(v) for v in row["mean_average_precision_by_seed"].split()] == pytest.approx(by_hand, abs=1e-4)
+    assert [float(v) for v in row["mean_average_precision_by_seed"].split()] == pytest.approx(
+        by_hand, abs=1e-4
+    )
     assert row["mean_average_precision_low"] < np.mean(by_hand) < row["mean_average_precision_high"]
     assert (row["tags"], row["test_experiments"], row["test_images"]) == (2, 18, 180)
     assert row["training_cpu_s"] == pytest.approx(10 * 2 + 0.5)

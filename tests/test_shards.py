@@ -11,14 +11,16 @@ import hdf5plugin
 import numpy as np
 import pytest
 
-from xscatter import shards
-from xscatter.errors import UserError
+from xscatter.core import files, shards
+from xscatter.core.errors import UserError
 
 
 def make(path, value=7, **attributes):
     with shards.new_shard(path, study_hash="abc", **attributes) as file:
         data = np.full((5, 64, 64), value, "u2")
-        file.create_dataset("entry/data/counts", data=data, chunks=(1, 64, 64), **hdf5plugin.Bitshuffle())
+        file.create_dataset(
+            "entry/data/counts", data=data, chunks=(1, 64, 64), **hdf5plugin.Bitshuffle()
+        )
         file["entry/names"] = ["ring", "halo"]
         file["entry/data"].attrs["signal"] = "counts"
 
@@ -68,8 +70,8 @@ def test_flipped_bytes_of_the_data_are_found(tmp_path):
 
 def test_failed_writing_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.txt"
-    shards.write_text(path, "old")
-    with pytest.raises(RuntimeError), shards.whole_file(path) as part:
+    files.write_text(path, "old")
+    with pytest.raises(RuntimeError), files.whole_file(path) as part:
         part.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old"
@@ -78,23 +80,28 @@ def test_failed_writing_leaves_the_old_file_and_nothing_else(tmp_path):
 
 def test_full_disk_and_forbidden_folder_are_one_line(tmp_path):
     if os.path.exists("/dev/full"):
-        with pytest.raises(UserError, match="no space left"), shards.whole_file(tmp_path / "a") as part:
+        with (
+            pytest.raises(UserError, match="no space left"),
+            files.whole_file(tmp_path / "a") as part,
+        ):
             part.symlink_to("/dev/full")
             with open(part, "w") as stream:
                 stream.write("x" * 10)
     (tmp_path / "file").write_text("")
     with pytest.raises((UserError, OSError)):
-        shards.write_text(tmp_path / "file" / "below", "x")
+        files.write_text(tmp_path / "file" / "below", "x")
 
 
 def test_killed_writer_leaves_no_file_under_the_final_name(tmp_path):
     program = (
-        "import sys, time\nfrom xscatter.shards import new_shard\n"
+        "import sys, time\nfrom xscatter.core.shards import new_shard\n"
         "with new_shard(sys.argv[1]) as file:\n"
         "    file['a'] = list(range(1000)); file.flush(); print('writing', flush=True); time.sleep(60)\n"
     )
     path = tmp_path / "a.h5"
-    with subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE) as writer:
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE
+    ) as writer:
         assert writer.stdout.readline() == b"writing\n"
         time.sleep(0.1)
         writer.send_signal(signal.SIGKILL)
@@ -107,7 +114,7 @@ def test_a_disk_that_fills_up_ends_the_writer_with_one_line(tmp_path):
     """The limit on a file's size stands for the disk, which may be full at any byte: HDF5 fails in the same places."""
     program = (
         "import resource, signal, sys\nimport hdf5plugin, numpy as np\n"
-        "from xscatter.errors import UserError\nfrom xscatter.shards import new_shard\n"
+        "from xscatter.core.errors import UserError\nfrom xscatter.core.shards import new_shard\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "data = np.random.default_rng(1).integers(0, 60000, (20, 64, 64)).astype('u2')\n"
         "for limit in map(int, sys.argv[2:]):\n"

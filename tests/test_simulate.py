@@ -8,14 +8,19 @@ import pytest
 
 from xscatter import tags
 from xscatter.cli import main
-from xscatter.shards import file_sha256, problem
+from xscatter.core.files import file_sha256
+from xscatter.core.shards import problem
 from xscatter.simulate import Experiment, simulate_experiment, simulate_image
 from xscatter.study import parse_study
 
 
 def make_study(**simulate):
     return parse_study(
-        {"name": "t", "seed": 5, "simulate": {"experiments": 6, "images": 3, "size": 64, **simulate}},
+        {
+            "name": "t",
+            "seed": 5,
+            "simulate": {"experiments": 6, "images": 3, "size": 64, **simulate},
+        },
     )
 
 
@@ -37,7 +42,11 @@ def test_shard_is_whole_and_laid_out_as_documented(tmp_path):
             assert image[~mask].max() <= counts.attrs["saturation_value"] < largest
         names = [name.decode() for name in file["entry/tags/names"][()]]
         assert tuple(names) == tags.NAMES
-        assert file["entry/tags/labels"].shape == file["entry/tags/detectability"].shape == (3, len(names))
+        assert (
+            file["entry/tags/labels"].shape
+            == file["entry/tags/detectability"].shape
+            == (3, len(names))
+        )
         for key in ("wavelength", "distance", "pixel_size", "beam_center", "polarisation"):
             assert "units" in file["entry/instrument"][key].attrs
 
@@ -72,7 +81,9 @@ def test_command_skips_whole_shards_and_refuses_foreign_ones(tmp_path, capsys):
     before = (tmp_path / "out/experiments/00001.h5").stat().st_mtime_ns
     assert main(command) == 0
     assert (tmp_path / "out/experiments/00001.h5").stat().st_mtime_ns == before
-    (tmp_path / "s.yaml").write_text("name: s\nseed: 8\nsimulate: {experiments: 2, images: 2, size: 48}\n")
+    (tmp_path / "s.yaml").write_text(
+        "name: s\nseed: 8\nsimulate: {experiments: 2, images: 2, size: 48}\n"
+    )
     assert main(command) == 2
     assert "another study (seed is 2017 there, 8 here)" in capsys.readouterr().err
     (tmp_path / "out/study.yaml").unlink()
@@ -88,7 +99,10 @@ def test_coverage_of_the_disk_stays_above_the_least(number):
     study = make_study()
     experiment = Experiment(study, number)
     rows, cols = np.indices((64, 64))
-    inside = np.hypot(rows - experiment.geometry.center[0], cols - experiment.geometry.center[1]) <= study.radius
+    inside = (
+        np.hypot(rows - experiment.geometry.center[0], cols - experiment.geometry.center[1])
+        <= study.radius
+    )
     covered = np.count_nonzero(inside & experiment.live) / (np.pi * study.radius**2)
     assert covered >= study.transform.minimum_coverage
 
@@ -112,7 +126,9 @@ def test_the_digits_of_an_integrating_detector_saturate_not_its_photons():
     """A frame that is exposed far too long is full; a CCD has no count above that."""
     study = make_study(detectors=["ccd"], experiments=40)
     # Were photons cut at the saturation of the digits, a gain below 1 would never fill them.
-    experiment = next(e for e in (Experiment(study, n) for n in range(40)) if e.settings["gain"] < 0.9)
+    experiment = next(
+        e for e in (Experiment(study, n) for n in range(40)) if e.settings["gain"] < 0.9
+    )
     flat = {"feature": "background", "share": 1.0, "parameters": {"flat": 1.0}}
     scene = {"photons": 1e13, "drift": [0.0, 0.0], "zingers": 0, "features": [flat]}
     out = np.empty((64, 64), np.uint32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xscatter.cli import main
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 from xscatter.simulate import Experiment, limits
 from xscatter.study import parse_study
 
@@ -29,7 +29,10 @@ def run(tmp_path, capsys, text):
         ("simulate: {features: [background]}", ["simulate.features", "sample"]),
         ("simulate: {detectors: [eyeball]}", ["simulate.detectors", "pilatus"]),
         ("simulate: {mask: nowhere.npy}", ["simulate.mask", "nowhere.npy"]),
-        ("simulate: {size: 64}\ntransform: {minimum_coverage: 0.9}", ["transform.minimum_coverage", "0.9"]),
+        (
+            "simulate: {size: 64}\ntransform: {minimum_coverage: 0.9}",
+            ["transform.minimum_coverage", "0.9"],
+        ),
     ],
 )
 def test_bad_keys_are_refused(tmp_path, capsys, text, words):
@@ -39,7 +42,11 @@ def test_bad_keys_are_refused(tmp_path, capsys, text, words):
 
 @pytest.mark.parametrize(
     ("mask", "words"),
-    [(np.zeros((64, 60)), ["64 × 60", "64 × 64"]), (np.ones((64, 64)), ["100%"]), (None, ["cannot be read"])],
+    [
+        (np.zeros((64, 60)), ["64 × 60", "64 × 64"]),
+        (np.ones((64, 64)), ["100%"]),
+        (None, ["cannot be read"]),
+    ],
 )
 def test_bad_masks_are_refused(tmp_path, capsys, mask, words):
     path = tmp_path / "mask.npy"

@@ -77,8 +77,12 @@ def test_no_task_is_longer_than_the_study_or_a_partition_allows(longest, limit):
     assert sum(map(len, tasks)) == 500
 
 
-def test_jobs_of_a_dead_driver_that_ended_meanwhile_are_taken_up_and_older_ones_are_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(orphans.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=0, stdout=""))
+def test_jobs_of_a_dead_driver_that_ended_meanwhile_are_taken_up_and_older_ones_are_not(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        orphans.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=0, stdout="")
+    )
     jobs = many(4)
     arrays.write(tmp_path / "run/1", [[(job, "true")] for job in jobs])
     for number, status, when in ((1, 0, 100), (2, 0, 300), (3, 1, 300)):
@@ -123,7 +127,8 @@ def test_mpi_and_gpu_jobs_go_the_official_way(resources, plain):
 def test_the_files_of_an_array_name_every_job_once(tmp_path):
     jobs = many(5)
     found = arrays.write(
-        tmp_path / "1", [[(job, f"echo {job.number}") for job in task] for task in (jobs[:3], jobs[3:])]
+        tmp_path / "1",
+        [[(job, f"echo {job.number}") for job in task] for task in (jobs[:3], jobs[3:])],
     )
     assert (tmp_path / "1/tasks").read_text() == "1 2 3\n4 5\n"
     assert [(job.number, task, member.number) for job, task, member in found] == [
@@ -149,7 +154,12 @@ def test_what_a_job_makes_is_told_by_rule_parameters_and_files():
     job = Job(1)
     same = Job(1, {"runtime": 10}, attempt=2)
     assert arrays.fingerprint(job) == arrays.fingerprint(same)
-    for other in (Job(2), Job(1, params=("other",)), Job(1, name="transform"), Job(1, input=("x",))):
+    for other in (
+        Job(2),
+        Job(1, params=("other",)),
+        Job(1, name="transform"),
+        Job(1, input=("x",)),
+    ):
         assert arrays.fingerprint(job) != arrays.fingerprint(other)
 
 
@@ -191,7 +201,8 @@ def test_the_line_is_found_in_lists_and_a_missing_file_has_none(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "minutes"), [("1-00:00:00", 1440), ("08:30:00", 510), ("10:00:00", 600), ("UNLIMITED", None)]
+    ("text", "minutes"),
+    [("1-00:00:00", 1440), ("08:30:00", 510), ("10:00:00", 600), ("UNLIMITED", None)],
 )
 def test_slurm_times(text, minutes):
     assert check.minutes(text) == minutes
@@ -208,12 +219,18 @@ PARTITIONS = [
     ("resources", "lowered"),
     [
         ({"runtime": 60, "mem_mb": 12_000}, {}),  # fits the fat nodes
-        ({"runtime": 400, "mem_mb": 8000}, {"mem_mb": 6000}),  # too long for them: its first attempt was for `long`
+        (
+            {"runtime": 400, "mem_mb": 8000},
+            {"mem_mb": 6000},
+        ),  # too long for them: its first attempt was for `long`
         ({"runtime": 2000, "mem_mb": 100}, {"runtime": 1440}),
         ({"runtime": 960, "mem_mb": 8200, "gpu": 1}, {"runtime": 480, "mem_mb": 6000}),
         ({"runtime": 960, "mem_mb": 8200, "gres": "gpu:1"}, {"runtime": 480, "mem_mb": 6000}),
         ({"runtime": 200, "mem_mb": 100, "slurm_partition": "fat"}, {"runtime": 120}),
-        ({"runtime": 9999, "mem_mb": 100, "slurm_partition": "other"}, {}),  # the file does not tell
+        (
+            {"runtime": 9999, "mem_mb": 100, "slurm_partition": "other"},
+            {},
+        ),  # the file does not tell
         ({"runtime": 9999, "mem_mb": 100, "gpu": 2}, {}),  # fits nowhere, however short
     ],
 )
@@ -229,7 +246,11 @@ def test_only_repeated_jobs_are_lowered_and_no_longer_than_slurm_allows(monkeypa
     for resources, attempt, asked in (
         ({"runtime": 2000, "mem_mb": 9000}, 1, {"runtime": 2000, "mem_mb": 9000}),
         ({"runtime": 2000, "mem_mb": 9000}, 2, {"runtime": 1440, "mem_mb": 6000}),
-        ({"runtime": 2000, "mem_mb": 9000, "slurm_partition": "other"}, 2, {"runtime": 30, "mem_mb": 9000}),
+        (
+            {"runtime": 2000, "mem_mb": 9000, "slurm_partition": "other"},
+            2,
+            {"runtime": 30, "mem_mb": 9000},
+        ),
     ):
         job = Job(0, ResourceList(fromdict=resources), attempt=attempt)
         Executor._bound(driver, job)
@@ -244,14 +265,18 @@ def told(request, tmp_path, monkeypatch, profile="", partitions=PARTITIONS):
     monkeypatch.setattr("sys.argv", ["snakemake", "--profile", str(tmp_path / "profile")])
     monkeypatch.setattr(check, "partition_limits", lambda: {"long": 1440, "fat": 120, "gpu": 480})
     path = tmp_path / "partitions.yaml"
-    path.write_text("partitions:\n" + "".join(f"  {part.name}:\n    max_runtime: 1\n" for part in partitions))
+    path.write_text(
+        "partitions:\n" + "".join(f"  {part.name}:\n    max_runtime: 1\n" for part in partitions)
+    )
     request.is_local = False
     executor = SimpleNamespace(
         _partitions=partitions,
         settings=SimpleNamespace(partition_config=path),
         get_partition_arg=lambda job: "",
         get_account_arg=lambda job: iter([""]),
-        workflow=SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda: [request]), workdir_init=str(tmp_path)),
+        workflow=SimpleNamespace(
+            dag=SimpleNamespace(needrun_jobs=lambda: [request]), workdir_init=str(tmp_path)
+        ),
     )
     return refusal(check.requests_fit, executor)
 
@@ -259,19 +284,42 @@ def told(request, tmp_path, monkeypatch, profile="", partitions=PARTITIONS):
 @pytest.mark.parametrize(
     ("name", "resources", "said"),
     [
-        ("simulate", {"runtime": 5, "mem_mb": 90_000}, ["mem_mb may be 64000", "Set mem_mb under set-resources"]),
-        ("simulate", {"runtime": 3000, "mem_mb": 100}, ["runtime may be 1440", "Set runtime under set-resources"]),
-        ("test", {"runtime": 30, "mem_mb": 100, "gpu": 2}, ["gpu 2", "gpu may be 1", "Set gpu under"]),
+        (
+            "simulate",
+            {"runtime": 5, "mem_mb": 90_000},
+            ["mem_mb may be 64000", "Set mem_mb under set-resources"],
+        ),
+        (
+            "simulate",
+            {"runtime": 3000, "mem_mb": 100},
+            ["runtime may be 1440", "Set runtime under set-resources"],
+        ),
+        (
+            "test",
+            {"runtime": 30, "mem_mb": 100, "gpu": 2},
+            ["gpu 2", "gpu may be 1", "Set gpu under"],
+        ),
         (
             "train_leg",
             {"runtime": 1440, "mem_mb": 4100, "gpu": 1},
             ["gpu 1", "walltime.training_hours: 8 in the study"],
         ),
-        ("simulate", {"runtime": 3000, "mem_mb": 90_000}, ["runtime 3000, mem_mb 90000", "Set its resources under"]),
+        (
+            "simulate",
+            {"runtime": 3000, "mem_mb": 90_000},
+            ["runtime 3000, mem_mb 90000", "Set its resources under"],
+        ),
     ],
 )
-def test_a_job_that_fits_nowhere_is_told_with_what_does_not_fit(tmp_path, monkeypatch, name, resources, said):
-    line = told(Job(0, resources, name=name), tmp_path, monkeypatch, "set-resources:\n  other:\n    gpu: 0\n")
+def test_a_job_that_fits_nowhere_is_told_with_what_does_not_fit(
+    tmp_path, monkeypatch, name, resources, said
+):
+    line = told(
+        Job(0, resources, name=name),
+        tmp_path,
+        monkeypatch,
+        "set-resources:\n  other:\n    gpu: 0\n",
+    )
     assert line.startswith(f"Rule {name}: no partition of {tmp_path / 'partitions.yaml'} fits ")
     assert [words for words in said if words not in line] == []
 
@@ -283,10 +331,14 @@ def test_a_training_that_the_profile_makes_too_long_is_mended_there(tmp_path, mo
     assert f"Change runtime in {tmp_path / 'profile/config.yaml'}, line 3" in line
 
 
-def test_a_partition_that_does_not_exist_is_told_with_its_line_in_the_file_of_partitions(tmp_path, monkeypatch):
+def test_a_partition_that_does_not_exist_is_told_with_its_line_in_the_file_of_partitions(
+    tmp_path, monkeypatch
+):
     parts = [PARTITIONS[0], Partition("gpux", PartitionLimits())]
     line = told(many(1)[0], tmp_path, monkeypatch, partitions=parts)
-    assert line.startswith(f"{tmp_path / 'partitions.yaml'}, line 4: this cluster has no partition 'gpux'")
+    assert line.startswith(
+        f"{tmp_path / 'partitions.yaml'}, line 4: this cluster has no partition 'gpux'"
+    )
 
 
 def refusal(function, *arguments):
@@ -322,12 +374,18 @@ def test_a_good_file_of_partitions_is_taken():
             "set-resource:\n  train_image:\n    gpu: 1\n",
             "line 2: set-resource is no key of a profile; is set-resources",
         ),
-        ("default-resource:\n  runtime: 5\n", "line 2: default-resource is no key of a profile; is default-resources"),
+        (
+            "default-resource:\n  runtime: 5\n",
+            "line 2: default-resource is no key of a profile; is default-resources",
+        ),
         (
             "set-resources:\n  test:\n    runtime: 24:00:00\n",
             "line 4: runtime: 24:00:00 is the number 86400 in YAML; write",
         ),
-        ("default-resources:\n  runtime: 1:30\n", "line 3: runtime: 1:30 is the number 90 in YAML; write minutes"),
+        (
+            "default-resources:\n  runtime: 1:30\n",
+            "line 3: runtime: 1:30 is the number 90 in YAML; write minutes",
+        ),
     ],
 )
 def test_what_a_profile_says_in_vain_is_told(tmp_path, text, said):
@@ -339,10 +397,15 @@ def test_what_a_profile_says_in_vain_is_told(tmp_path, text, said):
 def test_a_good_profile_is_taken(tmp_path):
     check.profile_keys(Path(__file__).parent.parent / "profiles/slurm/config.yaml")
     path = tmp_path / "config.yaml"
-    path.write_text("set-resource-scopes: [disk=local]\nset-resources:\n  test:\n    runtime: 24h\n    gpu: 0\n")
+    path.write_text(
+        "set-resource-scopes: [disk=local]\nset-resources:\n  test:\n    runtime: 24h\n    gpu: 0\n"
+    )
     check.profile_keys(path)
 
 
 def test_a_missing_file_of_partitions_is_told_with_how_to_make_it(tmp_path):
-    with pytest.raises(WorkflowError, match=r"partitions.yaml: no such file. `xscatter profile detect --write` makes"):
+    with pytest.raises(
+        WorkflowError,
+        match=r"partitions.yaml: no such file. `xscatter profile detect --write` makes",
+    ):
         check.partition_keys(tmp_path / "partitions.yaml")

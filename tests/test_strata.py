@@ -26,7 +26,9 @@ def test_choices_do_not_follow_one_another():
 def test_weights_are_kept():
     chosen = [choose(5, "beamstop", n, BEAMSTOPS) for n in range(1000)]
     for kind, weight in BEAMSTOPS.items():
-        assert chosen.count(kind) / 1000 == pytest.approx(weight / sum(BEAMSTOPS.values()), abs=0.01)
+        assert chosen.count(kind) / 1000 == pytest.approx(
+            weight / sum(BEAMSTOPS.values()), abs=0.01
+        )
 
 
 def test_another_seed_gives_another_order():

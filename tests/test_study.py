@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 from xscatter.study import Study, dump_study, load_study, parse_study, schema
 
 ROOT = Path(__file__).parent.parent
 # The study of several sizes is of another kind; see test_resolution.
-SHIPPED = sorted(path for path in (ROOT / "config").glob("*.yaml") if path.stem != "study-resolution")
+SHIPPED = sorted(
+    path for path in (ROOT / "config").glob("*.yaml") if path.stem != "study-resolution"
+)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -19,7 +21,9 @@ def test_shipped_studies_are_valid_and_named_after_their_file(path):
 
 def test_schema_file_is_that_of_the_typed_study():
     stored = (ROOT / "workflow/schemas/study.schema.json").read_text()
-    assert stored == schema(), "write it anew: python -c 'import xscatter.study as s; print(s.schema(), end=\"\")'"
+    assert stored == schema(), (
+        "write it anew: python -c 'import xscatter.study as s; print(s.schema(), end=\"\")'"
+    )
 
 
 def test_every_key_is_documented():
@@ -39,16 +43,29 @@ def test_every_key_is_documented():
     [
         ({"name": "a", "simulat": {}}, "simulat is not a key of a study"),
         ({"name": "a", "simulate": {"sizes": 3}}, "simulate.sizes is not a key"),
-        ({"name": "a", "simulate": {"size": 0}}, "simulate.size: input should be greater than or equal to 32"),
-        ({"name": "a", "simulate": {"size": "big"}}, "simulate.size: input should be a valid integer"),
-        ({"name": "a", "pack": {"test_batch": 10}}, "test_batch 10 is not among the batches 0 to 9"),
+        (
+            {"name": "a", "simulate": {"size": 0}},
+            "simulate.size: input should be greater than or equal to 32",
+        ),
+        (
+            {"name": "a", "simulate": {"size": "big"}},
+            "simulate.size: input should be a valid integer",
+        ),
+        (
+            {"name": "a", "pack": {"test_batch": 10}},
+            "test_batch 10 is not among the batches 0 to 9",
+        ),
         ({"name": "../a"}, "name:"),
         (
             {"name": "a", "transform": {"angular_orders": 20}, "train": {"preset": "report-2017"}},
             "report-2017 needs 21 angular orders and 40 radial orders, there are 20 and",
         ),
         (
-            {"name": "a", "simulate": {"size": 1000}, "train": {"image_network": "vgg16", "head": "dense"}},
+            {
+                "name": "a",
+                "simulate": {"size": 1000},
+                "train": {"image_network": "vgg16", "head": "dense"},
+            },
             "2.0 billion weights and need 30 GiB",
         ),
         ({}, "name is missing"),

@@ -10,7 +10,9 @@ from xscatter.study import parse_study
 
 
 def test_every_published_name_is_found():
-    assert [len(tags.VOCABULARIES[key]) for key in ("wacv-17", "double-view-15", "double-view-10")] == [17, 15, 10]
+    assert [
+        len(tags.VOCABULARIES[key]) for key in ("wacv-17", "double-view-15", "double-view-10")
+    ] == [17, 15, 10]
     for names in tags.VOCABULARIES.values():
         assert len({tags.find(name) for name in names}) == len(names)
 
@@ -27,15 +29,23 @@ def test_implied_tags_are_found_through_several_steps():
 
 
 def test_every_tag_has_a_source():
-    implied = {name for feature in all_features().values() for name in tags.with_implied(set(feature.tags))}
-    ruled = {tag.name for tag in tags.TAGS if tag.group in ("orders", "exposure", "background", "instrument")}
+    implied = {
+        name for feature in all_features().values() for name in tags.with_implied(set(feature.tags))
+    }
+    ruled = {
+        tag.name
+        for tag in tags.TAGS
+        if tag.group in ("orders", "exposure", "background", "instrument")
+    }
     missing = set(tags.NAMES) - implied - ruled - {"Yoneda", "horizon", "grazing incidence"}
     assert not missing
 
 
 @pytest.fixture(scope="module")
 def labelled():
-    study = parse_study({"name": "t", "seed": 11, "simulate": {"experiments": 60, "images": 8, "size": 64}})
+    study = parse_study(
+        {"name": "t", "seed": 11, "simulate": {"experiments": 60, "images": 8, "size": 64}}
+    )
     frame = np.empty((64, 64), np.uint32)
     found = []
     for number in range(60):
@@ -68,21 +78,27 @@ def test_a_true_tag_with_a_detectability_reaches_the_threshold(labelled):
         for tag in tags.TAGS:
             if labels[tags.INDEX[tag.name]] and np.isfinite(strength[tags.INDEX[tag.name]]):
                 for implied in tag.implies:
-                    assert strength[tags.INDEX[implied]] >= strength[tags.INDEX[tag.name]] * (1 - 1e-6)
+                    assert strength[tags.INDEX[implied]] >= strength[tags.INDEX[tag.name]] * (
+                        1 - 1e-6
+                    )
 
 
 def test_features_name_only_the_tags_that_they_declare(labelled):
     known = all_features()
     for _, scene, done, _, _ in labelled:
         declared = {
-            name for entry in scene["features"] for name in tags.with_implied(set(known[entry["feature"]].tags))
+            name
+            for entry in scene["features"]
+            for name in tags.with_implied(set(known[entry["feature"]].tags))
         }
         for part in done.parts:
             assert set(part.component.tags) <= declared
 
 
 def test_blank_images_show_nothing_but_noise(labelled):
-    study = parse_study({"name": "t", "seed": 11, "simulate": {"experiments": 4, "images": 2, "size": 64}})
+    study = parse_study(
+        {"name": "t", "seed": 11, "simulate": {"experiments": 4, "images": 2, "size": 64}}
+    )
     for number in range(4):  # every kind of detector
         experiment = Experiment(study, number)
         frames = []

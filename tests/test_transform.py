@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import yaml
 
-from xscatter import shards
 from xscatter.cli import main
+from xscatter.core import shards
 from xscatter.fourier_bessel import Plan
-from xscatter.fourier_bessel.files import NO_LIVE_PIXEL
-from xscatter.fourier_bessel.parallel import _blocks, transform_files
+from xscatter.store.verify import coefficients_problem
 from xscatter.study import parse_study
-from xscatter.verify import coefficients_problem
+from xscatter.transform.files import NO_LIVE_PIXEL
+from xscatter.transform.parallel import _blocks, transform_files
 
 SIDE, IMAGES = 48, 37
 MASKED = np.iinfo(np.uint32).max
@@ -24,7 +24,13 @@ MASKED = np.iinfo(np.uint32).max
 
 def make_study(images=IMAGES, **transform):
     keys = {"angular_orders": 6, "radial_orders": 7} | transform
-    return parse_study({"name": "t", "simulate": {"experiments": 3, "images": images, "size": SIDE}, "transform": keys})
+    return parse_study(
+        {
+            "name": "t",
+            "simulate": {"experiments": 3, "images": images, "size": SIDE},
+            "transform": keys,
+        }
+    )
 
 
 def write_shard(study, path, number, change=None, dtype=np.uint32):
@@ -36,8 +42,12 @@ def write_shard(study, path, number, change=None, dtype=np.uint32):
         counts[:, mask] = MASKED
     if change:
         change(counts)
-    with shards.new_shard(path, study_hash=study.fingerprint("simulate"), experiment=number) as file:
-        data = file.create_dataset("entry/data/counts", data=counts, chunks=(1, SIDE, SIDE), compression="lzf")
+    with shards.new_shard(
+        path, study_hash=study.fingerprint("simulate"), experiment=number
+    ) as file:
+        data = file.create_dataset(
+            "entry/data/counts", data=counts, chunks=(1, SIDE, SIDE), compression="lzf"
+        )
         data.attrs["saturation_value"] = 10**6
         file["entry/instrument/detector/mask"] = mask
         file["entry/instrument/beam_center"] = np.array([20.5 + number, 23.0])
@@ -54,7 +64,9 @@ def folder(tmp_path):
 
 
 def pairs(folder, numbers=range(3)):
-    return [(folder / f"experiments/{n:05d}.h5", folder / f"coefficients/{n:05d}.h5") for n in numbers]
+    return [
+        (folder / f"experiments/{n:05d}.h5", folder / f"coefficients/{n:05d}.h5") for n in numbers
+    ]
 
 
 def coefficients(folder, number=0):
@@ -64,11 +76,17 @@ def coefficients(folder, number=0):
 
 def run(folder, *options, ranks=0, program=None, timeout=120, **environment):
     """Run the command in processes of its own; returns (status, what it said)."""
-    start = [sys.executable, "-m", "xscatter"] if program is None else [sys.executable, str(program)]
+    start = (
+        [sys.executable, "-m", "xscatter"] if program is None else [sys.executable, str(program)]
+    )
     launch = []
     if ranks:
         # The wheel of MPI may lie beside another interpreter than this one.
-        libraries = [file.locate() for file in importlib.metadata.files("mpich") if file.name == "libmpi.so.12"]
+        libraries = [
+            file.locate()
+            for file in importlib.metadata.files("mpich")
+            if file.name == "libmpi.so.12"
+        ]
         environment["MPI4PY_LIBMPI"] = str(Path(libraries[0]).resolve())
         mpiexec = shutil.which("mpiexec") or str(Path(sys.executable).with_name("mpiexec"))
         launch = [mpiexec, "-n", str(ranks)]
@@ -94,7 +112,10 @@ def test_the_file_holds_the_expansion_of_the_transformed_counts(tmp_path, counts
     n = counts.astype(float)
     values = {"none": n, "log": np.log1p(n), "anscombe": 2 * np.sqrt(n + 0.375)}[counts_transform]
     plan = Plan((SIDE, SIDE), (21.5, 23.0), SIDE, 6, 7)
-    with h5py.File(tmp_path / "coefficients/00001.h5") as file, h5py.File(tmp_path / "experiments/00001.h5") as origin:
+    with (
+        h5py.File(tmp_path / "coefficients/00001.h5") as file,
+        h5py.File(tmp_path / "experiments/00001.h5") as origin,
+    ):
         data = file["entry/coefficients"]
         np.testing.assert_allclose(data[()], plan.forward(values, mask), rtol=1e-4, atol=1e-4)
         assert data.dtype == np.complex64
@@ -104,7 +125,9 @@ def test_the_file_holds_the_expansion_of_the_transformed_counts(tmp_path, counts
         assert file.attrs["source_checksum"] == origin.attrs["checksum"]
         y, x = np.indices((SIDE, SIDE))
         live = ((y - 21.5) ** 2 + (x - 23.0) ** 2 <= SIDE**2) & ~mask
-        assert file["entry/masked_fraction"][3] == pytest.approx(1 - live.sum() / (np.pi * SIDE**2), abs=2e-3)
+        assert file["entry/masked_fraction"][3] == pytest.approx(
+            1 - live.sum() / (np.pi * SIDE**2), abs=2e-3
+        )
     own = (tmp_path / "coefficients/00001.h5", True, IMAGES, 1, study.fingerprint("transform"))
     assert coefficients_problem(*own, tmp_path / "experiments/00001.h5") is None
 
@@ -154,7 +177,10 @@ def test_whole_files_stay_and_changed_shards_are_done_again(folder):
     (folder / "coefficients/00002.h5").write_bytes(b"cut off")
     assert transform_files(study, pairs(folder)) == []
     after = {path: path.stat().st_mtime_ns for path in (folder / "coefficients").iterdir()}
-    assert [path.stem for path in sorted(after) if after[path] != before[path]] == ["00001", "00002"]
+    assert [path.stem for path in sorted(after) if after[path] != before[path]] == [
+        "00001",
+        "00002",
+    ]
 
 
 def flip_byte_of_an_image(path):
@@ -249,7 +275,10 @@ sys.exit(main(sys.argv[1:]))
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ("raise ArithmeticError('seven is not four')", "rank 1: ArithmeticError: seven is not four"),
+        (
+            "raise ArithmeticError('seven is not four')",
+            "rank 1: ArithmeticError: seven is not four",
+        ),
         ("os.kill(os.getpid(), signal.SIGKILL)", ""),  # what is said is up to mpiexec
     ],
 )
@@ -262,7 +291,11 @@ def test_a_rank_that_fails_ends_the_job(folder, what, words):
     for path in (folder / "coefficients").glob("*.h5"):
         assert shards.problem(path) is None
     assert run(folder, ranks=2)[0] == 0
-    assert sorted(name for name in files(folder) if not name.startswith(".")) == ["00000.h5", "00001.h5", "00002.h5"]
+    assert sorted(name for name in files(folder) if not name.startswith(".")) == [
+        "00000.h5",
+        "00001.h5",
+        "00002.h5",
+    ]
 
 
 def test_without_mpi_one_process_works_and_says_so(folder):
@@ -291,5 +324,7 @@ def test_blocks_cover_every_image_once():
         for size in (1, 2, 7, 64):
             blocks = _blocks(images, size)
             seen = [(job, image) for job, start, stop in blocks for image in range(start, stop)]
-            assert seen == [(job, image) for job, count in enumerate(images) for image in range(count)]
+            assert seen == [
+                (job, image) for job, count in enumerate(images) for image in range(count)
+            ]
             assert all(start % 16 == 0 for _, start, _ in blocks)

@@ -4,13 +4,18 @@ import numpy as np
 import pytest
 
 from test_transform import coefficients, files, make_study, pairs, run, write_shard
-from xscatter import shards
-from xscatter.fourier_bessel import reading
-from xscatter.fourier_bessel.parallel import transform_files
+from xscatter.core import shards
+from xscatter.transform import reading
+from xscatter.transform.parallel import transform_files
 
 N = 21
 LZ4 = {"compression": hdf5plugin.Bitshuffle(cname="lz4")}
-DIRECT = [LZ4, LZ4 | {"shape": (N, 33, 37)}, LZ4 | {"dtype": np.uint16}, LZ4 | {"dtype": np.float64}]
+DIRECT = [
+    LZ4,
+    LZ4 | {"shape": (N, 33, 37)},
+    LZ4 | {"dtype": np.uint16},
+    LZ4 | {"dtype": np.float64},
+]
 THROUGH_HDF5 = [
     {"compression": hdf5plugin.Bitshuffle(cname="zstd")},
     LZ4 | {"shuffle": True},
@@ -28,7 +33,9 @@ def store(path, shape=(N, 64, 48), dtype=np.uint32, **options):
     return values
 
 
-@pytest.mark.parametrize(("options", "direct"), [(o, True) for o in DIRECT] + [(o, False) for o in THROUGH_HDF5])
+@pytest.mark.parametrize(
+    ("options", "direct"), [(o, True) for o in DIRECT] + [(o, False) for o in THROUGH_HDF5]
+)
 @pytest.mark.parametrize("megabytes", [1e-6, 0.05, 4])
 def test_images_are_what_hdf5_reads(tmp_path, options, direct, megabytes, monkeypatch):
     monkeypatch.setattr(reading, "READ_BYTES", int(megabytes * 2**20))
@@ -49,7 +56,9 @@ def test_without_the_function_of_the_filter_hdf5_reads(tmp_path, monkeypatch):
     with h5py.File(tmp_path / "images.h5") as file:
         images = reading.Images(file["counts"])
         assert not images._chunks
-        np.testing.assert_array_equal([image.copy() for image in images.each(0, 16, N)], values[:16])
+        np.testing.assert_array_equal(
+            [image.copy() for image in images.each(0, 16, N)], values[:16]
+        )
         images.close()
 
 
@@ -111,7 +120,9 @@ def test_compression_changes_no_coefficient(folder, ranks):
     assert status == 0, said
     for number in range(3):
         with h5py.File(folder / f"before/{number:05d}.h5") as before:
-            np.testing.assert_array_equal(coefficients(folder, number), before["entry/coefficients"][()])
+            np.testing.assert_array_equal(
+                coefficients(folder, number), before["entry/coefficients"][()]
+            )
 
 
 @pytest.mark.parametrize("ranks", [0, 2])

@@ -9,14 +9,18 @@ import zipfile
 import numpy as np
 import pytest
 
-from xscatter import shards
 from xscatter.cli import main
-from xscatter.paths import VIEWS, StudyPaths
+from xscatter.core import files, shards
+from xscatter.store.paths import VIEWS, StudyPaths
+from xscatter.store.verify import verify
 from xscatter.study import dump_study, parse_study
-from xscatter.verify import verify
 
 STUDY = parse_study(
-    {"name": "small", "simulate": {"experiments": 10, "images": 3, "size": 32}, "pack": {"batches": 2, "test_batch": 1}}
+    {
+        "name": "small",
+        "simulate": {"experiments": 10, "images": 3, "size": 32},
+        "pack": {"batches": 2, "test_batch": 1},
+    }
 )
 
 
@@ -24,7 +28,7 @@ STUDY = parse_study(
 def paths(tmp_path):
     """A study that is whole."""
     paths = StudyPaths(tmp_path / "small")
-    shards.write_text(paths.study, dump_study(STUDY))
+    files.write_text(paths.study, dump_study(STUDY))
     for number in range(10):
         write_experiment(paths, number)
         write_coefficients(paths, number)
@@ -33,17 +37,21 @@ def paths(tmp_path):
         content = os.urandom(80)
         paths.batches.mkdir(exist_ok=True)
         paths.batch(number).write_bytes(content)
-        sha256 = shards.file_sha256(paths.batch(number))
-        batches.append({"file": paths.batch(number).name, "records": 4, "sha256": sha256, "experiments": []})
-    shards.write_json(paths.records, {"fields": [], "record_length": 20, "batches": batches})
-    shards.write_json(paths.assignment, {})
-    for path in [paths.model(view) / "model.keras" for view in VIEWS] + [paths.scores(v) for v in (*VIEWS, "mean")]:
+        sha256 = files.file_sha256(paths.batch(number))
+        batches.append(
+            {"file": paths.batch(number).name, "records": 4, "sha256": sha256, "experiments": []}
+        )
+    files.write_json(paths.records, {"fields": [], "record_length": 20, "batches": batches})
+    files.write_json(paths.assignment, {})
+    for path in [paths.model(view) / "model.keras" for view in VIEWS] + [
+        paths.scores(v) for v in (*VIEWS, "mean")
+    ]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("part", b"x" * 1000)
     for view in (*VIEWS, "mean"):
-        shards.write_json(paths.evaluation(view), {"mean_average_precision": 0.5})
-    shards.write_text(paths.report, "<html></html>\n")
+        files.write_json(paths.evaluation(view), {"mean_average_precision": 0.5})
+    files.write_text(paths.report, "<html></html>\n")
     log = paths.log("simulate", "00003")
     log.parent.mkdir(parents=True)
     log.write_text("log")
@@ -52,7 +60,9 @@ def paths(tmp_path):
 
 def write_experiment(paths, number, images=3, study_hash=None):
     study_hash = study_hash or STUDY.fingerprint("simulate")
-    with shards.new_shard(paths.experiment(number), study_hash=study_hash, experiment=number) as file:
+    with shards.new_shard(
+        paths.experiment(number), study_hash=study_hash, experiment=number
+    ) as file:
         file["entry/data/counts"] = np.full((images, 32, 32), number, "u2")
         file["entry/tags/labels"] = np.zeros((images, 5), "u1")
 
@@ -60,7 +70,11 @@ def write_experiment(paths, number, images=3, study_hash=None):
 def write_coefficients(paths, number):
     with shards.open_shard(paths.experiment(number)) as file:
         source = file.attrs["checksum"]
-    facts = {"study_hash": STUDY.fingerprint("transform"), "experiment": number, "source_checksum": source}
+    facts = {
+        "study_hash": STUDY.fingerprint("transform"),
+        "experiment": number,
+        "source_checksum": source,
+    }
     with shards.new_shard(paths.coefficients(number), **facts) as file:
         file["entry/coefficients"] = np.zeros((3, 4, 4), "c8")
 
@@ -90,14 +104,24 @@ DAMAGE = {
 
 @pytest.mark.parametrize(
     ("damage", "kind"),
-    list(zip(DAMAGE, ["missing", "corrupt", "corrupt", "partial", "foreign", "corrupt", "corrupt"], strict=True)),
+    list(
+        zip(
+            DAMAGE,
+            ["missing", "corrupt", "corrupt", "partial", "foreign", "corrupt", "corrupt"],
+            strict=True,
+        )
+    ),
 )
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_damaged_shard_is_found_and_deleted(paths, damage, kind, processes, capsys):
     DAMAGE[damage](paths)
     others = {path for path in paths.root.rglob("*") if path.is_file()} - {paths.experiment(3)}
     assert main(["verify", str(paths.root), "--jobs", str(processes)]) == 1
-    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith(str(paths.experiment(3)))]
+    told = [
+        line
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith(str(paths.experiment(3)))
+    ]
     assert kind in told[0]
     assert str(paths.log("simulate", "00003")) in told[0]
     assert main(["verify", str(paths.root), "--delete-bad"]) == 0
@@ -127,10 +151,14 @@ def test_every_kind_of_file_is_checked(paths, path, damage, kind):
 
 
 def test_coefficients_of_another_version_of_their_experiment_are_foreign(paths):
-    with shards.new_shard(paths.experiment(2), study_hash=STUDY.fingerprint("simulate"), experiment=2) as file:
+    with shards.new_shard(
+        paths.experiment(2), study_hash=STUDY.fingerprint("simulate"), experiment=2
+    ) as file:
         file["entry/data/counts"] = np.ones((3, 32, 32), "u2")
         file["entry/tags/labels"] = np.zeros((3, 5), "u1")
-    assert [(finding.path, finding.kind) for finding in verify(paths.root)] == [(paths.coefficients(2), "foreign")]
+    assert [(finding.path, finding.kind) for finding in verify(paths.root)] == [
+        (paths.coefficients(2), "foreign")
+    ]
 
 
 def test_strangers_are_named_but_not_what_a_job_still_writes(paths):
@@ -138,7 +166,10 @@ def test_strangers_are_named_but_not_what_a_job_still_writes(paths):
     stranger.write_bytes(paths.experiment(9).read_bytes())
     fresh = paths.experiment(0).with_name(".00000.h5.77.part")
     fresh.write_text("")
-    left = [name.with_name(f".{name.name}.78.part") for name in (paths.experiment(1), paths.batch(0), paths.report)]
+    left = [
+        name.with_name(f".{name.name}.78.part")
+        for name in (paths.experiment(1), paths.batch(0), paths.report)
+    ]
     for old in left:
         old.write_text("")
         os.utime(old, (time.time() - 1e6,) * 2)
@@ -168,4 +199,6 @@ def test_many_missing_files_without_a_log_are_one_line(paths, capsys):
     folder = paths.coefficients(0).parent
     assert told[0] == f"{folder}: missing: 9 files, without a log: 00000-00006, 00008-00009"
     assert len(told) == 2
-    assert told[1].endswith("9 missing: run snakemake with the --configfile of the study again to make them")
+    assert told[1].endswith(
+        "9 missing: run snakemake with the --configfile of the study again to make them"
+    )

@@ -25,7 +25,9 @@ def test_png_lands_in_the_current_folder(shard, options, tmp_path, monkeypatch, 
     assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("options", [["--image", "3"], ["--image", "-1"], ["--number", "0"], ["-o", "x.bmp"]])
+@pytest.mark.parametrize(
+    "options", [["--image", "3"], ["--image", "-1"], ["--number", "0"], ["-o", "x.bmp"]]
+)
 def test_bad_arguments_are_refused_in_one_line(shard, options, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["view", str(shard), *options]) == 2
@@ -48,10 +50,12 @@ def test_a_file_that_is_no_shard_is_refused(tmp_path, capsys):
 
 
 def test_an_expansion_is_drawn_beside_its_image(tmp_path, monkeypatch, capsys):
-    from xscatter.fourier_bessel.parallel import transform_files
+    from xscatter.transform.parallel import transform_files
 
     keys = {"angular_orders": 6, "radial_orders": 7}
-    study = parse_study({"name": "v", "simulate": {"experiments": 1, "images": 2, "size": 48}, "transform": keys})
+    study = parse_study(
+        {"name": "v", "simulate": {"experiments": 1, "images": 2, "size": 48}, "transform": keys}
+    )
     source, target = tmp_path / "experiments/00000.h5", tmp_path / "coefficients/00000.h5"
     simulate_experiment(study, 0, source)
     transform_files(study, [(source, target)])

@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from xscatter.cli import main
-from xscatter.errors import UserError
-from xscatter.paths import StudyPaths
+from xscatter.core.errors import UserError
+from xscatter.jobs import budget, cost, pilot, profile, usage
+from xscatter.store.paths import StudyPaths
 from xscatter.study import dump_study, load_study, parse_study
 from xscatter.tags import NAMES
-from xscatter.walltime import cost, pilot, plan, profile, usage
 
 
 def study(**sections):
@@ -44,7 +44,13 @@ def test_requests_grow_with_size_count_and_attempt_and_stop_at_the_limit():
     ("sections", "key"),
     [
         ({"simulate": {"size": 8192, "images": 100_000}}, "simulate.images"),
-        ({"simulate": {"size": 4096, "experiments": 100_000}, "pack": {"batches": 2, "test_batch": 1}}, "pack.batches"),
+        (
+            {
+                "simulate": {"size": 4096, "experiments": 100_000},
+                "pack": {"batches": 2, "test_batch": 1},
+            },
+            "pack.batches",
+        ),
     ],
 )
 def test_a_unit_that_cannot_fit_names_the_key(sections, key, tmp_path, capsys):
@@ -94,7 +100,13 @@ def test_the_fit_of_a_pilot_finds_fixed_and_per_image():
 
 
 def test_measured_figures_replace_the_built_in_ones(tmp_path):
-    figures = {"pixels": 256**2, "fixed_seconds": 5, "seconds_per_image": 3.0, "spread": 1.2, "memory_mb": 1000}
+    figures = {
+        "pixels": 256**2,
+        "fixed_seconds": 5,
+        "seconds_per_image": 3.0,
+        "spread": 1.2,
+        "memory_mb": 1000,
+    }
     path = tmp_path / "plan.json"
     path.write_text(json.dumps({"measured": {"simulate": figures}}))
     same = cost.of(study(simulate={"size": 256, "images": 100}), path)
@@ -114,13 +126,15 @@ def test_plan_adds_up(tmp_path, capsys):
     rows = {row["stage"]: row for row in told["stages"]}
     assert rows["simulate"]["jobs"] == rows["transform"]["jobs"] == 50
     assert told["jobs"] == sum(row["jobs"] for row in rows.values())
-    assert told["disk_gib"] == pytest.approx(sum(row["disk_gib"] for row in rows.values()), abs=0.01)
+    assert told["disk_gib"] == pytest.approx(
+        sum(row["disk_gib"] for row in rows.values()), abs=0.01
+    )
     assert main(["plan", str(path)]) == 0
     text = capsys.readouterr().out
     assert "5000 images of 256 x 256" in text
     assert "core-hours" in text
-    more = plan.wall_clock(plan.rows(cost.of(study(simulate={"experiments": 50}))), 1)
-    assert more > plan.wall_clock(plan.rows(cost.of(study(simulate={"experiments": 50}))), 50)
+    more = budget.wall_clock(budget.rows(cost.of(study(simulate={"experiments": 50}))), 1)
+    assert more > budget.wall_clock(budget.rows(cost.of(study(simulate={"experiments": 50}))), 50)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +160,13 @@ def test_plan_says_how_many_legs_a_long_training_takes(walltime, remedy, tmp_pat
     legs = int(re.search(r"training_legs: (\d+)", told.err)[1])
     assert legs > long.walltime.training_legs
     assert (
-        plan.warning(cost.of(study(simulate=long.simulate.model_dump(), walltime=walltime | {"training_legs": legs})))
+        budget.warning(
+            cost.of(
+                study(
+                    simulate=long.simulate.model_dump(), walltime=walltime | {"training_legs": legs}
+                )
+            )
+        )
         == ""
     )
 
@@ -186,13 +206,17 @@ def results(tmp_path):
 def test_a_leg_that_ends_at_its_limit_as_it_should_is_not_near_it(results, memory, near):
     path = results.benchmark("train_leg", "image-1")
     path.parent.mkdir()
-    path.write_text(f"{HEAD}3500\t0:58:00\t{memory}\t0\ttrain_leg\t{{'runtime': 60, 'mem_mb': 2000}}\n")
+    path.write_text(
+        f"{HEAD}3500\t0:58:00\t{memory}\t0\ttrain_leg\t{{'runtime': 60, 'mem_mb': 2000}}\n"
+    )
     leg = next(use for use in usage.read_benchmarks(results) if use.rule == "train_leg")
     assert leg.near_limit() == near
 
 
 def test_use_is_compared_with_the_request(results):
-    simulate, report = sorted(usage.read_benchmarks(results), key=lambda use: use.rule, reverse=True)
+    simulate, report = sorted(
+        usage.read_benchmarks(results), key=lambda use: use.rule, reverse=True
+    )
     assert (simulate.asked_minutes, simulate.asked_memory) == (60, 2000)
     assert simulate.waste == pytest.approx(1 - 3540 / 10800)
     assert simulate.near_limit() == ["00002"]
@@ -234,9 +258,17 @@ def accounting(results, tmp_path, monkeypatch):
     logs.mkdir(parents=True)
     alone = "Job 5 has been submitted with SLURM jobid {} (log: /x/slurm_logs/rule_transform/0000{}/1.log).\n"
     text = "SLURM run ID: run-ours\n    output: results/s/coefficients/00000.h5\n"
-    text += "2 jobs of rule transform: Slurm array 20, 2 tasks.\n" + alone.format(21, 2) + alone.format(22, 3)
+    text += (
+        "2 jobs of rule transform: Slurm array 20, 2 tasks.\n"
+        + alone.format(21, 2)
+        + alone.format(22, 3)
+    )
     (logs / "1.log").write_text(text)
-    other = text.replace("results/s/", "results/s2/").replace("run-ours", "run-theirs").replace("array 20", "array 30")
+    other = (
+        text.replace("results/s/", "results/s2/")
+        .replace("run-ours", "run-theirs")
+        .replace("array 20", "array 30")
+    )
     (logs / "2.log").write_text(other)
     asked = "{'runtime': 5, 'mem_mb': 600, 'tasks': 1, 'mpi': 'env X=ofi srun --mpi=pmi2'}"
     path = results.benchmark("transform", "00000")
@@ -313,10 +345,15 @@ def test_walltime_proposes_a_diff_that_patches_the_profile(results, tmp_path, ca
     assert main(["walltime", str(results.root), "--profile", str(config), "--diff"]) == 0
     change = capsys.readouterr().out
     (tmp_path / "change").write_text(change)
-    subprocess.run(["patch", "-p0", "-d", "/", "-i", str(tmp_path / "change")], check=True, capture_output=True)
+    subprocess.run(
+        ["patch", "-p0", "-d", "/", "-i", str(tmp_path / "change")], check=True, capture_output=True
+    )
     new = yaml.safe_load(config.read_text())
     old = yaml.safe_load(profile.source().joinpath("config.yaml").read_text())
-    assert new["set-resources"]["simulate"] == {"runtime": "77 * min(attempt, 4)", "mem_mb": "2700 * min(attempt, 4)"}
+    assert new["set-resources"]["simulate"] == {
+        "runtime": "77 * min(attempt, 4)",
+        "mem_mb": "2700 * min(attempt, 4)",
+    }
     for rule, values in old["set-resources"].items():
         assert new["set-resources"][rule] == values
     assert {**new, "set-resources": 0} == {**old, "set-resources": 0}
@@ -337,9 +374,14 @@ def test_every_line_of_the_profile_has_its_comment():
         bare = [
             line
             for line in text.splitlines()
-            if line.strip() and "#" not in line and not line.rstrip().endswith(":") and "gpu: 1" not in line
+            if line.strip()
+            and "#" not in line
+            and not line.rstrip().endswith(":")
+            and "gpu: 1" not in line
         ]
-        assert [line for line in bare if not line.lstrip().startswith(("mem_mb", "gpu", "max_runtime"))] == []
+        assert [
+            line for line in bare if not line.lstrip().startswith(("mem_mb", "gpu", "max_runtime"))
+        ] == []
 
 
 def test_install_copies_the_profile_and_keeps_what_differs(tmp_path, monkeypatch, capsys):
@@ -366,10 +408,11 @@ def test_detect_without_slurm_says_so(monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "keys", [{}, {"image_network": "vgg16", "coefficient_network": "report-2017"}, {"head": "dense"}]
+    "keys",
+    [{}, {"image_network": "vgg16", "coefficient_network": "report-2017"}, {"head": "dense"}],
 )
 def test_the_weights_that_the_plan_counts_are_those_of_the_networks(keys):
-    from xscatter.learn import models
+    from xscatter.networks import models
 
     keys = {"image_network": "alexnet"} | keys if "head" in keys else keys
     wanted = study(simulate={"size": 256}, transform={"radial_orders": 40}, train=keys)
@@ -377,19 +420,20 @@ def test_the_weights_that_the_plan_counts_are_those_of_the_networks(keys):
         models.image_network((256, 256), len(NAMES), wanted.train),
         models.coefficient_network((32, 40), len(NAMES), wanted.train),
     ]
-    for network, expected in zip(networks, plan.millions_of_weights(wanted), strict=False):
+    for network, expected in zip(networks, budget.millions_of_weights(wanted), strict=False):
         assert network.count_params() / 1e6 == pytest.approx(expected, rel=0.2)
 
 
 @pytest.mark.parametrize("name", ["report-256", "report-1000", "next-2000"])
 def test_the_head_of_a_shipped_study_says_what_the_plan_says(name):
     path = Path(__file__).parent.parent / "config" / f"{name}.yaml"
-    told = plan.summary(cost.of(load_study(path)), 100)
+    told = budget.summary(cost.of(load_study(path)), 100)
     disk = {row["stage"]: row["disk_gib"] for row in told["stages"]}
     text = re.sub(r"\n#\s*", " ", path.read_text())
     number = r"([\d.]+)"
     found = re.search(
-        rf"about {number} GiB: shards {number}, coefficients {number}, batches {number}, .*? {number}\.", text
+        rf"about {number} GiB: shards {number}, coefficients {number}, batches {number}, .*? {number}\.",
+        text,
     )
     wanted = [told["disk_gib"], disk["simulate"], disk["transform"], disk["pack"], disk["train"]]
     assert [float(value) for value in found.groups()] == pytest.approx(wanted, rel=0.1)
@@ -422,7 +466,10 @@ def site(monkeypatch):
     def answer(names, *command):
         if command[0] == "sinfo":
             return NODES[command[command.index("-p") + 1]]
-        rows = (f"PartitionName={name} MaxTime={TIMES[name]} State=UP TotalNodes=2 TotalCPUs=8" for name in names)
+        rows = (
+            f"PartitionName={name} MaxTime={TIMES[name]} State=UP TotalNodes=2 TotalCPUs=8"
+            for name in names
+        )
         return "\n".join(rows) if "partition" in command else "pmi2"
 
     def detected(*names):

@@ -20,9 +20,15 @@ def expansion(images, orders, zeros):
     basis = []
     for m in range(orders):
         for z in jn_zeros(m, zeros):
-            basis.append(jv(m, z * r) * np.exp(-1j * m * theta) / (np.sqrt(np.pi) * abs(jv(m + 1, z))))
+            basis.append(
+                jv(m, z * r) * np.exp(-1j * m * theta) / (np.sqrt(np.pi) * abs(jv(m + 1, z)))
+            )
     basis = np.array(basis).reshape(orders * zeros, -1)
-    return (images.reshape(len(images), -1) @ basis.T / side**2).reshape(-1, orders, zeros).astype(np.complex64)
+    return (
+        (images.reshape(len(images), -1) @ basis.T / side**2)
+        .reshape(-1, orders, zeros)
+        .astype(np.complex64)
+    )
 
 
 def toy_images(count, side, seed):
@@ -45,7 +51,17 @@ def toy_images(count, side, seed):
 
 
 def write_records(
-    folder, experiments=12, images=20, side=32, orders=6, zeros=8, batches=4, test_batch=3, seed=1, first=0, labels=True
+    folder,
+    experiments=12,
+    images=20,
+    side=32,
+    orders=6,
+    zeros=8,
+    batches=4,
+    test_batch=3,
+    seed=1,
+    first=0,
+    labels=True,
 ):
     """Write `batches` of toy records; experiments are dealt to them in turn."""
     folder = Path(folder)
@@ -74,7 +90,12 @@ def write_records(
         content = np.random.default_rng([seed, batch]).permutation(content)
         (folder / f"batch-{batch}.bin").write_bytes(content.tobytes())
         digest = hashlib.sha256(content.tobytes()).hexdigest()
-        entry = {"file": f"batch-{batch}.bin", "records": len(content), "sha256": digest, "experiments": numbers}
+        entry = {
+            "file": f"batch-{batch}.bin",
+            "records": len(content),
+            "sha256": digest,
+            "experiments": numbers,
+        }
         lists.append(entry)
     manifest = {
         "fields": [

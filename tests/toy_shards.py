@@ -3,18 +3,24 @@
 import h5py
 import numpy as np
 
-from xscatter import shards
-from xscatter.paths import StudyPaths
+from xscatter.core import shards
+from xscatter.store.paths import StudyPaths
 from xscatter.study import parse_study
 
 TAGS = ["ring", "halo", "blank"]
 
 
 def toy_study(experiments=6, images=5, **keys):
-    content = {"name": "toy", "simulate": {"experiments": experiments, "images": images, "size": 32}}
+    content = {
+        "name": "toy",
+        "simulate": {"experiments": experiments, "images": images, "size": 32},
+    }
     return parse_study(
         content
-        | {"transform": {"angular_orders": 3, "radial_orders": 4}, "pack": {"batches": 3, "test_batch": 2}}
+        | {
+            "transform": {"angular_orders": 3, "radial_orders": 4},
+            "pack": {"batches": 3, "test_batch": 2},
+        }
         | keys
     )
 
@@ -29,7 +35,10 @@ def write_experiment(study, paths: StudyPaths, number):
     counts[:, 10, 10] = 4_000_000
     counts[:, mask] = np.iinfo(np.uint32).max
     with shards.new_shard(
-        paths.experiment(number), study_hash=study.fingerprint("simulate"), seed=study.seed, experiment=number
+        paths.experiment(number),
+        study_hash=study.fingerprint("simulate"),
+        seed=study.seed,
+        experiment=number,
     ) as file:
         data = file.create_dataset("entry/data/counts", data=counts, chunks=(1, size, size))
         data.attrs["saturation_value"] = 4_000_000

@@ -38,15 +38,24 @@ class StudyKeys(Generated):
                 sections[name] = schema["$defs"][key.get("$ref", "").rsplit("/", 1)[-1]]
         lines: list[str] = []
         for name, section in sections.items():
-            lines += [f"## `{name}`" if name else "## Top level", "", section.get("description", ""), ""]
+            lines += [
+                f"## `{name}`" if name else "## Top level",
+                "",
+                section.get("description", ""),
+                "",
+            ]
             lines += ["| key | values | default | meaning |", "|---|---|---|---|"]
             for key, entry in section["properties"].items():
                 if not name and key in sections:
-                    lines.append(f"| [`{key}`](#{key}) | section | | {cell(sections[key].get('description', ''))} |")
+                    lines.append(
+                        f"| [`{key}`](#{key}) | section | | {cell(sections[key].get('description', ''))} |"
+                    )
                     continue
                 required = key in section.get("required", ())
                 default = "(must be given)" if required else f"`{_yaml(entry.get('default'))}`"
-                lines.append(f"| `{key}` | {_values(entry)} | {default} | {cell(entry.get('description', ''))} |")
+                lines.append(
+                    f"| `{key}` | {_values(entry)} | {default} | {cell(entry.get('description', ''))} |"
+                )
             lines.append("")
         return "\n".join(lines)
 
@@ -73,7 +82,12 @@ def _values(entry: dict[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in entry["enum"])
     if "const" in entry:
         return f"`{entry['const']}`"
-    words = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
+    words = {
+        "integer": "whole number",
+        "number": "number",
+        "boolean": "true or false",
+        "string": "text",
+    }
     kind = words.get(entry.get("type", ""), entry.get("type", "any"))
     if kind == "null":
         return "null"
@@ -101,7 +115,14 @@ class CommandLine(Generated):
             with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
                 cli.main([verb, "--help"])
             lines += [f"## {verb}", "", f"{summary[0].upper()}{summary[1:]}.", ""]
-            lines += ["```{code-block} text", ":class: verb", "", printed.getvalue().rstrip(), "```", ""]
+            lines += [
+                "```{code-block} text",
+                ":class: verb",
+                "",
+                printed.getvalue().rstrip(),
+                "```",
+                "",
+            ]
         return "\n".join(lines)
 
 
@@ -121,8 +142,13 @@ class ResultTable(Generated):
         with open(path, newline="") as stream:
             rows = list(csv.DictReader(stream))
         parts = ("_low", "_high", "_by_seed")
-        names = [name for name in rows[0] if not name.endswith(parts) and name not in self.arguments[1:]]
-        lines = ["| " + " | ".join(name.replace("_", " ") for name in names) + " |", "|---" * len(names) + "|"]
+        names = [
+            name for name in rows[0] if not name.endswith(parts) and name not in self.arguments[1:]
+        ]
+        lines = [
+            "| " + " | ".join(name.replace("_", " ") for name in names) + " |",
+            "|---" * len(names) + "|",
+        ]
         lines += ["| " + " | ".join(_result(row, name) for name in names) + " |" for row in rows]
         return "\n".join(lines)
 

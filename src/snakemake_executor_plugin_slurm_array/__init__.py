@@ -37,13 +37,15 @@ class ExecutorSettings(OfficialSettings):
         "else by their runtime, run one after another in one task. 0: one job a task.",
     )
     least_tasks: int = _setting(  # type: ignore[assignment]
-        8, "Spread a wave of short jobs over at least so many tasks, so that a small study does not wait for one node."
+        8,
+        "Spread a wave of short jobs over at least so many tasks, so that a small study does not wait for one node.",
     )
     throttle: int = _setting(  # type: ignore[assignment]
         0, "How many tasks of one array may run at the same time. 0: as many as Slurm allows."
     )
     settle_seconds: int = _setting(  # type: ignore[assignment]
-        2, "How long to wait for more ready jobs before an array is submitted, so that a wave becomes one array."
+        2,
+        "How long to wait for more ready jobs before an array is submitted, so that a wave becomes one array.",
     )
 
     def __post_init__(self) -> None:

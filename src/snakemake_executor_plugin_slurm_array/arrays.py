@@ -89,11 +89,15 @@ def wants_array(job: Any) -> bool:
 
 def kind(job: Any) -> Hashable:
     """Jobs of equal kind may share an array; a job that is tried again gets a task of its own."""
-    resources = sorted((key, str(value)) for key, value in job.resources.items() if key not in _PRIVATE)
+    resources = sorted(
+        (key, str(value)) for key, value in job.resources.items() if key not in _PRIVATE
+    )
     return job.rule.name, job.threads, tuple(resources), job.attempt > 1
 
 
-def bundle(jobs: list[Any], minutes: int, least: int, longest: int | None = None) -> list[list[Any]]:
+def bundle(
+    jobs: list[Any], minutes: int, least: int, longest: int | None = None
+) -> list[list[Any]]:
     """Divide jobs of equal kind into tasks of about `minutes` minutes, `least` tasks or more if there are jobs.
 
     No task of several jobs is longer than the resource `limit_minutes` of its jobs, or than `longest` minutes.
@@ -120,7 +124,9 @@ def seconds(job: Any) -> float:
 def task_request(jobs: list[Any]) -> Task:
     """The request of a task that runs `jobs` one after another."""
     private = ("mpi", "nodes", "limit_minutes")
-    resources = Resources({key: value for key, value in jobs[0].resources.items() if key not in private})
+    resources = Resources(
+        {key: value for key, value in jobs[0].resources.items() if key not in private}
+    )
     if resources.get("runtime"):
         resources["runtime"] = max(resources["runtime"], math.ceil(sum(map(seconds, jobs)) / 60))
     return Task(jobs[0].name, jobs[0].rule, jobs[0].threads, resources)
@@ -128,7 +134,12 @@ def task_request(jobs: list[Any]) -> Task:
 
 def fingerprint(job: Any) -> str:
     """What decides what `job` makes: rule, parameters, names of inputs and outputs."""
-    parts = [job.rule.name, [str(item) for item in job.params], list(map(str, job.input)), list(map(str, job.output))]
+    parts = [
+        job.rule.name,
+        [str(item) for item in job.params],
+        list(map(str, job.input)),
+        list(map(str, job.output)),
+    ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

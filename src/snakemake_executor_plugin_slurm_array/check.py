@@ -19,8 +19,18 @@ from snakemake_interface_common.exceptions import WorkflowError
 
 from . import arrays
 
-_KEY = {"invalid account": "slurm_account", "partition": "slurm_partition", "time limit": "runtime", "qos": "qos"}
-_KEY |= {"memory": "mem_mb", "cpu count": "threads", "generic resource": "gpu", "feature": "constraint"}
+_KEY = {
+    "invalid account": "slurm_account",
+    "partition": "slurm_partition",
+    "time limit": "runtime",
+    "qos": "qos",
+}
+_KEY |= {
+    "memory": "mem_mb",
+    "cpu count": "threads",
+    "generic resource": "gpu",
+    "feature": "constraint",
+}
 # Where Slurm does not say what no node has, the first of these without which it would take the job.
 _OF_NODE = (
     "constraint",
@@ -55,7 +65,9 @@ def slurm_is_here() -> None:
     done = subprocess.run(["scontrol", "ping"], capture_output=True, text=True)
     if done.returncode:
         text = " ".join((done.stdout + done.stderr).split())
-        raise WorkflowError(f"Slurm's controller does not answer ({text}). Type the same line again when it does.")
+        raise WorkflowError(
+            f"Slurm's controller does not answer ({text}). Type the same line again when it does."
+        )
 
 
 def partition_file(settings: Any) -> Path | None:
@@ -83,16 +95,24 @@ def partition_keys(path: Path) -> None:
     for name, limits in partitions:
         if not isinstance(limits, dict):
             place = _place(path, "partitions", name)
-            raise WorkflowError(f"{place}: partition {name} has no limits; add one, such as max_gpu: 0.")
+            raise WorkflowError(
+                f"{place}: partition {name} has no limits; add one, such as max_gpu: 0."
+            )
         for key, value in limits.items():
             if key not in (*names, "slurm_cluster", "cluster", "clusters"):
                 near = difflib.get_close_matches(str(key), names, 1)
                 meant = f"is {near[0]} meant?" if near else f"limits are {', '.join(names)}."
                 place = _place(path, "partitions", name, key)
                 raise WorkflowError(f"{place}: {key} of partition {name} is no limit; {meant}")
-            if key.startswith("max_") and key != "max_runtime" and not isinstance(value, (int, float)):
+            if (
+                key.startswith("max_")
+                and key != "max_runtime"
+                and not isinstance(value, (int, float))
+            ):
                 place = _place(path, "partitions", name, key)
-                raise WorkflowError(f"{place}: {key} of partition {name} is {value!r}; write a number.")
+                raise WorkflowError(
+                    f"{place}: {key} of partition {name} is {value!r}; write a number."
+                )
 
 
 def profile_keys(path: Path) -> None:
@@ -107,13 +127,24 @@ def profile_keys(path: Path) -> None:
         return  # Snakemake says what is wrong
     for name, node in _pairs(root):
         near = difflib.get_close_matches(name.value, _SECTIONS, 1, 0.85)
-        if near and near[0] != name.value:  # Snakemake takes it for an abbreviation, and loses what it holds
+        if (
+            near and near[0] != name.value
+        ):  # Snakemake takes it for an abbreviation, and loses what it holds
             place = f"{path}, line {name.start_mark.line + 1}"
-            raise WorkflowError(f"{place}: {name.value} is no key of a profile; is {near[0]} meant?")
+            raise WorkflowError(
+                f"{place}: {name.value} is no key of a profile; is {near[0]} meant?"
+            )
         if name.value not in _SECTIONS:
             continue
-        for key, value in [*_pairs(node), *(pair for _, rule in _pairs(node) for pair in _pairs(rule))]:
-            if isinstance(value, yaml.ScalarNode) and not value.style and re.fullmatch(r"\d+(:\d\d)+", value.value):
+        for key, value in [
+            *_pairs(node),
+            *(pair for _, rule in _pairs(node) for pair in _pairs(rule)),
+        ]:
+            if (
+                isinstance(value, yaml.ScalarNode)
+                and not value.style
+                and re.fullmatch(r"\d+(:\d\d)+", value.value)
+            ):
                 place, read = f"{path}, line {key.start_mark.line + 1}", yaml.safe_load(value.value)
                 said = f"{key.value}: {value.value} is the number {read} in YAML"
                 raise WorkflowError(f"{place}: {said}; write minutes, or a time such as 24h.")
@@ -131,7 +162,9 @@ def lowered(request: Any, partitions: list[Any]) -> dict[str, int]:
     """
     own = request.resources.get("slurm_partition")
     grown = ("runtime", "mem_mb")
-    fitting = [part for part in partitions if (part.name == own if own else _fits(part, request, *grown))]
+    fitting = [
+        part for part in partitions if (part.name == own if own else _fits(part, request, *grown))
+    ]
     if not fitting or any(_fits(part, request) for part in fitting):
         return {}
     wish = {key: request.resources.get(key) for key in grown}
@@ -147,7 +180,11 @@ def too_much(request: Any, partitions: list[Any]) -> tuple[str, float]:
     No name where it is several things at once.
     """
     for key in _LIMITED:
-        fitting = [part for part in partitions if _fits(part, request, *(_OF_GPU if key == "gpu" else (key,)))]
+        fitting = [
+            part
+            for part in partitions
+            if _fits(part, request, *(_OF_GPU if key == "gpu" else (key,)))
+        ]
         if fitting:
             return key, max(getattr(part.limits, f"max_{key}") for part in fitting)
     return "", math.inf
@@ -170,29 +207,45 @@ def requests_fit(executor: Any) -> None:
         if limits and part.name not in limits and not part.partition_cluster:
             there = ", ".join(limits)
             place = _place(path, "partitions", part.name)
-            raise WorkflowError(f"{place}: this cluster has no partition {part.name!r}; it has {there}.")
+            raise WorkflowError(
+                f"{place}: this cluster has no partition {part.name!r}; it has {there}."
+            )
     seen = set()
     for job in executor.workflow.dag.needrun_jobs():
         if job.is_group() or job.is_local or job.rule.name in seen:
             continue
         seen.add(job.rule.name)
         request = arrays.task_request([job]) if arrays.wants_array(job) else job
-        if any(type(request.resources.get(key)).__name__ == "TBDString" for key in ("runtime", "mem_mb", "tasks")):
+        if any(
+            type(request.resources.get(key)).__name__ == "TBDString"
+            for key in ("runtime", "mem_mb", "tasks")
+        ):
             continue  # known only when its input is there
         problem = _problem(executor, request, limits)
         if problem:
             key, text, most = problem
-            raise WorkflowError(f"Rule {job.rule.name}: {text}. {_where(executor, request, key, most)}")
+            raise WorkflowError(
+                f"Rule {job.rule.name}: {text}. {_where(executor, request, key, most)}"
+            )
 
 
-def _problem(executor: Any, request: Any, limits: dict[str, int | None]) -> tuple[str, str, float] | None:
+def _problem(
+    executor: Any, request: Any, limits: dict[str, int | None]
+) -> tuple[str, str, float] | None:
     """(resource to change, what is wrong, the most of it that a partition takes where that is known), or None."""
     runtime = request.resources.get("runtime")
     choice = [] if request.resources.get("slurm_partition") else executor._partitions or []
     if choice and all(part.score_job_fit(request) is None for part in choice):
         key, most = too_much(request, choice)
-        said = {key: request.resources.get(key) for key in ("runtime", "mem_mb", "nodes", "tasks", *_OF_GPU)}
-        wish = ", ".join(f"{key} {value}" for key, value in (said | {"threads": request.threads}).items() if value)
+        said = {
+            key: request.resources.get(key)
+            for key in ("runtime", "mem_mb", "nodes", "tasks", *_OF_GPU)
+        }
+        wish = ", ".join(
+            f"{key} {value}"
+            for key, value in (said | {"threads": request.threads}).items()
+            if value
+        )
         much = f": {key} may be {most:g}" if math.isfinite(most) else ""
         return key, f"no partition of {partition_file(executor.settings)} fits {wish}{much}", most
     try:
@@ -202,10 +255,18 @@ def _problem(executor: Any, request: Any, limits: dict[str, int | None]) -> tupl
         return "slurm_account", " ".join(str(error).split()), math.inf
     name = partition.split()[-1].strip("'") if partition else ""
     if name and limits and name not in limits:
-        return "slurm_partition", f"this cluster has no partition {name!r}; it has {', '.join(limits)}", math.inf
+        return (
+            "slurm_partition",
+            f"this cluster has no partition {name!r}; it has {', '.join(limits)}",
+            math.inf,
+        )
     longest = limits.get(name)
     if longest and isinstance(runtime, int) and runtime > longest:
-        return "runtime", f"runtime {runtime} min is over the limit of partition {name!r}, {longest} min", longest
+        return (
+            "runtime",
+            f"runtime {runtime} min is over the limit of partition {name!r}, {longest} min",
+            longest,
+        )
     text = _refusal(executor, request, partition, account)
     if not text:
         return None
@@ -213,13 +274,25 @@ def _problem(executor: Any, request: Any, limits: dict[str, int | None]) -> tupl
         return None  # Slurm says the same of nodes that are away for a while; jobs wait for them in the queue
     key = next((key for word, key in _KEY.items() if word in text.lower()), "")
     tried = (key for key in _OF_NODE if request.resources.get(key) is not None)
-    key = key or next((key for key in tried if not _refusal(executor, _without(request, key), partition, account)), "")
+    key = key or next(
+        (
+            key
+            for key in tried
+            if not _refusal(executor, _without(request, key), partition, account)
+        ),
+        "",
+    )
     return key, f"Slurm refuses it: {text.replace('allocation failure: ', '')}", math.inf
 
 
 def _refusal(executor: Any, request: Any, partition: str, account: str) -> str:
     """What Slurm says of a request that it would not take, else nothing."""
-    where = {"workdir": None, "slurm_logfile": "/dev/null", "run_uuid": "test", "comment_str": "test"}
+    where = {
+        "workdir": None,
+        "slurm_logfile": "/dev/null",
+        "run_uuid": "test",
+        "comment_str": "test",
+    }
     where |= {"partition": partition, "account": account}
     call = get_submit_command(request, where, settings=executor.settings)
     call = call.replace("--parsable", "--test-only", 1) + " --wrap=true"
@@ -229,22 +302,33 @@ def _refusal(executor: Any, request: Any, partition: str, account: str) -> str:
 
 def _without(request: Any, *names: str) -> arrays.Task:
     """`request` without some of its resources."""
-    resources = arrays.Resources({key: value for key, value in request.resources.items() if key not in names})
+    resources = arrays.Resources(
+        {key: value for key, value in request.resources.items() if key not in names}
+    )
     threads = 1 if "threads" in names else request.threads
     return arrays.Task(request.rule.name, request.rule, threads, resources)
 
 
 def _nodes_up(partition: str) -> bool:
     """Whether any node of `partition` (of any partition, if it is empty) takes jobs."""
-    command = ["sinfo", "--noheader", "--format=%t", *([f"--partition={partition}"] if partition else [])]
+    command = [
+        "sinfo",
+        "--noheader",
+        "--format=%t",
+        *([f"--partition={partition}"] if partition else []),
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
-    return done.returncode != 0 or not {"idle", "mix", "alloc", "comp"}.isdisjoint(done.stdout.split())
+    return done.returncode != 0 or not {"idle", "mix", "alloc", "comp"}.isdisjoint(
+        done.stdout.split()
+    )
 
 
 @cache
 def partition_limits() -> dict[str, int | None]:
     """Longest walltime of each partition in minutes, None where there is none."""
-    done = subprocess.run(["scontrol", "--all", "-o", "show", "partition"], capture_output=True, text=True)
+    done = subprocess.run(
+        ["scontrol", "--all", "-o", "show", "partition"], capture_output=True, text=True
+    )
     limits: dict[str, int | None] = {}
     for line in done.stdout.splitlines():
         name = re.search(r"PartitionName=(\S+)", line)
@@ -295,8 +379,18 @@ def profiles(here: Path) -> list[Path]:
         elif word.startswith(("--profile=", "--workflow-profile=")):
             names.append(word.partition("=")[2])
     user = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")) / "snakemake"
-    folders = [folder for name in names if name for folder in (here / name, here / "profiles" / name, user / name)]
-    return [path for folder in folders for path in sorted(folder.glob("*config*.yaml")) if path.is_file()]
+    folders = [
+        folder
+        for name in names
+        if name
+        for folder in (here / name, here / "profiles" / name, user / name)
+    ]
+    return [
+        path
+        for folder in folders
+        for path in sorted(folder.glob("*config*.yaml"))
+        if path.is_file()
+    ]
 
 
 def profile_line(path: Path, rule: str, key: str = "", value: object = None) -> int | None:
@@ -326,7 +420,9 @@ def _find(node: Any, steps: tuple[str, ...]) -> tuple[int, str] | None:
     """Line and value of what `steps` lead to."""
     for step in steps:
         if isinstance(node, yaml.SequenceNode):  # default-resources as a list of key=value
-            found = next((item for item in node.value if str(item.value).startswith(f"{step}=")), None)
+            found = next(
+                (item for item in node.value if str(item.value).startswith(f"{step}=")), None
+            )
             return (found.start_mark.line + 1, found.value.partition("=")[2]) if found else None
         pair = next(((name, value) for name, value in _pairs(node) if name.value == step), None)
         if not pair:

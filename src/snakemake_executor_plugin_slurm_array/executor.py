@@ -17,13 +17,18 @@ import psutil
 from snakemake_executor_plugin_slurm import Executor as OfficialExecutor
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 from snakemake_executor_plugin_slurm.utils import get_job_wildcards
-from snakemake_executor_plugin_slurm.validation import validate_or_get_slurm_job_id, validate_slurm_extra
+from snakemake_executor_plugin_slurm.validation import (
+    validate_or_get_slurm_job_id,
+    validate_slurm_extra,
+)
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
 from . import arrays, check, orphans, states
 
 # sbatch's words for a controller that is away, or too busy, for a while.
-_PASSING = re.compile(r"contact slurm controller|timed out|try again|temporarily|Connection refused|Zero Bytes", re.I)
+_PASSING = re.compile(
+    r"contact slurm controller|timed out|try again|temporarily|Connection refused|Zero Bytes", re.I
+)
 _PATIENCE = 1800.0  # seconds that a submission waits for the controller
 _SLURM_SAYS = 15.0  # seconds that Slurm gets to say why a command ended badly
 _VANISHED = 120.0  # seconds for which Slurm may not know a job before it counts as gone
@@ -79,17 +84,25 @@ class Executor(OfficialExecutor):
                 self._timer.start()
 
     def _take_up(self, job: Any) -> bool:
-        orphan = None if job.is_group() else self._orphans.pop(str(next(iter(job.output), "")), None)
+        orphan = (
+            None if job.is_group() else self._orphans.pop(str(next(iter(job.output), "")), None)
+        )
         if orphan is None:
             return False
         if not orphans.takes_up(orphan, job):
-            self.logger.info(f"Slurm job {orphan.identifier} of an earlier run makes another version: cancelled.")
+            self.logger.info(
+                f"Slurm job {orphan.identifier} of an earlier run makes another version: cancelled."
+            )
             orphans.cancel([orphan.identifier])
             return False
         self.run_job_pre(job)
-        self.logger.info(f"Job {job.jobid} runs as Slurm job {orphan.identifier} of an earlier run already: taken up.")
+        self.logger.info(
+            f"Job {job.jobid} runs as Slurm job {orphan.identifier} of an earlier run already: taken up."
+        )
         self._names.add(orphan.run)
-        self.report_job_submission(SubmittedJobInfo(job, orphan.identifier, {"member": orphan.member}))
+        self.report_job_submission(
+            SubmittedJobInfo(job, orphan.identifier, {"member": orphan.member})
+        )
         return True
 
     def _bound(self, job: Any) -> None:
@@ -99,7 +112,11 @@ class Executor(OfficialExecutor):
         for key, value in check.lowered(job, self._partitions or []).items():
             setattr(job.resources, key, value)
         longest = self._longest(job)
-        if longest and isinstance(job.resources.get("runtime"), int) and job.resources.runtime > longest:
+        if (
+            longest
+            and isinstance(job.resources.get("runtime"), int)
+            and job.resources.runtime > longest
+        ):
             job.resources.runtime = longest
 
     def _flush(self) -> None:
@@ -116,7 +133,12 @@ class Executor(OfficialExecutor):
             if len(equal) == 1 and not equal[0].resources.get("mpi"):
                 self._submit_job(equal[0])
                 continue
-            tasks = arrays.bundle(equal, self.settings.task_minutes, self.settings.least_tasks, self._longest(equal[0]))
+            tasks = arrays.bundle(
+                equal,
+                self.settings.task_minutes,
+                self.settings.least_tasks,
+                self._longest(equal[0]),
+            )
             for start in range(0, len(tasks), self.max_array_size):
                 part = tasks[start : start + self.max_array_size]
                 for job in itertools.chain(*part):
@@ -128,7 +150,11 @@ class Executor(OfficialExecutor):
         own = job.resources.get("slurm_partition")
         if own or not self._partitions:
             return check.partition_limits().get(str(own)) if own else None
-        limits = [part.limits.max_runtime for part in self._partitions if part.score_job_fit(job) is not None]
+        limits = [
+            part.limits.max_runtime
+            for part in self._partitions
+            if part.score_job_fit(job) is not None
+        ]
         return int(max(limits)) if limits and all(map(math.isfinite, limits)) else None
 
     def run_job(self, job: Any) -> None:
@@ -147,12 +173,16 @@ class Executor(OfficialExecutor):
             self._submit_array(tasks)
         except Exception as error:
             for job in jobs:
-                self._report_job_error_threadsafe(SubmittedJobInfo(job), f"Submission failed: {error}")
+                self._report_job_error_threadsafe(
+                    SubmittedJobInfo(job), f"Submission failed: {error}"
+                )
 
     def _submit_array(self, tasks: list[list[Any]]) -> None:
         number = next(self._numbers)
         folder = self._folder / str(number)
-        members = arrays.write(folder, [[(job, self._command(job)) for job in task] for task in tasks])
+        members = arrays.write(
+            folder, [[(job, self._command(job)) for job in task] for task in tasks]
+        )
         first = max(tasks, key=len)
         validate_slurm_extra(first[0])
         request = arrays.task_request(first)
@@ -178,10 +208,14 @@ class Executor(OfficialExecutor):
         if cluster:
             self._submitted_job_clusters.add(cluster)
         many = f"{len(members)} job{'s' * (len(members) > 1)} of rule {request.name}"
-        self.logger.info(f"{many}: Slurm array {identifier}, {len(tasks)} task{'s' * (len(tasks) > 1)}.")
+        self.logger.info(
+            f"{many}: Slurm array {identifier}, {len(tasks)} task{'s' * (len(tasks) > 1)}."
+        )
         for job, task, member in members:
             path = Path(str(log).replace("%A", identifier).replace("%a", str(task)))
-            info = SubmittedJobInfo(job, f"{identifier}_{task}", {"member": member, "slurm_logfile": path})
+            info = SubmittedJobInfo(
+                job, f"{identifier}_{task}", {"member": member, "slurm_logfile": path}
+            )
             self._report_job_submission_threadsafe(info)
 
     def get_account_arg(self, job: Any) -> Iterator[str]:
@@ -206,7 +240,13 @@ class Executor(OfficialExecutor):
             time.sleep(10)
             self._await_controller()
             queue = subprocess.run(
-                ["squeue", "--noheader", "--states=all", f"--name={self.run_uuid}", "--format=%A|%k"],
+                [
+                    "squeue",
+                    "--noheader",
+                    "--states=all",
+                    f"--name={self.run_uuid}",
+                    "--format=%A|%k",
+                ],
                 capture_output=True,
                 text=True,
             )
@@ -224,7 +264,9 @@ class Executor(OfficialExecutor):
 
     # States -------------------------------------------------------------------------------------
 
-    async def check_active_jobs(self, active_jobs: list[SubmittedJobInfo]) -> AsyncGenerator[SubmittedJobInfo, None]:
+    async def check_active_jobs(
+        self, active_jobs: list[SubmittedJobInfo]
+    ) -> AsyncGenerator[SubmittedJobInfo, None]:
         """Report the jobs that ended; yield the others."""
         pending = []
         for info in active_jobs:
@@ -248,7 +290,9 @@ class Executor(OfficialExecutor):
             )
         if self._away != (not complete):
             self._away = not complete
-            self.logger.warning("Slurm does not answer; waiting for it." if self._away else "Slurm answers again.")
+            self.logger.warning(
+                "Slurm does not answer; waiting for it." if self._away else "Slurm answers again."
+            )
         again = []
         for info in pending:
             verdict = self._judge(info, found.get(str(info.external_jobid)), complete)
@@ -267,7 +311,11 @@ class Executor(OfficialExecutor):
         if status is not None:
             return self._explain(info, member, status, state)
         if state is None:
-            since = self._unknown.setdefault(identifier, time.monotonic()) if complete else time.monotonic()
+            since = (
+                self._unknown.setdefault(identifier, time.monotonic())
+                if complete
+                else time.monotonic()
+            )
             if time.monotonic() - since < _VANISHED:
                 return "goes on"
             # Slurm forgot the job. A single one may be done: Snakemake looks whether its files are there.
@@ -292,7 +340,9 @@ class Executor(OfficialExecutor):
         self._fail(info, f"{state}, {states.ENDED_BADLY[state]}")
         return "ended"
 
-    def _explain(self, info: SubmittedJobInfo, member: arrays.Member, status: int, state: str | None) -> str:
+    def _explain(
+        self, info: SubmittedJobInfo, member: arrays.Member, status: int, state: str | None
+    ) -> str:
         """Report a job whose command ended with `status`; answers as :meth:`_judge`.
 
         A command that Slurm ended leaves a status, too. Slurm's own word comes a little later and says
@@ -302,7 +352,12 @@ class Executor(OfficialExecutor):
         by_slurm = state in states.ENDED_BADLY and state != "FAILED"
         if by_slurm and len(member.siblings) == 1:
             self._fail(info, f"{state}, {states.ENDED_BADLY[str(state)]}")
-        elif by_slurm or state in ("FAILED", "COMPLETED") or status == 0 or time.monotonic() - since > _SLURM_SAYS:
+        elif (
+            by_slurm
+            or state in ("FAILED", "COMPLETED")
+            or status == 0
+            or time.monotonic() - since > _SLURM_SAYS
+        ):
             self._finish(info, status)
         else:
             return "goes on"
@@ -318,7 +373,9 @@ class Executor(OfficialExecutor):
         keep = self.settings.keep_successful_logs
         if log and not keep and (member is None or member.number == member.siblings[-1]):
             others = member.siblings if member else ()
-            if all(arrays.Member(member.folder, other, others).exit_status() == 0 for other in others):
+            if all(
+                arrays.Member(member.folder, other, others).exit_status() == 0 for other in others
+            ):
                 Path(log).unlink(missing_ok=True)
 
     def _fail(self, info: SubmittedJobInfo, why: str) -> None:
@@ -340,8 +397,16 @@ class Executor(OfficialExecutor):
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
         """Cancel by name: one call however many jobs, and none is missed while its state is read."""
         self._job_submission_executor.shutdown(wait=True)
-        where = [f"--clusters={','.join(self._submitted_job_clusters)}"] if self._submitted_job_clusters else []
+        where = (
+            [f"--clusters={','.join(self._submitted_job_clusters)}"]
+            if self._submitted_job_clusters
+            else []
+        )
         for name in self._names:
-            done = subprocess.run(["scancel", *where, f"--name={name}"], capture_output=True, text=True, timeout=120)
+            done = subprocess.run(
+                ["scancel", *where, f"--name={name}"], capture_output=True, text=True, timeout=120
+            )
             if done.returncode:
-                self.logger.error(f"scancel --name={name}: {done.stderr.strip()}; cancel these jobs by hand")
+                self.logger.error(
+                    f"scancel --name={name}: {done.stderr.strip()}; cancel these jobs by hand"
+                )

@@ -54,10 +54,17 @@ def find(home: Path, since: float) -> dict[str, Orphan]:
     `since` (seconds of the epoch) is when this driver began to look which files are there. Runs that
     left no such job are forgotten.
     """
-    runs = [path for path in home.iterdir() if path.is_dir() and _dead(path)] if home.is_dir() else []
+    runs = (
+        [path for path in home.iterdir() if path.is_dir() and _dead(path)] if home.is_dir() else []
+    )
     if not runs:
         return {}
-    command = ["squeue", "--noheader", "-r", "--states=PENDING,RUNNING,CONFIGURING,SUSPENDED,COMPLETING"]
+    command = [
+        "squeue",
+        "--noheader",
+        "-r",
+        "--states=PENDING,RUNNING,CONFIGURING,SUSPENDED,COMPLETING",
+    ]
     command += ["--format=%i|%j|%k", f"--name={','.join(path.name for path in runs)}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     if done.returncode:
@@ -75,7 +82,9 @@ def find(home: Path, since: float) -> dict[str, Orphan]:
             if "_" in identifier and row["task"] != int(identifier.partition("_")[2]):
                 continue
             folder = home / run / comment.removeprefix("array ")
-            member = Member(folder, row["number"], tuple(row["siblings"])) if row["number"] else None
+            member = (
+                Member(folder, row["number"], tuple(row["siblings"])) if row["number"] else None
+            )
             if member is None or member.exit_status() is None:
                 found[row["output"][0]] = Orphan(identifier, run, row["fingerprint"], member)
     return found
@@ -89,12 +98,18 @@ def _ended(run: Path, since: float) -> dict[str, Orphan]:
         for row in _noted(run, f"array {path.parent.name}") if recent else ():
             member = Member(path.parent, row["number"], tuple(row["siblings"]))
             if str(row["number"]) in recent and member.exit_status() == 0:
-                found[row["output"][0]] = Orphan(f"{run.name}/{path.parent.name}", run.name, row["fingerprint"], member)
+                found[row["output"][0]] = Orphan(
+                    f"{run.name}/{path.parent.name}", run.name, row["fingerprint"], member
+                )
     return found
 
 
 def _noted(folder: Path, comment: str) -> list[dict[str, Any]]:
-    name = f"{comment.removeprefix('array ')}/jobs.json" if comment.startswith("array ") else f"{comment}.json"
+    name = (
+        f"{comment.removeprefix('array ')}/jobs.json"
+        if comment.startswith("array ")
+        else f"{comment}.json"
+    )
     try:
         return json.loads((folder / name).read_text())
     except (OSError, ValueError):
@@ -111,7 +126,9 @@ def cancel(identifiers: list[str]) -> None:
     subprocess.run(["scancel", *identifiers], capture_output=True, timeout=120)
     for _ in range(60):
         left = subprocess.run(
-            ["squeue", "--noheader", f"--jobs={','.join(identifiers)}"], capture_output=True, text=True
+            ["squeue", "--noheader", f"--jobs={','.join(identifiers)}"],
+            capture_output=True,
+            text=True,
         )
         if left.returncode or not left.stdout.strip():
             return

@@ -28,7 +28,9 @@ ENDED_BADLY = {
 def accounting() -> bool:
     """Whether this cluster keeps records that sacct can read."""
     try:
-        done = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, timeout=30)
+        done = subprocess.run(
+            ["scontrol", "show", "config"], capture_output=True, text=True, timeout=30
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     kind = re.search(r"AccountingStorageType\s*=\s*(\S+)", done.stdout)
@@ -73,7 +75,10 @@ async def read(
     The tool called `first` ("squeue" or "sacct") is asked first, the other one for what is left. A
     job without a state is unknown to Slurm only if all answered.
     """
-    commands = {"squeue": squeue_command(names, clusters), "sacct": sacct_command(names, clusters, since)}
+    commands = {
+        "squeue": squeue_command(names, clusters),
+        "sacct": sacct_command(names, clusters, since),
+    }
     order = ["sacct", "squeue"] if first == "sacct" else ["squeue", "sacct"]
     if not accounting():
         order = ["squeue"]

@@ -10,7 +10,7 @@ import sys
 import traceback
 
 from xscatter import __version__
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 
 VERBS = {
     "plan": "what a study will run, how long it takes, what it costs",
@@ -46,12 +46,16 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         return _fail(wanted, f"{error}", 2, verbose)
     except KeyboardInterrupt:
-        return _fail(wanted, "interrupted; run the same command again to finish the rest", 130, verbose)
+        return _fail(
+            wanted, "interrupted; run the same command again to finish the rest", 130, verbose
+        )
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        return _fail(wanted, f"{type(error).__name__}: {error} (run with -v for the traceback)", 1, verbose)
+        return _fail(
+            wanted, f"{type(error).__name__}: {error} (run with -v for the traceback)", 1, verbose
+        )
 
 
 def _parser(wanted: str) -> argparse.ArgumentParser:
@@ -72,7 +76,9 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
             epilog=getattr(command, "EXAMPLE", None),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        child.add_argument("-v", "--verbose", action="store_true", help="on failure, show the traceback")
+        child.add_argument(
+            "-v", "--verbose", action="store_true", help="on failure, show the traceback"
+        )
         if command:
             command.add_arguments(child)
             child.set_defaults(run=command.run, usage=child.format_usage)

@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xscatter.errors import UserError
-from xscatter.shards import whole_file
+from xscatter.core.errors import UserError
+from xscatter.core.files import whole_file
 
 if TYPE_CHECKING:
-    import h5py
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-    from xscatter.simulate.detector import Geometry
+    from xscatter.geometry import Geometry
 
 # Inferno runs from black over red to pale yellow: blues are told from it by every kind of colour vision.
 COLOURS = "inferno"
@@ -33,8 +32,8 @@ SATURATED = "#00e5ff"
 
 
 @dataclass(frozen=True)
-class Frame:
-    """A frame to be drawn; the fields are the arguments of :func:`show_frame`."""
+class Panel:
+    """One frame to be drawn; the fields are the arguments of :func:`show_frame`."""
 
     counts: np.ndarray
     mask: np.ndarray | None = None
@@ -47,21 +46,6 @@ class Frame:
         """(rows, cols) bool, True = masked or saturated: no count is known."""
         hidden = _hidden(self.counts, self.mask)
         return hidden if self.saturation is None else hidden | (self.counts >= self.saturation)
-
-
-def read_frame(file: h5py.File, image: int) -> Frame:
-    """Image number `image` of an open experiment shard."""
-    from xscatter.simulate.detector import Geometry
-
-    counts, instrument = file["entry/data/counts"], file["entry/instrument"]
-    row, col = (float(value) for value in instrument["beam_center"][()])
-    names = ("wavelength", "distance", "pixel_size", "rot1", "rot2")
-    return Frame(
-        counts=counts[image],
-        mask=instrument["detector/mask"][()],
-        geometry=Geometry(center=(row, col), **{name: float(instrument[name][()]) for name in names}),
-        saturation=float(counts.attrs["saturation_value"]),
-    )
 
 
 def show_frame(
@@ -108,7 +92,9 @@ def show_frame(
     colours = colormaps[COLOURS].with_extremes(bad=MASKED)
     rows, cols = counts.shape
     extent = (-0.5, cols - 0.5, rows - 0.5, -0.5)
-    image = axes.imshow(shown, cmap=colours, norm=LogNorm(low, high), extent=extent, interpolation="nearest")
+    image = axes.imshow(
+        shown, cmap=colours, norm=LogNorm(low, high), extent=extent, interpolation="nearest"
+    )
     if full.any():
         _mark(axes, full, extent)
     axes.set_title(title)
@@ -116,7 +102,10 @@ def show_frame(
     if colorbar:
         bar = axes.figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03, extend="both")
         bar.set_label(label)
-        _key(axes, {"masked": (MASKED, bool(hidden.any())), "saturated": (SATURATED, bool(full.any()))})
+        _key(
+            axes,
+            {"masked": (MASKED, bool(hidden.any())), "saturated": (SATURATED, bool(full.any()))},
+        )
     return image
 
 
@@ -167,10 +156,19 @@ def _mark(axes: Axes, full: np.ndarray, extent: tuple[float, float, float, float
 def _key(axes: Axes, entries: dict[str, tuple[str, bool]]) -> None:
     from matplotlib.patches import Patch
 
-    handles = [Patch(color=colour, label=name) for name, (colour, present) in entries.items() if present]
-    paper: dict[str, Any] = {"facecolor": "white", "labelcolor": "black", "edgecolor": "none", "framealpha": 0.85}
+    handles = [
+        Patch(color=colour, label=name) for name, (colour, present) in entries.items() if present
+    ]
+    paper: dict[str, Any] = {
+        "facecolor": "white",
+        "labelcolor": "black",
+        "edgecolor": "none",
+        "framealpha": 0.85,
+    }
     if handles:
-        axes.legend(handles=handles, loc="lower left", fontsize="x-small", handlelength=1.0, **paper)
+        axes.legend(
+            handles=handles, loc="lower left", fontsize="x-small", handlelength=1.0, **paper
+        )
 
 
 def signed_q(geometry: Geometry, side: int, axis: int) -> tuple[np.ndarray, np.ndarray]:
@@ -205,7 +203,9 @@ def label_axes(axes: Axes, shape: tuple[int, ...], geometry: Geometry | None = N
         ticks = ticks[(ticks >= q[0]) & (ticks <= q[-1])]
         # Pixels stay evenly spaced; the ticks lie where q has round values, at wide angles and on tilted detectors too.
         axis.set_major_locator(FixedLocator(list(np.interp(ticks, q, places))))
-        axis.set_major_formatter(FixedFormatter([f"{tick:.6g}".replace("-", "−") if tick else "0" for tick in ticks]))
+        axis.set_major_formatter(
+            FixedFormatter([f"{tick:.6g}".replace("-", "−") if tick else "0" for tick in ticks])
+        )
     axes.set_xlabel("$q_x$ (nm⁻¹)")
     axes.set_ylabel("$q_y$ (nm⁻¹)")
 
@@ -220,7 +220,9 @@ def new_figure(width: float, height: float, **options: Any) -> Figure:
     return figure
 
 
-def contact_sheet(frames: Sequence[Frame], columns: int = 4, side: float = 2.6, most: int = 256) -> Figure:
+def contact_sheet(
+    frames: Sequence[Panel], columns: int = 4, side: float = 2.6, most: int = 256
+) -> Figure:
     """A figure of many frames, `columns` in a row, each `side` inches wide, on colour scales of their own."""
     rows = max(1, math.ceil(len(frames) / columns))
     figure = new_figure(side * columns, (side + 0.25) * rows)
@@ -247,7 +249,9 @@ def contact_sheet(frames: Sequence[Frame], columns: int = 4, side: float = 2.6, 
     return figure
 
 
-def to_bytes(figure: Figure, kind: str = "png", dpi: int = 100, margin: float | None = None) -> bytes:
+def to_bytes(
+    figure: Figure, kind: str = "png", dpi: int = 100, margin: float | None = None
+) -> bytes:
     """The figure as the bytes of a PNG or SVG file, the same bytes every time.
 
     With a `margin` (inches) the page fits all that is drawn, whatever the size of the figure.

@@ -11,7 +11,9 @@ NaN. Names are those of the published vocabularies where a tag exists there.
 from dataclasses import dataclass
 
 DETECTABLE = 8.0  # least d' of a component that is tagged
-CONTRAST = 0.02  # least Σ(s²/λ) / Σs: a component that is a smaller part of what is seen is not tagged
+CONTRAST = (
+    0.02  # least Σ(s²/λ) / Σs: a component that is a smaller part of what is seen is not tagged
+)
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,27 @@ class Tag:
 
 
 def _orders(text: str) -> Tag:
-    return Tag(f"higher orders: {text}", "orders", f"{text} orders of one feature are detectable.", ("higher orders",))
+    return Tag(
+        f"higher orders: {text}",
+        "orders",
+        f"{text} orders of one feature are detectable.",
+        ("higher orders",),
+    )
 
 
 TAGS: tuple[Tag, ...] = (
-    Tag("diffuse low-q", "diffuse", "Scattering that falls from the beam outwards (Guinier, Porod, correlation)."),
+    Tag(
+        "diffuse low-q",
+        "diffuse",
+        "Scattering that falls from the beam outwards (Guinier, Porod, correlation).",
+    ),
     Tag("diffuse low-q: isotropic", "diffuse", "Equal at all azimuths.", ("diffuse low-q",)),
-    Tag("diffuse low-q: anisotropic", "diffuse", "Elliptical, axes differ by more than 1.2.", ("diffuse low-q",)),
+    Tag(
+        "diffuse low-q: anisotropic",
+        "diffuse",
+        "Elliptical, axes differ by more than 1.2.",
+        ("diffuse low-q",),
+    ),
     Tag("diffuse high-q", "diffuse", "Scattering that rises towards the edge of the image."),
     Tag("halo", "halo", "A broad ring: width over radius above 0.2."),
     Tag("halo: isotropic", "halo", "Equal at all azimuths.", ("halo",)),
@@ -41,10 +57,25 @@ TAGS: tuple[Tag, ...] = (
     Tag("ring", "ring", "A ring: width over radius at most 0.2."),
     Tag("ring: isotropic", "ring", "Equal at all azimuths.", ("ring",)),
     Tag("ring: anisotropic", "ring", "Its intensity varies with azimuth.", ("ring",)),
-    Tag("ring: textured", "ring", "Oriented arcs, η at least 0.5 (wrapped Cauchy).", ("ring: anisotropic",)),
+    Tag(
+        "ring: textured",
+        "ring",
+        "Oriented arcs, η at least 0.5 (wrapped Cauchy).",
+        ("ring: anisotropic",),
+    ),
     Tag("ring: spotted", "ring", "Made of distinct spots: a finite number of grains.", ("ring",)),
-    Tag("ring: oriented in plane", "ring", "Arcs within 15° of the horizontal.", ("ring: anisotropic",)),
-    Tag("ring: oriented out of plane", "ring", "Arcs within 15° of the vertical.", ("ring: anisotropic",)),
+    Tag(
+        "ring: oriented in plane",
+        "ring",
+        "Arcs within 15° of the horizontal.",
+        ("ring: anisotropic",),
+    ),
+    Tag(
+        "ring: oriented out of plane",
+        "ring",
+        "Arcs within 15° of the vertical.",
+        ("ring: anisotropic",),
+    ),
     Tag("ring: sharp", "ring", "Width over radius below 0.025.", ("ring",)),
     Tag("ring: intermediate", "ring", "Width over radius 0.025 to 0.1.", ("ring",)),
     Tag("ring: broad", "ring", "Width over radius above 0.1.", ("ring",)),
@@ -54,10 +85,19 @@ TAGS: tuple[Tag, ...] = (
     Tag("4-fold", "symmetry", "Four maxima on a turn."),
     Tag("6-fold", "symmetry", "Six maxima on a turn."),
     Tag("8-fold and higher", "symmetry", "Eight or more maxima on a turn.", expected="rare"),
-    Tag("orientation: broad", "orientation", "η below 0.3 (wrapped Cauchy: 0 without orientation, 1 perfect)."),
+    Tag(
+        "orientation: broad",
+        "orientation",
+        "η below 0.3 (wrapped Cauchy: 0 without orientation, 1 perfect).",
+    ),
     Tag("orientation: intermediate", "orientation", "η 0.3 to 0.75."),
     Tag("orientation: sharp", "orientation", "η above 0.75."),
-    Tag("higher orders", "orders", "At least two orders of one feature are detectable.", expected="common"),
+    Tag(
+        "higher orders",
+        "orders",
+        "At least two orders of one feature are detectable.",
+        expected="common",
+    ),
     _orders("2 to 3"),
     _orders("4 to 6"),
     _orders("7 or more"),
@@ -83,16 +123,27 @@ TAGS: tuple[Tag, ...] = (
     Tag("grazing incidence", "grazing", "The beam meets a film at a small angle."),
     Tag("Yoneda", "grazing", "A band at the critical angle.", ("grazing incidence",)),
     Tag("horizon", "grazing", "The edge of the sample's shadow.", ("grazing incidence",)),
-    Tag("specular rod", "grazing", "A vertical rod through the specular spot.", ("grazing incidence",)),
+    Tag(
+        "specular rod",
+        "grazing",
+        "A vertical rod through the specular spot.",
+        ("grazing incidence",),
+    ),
     Tag("Bragg rods", "grazing", "Vertical rods of an in-plane lattice.", ("grazing incidence",)),
     Tag("standard", "standard", "A calibration standard.", expected="rare"),
     Tag("silver behenate", "standard", "Silver behenate, 5.838 nm.", ("standard",), "rare"),
     Tag("LaB6", "standard", "Lanthanum hexaboride, 0.41569 nm.", ("standard",), "rare"),
     Tag("CeO2", "standard", "Ceria, 0.54116 nm.", ("standard",), "rare"),
-    Tag("strong scattering", "exposure", "More than 10⁷ expected counts of the sample on live pixels."),
+    Tag(
+        "strong scattering",
+        "exposure",
+        "More than 10⁷ expected counts of the sample on live pixels.",
+    ),
     Tag("intermediate scattering", "exposure", "10⁵ to 10⁷ expected counts of the sample."),
     Tag("weak scattering", "exposure", "Fewer than 10⁵ expected counts of the sample."),
-    Tag("high background", "background", "The background is more than half of all expected counts."),
+    Tag(
+        "high background", "background", "The background is more than half of all expected counts."
+    ),
     Tag("blank", "exposure", "No beam: noise of the detector alone.", expected="rare"),
     Tag("saturation", "exposure", "At least one live pixel in 10⁵ is saturated."),
     Tag(
@@ -100,8 +151,14 @@ TAGS: tuple[Tag, ...] = (
         "instrument",
         "Pixels hit by cosmic rays or decays, at least one live and clear of the noise.",
     ),
-    Tag("parasitic slit scattering", "instrument", "Streaks through the beam from the edges of slits."),
-    Tag("windowed", "instrument", "Only a part of the detector is open: a window or a flight tube."),
+    Tag(
+        "parasitic slit scattering",
+        "instrument",
+        "Streaks through the beam from the edges of slits.",
+    ),
+    Tag(
+        "windowed", "instrument", "Only a part of the detector is open: a window or a flight tube."
+    ),
     Tag("beam off image", "instrument", "The beam centre lies outside of the image."),
     Tag("circular beamstop", "instrument", "The beamstop is a disk."),
     Tag("linear beamstop", "instrument", "The beamstop is a rod."),
@@ -133,7 +190,11 @@ DOUBLE_VIEW_15 = (
 )  # fmt: skip
 # Published names of tags that already carry another published name: one column serves both.
 ALIASES = {"low-q": "diffuse low-q", "high-q": "diffuse high-q", "BCC": "bcc", "FCC": "fcc"}
-VOCABULARIES = {"wacv-17": WACV_2017, "double-view-15": DOUBLE_VIEW_15, "double-view-10": DOUBLE_VIEW_10}
+VOCABULARIES = {
+    "wacv-17": WACV_2017,
+    "double-view-15": DOUBLE_VIEW_15,
+    "double-view-10": DOUBLE_VIEW_10,
+}
 
 
 def find(name: str) -> int:

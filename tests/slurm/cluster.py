@@ -30,9 +30,15 @@ def unavailable(accounting: bool = False) -> str | None:
         return "starting Slurm's daemons needs root"
     if not Path("/etc/debian_version").exists():
         return "made for Debian's packages of Slurm"
-    missing = [name for name in PROGRAMS + (ACCOUNTING if accounting else ()) if not shutil.which(name, path=PATH)]
+    missing = [
+        name
+        for name in PROGRAMS + (ACCOUNTING if accounting else ())
+        if not shutil.which(name, path=PATH)
+    ]
     if missing:
-        packages = "slurmctld slurmd slurm-client munge" + (" slurmdbd mariadb-server" if accounting else "")
+        packages = "slurmctld slurmd slurm-client munge" + (
+            " slurmdbd mariadb-server" if accounting else ""
+        )
         return f"{', '.join(missing)} not installed (apt install {packages})"
     for name in ("slurm.conf", "slurmdbd.conf", "gres.conf"):
         path = ETC / name
@@ -117,7 +123,9 @@ class Cluster:
     def start_controller(self) -> None:
         """Start slurmctld; it finds its jobs again in its state folder."""
         self.run("slurmctld")
-        _until(lambda: "is UP" in self.run("scontrol", "ping", check=False), "the controller answers")
+        _until(
+            lambda: "is UP" in self.run("scontrol", "ping", check=False), "the controller answers"
+        )
 
     def stop_controller(self) -> None:
         """Take slurmctld away; the jobs go on."""
@@ -130,7 +138,9 @@ class Cluster:
     def kill_node(self, node: str) -> None:
         """A node's death: its daemon and all that runs under it end at once."""
         daemon = self._pid(self.folder / f"pid/slurmd-{node}.pid")
-        steps = self.run("pgrep", "-f", rf"slurmstepd: .*\.|slurmstepd infinity -N {node}", check=False).split()
+        steps = self.run(
+            "pgrep", "-f", rf"slurmstepd: .*\.|slurmstepd infinity -N {node}", check=False
+        ).split()
         for pid in [daemon, *self._steps_of(node, steps)]:
             for child in reversed([pid, *_descendants(pid)]):
                 with suppress(ProcessLookupError):
@@ -141,7 +151,10 @@ class Cluster:
         for step in map(int, steps):
             for pid in [step, *_descendants(step)]:
                 with suppress(OSError):
-                    if f"SLURMD_NODENAME={node}\0".encode() in Path(f"/proc/{pid}/environ").read_bytes():
+                    if (
+                        f"SLURMD_NODENAME={node}\0".encode()
+                        in Path(f"/proc/{pid}/environ").read_bytes()
+                    ):
                         found.append(step)
                         break
         return found
@@ -154,7 +167,9 @@ class Cluster:
         """Wait until `count` nodes take jobs."""
 
         def usable() -> bool:
-            rows = self.run("sinfo", "-h", "-N", "-p", "long", "-o", "%N %t", check=False).split("\n")
+            rows = self.run("sinfo", "-h", "-N", "-p", "long", "-o", "%N %t", check=False).split(
+                "\n"
+            )
             return sum(row.endswith((" idle", " mix", " alloc")) for row in rows) >= count
 
         _until(usable, f"{count} nodes are up", 60)
@@ -232,12 +247,30 @@ PartitionName=gpu Nodes=n{len(self.nodes)} MaxTime=8:00:00 State=UP
     def _start_accounting(self) -> None:
         place = self.folder
         data = f"--datadir={place}/database"
-        self.run("mariadb-install-db", "--no-defaults", "--user=root", "--auth-root-authentication-method=socket", data)
-        command = ["mariadbd", "--no-defaults", "--user=root", data, f"--socket={place}/database.socket"]
-        command += ["--bind-address=127.0.0.1", "--port=16820", f"--pid-file={place}/pid/mariadbd.pid"]
+        self.run(
+            "mariadb-install-db",
+            "--no-defaults",
+            "--user=root",
+            "--auth-root-authentication-method=socket",
+            data,
+        )
+        command = [
+            "mariadbd",
+            "--no-defaults",
+            "--user=root",
+            data,
+            f"--socket={place}/database.socket",
+        ]
+        command += [
+            "--bind-address=127.0.0.1",
+            "--port=16820",
+            f"--pid-file={place}/pid/mariadbd.pid",
+        ]
         with open(place / "log/mariadbd.log", "w") as log:
             environment = os.environ | {"PATH": PATH}
-            self._database = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+            self._database = subprocess.Popen(
+                command, stdout=log, stderr=log, env=environment, start_new_session=True
+            )
         _until((place / "database.socket").exists, "the database answers", 60)
         client = ["mariadb", "--no-defaults", f"--socket={place}/database.socket", "-e"]
         grant = "CREATE DATABASE slurm; CREATE USER slurm@'127.0.0.1' IDENTIFIED BY 'slurm'; "
@@ -253,7 +286,11 @@ PartitionName=gpu Nodes=n{len(self.nodes)} MaxTime=8:00:00 State=UP
         path.chmod(0o600)
         self.run("slurmdbd")
         ready = ["sacctmgr", "-n", "list", "cluster"]
-        _until(lambda: subprocess.run(ready, capture_output=True).returncode == 0, "slurmdbd answers", 60)
+        _until(
+            lambda: subprocess.run(ready, capture_output=True).returncode == 0,
+            "slurmdbd answers",
+            60,
+        )
         self.run("sacctmgr", "-i", "add", "cluster", NAME, check=False)
         self.run("sacctmgr", "-i", "add", "account", "beamline", check=False)
         self.run("sacctmgr", "-i", "add", "user", "root", "account=beamline", check=False)
@@ -284,7 +321,10 @@ def _end(pid_file: Path, seconds: float = 20) -> None:
             raise ValueError(pid)
         os.kill(pid, signal.SIGTERM)
         end = time.monotonic() + seconds
-        while Path(f"/proc/{pid}").exists() and "State:\tZ" not in Path(f"/proc/{pid}/status").read_text():
+        while (
+            Path(f"/proc/{pid}").exists()
+            and "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+        ):
             if time.monotonic() > end:
                 os.kill(pid, signal.SIGKILL)
             time.sleep(0.05)

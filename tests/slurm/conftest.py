@@ -17,7 +17,9 @@ def cluster(request):
     reason = unavailable(accounting)
     if reason:
         pytest.skip(reason)
-    cluster = Cluster(accounting=accounting, min_job_age=getattr(request.module, "MIN_JOB_AGE", 3600))
+    cluster = Cluster(
+        accounting=accounting, min_job_age=getattr(request.module, "MIN_JOB_AGE", 3600)
+    )
     try:
         cluster.start()
         yield cluster

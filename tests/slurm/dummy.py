@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent.parent
 SNAKEFILE = """
 import sys
 from pathlib import Path
-from xscatter import driver
+from xscatter.jobs import driver
 N = int(config.get("shards", 4))
 if workflow.is_main_process:
     driver.insist(Path("results/dummy"), patience=3)
@@ -79,13 +79,32 @@ class Run:
         (self.folder / "trouble" / f"{kind}-{number}").write_text(str(times))
 
     def command(self, *options: str, **config: object) -> list[str]:
-        base = [sys.executable, "-m", "snakemake", "--executor", "slurm-array", "--jobs", "100", "--keep-going"]
-        base += ["--latency-wait", "3", "--seconds-between-status-checks", "2", "--slurm-array-no-requeue"]
+        base = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--executor",
+            "slurm-array",
+            "--jobs",
+            "100",
+            "--keep-going",
+        ]
+        base += [
+            "--latency-wait",
+            "3",
+            "--seconds-between-status-checks",
+            "2",
+            "--slurm-array-no-requeue",
+        ]
         base += ["--slurm-array-settle-seconds", "1", "--slurm-array-task-minutes", "0", *options]
-        return base + (["--config", *(f"{key}={value}" for key, value in config.items())] if config else [])
+        return base + (
+            ["--config", *(f"{key}={value}" for key, value in config.items())] if config else []
+        )
 
     def start(self, *options: str, **config: object) -> subprocess.Popen:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("SLURM_")}
+        environment = {
+            key: value for key, value in os.environ.items() if not key.startswith("SLURM_")
+        }
         # The pieces run on the cluster's nodes with the environment of this driver.
         self.log = self.folder / f"driver-{len(list(self.folder.glob('driver-*.log')))}.log"
         with open(self.log, "w") as log:
@@ -105,7 +124,9 @@ class Run:
         except subprocess.TimeoutExpired:
             os.killpg(driver.pid, signal.SIGINT)
             driver.wait(60)
-            raise AssertionError(f"the driver did not end in {seconds} s:\n{self.output()[-6000:]}") from None
+            raise AssertionError(
+                f"the driver did not end in {seconds} s:\n{self.output()[-6000:]}"
+            ) from None
         return self.output()
 
     def output(self) -> str:

@@ -26,7 +26,9 @@ def test_every_shard_has_its_own_state(cluster, run, first):
 
 
 def test_a_refused_account_is_told_before_submission(cluster, run):
-    driver = run.start("--default-resources", "slurm_account=nosuch", "runtime=1", "mem_mb=50", shards=3)
+    driver = run.start(
+        "--default-resources", "slurm_account=nosuch", "runtime=1", "mem_mb=50", shards=3
+    )
     output = run.finish(driver, 60)
     assert driver.returncode != 0
     assert "Invalid account" in output

@@ -15,7 +15,10 @@ pytestmark = pytest.mark.slurm
 
 def submissions(output):
     """(jobs, tasks) of every array that was submitted."""
-    return [(int(a), int(b)) for a, b in re.findall(r"(\d+) jobs of rule shard: Slurm array \d+, (\d+) tasks", output)]
+    return [
+        (int(a), int(b))
+        for a, b in re.findall(r"(\d+) jobs of rule shard: Slurm array \d+, (\d+) tasks", output)
+    ]
 
 
 def test_every_accident_in_one_run(cluster, run):
@@ -47,7 +50,9 @@ def test_every_accident_in_one_run(cluster, run):
     assert len(starts[11]) == 3
     for number in again:
         # One minute and 50 MB more at each attempt; the repetition is a task of its own.
-        assert [row[:2] for row in starts[number]] == [[str(n), str(50 * n)] for n in range(1, len(starts[number]) + 1)]
+        assert [row[:2] for row in starts[number]] == [
+            [str(n), str(50 * n)] for n in range(1, len(starts[number]) + 1)
+        ]
     assert "TIMEOUT" in output
     assert "Slurm does not answer" in output
     assert "Slurm answers again" in output
@@ -62,7 +67,9 @@ def _running_on(cluster, run, avoid):
         places = {}
         for line in cluster.run("squeue", "-h", "-r", "-t", "R", "-o", "%i %N").splitlines():
             job, node = line.split()
-            places.setdefault(node, set()).update(row[0] for row in run.journal("start") if row[3] == job)
+            places.setdefault(node, set()).update(
+                row[0] for row in run.journal("start") if row[3] == job
+            )
         for node, shards in places.items():
             if shards and not shards & avoid:
                 return node, shards
@@ -147,10 +154,22 @@ def test_interrupting_the_driver_cancels_its_jobs(cluster, run):
     ("options", "told"),
     [
         (["--set-resources", "shard:runtime=2000"], "over the limit of partition 'long'"),
-        (["--default-resources", "slurm_partition=nosuch"], "no partition 'nosuch'; it has long, short, gpu"),
-        (["--set-resources", "shard:mem_mb=9000000"], "Change it with --set-resources shard:mem_mb=VALUE"),
-        (["--default-resources", "constraint=avx9"], "Change it with --set-resources shard:constraint=VALUE"),
-        (["--set-resources", "shard:gpu=1", "shard:cpus_per_gpu=64"], "with --set-resources shard:cpus_per_gpu=VALUE"),
+        (
+            ["--default-resources", "slurm_partition=nosuch"],
+            "no partition 'nosuch'; it has long, short, gpu",
+        ),
+        (
+            ["--set-resources", "shard:mem_mb=9000000"],
+            "Change it with --set-resources shard:mem_mb=VALUE",
+        ),
+        (
+            ["--default-resources", "constraint=avx9"],
+            "Change it with --set-resources shard:constraint=VALUE",
+        ),
+        (
+            ["--set-resources", "shard:gpu=1", "shard:cpus_per_gpu=64"],
+            "with --set-resources shard:cpus_per_gpu=VALUE",
+        ),
     ],
 )
 def test_what_slurm_would_refuse_is_told_before_submission(cluster, run, options, told):
@@ -164,14 +183,20 @@ def test_what_slurm_would_refuse_is_told_before_submission(cluster, run, options
 
 
 def test_a_shard_that_is_tried_again_asks_for_no_more_than_its_partition_allows(cluster, run):
-    (run.folder / "partitions.yaml").write_text("partitions:\n  long:\n    max_runtime: 10\n    max_mem_mb: 75\n")
+    (run.folder / "partitions.yaml").write_text(
+        "partitions:\n  long:\n    max_runtime: 10\n    max_mem_mb: 75\n"
+    )
     run.trouble("fail", 1)
-    driver = run.start("--retries", "3", "--slurm-array-partition-config", "partitions.yaml", shards=2)
+    driver = run.start(
+        "--retries", "3", "--slurm-array-partition-config", "partitions.yaml", shards=2
+    )
     output = run.finish(driver, 550)
     assert driver.returncode == 0, output[-4000:]
     run.assert_right(2)
     jobs = cluster.run("scontrol", "-o", "show", "job").splitlines()
-    asked = [re.search(r"MinMemoryNode=(\S+)", job)[1] for job in jobs if f"WorkDir={run.folder}" in job]
+    asked = [
+        re.search(r"MinMemoryNode=(\S+)", job)[1] for job in jobs if f"WorkDir={run.folder}" in job
+    ]
     assert set(asked) == {"50M", "75M"}
 
 
@@ -198,7 +223,9 @@ def test_without_slurm_one_line_says_so(run):
     for name in ("bash", "sh", "which"):
         (tools / name).symlink_to(shutil.which(name))
     environment = os.environ | {"PATH": str(tools)}
-    done = subprocess.run(run.command(shards=1), cwd=run.folder, capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        run.command(shards=1), cwd=run.folder, capture_output=True, text=True, env=environment
+    )
     assert done.returncode != 0
     assert "No Slurm here: sbatch, squeue, scontrol not found" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

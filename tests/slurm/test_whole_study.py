@@ -7,9 +7,9 @@ import pytest
 import yaml
 from dummy import ROOT
 
-from xscatter.paths import StudyPaths
-from xscatter.shards import file_sha256
-from xscatter.verify import verify
+from xscatter.core.files import file_sha256
+from xscatter.store.paths import StudyPaths
+from xscatter.store.verify import verify
 
 pytestmark = pytest.mark.slurm
 
@@ -73,7 +73,9 @@ def test_batches_come_whole_and_come_again_the_same(cluster, folder):
     bad = {finding.path for finding in verify(paths.root)}
     assert not any(path.suffix in (".h5", ".bin") or path == paths.records for path in bad)
 
-    before = {path: file_sha256(path) for path in (*paths.batches.glob("batch-*.bin"), paths.records)}
+    before = {
+        path: file_sha256(path) for path in (*paths.batches.glob("batch-*.bin"), paths.records)
+    }
     assert len(before) == 3
     whole = {number: paths.experiment(number).stat().st_mtime_ns for number in (0, 3)}
     paths.experiment(1).unlink()

@@ -13,8 +13,8 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from toy_shards import toy_study, write_experiment, write_shards
-from xscatter.paths import VIEWS, study_paths
 from xscatter.records import pack
+from xscatter.store.paths import VIEWS, study_paths
 from xscatter.study import dump_study
 
 ROOT = Path(__file__).parent.parent.parent
@@ -25,7 +25,16 @@ ONCE |= {"test": 3, "test_mean": 1, "report": 1, "all": 1}
 
 
 def snakemake(folder, *arguments):
-    command = [sys.executable, "-m", "snakemake", "--directory", str(folder), "-s", str(ROOT / "Snakefile"), *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--directory",
+        str(folder),
+        "-s",
+        str(ROOT / "Snakefile"),
+        *arguments,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -33,11 +42,17 @@ def snakemake(folder, *arguments):
 
 def planned(folder, study, *targets):
     """How many jobs of each rule would run for `targets`, or for the report."""
-    table = snakemake(folder, *map(str, targets), "-n", "-q", "rules", "--configfile", str(study)).partition(
-        "Job stats:"
-    )[2]
+    table = snakemake(
+        folder, *map(str, targets), "-n", "-q", "rules", "--configfile", str(study)
+    ).partition("Job stats:")[2]
     rows = [line.split() for line in table.splitlines()]
-    return Counter({row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit() and row[0] != "total"})
+    return Counter(
+        {
+            row[0]: int(row[1])
+            for row in rows
+            if len(row) == 2 and row[1].isdigit() and row[0] != "total"
+        }
+    )
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)
@@ -45,7 +60,11 @@ def test_shipped_studies_run_every_stage(study, tmp_path):
     content = yaml.safe_load(study.read_text())
     experiments = content["simulate"]["experiments"]
     batches = content.get("pack", {}).get("batches", 10)
-    assert planned(tmp_path, study) == ONCE | {"simulate": experiments, "transform": experiments, "pack": batches}
+    assert planned(tmp_path, study) == ONCE | {
+        "simulate": experiments,
+        "transform": experiments,
+        "pack": batches,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +72,21 @@ def finished(tmp_path_factory):
     """A folder in which a small study counts as done, and the study file."""
     folder = tmp_path_factory.mktemp("finished")
     path = folder / "small.yaml"
-    path.write_text(yaml.safe_dump({"name": "small", "simulate": {"experiments": 3, "images": 4, "size": 64}}))
+    path.write_text(
+        yaml.safe_dump({"name": "small", "simulate": {"experiments": 3, "images": 4, "size": 64}})
+    )
     names = study_paths("small", folder / "results")
     files = [names.study, names.assignment, names.records, names.report]
-    files += [name(number) for number in range(3) for name in (names.experiment, names.coefficients)]
+    files += [
+        name(number) for number in range(3) for name in (names.experiment, names.coefficients)
+    ]
     files += [names.batch(number) for number in range(10)]
     files += [name(view) for view in (*VIEWS, "mean") for name in (names.evaluation, names.scores)]
-    files += [names.model(view) / file for view in VIEWS for file in ("model.keras", "history.csv", "timings.csv")]
+    files += [
+        names.model(view) / file
+        for view in VIEWS
+        for file in ("model.keras", "history.csv", "timings.csv")
+    ]
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
@@ -112,7 +139,17 @@ def test_new_batches_of_a_grown_study_are_jobs_of_their_own_and_the_old_ones_sta
     pack.pack(study, names)
     path = tmp_path / "toy.yaml"
     path.write_text(dump_study(study))
-    snakemake(tmp_path, "index", "--executor", "touch", "--jobs", "1", "--forceall", "--configfile", str(path))
+    snakemake(
+        tmp_path,
+        "index",
+        "--executor",
+        "touch",
+        "--jobs",
+        "1",
+        "--forceall",
+        "--configfile",
+        str(path),
+    )
     records = study_paths("toy").records
     assert planned(tmp_path, path, records) == {}
     names.experiment(3).unlink()
@@ -154,7 +191,9 @@ def test_a_deleted_file_is_made_again_though_the_report_is_there(finished):
     ("until", "rules"),
     [("simulate", {"simulate": 1}), ("transform", {"simulate": 1, "transform": 1})],
 )
-def test_an_experiment_that_is_gone_before_its_batches_were_made_is_made_again(finished, tmp_path, until, rules):
+def test_an_experiment_that_is_gone_before_its_batches_were_made_is_made_again(
+    finished, tmp_path, until, rules
+):
     folder, study = finished
     shutil.copytree(folder, tmp_path / "copy")
     names = study_paths("small", tmp_path / "copy" / "results")
@@ -168,7 +207,11 @@ def test_an_experiment_that_is_gone_before_its_batches_were_made_is_made_again(f
 def test_the_study_of_sizes_runs_every_member_once(tmp_path):
     content = yaml.safe_load(SEVERAL.read_text())
     members = len(content["sizes"]) * len(content["modes"]) * len(content["seeds"])
-    stages = {"resolution_records": members, "resolution_train": 3 * members, "resolution_test": members}
+    stages = {
+        "resolution_records": members,
+        "resolution_train": 3 * members,
+        "resolution_test": members,
+    }
     assert planned(tmp_path, SEVERAL) == {"all": 1, "study_resolution": 1, **stages}
 
 
@@ -184,7 +227,9 @@ def test_the_profile_names_rules_of_the_workflow_and_every_training(tmp_path):
     rules = set()
     for study in (STUDIES[0], SEVERAL):
         command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--list-rules"]
-        done = subprocess.run([*command, "--configfile", str(study)], cwd=tmp_path, capture_output=True, text=True)
+        done = subprocess.run(
+            [*command, "--configfile", str(study)], cwd=tmp_path, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr
         rules |= set(done.stdout.split())
     named = yaml.safe_load((PROFILE / "config.yaml").read_text())["set-resources"]
@@ -197,11 +242,18 @@ def test_the_profile_names_rules_of_the_workflow_and_every_training(tmp_path):
 
 
 @pytest.mark.parametrize("study", [STUDIES[0], SEVERAL], ids=lambda path: path.stem)
-def test_a_misspelt_rule_of_the_profile_is_refused_and_one_of_another_kind_of_study_is_not(study, tmp_path):
+def test_a_misspelt_rule_of_the_profile_is_refused_and_one_of_another_kind_of_study_is_not(
+    study, tmp_path
+):
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--list-rules"]
     command += ["--configfile", str(study), "--set-resources"]
-    for rule, told in (("trian_joint", "trian_joint is no rule; is train_joint meant?"), ("train_joint", "")):
-        done = subprocess.run([*command, f"{rule}:gpu=1"], cwd=tmp_path, capture_output=True, text=True)
+    for rule, told in (
+        ("trian_joint", "trian_joint is no rule; is train_joint meant?"),
+        ("train_joint", ""),
+    ):
+        done = subprocess.run(
+            [*command, f"{rule}:gpu=1"], cwd=tmp_path, capture_output=True, text=True
+        )
         assert (done.returncode != 0) == bool(told)
         assert told in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
@@ -210,8 +262,14 @@ def test_a_misspelt_rule_of_the_profile_is_refused_and_one_of_another_kind_of_st
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--set-resources", "train_image:gpus=1"], "set-resources, train_image: nothing reads gpus; is gpu meant?"),
-        (["--default-resources", "slurm_partiton=a"], "default-resources: nothing reads slurm_partiton; is slurm_part"),
+        (
+            ["--set-resources", "train_image:gpus=1"],
+            "set-resources, train_image: nothing reads gpus; is gpu meant?",
+        ),
+        (
+            ["--default-resources", "slurm_partiton=a"],
+            "default-resources: nothing reads slurm_partiton; is slurm_part",
+        ),
         (["--set-resources", "train_image:gpus=1", "--resources", "gpus=2"], ""),
         (["--default-resources", "licences=1", "constraint=avx2"], ""),
     ],
@@ -219,7 +277,10 @@ def test_a_misspelt_rule_of_the_profile_is_refused_and_one_of_another_kind_of_st
 def test_a_misspelt_resource_of_the_profile_is_refused(options, told, tmp_path):
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--list-rules"]
     done = subprocess.run(
-        [*command, "--configfile", str(STUDIES[0]), *options], cwd=tmp_path, capture_output=True, text=True
+        [*command, "--configfile", str(STUDIES[0]), *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert (done.returncode != 0) == bool(told), done.stderr
     assert told in done.stdout + done.stderr
@@ -237,7 +298,9 @@ def test_a_leg_asks_for_what_the_last_job_of_its_training_asks(tmp_path):
     options = ["-n", "--profile", str(PROFILE), "--configfile", str(tmp_path / "study.yaml")]
     told = snakemake(tmp_path, "-s", str(tmp_path / "Snakefile"), *options)
     jobs = re.findall(r"^rule (train_\w+):\n(?:    .*\n)*?    resources: (.*)", told, re.M)
-    assert Counter(rule for rule, _ in jobs) == {rule: 1 for rule in TRAIN if "train" in rule} | {"train_leg": 6}
+    assert Counter(rule for rule, _ in jobs) == {rule: 1 for rule in TRAIN if "train" in rule} | {
+        "train_leg": 6
+    }
     assert len({asked for _, asked in jobs}) == 1
     assert "gpu=1" in jobs[0][1]
     assert "runtime=480" in jobs[0][1]

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent.parent
-HOLD = "import sys; from pathlib import Path; from xscatter import driver; "
+HOLD = "import sys; from pathlib import Path; from xscatter.jobs import driver; "
 HOLD += "print(driver.take_over(Path('results/small')), flush=True); sys.stdin.read()"
 
 
@@ -19,23 +19,46 @@ def living(tmp_path):
     study = {"name": "small", "simulate": {"experiments": 3, "images": 4, "size": 64}}
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(study))
     command = [sys.executable, "-c", HOLD]
-    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout.readline().strip() == "True"
         (tmp_path / ".snakemake/locks").mkdir()
-        (tmp_path / ".snakemake/locks/0.output.lock").write_text("results/small/experiments/00000.h5\n")
+        (tmp_path / ".snakemake/locks/0.output.lock").write_text(
+            "results/small/experiments/00000.h5\n"
+        )
         yield process
         process.stdin.close()
 
 
 def snakemake(folder, *options):
-    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--configfile", "small.yaml", *options]
-    return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "-s",
+        str(ROOT / "Snakefile"),
+        "--configfile",
+        "small.yaml",
+        *options,
+    ]
+    return subprocess.run(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
 
 
 def test_a_second_driver_is_told_who_works_and_a_dry_run_is_not_refused(living, tmp_path):
     refused = snakemake(tmp_path, "--cores", "1")
     assert refused.returncode != 0
-    assert f"results/small: process {living.pid} on {os.uname().nodename} works on this study; wait" in refused.stdout
+    assert (
+        f"results/small: process {living.pid} on {os.uname().nodename} works on this study; wait"
+        in refused.stdout
+    )
     assert "unlock" not in refused.stdout
     looked = snakemake(tmp_path, "-n", "-q", "rules")
     assert looked.returncode == 0, looked.stdout

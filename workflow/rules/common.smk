@@ -12,18 +12,20 @@ from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 from snakemake.resources import Resource
 
-from xscatter import driver
-from xscatter.errors import UserError
-from xscatter.paths import VIEWS, ResolutionPaths, study_paths
+from xscatter.jobs import driver
+from xscatter.core.errors import UserError
+from xscatter.store.paths import VIEWS, ResolutionPaths, study_paths
 from xscatter.resolution.description import parse_resolution
 from xscatter.study import parse_study
-from xscatter.walltime import cost
+from xscatter.jobs import cost
 
 # A large graph is millions of objects that stay: looking through them again and again takes minutes.
 gc.set_threshold(200_000, 20, 100)
 
 # The rules call `xscatter` and `mpiexec`: those installed beside this Snakemake come first.
-os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]))
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+)
 
 # A file with `sizes` is a study of studies: the same one at several image sizes.
 SEVERAL = "sizes" in config
@@ -61,16 +63,27 @@ cluster clusters constraint qos job_seconds""".split()
 
 def misspelt():
     """Lines that say what is misspelt below default-resources, set-resources or set-threads."""
-    texts = [path.read_text() for path in (Path(workflow.basedir) / "workflow" / "rules").glob("*.smk")]
+    texts = [
+        path.read_text() for path in (Path(workflow.basedir) / "workflow" / "rules").glob("*.smk")
+    ]
     # Those of a study and of a study of studies: a profile serves both.
-    rules = [name for text in texts for name in re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, re.M)]
+    rules = [
+        name
+        for text in texts
+        for name in re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, re.M)
+    ]
     settings = workflow.resource_settings
-    for name in sorted({*settings.overwrite_resources, *settings.overwrite_threads} - {"all", *rules}):
+    for name in sorted(
+        {*settings.overwrite_resources, *settings.overwrite_threads} - {"all", *rules}
+    ):
         near = difflib.get_close_matches(name, rules, 1)
         meant = f"is {near[0]} meant?" if near else "`snakemake --list-rules` names them."
         yield f"set-resources: {name} is no rule; {meant}"
     places = {"default-resources": settings.default_resources or {}}
-    places |= {f"set-resources, {rule}": resources for rule, resources in settings.overwrite_resources.items()}
+    places |= {
+        f"set-resources, {rule}": resources
+        for rule, resources in settings.overwrite_resources.items()
+    }
     for place, resources in places.items():
         # Other executors have other resources, and --resources may count any.
         for name in sorted(set(resources) - {*ASKED, *settings.resources}):
@@ -163,10 +176,17 @@ def before_leg(wildcards):
 
 def branches(paths, view):
     """The networks that `view` is built on."""
-    return [paths.model(name) / "model.keras" for name in ("image", "coefficient")] if view == "joint" else []
+    return (
+        [paths.model(name) / "model.keras" for name in ("image", "coefficient")]
+        if view == "joint"
+        else []
+    )
 
 
 def shards_runtime(price, attempt):
     """Walltime of one job that makes all shards of a study, one after another, in minutes."""
-    seconds = sum(price.safe_seconds(stage) for stage in ("simulate", "transform")) * price.study.simulate.experiments
+    seconds = (
+        sum(price.safe_seconds(stage) for stage in ("simulate", "transform"))
+        * price.study.simulate.experiments
+    )
     return price.bounded(5 + seconds // 60, attempt)

@@ -102,7 +102,9 @@ rule study_resolution:
         [WHOLE.member(name).evaluation(view) for name in MEMBERS for view in (*VIEWS, "mean")],
     output:
         list(WHOLE.tables.values()),
-        report(list(WHOLE.figures.values()), caption="../report/resolution.rst", category="Image size"),
+        report(
+            list(WHOLE.figures.values()), caption="../report/resolution.rst", category="Image size"
+        ),
     log:
         WHOLE.root / "logs" / "resolution.log",
     conda:

@@ -3,15 +3,22 @@
 import argparse
 from pathlib import Path
 
-from xscatter.errors import UserError
-from xscatter.paths import StudyPaths
+from xscatter.core.errors import UserError
+from xscatter.store.paths import StudyPaths
 from xscatter.study import Study, dump_study, load_study
 
 
 def add_study(parser: argparse.ArgumentParser) -> None:
     """The two arguments that every stage takes: the study file and the folder of its results."""
-    parser.add_argument("study", type=Path, metavar="STUDY", help="study file (YAML), such as config/demo.yaml")
-    parser.add_argument("-o", "--output", type=Path, help="folder of the study (default: results/<name of the study>)")
+    parser.add_argument(
+        "study", type=Path, metavar="STUDY", help="study file (YAML), such as config/demo.yaml"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        help="folder of the study (default: results/<name of the study>)",
+    )
 
 
 def read_study(args: argparse.Namespace) -> tuple[Study, StudyPaths]:
@@ -28,7 +35,9 @@ def keep_study(given: Path, study: Study, paths: StudyPaths) -> None:
     Raises:
         UserError: the folder holds images of another study, or a workflow is at work there on another one.
     """
-    from xscatter.shards import write_text  # NumPy: a verb may have settings to make before it is loaded
+    from xscatter.core.files import (
+        write_text,  # NumPy: a verb may have settings to make before it is loaded
+    )
 
     if not belongs(given, study, paths):
         write_text(paths.study, dump_study(study))
@@ -40,7 +49,7 @@ def belongs(given: Path, study: Study, paths: StudyPaths) -> bool:
     Raises:
         UserError: as :func:`keep_study`.
     """
-    from xscatter import driver
+    from xscatter.jobs import driver
 
     if not paths.study.exists():
         return False
@@ -55,7 +64,9 @@ def belongs(given: Path, study: Study, paths: StudyPaths) -> bool:
             "choose another folder with -o, or delete that one"
         )
     if worker := driver.living(paths.root):
-        raise UserError(f"{paths.root}: {worker} works there on a study with other settings; wait for it")
+        raise UserError(
+            f"{paths.root}: {worker} works there on a study with other settings; wait for it"
+        )
     return False
 
 
@@ -64,7 +75,9 @@ def _difference(there: Study, here: Study) -> str:
     pairs = [("seed", there.seed, here.seed)]
     for section in ("simulate", "transform"):
         before, after = (getattr(study, section).model_dump() for study in (there, here))
-        pairs += [(f"{section}.{key}", before[key], after[key]) for key in before if key != "experiments"]
+        pairs += [
+            (f"{section}.{key}", before[key], after[key]) for key in before if key != "experiments"
+        ]
     key, before, after = next(pair for pair in pairs if pair[1] != pair[2])
     return f"{key} is {before} there, {after} here"
 

@@ -19,9 +19,15 @@ EXAMPLE = """example:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
     steps = parser.add_mutually_exclusive_group()
-    steps.add_argument("--assign", action="store_true", help="only check the shards and write assignment.json")
-    steps.add_argument("--batch", type=number_list, metavar="N", help="only write these batches, such as 3 or 0-4")
-    steps.add_argument("--index", action="store_true", help="only write records.json from the batches")
+    steps.add_argument(
+        "--assign", action="store_true", help="only check the shards and write assignment.json"
+    )
+    steps.add_argument(
+        "--batch", type=number_list, metavar="N", help="only write these batches, such as 3 or 0-4"
+    )
+    steps.add_argument(
+        "--index", action="store_true", help="only write records.json from the batches"
+    )
 
 
 def run(args: argparse.Namespace) -> None:

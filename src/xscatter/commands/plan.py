@@ -9,9 +9,9 @@ import argparse
 import json
 import sys
 
-from xscatter import provenance
 from xscatter.commands import add_study, positive, read_study
-from xscatter.shards import write_json
+from xscatter.core import provenance
+from xscatter.core.files import write_json
 
 EXAMPLE = """examples:
   xscatter plan config/report-1000.yaml
@@ -20,29 +20,39 @@ EXAMPLE = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
-    parser.add_argument("--pilot", action="store_true", help="measure a few images here, and keep the figures")
     parser.add_argument(
-        "--cores", type=positive, default=100, help="cores that may work at the same time (default: 100)"
+        "--pilot", action="store_true", help="measure a few images here, and keep the figures"
+    )
+    parser.add_argument(
+        "--cores",
+        type=positive,
+        default=100,
+        help="cores that may work at the same time (default: 100)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(args: argparse.Namespace) -> None:
-    from xscatter.walltime import cost, plan
+    from xscatter.jobs import budget, cost
 
     study, paths = read_study(args)
     measured = cost.read_pilot(paths.plan)
     if args.pilot:
-        from xscatter.walltime import pilot
+        from xscatter.jobs import pilot
 
         measured = pilot.measure(study)
         write_json(paths.plan, {"measured": measured, **provenance.run_record()})
     price = cost.of(study, paths.plan)
     price.check()
-    warning = plan.warning(price)
+    warning = budget.warning(price)
     if warning:
         print(f"xscatter plan: warning: {warning}", file=sys.stderr)
     if args.json:
-        print(json.dumps({"study": study.name, "measured": measured, **plan.summary(price, args.cores)}, indent=1))
+        print(
+            json.dumps(
+                {"study": study.name, "measured": measured, **budget.summary(price, args.cores)},
+                indent=1,
+            )
+        )
     else:
-        print(plan.text(price, args.cores, bool(measured), paths.root))
+        print(budget.text(price, args.cores, bool(measured), paths.root))

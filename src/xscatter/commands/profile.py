@@ -16,15 +16,24 @@ EXAMPLE = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("install", "detect"), help="what to do")
-    parser.add_argument("--name", default="slurm", help="install: name of the profile (default: slurm)")
-    parser.add_argument("--force", action="store_true", help="install: overwrite a profile that differs")
-    parser.add_argument("--write", type=Path, metavar="PROFILE", help="detect: write partitions.yaml into this folder")
+    parser.add_argument(
+        "--name", default="slurm", help="install: name of the profile (default: slurm)"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="install: overwrite a profile that differs"
+    )
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="PROFILE",
+        help="detect: write partitions.yaml into this folder",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
-    from xscatter.errors import UserError
-    from xscatter.shards import write_text
-    from xscatter.walltime import profile
+    from xscatter.core.errors import UserError
+    from xscatter.core.files import write_text
+    from xscatter.jobs import profile
 
     if args.action == "install":
         folder = profile.install(args.name, args.force)

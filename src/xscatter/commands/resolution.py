@@ -16,15 +16,22 @@ EXAMPLE = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "study", type=Path, metavar="STUDY", help="file of the comparison, such as config/study-resolution.yaml"
+        "study",
+        type=Path,
+        metavar="STUDY",
+        help="file of the comparison, such as config/study-resolution.yaml",
     )
-    parser.add_argument("-o", "--output", type=Path, help="folder of the comparison (default: results/<name>)")
-    parser.add_argument("--expand", action="store_true", help="only write the study file of every member")
+    parser.add_argument(
+        "-o", "--output", type=Path, help="folder of the comparison (default: results/<name>)"
+    )
+    parser.add_argument(
+        "--expand", action="store_true", help="only write the study file of every member"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
-    from xscatter.paths import ResolutionPaths
     from xscatter.resolution.description import expand, load_resolution
+    from xscatter.store.paths import ResolutionPaths
 
     whole = load_resolution(args.study)
     paths = ResolutionPaths(args.output or Path("results") / whole.name)

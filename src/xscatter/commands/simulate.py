@@ -8,9 +8,9 @@ study is written beside the shards, as study.yaml.
 import argparse
 
 from xscatter.commands import add_study, belongs, keep_study, number_list, read_study
-from xscatter.errors import UserError
-from xscatter.progress import track
-from xscatter.shards import problem
+from xscatter.core.errors import UserError
+from xscatter.core.progress import track
+from xscatter.core.shards import problem
 
 EXAMPLE = """example:
   xscatter simulate config/demo.yaml --experiments 0-9"""
@@ -18,7 +18,9 @@ EXAMPLE = """example:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
-    parser.add_argument("--experiments", type=number_list, help="numbers such as 0,3,10-19 (default: all)")
+    parser.add_argument(
+        "--experiments", type=number_list, help="numbers such as 0,3,10-19 (default: all)"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -48,7 +50,9 @@ def run(args: argparse.Namespace) -> None:
     if missing:
         from xscatter.simulate.settings import draw_settings
 
-        draw_settings(study, missing[0])  # refused, if nothing can be drawn, before anything is written
+        draw_settings(
+            study, missing[0]
+        )  # refused, if nothing can be drawn, before anything is written
     keep_study(args.study, study, paths)
     if not missing:
         print(f"nothing to do: {len(numbers)} experiments are whole")

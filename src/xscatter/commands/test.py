@@ -7,7 +7,7 @@ of the joint one. Writes evaluation/<view>.json and evaluation/<view>-scores.npz
 import argparse
 
 from xscatter.commands import add_study, read_study
-from xscatter.paths import VIEWS
+from xscatter.store.paths import VIEWS
 
 EXAMPLE = """examples:
   xscatter test config/demo.yaml --view joint
@@ -19,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
     views = (*VIEWS, "mean")
     parser.usage = "%(prog)s [-h] [-v] [-o OUTPUT] STUDY --view VIEW [VIEW ...]"  # --view would take STUDY for a view
-    parser.add_argument("--view", required=True, nargs="+", choices=views, help="which networks, or the mean of two")
+    parser.add_argument(
+        "--view", required=True, nargs="+", choices=views, help="which networks, or the mean of two"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 from xscatter.commands import add_study, belongs, keep_study, read_study
-from xscatter.paths import VIEWS
-from xscatter.shards import write_json
+from xscatter.core.files import write_json
+from xscatter.store.paths import VIEWS
 
 EXAMPLE = """examples:
   xscatter train config/demo.yaml --view image
@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         help="stop after M minutes with the whole state saved and exit status 0; the same command goes on",
     )
-    parser.add_argument("--leg-file", type=Path, metavar="JSON", help="say here whether the training has converged")
+    parser.add_argument(
+        "--leg-file", type=Path, metavar="JSON", help="say here whether the training has converged"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,7 +48,9 @@ def run(args: argparse.Namespace) -> int:
     from xscatter import records
     from xscatter.learn.train import check, train
 
-    check(study, records.open(paths.batches))  # first of all, so that a wrong study leaves nothing behind
+    check(
+        study, records.open(paths.batches)
+    )  # first of all, so that a wrong study leaves nothing behind
     keep_study(args.study, study, paths)
     converged = train(study, paths, args.view, deadline, args.carry_on)
     if args.leg_file:

@@ -16,7 +16,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(_name, "1")
 
 from xscatter.commands import add_study, keep_study, number_list, read_study  # noqa: E402
-from xscatter.errors import UserError  # noqa: E402
+from xscatter.core.errors import UserError  # noqa: E402
 
 EXAMPLE = """examples:
   xscatter transform config/demo.yaml
@@ -25,11 +25,13 @@ EXAMPLE = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
-    parser.add_argument("--experiments", type=number_list, help="numbers such as 0,3,10-19 (default: all)")
+    parser.add_argument(
+        "--experiments", type=number_list, help="numbers such as 0,3,10-19 (default: all)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    from xscatter.fourier_bessel.ranks import world
+    from xscatter.transform.ranks import world
 
     ranks = world()
     try:
@@ -56,7 +58,7 @@ def _say(args: argparse.Namespace, rank: int, message: str) -> None:
 
 
 def _transform(args: argparse.Namespace, ranks) -> int:
-    from xscatter.fourier_bessel.parallel import transform_files
+    from xscatter.transform.parallel import transform_files
 
     study, pairs = ranks.share(_plan(args) if ranks.rank == 0 else None)
     if isinstance(study, UserError):  # one line is enough, and all ranks leave together

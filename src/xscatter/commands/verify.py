@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from xscatter.commands import positive
 
 if TYPE_CHECKING:
-    from xscatter.verify import Finding
+    from xscatter.store.verify import Finding
 
 EXAMPLE = """examples:
   xscatter verify results/demo
@@ -22,31 +22,47 @@ MOST_LINES = 8  # for missing files of a folder that have no log; more are told 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("results", type=Path, metavar="RESULTS", help="folder of the study, such as results/demo")
+    parser.add_argument(
+        "results", type=Path, metavar="RESULTS", help="folder of the study, such as results/demo"
+    )
     parser.add_argument(
         "--delete-bad",
         action="store_true",
         help="delete what is partial, corrupt or foreign; the next snakemake makes exactly that again",
     )
-    parser.add_argument("--quick", action="store_true", help="look at marks and sizes only, not at checksums")
-    parser.add_argument("-j", "--jobs", type=positive, metavar="N", help="processes (default: all cores, at most 16)")
+    parser.add_argument(
+        "--quick", action="store_true", help="look at marks and sizes only, not at checksums"
+    )
+    parser.add_argument(
+        "-j",
+        "--jobs",
+        type=positive,
+        metavar="N",
+        help="processes (default: all cores, at most 16)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    from xscatter import verify
+    from xscatter.store import verify
 
     findings = verify.verify(args.results, not args.quick, args.jobs)
     _tell(findings)
     if not findings:
         print(f"{args.results}: every file is there and whole")
         return 0
-    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(one.kind for one in findings).items()))
+    kinds = ", ".join(
+        f"{count} {kind}" for kind, count in sorted(Counter(one.kind for one in findings).items())
+    )
     if args.delete_bad:
         deleted = verify.delete_bad(findings)
-        print(f"{args.results}: {kinds}; {len(deleted)} deleted: run snakemake again to make what is missing")
+        print(
+            f"{args.results}: {kinds}; {len(deleted)} deleted: run snakemake again to make what is missing"
+        )
         return 0
     if all(one.kind == "missing" for one in findings):
-        print(f"{args.results}: {kinds}: run snakemake with the --configfile of the study again to make them")
+        print(
+            f"{args.results}: {kinds}: run snakemake with the --configfile of the study again to make them"
+        )
     else:
         print(f"{args.results}: {kinds}; `--delete-bad` lets the next snakemake make these again")
     return 1

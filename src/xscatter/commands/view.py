@@ -6,8 +6,6 @@ residual and the coefficients, of --image (default: the first).
 """
 
 import argparse
-import json
-from dataclasses import replace
 from pathlib import Path
 from textwrap import shorten, wrap
 from typing import Any
@@ -16,9 +14,10 @@ import h5py
 import numpy as np
 
 from xscatter import pictures
-from xscatter.errors import UserError
-from xscatter.shards import open_shard, tag_names
+from xscatter.core.errors import UserError
 from xscatter.simulate.features.registry import all_features
+from xscatter.store.coefficients import is_coefficient_file
+from xscatter.store.experiments import ExperimentFile, open_experiment
 
 EXAMPLE = """examples:
   xscatter view results/demo/experiments/00000.h5
@@ -28,26 +27,37 @@ EXAMPLE = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "shard", type=Path, metavar="SHARD", help="such as experiments/00000.h5 or coefficients/00000.h5"
+        "shard",
+        type=Path,
+        metavar="SHARD",
+        help="such as experiments/00000.h5 or coefficients/00000.h5",
     )
-    parser.add_argument("--image", type=int, help="show this image large (default: a contact sheet)")
-    parser.add_argument("--first", type=int, default=0, help="first image of the contact sheet (default: 0)")
-    parser.add_argument("--number", type=int, default=24, help="images on the contact sheet (default: 24)")
-    parser.add_argument("-o", "--output", type=Path, help="PNG or SVG file (default: named after the shard)")
+    parser.add_argument(
+        "--image", type=int, help="show this image large (default: a contact sheet)"
+    )
+    parser.add_argument(
+        "--first", type=int, default=0, help="first image of the contact sheet (default: 0)"
+    )
+    parser.add_argument(
+        "--number", type=int, default=24, help="images on the contact sheet (default: 24)"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, help="PNG or SVG file (default: named after the shard)"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     _insist_on_shard(args.shard)
-    with open_shard(args.shard) as file:
-        if "entry/coefficients" in file:
-            from xscatter.fourier_bessel.pictures import show_expansion
+    if is_coefficient_file(args.shard):
+        from xscatter.transform.expansion import show_expansion
 
-            image = args.first if args.image is None else args.image
-            output = args.output or Path(f"{args.shard.stem}-{image}-expansion.png")
-            pictures.save_figure(show_expansion(args.shard, image), output)
-            print(output)
-            return
-        total = len(file["entry/data/counts"])
+        image = args.first if args.image is None else args.image
+        output = args.output or Path(f"{args.shard.stem}-{image}-expansion.png")
+        pictures.save_figure(show_expansion(args.shard, image), output)
+        print(output)
+        return
+    with open_experiment(args.shard) as file:
+        total = len(file)
         wanted = args.first if args.image is None else args.image
         if not 0 <= wanted < total:
             raise UserError(f"{args.shard}: has no image {wanted}; its images are 0 to {total - 1}")
@@ -67,7 +77,9 @@ def run(args: argparse.Namespace) -> None:
 def _insist_on_shard(path: Path) -> None:
     """Refuse other people's files, which open_shard would call corrupt or partial."""
     if path.is_dir():
-        raise UserError(f"{path}: is a folder; name a shard, such as {path / 'experiments' / '00000.h5'}")
+        raise UserError(
+            f"{path}: is a folder; name a shard, such as {path / 'experiments' / '00000.h5'}"
+        )
     if not path.exists():
         return
     try:
@@ -76,23 +88,24 @@ def _insist_on_shard(path: Path) -> None:
     except OSError:
         ours = h5py.is_hdf5(path)
     if not ours:
-        raise UserError(f"{path}: is no shard; give a file of results/<study>/experiments/ or coefficients/")
+        raise UserError(
+            f"{path}: is no shard; give a file of results/<study>/experiments/ or coefficients/"
+        )
 
 
-def _tags(file: Any, image: int) -> list[tuple[str, float]]:
+def _tags(file: ExperimentFile, image: int) -> list[tuple[str, float]]:
     """Tags of an image that are true, with their detectability."""
-    names = tag_names(file)
-    labels, strength = (file[f"entry/tags/{key}"][image] for key in ("labels", "detectability"))
-    return [(name, float(d)) for name, on, d in zip(names, labels, strength, strict=True) if on]
+    columns = zip(file.tags(), file.labels[image], file.detectability[image], strict=True)
+    return [(name, float(d)) for name, on, d in columns if on]
 
 
-def sheet(file: Any, images: range) -> Any:
+def sheet(file: ExperimentFile, images: range) -> Any:
     """Contact sheet of `images`, each under its tags."""
     frames = []
     for image in images:
         text = f"{image}: " + ", ".join(_briefly([name for name, _ in _tags(file, image)]))
         title = "\n".join(wrap(shorten(text, 190, placeholder=" …"), 38))
-        frames.append(replace(pictures.read_frame(file, image), title=title))
+        frames.append(file.picture(image, title))
     return pictures.contact_sheet(frames, columns=min(6, len(frames)))
 
 
@@ -101,22 +114,28 @@ def _briefly(names: list[str]) -> list[str]:
     return [name for name in names if not any(other.startswith(f"{name}:") for other in names)]
 
 
-def large(file: Any, image: int) -> Any:
+def large(file: ExperimentFile, image: int) -> Any:
     """One image, its tags and d', and what was drawn."""
-    frame = pictures.read_frame(file, image)
+    frame = file.picture(image)
     figure = pictures.new_figure(13, 8)
     left, right = figure.subplots(1, 2, width_ratios=(2.2, 1))
-    experiment = file.attrs["experiment"]
+    experiment = file.number
     pictures.show_frame(
         left, frame.counts, frame.mask, geometry=frame.geometry, saturation=frame.saturation,
         title=f"experiment {experiment}, image {image}",
     )  # fmt: skip
     right.set_axis_off()
     lines = ["tags and detectability d'", ""]
-    lines += [f"  {name:<32}" + (f"{d:10.4g}" if np.isfinite(d) else "") for name, d in _tags(file, image)]
-    scene = json.loads(file["entry/parameters"][image])
+    lines += [
+        f"  {name:<32}" + (f"{d:10.4g}" if np.isfinite(d) else "") for name, d in _tags(file, image)
+    ]
+    scene = file.parameters(image)
     # Shards of other versions may hold other parameters.
-    units = {(name, p.name): p.unit for name, feature in all_features().items() for p in feature.parameters}
+    units = {
+        (name, p.name): p.unit
+        for name, feature in all_features().items()
+        for p in feature.parameters
+    }
     lines += ["", f"photons  {scene['photons']:.3g}"]
     for entry in scene["features"]:
         lines += ["", f"{entry['feature'].replace('_', ' ')}  (share {entry['share']:.3g})"]
@@ -126,5 +145,13 @@ def large(file: Any, image: int) -> Any:
         )
         lines += [f"  {line}" for line in wrap(values, 52)]
     size = min(8.0, 460 / len(lines))  # points: 8 inches hold about 460 / size lines
-    right.text(0, 1, "\n".join(lines), va="top", family="monospace", fontsize=size, transform=right.transAxes)
+    right.text(
+        0,
+        1,
+        "\n".join(lines),
+        va="top",
+        family="monospace",
+        fontsize=size,
+        transform=right.transAxes,
+    )
     return figure

@@ -16,16 +16,23 @@ EXAMPLE = """examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("results", type=Path, metavar="RESULTS", help="folder of the study, such as results/demo")
-    parser.add_argument("--profile", type=Path, default=Path("profiles/slurm/config.yaml"), help="profile to improve")
+    parser.add_argument(
+        "results", type=Path, metavar="RESULTS", help="folder of the study, such as results/demo"
+    )
+    parser.add_argument(
+        "--profile",
+        type=Path,
+        default=Path("profiles/slurm/config.yaml"),
+        help="profile to improve",
+    )
     parser.add_argument("--diff", action="store_true", help="print the diff alone")
 
 
 def run(args: argparse.Namespace) -> None:
-    from xscatter.errors import UserError
-    from xscatter.paths import StudyPaths
-    from xscatter.verify import read_study
-    from xscatter.walltime import profile, usage
+    from xscatter.core.errors import UserError
+    from xscatter.jobs import profile, usage
+    from xscatter.store.paths import StudyPaths
+    from xscatter.store.verify import read_study
 
     study = read_study(args.results)
     uses = usage.read(StudyPaths(args.results))
@@ -40,7 +47,10 @@ def run(args: argparse.Namespace) -> None:
         if rule.startswith("train"):
             wanted[rule].pop("runtime", None)
     if all(math.isnan(use.asked_minutes) for use in uses):
-        print("no proposal: these jobs asked for no time and memory, so they did not run on Slurm", file=sys.stderr)
+        print(
+            "no proposal: these jobs asked for no time and memory, so they did not run on Slurm",
+            file=sys.stderr,
+        )
         return
     size = study.simulate
     print(

@@ -19,15 +19,33 @@ EXAMPLE = """example:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder to follow")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="OUT", help="table, .csv (default: tags.csv in the current folder)"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="OUT",
+        help="table, .csv (default: tags.csv in the current folder)",
     )
-    parser.add_argument("--pattern", default="*", help="names of the frames, such as '*.cbf' (default: all)")
-    parser.add_argument("--settle", type=seconds, default=1.0, help="seconds of rest before reading (default: 1)")
     parser.add_argument(
-        "--patience", type=seconds, default=60.0, help="seconds until a bad file is given up (default: 60)"
+        "--pattern", default="*", help="names of the frames, such as '*.cbf' (default: all)"
     )
-    parser.add_argument("--every", type=seconds, default=10.0, help="seconds between lines of progress (default: 10)")
-    parser.add_argument("--once", action="store_true", help="stop when all files that are there are done")
+    parser.add_argument(
+        "--settle", type=seconds, default=1.0, help="seconds of rest before reading (default: 1)"
+    )
+    parser.add_argument(
+        "--patience",
+        type=seconds,
+        default=60.0,
+        help="seconds until a bad file is given up (default: 60)",
+    )
+    parser.add_argument(
+        "--every",
+        type=seconds,
+        default=10.0,
+        help="seconds between lines of progress (default: 10)",
+    )
+    parser.add_argument(
+        "--once", action="store_true", help="stop when all files that are there are done"
+    )
     add_model(parser)
 
 
@@ -44,10 +62,12 @@ def seconds(text: str) -> float:
 
 def run(args: argparse.Namespace) -> None:
     from xscatter.frames.reading import check_options
-    from xscatter.frames.watching import Folder, Table, follow
+    from xscatter.tagging.watching import Folder, Table, follow
 
     folder = Folder(args.folder, args.pattern, args.settle)
-    folder.waiting(set())  # a folder that cannot be listed is told before anything is loaded or written
+    folder.waiting(
+        set()
+    )  # a folder that cannot be listed is told before anything is loaded or written
     check_options(**read_options(args))
     print("watch: loads the networks", file=sys.stderr, flush=True)
     tagger, options = load_tagger(args)
@@ -56,13 +76,26 @@ def run(args: argparse.Namespace) -> None:
     settings |= {"view": args.view, "threads": args.threads}
     if table.done:
         print(f"watch: {table.path} holds {len(table.done)} files already", file=sys.stderr)
-    print(f"watch: follows {args.folder}, adds to {table.path}; Ctrl-C stops", file=sys.stderr, flush=True)
+    print(
+        f"watch: follows {args.folder}, adds to {table.path}; Ctrl-C stops",
+        file=sys.stderr,
+        flush=True,
+    )
     try:
         for rows in follow(
-            tagger, folder, table, say=lambda line: print(line, file=sys.stderr, flush=True), **settings, **options
+            tagger,
+            folder,
+            table,
+            say=lambda line: print(line, file=sys.stderr, flush=True),
+            **settings,
+            **options,
         ):
             for tagged in rows:
-                print(tagged.note if tagged.failed else f"{tagged.source} [{tagged.index}]: {', '.join(tagged.tags)}")
+                print(
+                    tagged.note
+                    if tagged.failed
+                    else f"{tagged.source} [{tagged.index}]: {', '.join(tagged.tags)}"
+                )
             if rows:
                 sys.stdout.flush()
     finally:

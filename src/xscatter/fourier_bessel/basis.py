@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import jv
 
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 
 BOUNDARIES = ("dirichlet", "neumann")
 
@@ -66,7 +66,9 @@ def _polish(m: int, x: np.ndarray, boundary: str) -> np.ndarray:
         if boundary == "dirichlet":
             f, f1, f2 = value, first, second
         else:
-            third = -second / x + first / x**2 - (1 - (m / x) ** 2) * first - 2 * m**2 / x**3 * value
+            third = (
+                -second / x + first / x**2 - (1 - (m / x) ** 2) * first - 2 * m**2 / x**3 * value
+            )
             f, f1, f2 = first, second, third
         with np.errstate(all="ignore"):
             step = 2 * f * f1 / (2 * f1**2 - f * f2)

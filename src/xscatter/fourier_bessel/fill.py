@@ -41,15 +41,22 @@ class Live:
 
 def live_pixels(pixels: Pixels, mask: np.ndarray) -> Live:
     """Pixels in the disk that `mask` (rows, cols) of the detector, True = not live, or NO_MASK, leaves."""
-    ones = np.ones([first + side for first, side in zip(pixels.corner, pixels.shape, strict=True)], np.uint8)
+    ones = np.ones(
+        [first + side for first, side in zip(pixels.corner, pixels.shape, strict=True)], np.uint8
+    )
     bins = pixels.bins(mask)
     return Live(bins, pixels.ring_sums(ones, mask, bins).astype(np.int64))
 
 
 def with_partners(detector: Pixels, window: Pixels, image: np.ndarray, mask: np.ndarray):
     """Image and mask (rows, cols of `window`) where partners stand for pixels that are not live."""
-    seen = tuple(slice(first, first + side) for first, side in zip(detector.corner, detector.shape, strict=True))
-    place = tuple(slice(s.start - first, s.stop - first) for s, first in zip(seen, window.corner, strict=True))
+    seen = tuple(
+        slice(first, first + side)
+        for first, side in zip(detector.corner, detector.shape, strict=True)
+    )
+    place = tuple(
+        slice(s.start - first, s.stop - first) for s, first in zip(seen, window.corner, strict=True)
+    )
     values = np.zeros(window.shape, window.dtype)
     values[place] = image[seen]
     in_disk = window.in_disk

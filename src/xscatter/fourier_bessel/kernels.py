@@ -65,8 +65,12 @@ def width_for(tolerance: float) -> int:
     """Smallest width of the Kaiser-Bessel kernel whose worst aliasing is below `tolerance`."""
     frequency = np.linspace(0, 1 / (2 * OVERSAMPLING), 33)
     for width in range(3, 18):
-        images = [kaiser_bessel_transform(frequency + shift, width) for shift in (-3, -2, -1, 1, 2, 3)]
-        alias = np.sqrt(np.sum(np.square(images), axis=0)) / kaiser_bessel_transform(frequency, width)
+        images = [
+            kaiser_bessel_transform(frequency + shift, width) for shift in (-3, -2, -1, 1, 2, 3)
+        ]
+        alias = np.sqrt(np.sum(np.square(images), axis=0)) / kaiser_bessel_transform(
+            frequency, width
+        )
         if alias.max() < tolerance:
             break
     return width

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xscatter.compiled import compiled
+from xscatter.core.compiled import compiled
 
 LANES = 16
 # For the loops that take a mask: all pixels are live. For those that take bins: compute them.
@@ -15,7 +15,11 @@ _compiled = compiled(fastmath=("reassoc", "contract", "nsz", "arcp"))
 
 def plain(values: np.ndarray) -> np.ndarray:
     """The values as numbers that compiled loops know; files of detectors often hold others."""
-    if values.dtype.isnative and values.dtype.itemsize in (1, 2, 4, 8) and values.dtype != np.float16:
+    if (
+        values.dtype.isnative
+        and values.dtype.itemsize in (1, 2, 4, 8)
+        and values.dtype != np.float16
+    ):
         return values
     return values.astype(np.float64 if values.dtype.kind == "f" else values.dtype.newbyteorder("="))
 
@@ -191,7 +195,12 @@ def reduce_rows(image, top, left, starts, stops, first, weights, mask, center, b
             held += 1
         factors[held:] = 0
         if low < high:
-            one, two, three, four = lines[0, low:high], lines[1, low:high], lines[2, low:high], lines[3, low:high]
+            one, two, three, four = (
+                lines[0, low:high],
+                lines[1, low:high],
+                lines[2, low:high],
+                lines[3, low:high],
+            )
             for n in range(weights.shape[1]):
                 row = target[first[y] + n, low:high]
                 a, b, c, d = factors[0, n], factors[1, n], factors[2, n], factors[3, n]
@@ -303,7 +312,12 @@ def cell_sums(center, first_row, first_cols, counts, seen, parts, first_ring, su
                         continue
                     found += 1
                     for b in range(0, wide, 4):
-                        one, two, three, four = along_r[b, p], along_r[b + 1, p], along_r[b + 2, p], along_r[b + 3, p]
+                        one, two, three, four = (
+                            along_r[b, p],
+                            along_r[b + 1, p],
+                            along_r[b + 2, p],
+                            along_r[b + 3, p],
+                        )
                         for a in range(powers):
                             factor = along_theta[a, p]
                             start = (np.int64(begin[p]) * powers + a) * wide + b

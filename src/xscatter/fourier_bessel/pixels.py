@@ -33,7 +33,9 @@ class Pixels:
         taps: points of the interpolation onto a coarser grid first; 0: spread every pixel.
     """
 
-    def __init__(self, window, center: tuple[float, float], radius: float, tables: PolarTables, taps: int):
+    def __init__(
+        self, window, center: tuple[float, float], radius: float, tables: PolarTables, taps: int
+    ):
         (self.top, bottom), (self.left, right) = window
         self.shape = (bottom - self.top, right - self.left)
         self.center, self.radius, self.tables, self.taps = center, radius, tables, taps
@@ -63,9 +65,12 @@ class Pixels:
         theta, r, along_theta, along_r = tables.place(
             grid_rows[index // grid_cols.size], grid_cols[index % grid_cols.size]
         )
-        order = np.lexsort((theta, r // 8))  # neighbours on the polar grid follow each other: caches stay warm
+        order = np.lexsort(
+            (theta, r // 8)
+        )  # neighbours on the polar grid follow each other: caches stay warm
         self.points = tuple(
-            np.ascontiguousarray(part[order]) for part in (index.astype(np.int32), theta, r, along_theta, along_r)
+            np.ascontiguousarray(part[order])
+            for part in (index.astype(np.int32), theta, r, along_theta, along_r)
         )
         self.dtype = dtype
 
@@ -87,7 +92,9 @@ class Pixels:
             matrix = np.zeros((stop - start, size + self.taps), self.tables.radial.dtype)
             where = self.col_first[start:stop, None] + np.arange(self.taps)
             np.put_along_axis(matrix, where, self.col_weights[start:stop], axis=1)
-            blocks.append((slice(start, stop), slice(low, high), np.ascontiguousarray(matrix[:, low:high])))
+            blocks.append(
+                (slice(start, stop), slice(low, high), np.ascontiguousarray(matrix[:, low:high]))
+            )
         return blocks
 
     @property
@@ -108,7 +115,9 @@ class Pixels:
 
     def live(self, mask: np.ndarray) -> np.ndarray:
         """Whether each pixel of the window lies in the disk, and `mask` (rows, cols) of the detector leaves it."""
-        rows, cols = (slice(first, first + side) for first, side in zip(self.corner, self.shape, strict=True))
+        rows, cols = (
+            slice(first, first + side) for first, side in zip(self.corner, self.shape, strict=True)
+        )
         return self.in_disk & ~mask[rows, cols] if mask.size else self.in_disk
 
     def bins(self, mask: np.ndarray) -> np.ndarray:
@@ -116,13 +125,19 @@ class Pixels:
         dtype = np.dtype(np.int16 if 2 * self.rings < 32767 else np.int32)
         rows = min(self.shape[0], MOST_BIN_BYTES // (self.shape[1] * dtype.itemsize))
         found = np.zeros((rows, self.shape[1]), dtype)
-        loops.find_bins(*self.corner, self.starts, self.stops, mask, self._middle, self.rings, found)
+        loops.find_bins(
+            *self.corner, self.starts, self.stops, mask, self._middle, self.rings, found
+        )
         return found
 
     def ring_numbers(self) -> np.ndarray:
         """Ring of each pixel of the window, (rows, cols); `rings` outside of the disk."""
-        rows, cols = (np.arange(side) - middle for side, middle in zip(self.shape, self._middle, strict=True))
-        return np.where(self.in_disk, np.hypot(rows[:, None], cols) + 0.5, self.rings).astype(np.int32)
+        rows, cols = (
+            np.arange(side) - middle for side, middle in zip(self.shape, self._middle, strict=True)
+        )
+        return np.where(self.in_disk, np.hypot(rows[:, None], cols) + 0.5, self.rings).astype(
+            np.int32
+        )
 
     @property
     def _middle(self) -> tuple[float, float]:
@@ -132,7 +147,9 @@ class Pixels:
     def ring_sums(self, image: np.ndarray, mask: np.ndarray, bins: np.ndarray) -> np.ndarray:
         """Sums over the live pixels of each ring, (rings,) float64; image and mask as the detector has them."""
         sums = np.zeros((4, 2 * self.rings))
-        loops.ring_sums(image, *self.corner, self.starts, self.stops, mask, self._middle, bins, sums)
+        loops.ring_sums(
+            image, *self.corner, self.starts, self.stops, mask, self._middle, bins, sums
+        )
         return sums.sum(0)[: self.rings]
 
     @property
@@ -140,7 +157,11 @@ class Pixels:
         """Size of the tables made so far, those of the polar grid included, in bytes."""
         tables = (self.tables.radial, *self.tables.fourier, *self.points)
         made: RingTable | None = self.__dict__.get("ring_table")
-        rows = [weights for _, _, weights in self.blocks] + [self.row_weights, self.col_weights] if self.taps else []
+        rows = (
+            [weights for _, _, weights in self.blocks] + [self.row_weights, self.col_weights]
+            if self.taps
+            else []
+        )
         return sum(table.nbytes for table in (*tables, *rows)) + (made.nbytes if made else 0)
 
     @cached_property
@@ -153,7 +174,9 @@ class Pixels:
         line = np.arange(row, row + counts.size) - self.top
         of_window = (line >= 0) & (line < self.shape[0])
         seen[:, of_window] = self.left + np.stack([self.starts, self.stops])[:, line[of_window]]
-        seen = np.clip(seen, cols, cols + counts)  # the disk may miss the window in some of its rows
+        seen = np.clip(
+            seen, cols, cols + counts
+        )  # the disk may miss the window in some of its rows
         return ring_table(self.tables, self.center, self.radius, (row, cols, counts), seen)
 
     def spread(self, images: Iterable[Placed]) -> np.ndarray:
@@ -173,16 +196,23 @@ class Pixels:
                 for cols, grid_cols, matrix in self.blocks:
                     np.matmul(rows[:, cols], matrix, out=grids[lane, :, grid_cols])
             means = np.zeros((1, 1), self.dtype)
-            loops.gather(grids[: lane + 1], 0, 0, self.grid_shape, loops.NO_MASK, self._middle, means, source)
+            loops.gather(
+                grids[: lane + 1], 0, 0, self.grid_shape, loops.NO_MASK, self._middle, means, source
+            )
         else:
-            held = [(np.array(image)[None], corner, mask, means[None]) for image, corner, mask, _, means in images]
+            held = [
+                (np.array(image)[None], corner, mask, means[None])
+                for image, corner, mask, _, means in images
+            ]
             if len({id(mask) for _, _, mask, _ in held}) == 1:  # they go together
                 stacks, corners, masks, all_means = zip(*held, strict=True)
                 held = [(np.concatenate(stacks), corners[0], masks[0], np.concatenate(all_means))]
             lane = 0
             for stack, corner, mask, means in held:
                 end = lane + len(stack)
-                loops.gather(stack, *corner, self.shape, mask, self._middle, means, source[:, lane:end])
+                loops.gather(
+                    stack, *corner, self.shape, mask, self._middle, means, source[:, lane:end]
+                )
                 lane = end
         grid = np.zeros((*self.tables.padded, LANES), self.dtype)
         loops.spread(source, *self.points, grid)
@@ -200,7 +230,9 @@ class Pixels:
         return images
 
 
-def disk_lattice(center: tuple[float, float], radius: float) -> tuple[tuple[int, np.ndarray], np.ndarray]:
+def disk_lattice(
+    center: tuple[float, float], radius: float
+) -> tuple[tuple[int, np.ndarray], np.ndarray]:
     """Pixels at most `radius` from `center` on an endless detector.
 
     Returns the first row and, for it and each row below, the first column; and the number of pixels in each row.
@@ -220,4 +252,7 @@ def disk_lattice(center: tuple[float, float], radius: float) -> tuple[tuple[int,
 def _along(values: np.ndarray, first: np.ndarray, weights: np.ndarray, axis: int) -> np.ndarray:
     shape = [1, 1, 1]
     shape[axis] = -1
-    return sum(np.take(values, first + n, axis=axis) * weights[:, n].reshape(shape) for n in range(weights.shape[1]))
+    return sum(
+        np.take(values, first + n, axis=axis) * weights[:, n].reshape(shape)
+        for n in range(weights.shape[1])
+    )

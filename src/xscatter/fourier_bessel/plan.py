@@ -5,7 +5,7 @@ from itertools import repeat
 
 import numpy as np
 
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 from xscatter.fourier_bessel import basis, loops
 from xscatter.fourier_bessel.fill import FILLS, Live, live_pixels, with_partners
 from xscatter.fourier_bessel.kernels import taps_for, width_for
@@ -54,7 +54,10 @@ class Plan:
         self.dtype, self.boundary, self.tolerance = np.dtype(dtype), boundary, float(tolerance)
         self._check()
         rows, cols = (
-            (max(0, int(np.ceil(middle - self.radius))), min(side, int(np.floor(middle + self.radius)) + 1))
+            (
+                max(0, int(np.ceil(middle - self.radius))),
+                min(side, int(np.floor(middle + self.radius)) + 1),
+            )
             for middle, side in zip(self.center, self.shape, strict=True)
         )
         self.coverage, self._lattice = 0.0, disk_lattice(self.center, self.radius)[1].sum()
@@ -74,17 +77,23 @@ class Plan:
         if self.dtype not in (np.float32, np.float64):
             raise UserError(f"dtype {self.dtype} cannot be used; choose float32 or float64")
         if self.boundary not in basis.BOUNDARIES:
-            raise UserError(f"boundary {self.boundary!r} is not known; use one of {', '.join(basis.BOUNDARIES)}")
+            raise UserError(
+                f"boundary {self.boundary!r} is not known; use one of {', '.join(basis.BOUNDARIES)}"
+            )
         if min(self.shape) < 1 or self.angular_orders < 1 or self.radial_orders < 1:
             raise UserError(
                 f"shape {self.shape}, {self.angular_orders} angular and {self.radial_orders} radial orders: "
                 "each must be at least 1"
             )
         if not (np.isfinite(self.center).all() and 1 <= self.radius < np.inf):
-            raise UserError(f"centre {self.center} must be finite, and radius {self.radius:g} at least 1 pixel")
+            raise UserError(
+                f"centre {self.center} must be finite, and radius {self.radius:g} at least 1 pixel"
+            )
         least = 1e-12 if self.dtype == np.float64 else 1e-6
         if not least <= self.tolerance < 0.1:
-            raise UserError(f"tolerance {self.tolerance:g} is out of bounds: {least:g} to 0.1 with dtype {self.dtype}")
+            raise UserError(
+                f"tolerance {self.tolerance:g} is out of bounds: {least:g} to 0.1 with dtype {self.dtype}"
+            )
 
     def _window(self, rows: tuple[int, int], cols: tuple[int, int]) -> Pixels:
         orders = (self.angular_orders, self.radial_orders, self.boundary)
@@ -96,7 +105,9 @@ class Plan:
         """Zeros z_mk, (angular_orders, radial_orders)."""
         return basis.zeros(self.angular_orders, self.radial_orders, self.boundary)
 
-    def forward(self, images: np.ndarray, mask: np.ndarray | None = None, fill: str = "ring-mean") -> np.ndarray:
+    def forward(
+        self, images: np.ndarray, mask: np.ndarray | None = None, fill: str = "ring-mean"
+    ) -> np.ndarray:
         """Coefficients c_mk of images.
 
         Args:
@@ -115,7 +126,11 @@ class Plan:
             UserError: images or mask are of another shape or type, or `fill` is not known.
         """
         images = np.asanyarray(images)
-        if images.ndim not in (2, 3) or images.shape[-2:] != self.shape or images.dtype.kind not in "uif":
+        if (
+            images.ndim not in (2, 3)
+            or images.shape[-2:] != self.shape
+            or images.dtype.kind not in "uif"
+        ):
             raise UserError(
                 f"images {images.shape} of type {images.dtype} do not fit the plan: real numbers, (n, {self.shape[0]}, "
                 f"{self.shape[1]}), are needed"
@@ -172,7 +187,11 @@ class Plan:
                     means[lane, :-1] = live.means(self._pixels.ring_sums(image, mask, live.bins))
                 corner, bins = self._pixels.corner, live.bins
                 if fill == "partner":
-                    (image, mask), corner, bins = with_partners(self._pixels, pixels, image, mask), (0, 0), NO_BINS
+                    (image, mask), corner, bins = (
+                        with_partners(self._pixels, pixels, image, mask),
+                        (0, 0),
+                        NO_BINS,
+                    )
                 yield image, corner, mask, bins, means[lane]
 
         grid = pixels.spread(ready())
@@ -198,7 +217,9 @@ class Plan:
             for middle, side in zip(self.center, self.shape, strict=True):
                 turned = (int(np.rint(2 * middle)) - (side - 1), int(np.rint(2 * middle)) + 1)
                 low = max(min(0, turned[0]), int(np.ceil(middle - self.radius)))
-                window.append((low, min(max(side, turned[1]), int(np.floor(middle + self.radius)) + 1)))
+                window.append(
+                    (low, min(max(side, turned[1]), int(np.floor(middle + self.radius)) + 1))
+                )
             self._partner_pixels = self._window(*window)
         return self._partner_pixels
 
@@ -214,7 +235,11 @@ class Plan:
     def nbytes(self) -> int:
         """Size of all tables made so far, in bytes."""
         bins = self._live[1].bins.nbytes if self._live else 0
-        return self._pixels.nbytes + bins + (self._partner_pixels.nbytes if self._partner_pixels else 0)
+        return (
+            self._pixels.nbytes
+            + bins
+            + (self._partner_pixels.nbytes if self._partner_pixels else 0)
+        )
 
     def inverse(self, coefficients: np.ndarray) -> np.ndarray:
         """Images (n, rows, cols) of coefficients (n, angular_orders, radial_orders); 0 outside of the disk.
@@ -227,11 +252,16 @@ class Plan:
         coefficients = np.asarray(coefficients)
         orders = (self.angular_orders, self.radial_orders)
         if coefficients.ndim not in (2, 3) or coefficients.shape[-2:] != orders:
-            raise UserError(f"coefficients {coefficients.shape} do not fit the plan: (n, {orders[0]}, {orders[1]})")
+            raise UserError(
+                f"coefficients {coefficients.shape} do not fit the plan: (n, {orders[0]}, {orders[1]})"
+            )
         stack = coefficients if coefficients.ndim == 3 else coefficients[None]
         images = np.zeros((len(stack), *self.shape), self.dtype)
         pixels = self._pixels
-        rows, cols = (slice(first, first + side) for first, side in zip(pixels.corner, pixels.shape, strict=True))
+        rows, cols = (
+            slice(first, first + side)
+            for first, side in zip(pixels.corner, pixels.shape, strict=True)
+        )
         for start in range(0, len(stack), LANES):
             block = stack[start : start + LANES]
             lanes = np.zeros((*orders, LANES), np.result_type(self.dtype, np.complex64))
@@ -246,11 +276,18 @@ class Plan:
         `angle` is a number, or (n,), one an image.
         """
         turn = -1j * np.arange(self.angular_orders)[:, None] * np.asarray(angle)[..., None, None]
-        return coefficients * np.exp(turn).astype(np.result_type(np.asarray(coefficients).dtype, np.complex64))
+        return coefficients * np.exp(turn).astype(
+            np.result_type(np.asarray(coefficients).dtype, np.complex64)
+        )
 
 
 def tables_key(
-    radius: float, angular_orders: int, radial_orders: int, boundary: str, tolerance: float, dtype: str
+    radius: float,
+    angular_orders: int,
+    radial_orders: int,
+    boundary: str,
+    tolerance: float,
+    dtype: str,
 ) -> tuple[int, tuple]:
     """Taps of the coarser grid, 0 for none, and the arguments of :func:`polar_tables`, for a plan."""
     step = radial_step(basis.zeros(angular_orders, radial_orders, boundary))

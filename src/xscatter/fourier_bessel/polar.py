@@ -10,7 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from xscatter.fourier_bessel import basis
-from xscatter.fourier_bessel.kernels import OVERSAMPLING, kaiser_bessel, kaiser_bessel_transform, kernel_polynomials
+from xscatter.fourier_bessel.kernels import (
+    OVERSAMPLING,
+    kaiser_bessel,
+    kaiser_bessel_transform,
+    kernel_polynomials,
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,9 @@ class PolarTables:
         parts[:, 1:] *= 2
         sums = np.swapaxes(self.radial, 1, 2) @ parts
         even, odd = (
-            (self.fourier[parity].T @ sums[:, parity::2].reshape(-1, radii * n)).reshape(-1, radii, n)
+            (self.fourier[parity].T @ sums[:, parity::2].reshape(-1, radii * n)).reshape(
+                -1, radii, n
+            )
             for parity in (0, 1)
         )
         return np.concatenate([even + odd, even - odd])
@@ -136,7 +143,9 @@ def make_tables(
         fourier.append(np.ascontiguousarray(rows.reshape(-1, turn.size), dtype))
     radial = _radial(zeros, basis.norms(zeros, boundary), step, radii, 1 + reach * step, width)
     kernel = kernel_polynomials(width)
-    tables = PolarTables(width, angles, radii, step, (fourier[0], fourier[1]), radial.astype(dtype), kernel)
+    tables = PolarTables(
+        width, angles, radii, step, (fourier[0], fourier[1]), radial.astype(dtype), kernel
+    )
     for table in (*tables.fourier, tables.radial):
         table.setflags(write=False)
     return tables

@@ -71,13 +71,18 @@ def ring_table(
     rings = parts * (int(radius + 0.5) + 1)
     along_theta, lowest = _angular(tables.width)
     first, radial = _radial(tables.width, extent, parts, rings)
-    powers, wide = radial.shape[1], -radial.shape[1] % 4 + radial.shape[1]  # the loop takes powers of δ four by four
+    powers, wide = (
+        radial.shape[1],
+        -radial.shape[1] % 4 + radial.shape[1],
+    )  # the loop takes powers of δ four by four
     spread = np.einsum("can,bp->cnpab", along_theta, np.eye(wide, powers))
     spread = spread.reshape(CELLS, -1, along_theta.shape[1] * wide).astype(dtype)
     table = np.zeros((tables.angles, powers, rings), dtype)
     for low in range(0, rings, RINGS_AT_ONCE):
         target = table[:, :, low : low + RINGS_AT_ONCE]
-        cells = np.zeros((tables.angles * CELLS, target.shape[2], along_theta.shape[1], wide), dtype)
+        cells = np.zeros(
+            (tables.angles * CELLS, target.shape[2], along_theta.shape[1], wide), dtype
+        )
         if not loops.cell_sums(center, *lattice, seen, parts, low, cells):
             continue
         steps = cells.reshape(tables.angles, CELLS, target.shape[2], -1)
@@ -85,7 +90,9 @@ def ring_table(
         for n in range(along_theta.shape[2]):  # to the angle n + lowest steps on
             target += np.roll(found[:, n * powers : (n + 1) * powers], n + lowest, axis=0)
     start = int(np.argmax(table[:, 0].any(axis=0)))
-    return RingTable(parts, start, table[:, :, start:].copy(), first[start:], radial[start:].astype(dtype))
+    return RingTable(
+        parts, start, table[:, :, start:].copy(), first[start:], radial[start:].astype(dtype)
+    )
 
 
 @lru_cache(maxsize=8)
@@ -114,11 +121,18 @@ def _polynomials(distance: np.ndarray, slope: float, width: int) -> np.ndarray:
     function: a polynomial has no edge.
     """
     nodes = np.cos(np.pi * (np.arange(24) + 0.5) / 24)
-    values = kernels.kaiser_bessel_continued(distance + slope * nodes.reshape(-1, *[1] * distance.ndim), width)
+    values = kernels.kaiser_bessel_continued(
+        distance + slope * nodes.reshape(-1, *[1] * distance.ndim), width
+    )
     values[:, np.abs(distance) > width / 2 + abs(slope) - 1e-9] = 0
     series = np.linalg.solve(np.polynomial.chebyshev.chebvander(nodes, 23), values.reshape(24, -1))
-    beyond = np.cumsum(np.abs(series[::-1]), axis=0)[::-1].max(axis=1)  # at least the error without these terms
-    powers = max(2, int(np.argmax(np.append(beyond, 0) < max(kernels.kaiser_bessel(width / 2, width), 1e-13))))
+    beyond = np.cumsum(np.abs(series[::-1]), axis=0)[::-1].max(
+        axis=1
+    )  # at least the error without these terms
+    powers = max(
+        2,
+        int(np.argmax(np.append(beyond, 0) < max(kernels.kaiser_bessel(width / 2, width), 1e-13))),
+    )
     to_powers = np.zeros((powers, powers))
     for n in range(powers):
         to_powers[: n + 1, n] = np.polynomial.chebyshev.cheb2poly(np.eye(powers)[n])[: n + 1]

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 from xscatter.fourier_bessel.fill import live_pixels
 from xscatter.fourier_bessel.loops import NO_MASK
 from xscatter.fourier_bessel.plan import Plan
@@ -38,9 +38,13 @@ class FourierBessel(keras.layers.Layer):
     ):
         super().__init__(trainable=False, dtype="float32", **options)
         if fill not in ("ring-mean", "zero"):
-            raise UserError(f"fill {fill!r}: the layer knows ring-mean and zero; use Plan.forward for partner")
+            raise UserError(
+                f"fill {fill!r}: the layer knows ring-mean and zero; use Plan.forward for partner"
+            )
         if mask is not None and np.shape(mask) != plan.shape:
-            raise UserError(f"mask {np.shape(mask)} does not fit the plan; it must have its {plan.shape}")
+            raise UserError(
+                f"mask {np.shape(mask)} does not fit the plan; it must have its {plan.shape}"
+            )
         pixels, tables = plan._pixels, plan._pixels.tables
         mask = NO_MASK if mask is None else np.ascontiguousarray(mask, bool)
         live = live_pixels(pixels, mask)
@@ -77,8 +81,12 @@ class FourierBessel(keras.layers.Layer):
         pad = -len(index) % points_at_once
         self._points = len(index)
         self._terms = index.shape[1]
-        self._index = tf.constant(np.pad(index, ((0, pad), (0, 0))).reshape(-1, points_at_once, self._terms))
-        self._weight = tf.constant(np.pad(weight, ((0, pad), (0, 0))).reshape(-1, points_at_once, self._terms))
+        self._index = tf.constant(
+            np.pad(index, ((0, pad), (0, 0))).reshape(-1, points_at_once, self._terms)
+        )
+        self._weight = tf.constant(
+            np.pad(weight, ((0, pad), (0, 0))).reshape(-1, points_at_once, self._terms)
+        )
         self._grid = (tables.angles, tables.radii)
         self._fourier = [tf.constant(table) for table in tables.fourier]
         self._radial = tf.constant(tables.radial / plan.radius**2)
@@ -100,7 +108,9 @@ class FourierBessel(keras.layers.Layer):
                 values = tf.where(self._live, values, tf.gather(means, self._fill_ring))
         if self._to_grid:
             along_rows, along_cols = self._to_grid
-            values = tf.einsum("yxn,yi,xj->ijn", tf.reshape(values, (rows, cols, n)), along_rows, along_cols)
+            values = tf.einsum(
+                "yxn,yi,xj->ijn", tf.reshape(values, (rows, cols, n)), along_rows, along_cols
+            )
             values = tf.reshape(values, (values.shape[0] * values.shape[1], n))
 
         def some(tables):
@@ -116,7 +126,9 @@ class FourierBessel(keras.layers.Layer):
         half = self._grid[0] // 2
         near = tf.reshape(grid, (2, half, self._grid[1] * n))
         parts = []
-        for parity, folded in enumerate((near[0] + near[1], near[0] - near[1])[: min(2, self._orders[0])]):
+        for parity, folded in enumerate(
+            (near[0] + near[1], near[0] - near[1])[: min(2, self._orders[0])]
+        ):
             part = tf.reshape(self._fourier[parity] @ folded, (2, -1, self._grid[1], n))
             parts.append(tf.einsum("mkr,cmrn->cnmk", self._radial[parity::2], part))
         if len(parts) == 2:
@@ -124,7 +136,9 @@ class FourierBessel(keras.layers.Layer):
             missing = parts[0].shape[2] - parts[1].shape[2]
             odd = tf.pad(parts[1], ((0, 0), (0, 0), (0, missing), (0, 0)))
             both = tf.stack([parts[0], odd], axis=3)
-            found = tf.reshape(both, (2, n, 2 * parts[0].shape[2], self._orders[1]))[:, :, : self._orders[0]]
+            found = tf.reshape(both, (2, n, 2 * parts[0].shape[2], self._orders[1]))[
+                :, :, : self._orders[0]
+            ]
         else:
             found = parts[0]
         return tf.complex(found[0], -found[1])

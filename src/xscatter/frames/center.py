@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, ndimage, optimize
 
-from xscatter.compiled import compiled
+from xscatter.core.compiled import compiled
 
 _VOTING = 128  # pixels on the longer side of the image that votes
 _FITTING = 256  # and of the one on which the centre is fitted
@@ -56,7 +56,10 @@ def estimate(counts: np.ndarray, mask: np.ndarray | None = None) -> Estimate:
     profile = _Profile(fine, fine_live)
     symmetry = _Symmetry(level, live)
     # Two ways to a centre: where the gradients cross, and about which half a turn changes least.
-    starts = [_crossing(points, lines, weight, start) for start in _voted(points, lines, weight, level.shape)]
+    starts = [
+        _crossing(points, lines, weight, start)
+        for start in _voted(points, lines, weight, level.shape)
+    ]
     starts = [_between(start, step, fine_step) for start in starts]
     places = [profile.refined(max(starts, key=profile.explained))] if starts else []
     if symmetry.best is not None:
@@ -64,7 +67,9 @@ def estimate(counts: np.ndarray, mask: np.ndarray | None = None) -> Estimate:
     found = Estimate(middle, 0.0)
     for place in places:
         coarse = _between(place, fine_step, step)
-        evidence = _evidence(points, lines, weight, coarse, profile.explained(place), symmetry.at(coarse))
+        evidence = _evidence(
+            points, lines, weight, coarse, profile.explained(place), symmetry.at(coarse)
+        )
         logit = _WEIGHTS[0] + float(np.dot(_WEIGHTS[1:], evidence))
         confidence = float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
         if confidence > found.confidence:
@@ -78,7 +83,9 @@ def _between(place: np.ndarray, old: float, new: float) -> np.ndarray:
     return (place + 0.5) * (old / new) - 0.5
 
 
-def _reduced(counts: np.ndarray, mask: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray, float]:
+def _reduced(
+    counts: np.ndarray, mask: np.ndarray, side: int
+) -> tuple[np.ndarray, np.ndarray, float]:
     """t of sums over square blocks, so that the longer side has about `side` pixels; live blocks; their size."""
     block = max(1, round(max(counts.shape) / side))
     rows, cols = (length // block for length in counts.shape)
@@ -132,7 +139,9 @@ def _gradients(level: np.ndarray, live: np.ndarray) -> tuple[np.ndarray, np.ndar
     return found
 
 
-def _voted(points: np.ndarray, lines: np.ndarray, weight: np.ndarray, shape: tuple[int, ...]) -> list[np.ndarray]:
+def _voted(
+    points: np.ndarray, lines: np.ndarray, weight: np.ndarray, shape: tuple[int, ...]
+) -> list[np.ndarray]:
     """Up to five places through which most gradients point."""
     reach, cell = _REACH * max(shape), 2.0
     low = np.array([-reach, -reach])
@@ -164,7 +173,9 @@ def _votes(points, lines, weight, size, reach, cell):
     return votes
 
 
-def _crossing(points: np.ndarray, lines: np.ndarray, weight: np.ndarray, start: np.ndarray) -> np.ndarray:
+def _crossing(
+    points: np.ndarray, lines: np.ndarray, weight: np.ndarray, start: np.ndarray
+) -> np.ndarray:
     """The point nearest to all lines, far ones counting little: iterated least squares with Cauchy weights."""
     place, width = start, 6.0
     for _ in range(12):
@@ -207,7 +218,9 @@ class _Profile:
         self.values = smooth[tuple(places.T)].astype(float)
         # Bright cores would decide alone: ranks are blind to the dynamic range.
         order = np.argsort(np.argsort(self.values, kind="stable"), kind="stable")
-        self.values = 0.5 * order / max(len(order), 1) + 0.5 * _unit(np.log(np.maximum(self.values, 1e-3)))
+        self.values = 0.5 * order / max(len(order), 1) + 0.5 * _unit(
+            np.log(np.maximum(self.values, 1e-3))
+        )
         self.total = float(((self.values - self.values.mean()) ** 2).sum())
 
     def explained(self, center: np.ndarray) -> float:
@@ -277,7 +290,9 @@ class _Symmetry:
         scale = np.median(np.abs(detail[live])) if live.any() else 0.0
         detail = np.where(live, np.tanh(detail / max(4 * scale, 1e-6)), 0)
         size = tuple(int(fft.next_fast_len(2 * length - 1)) for length in level.shape)
-        image, square, weight = (fft.rfft2(x, size) for x in (detail, detail**2, live.astype(np.float64)))
+        image, square, weight = (
+            fft.rfft2(x, size) for x in (detail, detail**2, live.astype(np.float64))
+        )
 
         def together(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             found = fft.irfft2(a * b, size)
@@ -288,7 +303,9 @@ class _Symmetry:
         variance = together(square, weight) / number - mean**2
         likeness = (together(image, image) / number - mean**2) / np.maximum(variance, 1e-6)
         enough = number > 0.2 * live.sum()
-        self.score = np.where(enough & (variance > 1e-4), likeness * np.sqrt(number / max(live.sum(), 1)), 0)
+        self.score = np.where(
+            enough & (variance > 1e-4), likeness * np.sqrt(number / max(live.sum(), 1)), 0
+        )
         self.best: np.ndarray | None = None
         if self.score.max() > 0.05:
             self.best = _peak(self.score) / 2
@@ -307,9 +324,15 @@ def _peak(score: np.ndarray) -> np.ndarray:
     for axis in (0, 1):
         if 0 < place[axis] < score.shape[axis] - 1:
             step = np.eye(2, dtype=int)[axis]
-            low, here, high = score[tuple(place - step)], score[tuple(place)], score[tuple(place + step)]
+            low, here, high = (
+                score[tuple(place - step)],
+                score[tuple(place)],
+                score[tuple(place + step)],
+            )
             curvature = low - 2 * here + high
-            found[axis] += np.clip(0.5 * (low - high) / curvature, -0.5, 0.5) if curvature < 0 else 0.0
+            found[axis] += (
+                np.clip(0.5 * (low - high) / curvature, -0.5, 0.5) if curvature < 0 else 0.0
+            )
     return found
 
 
@@ -319,7 +342,12 @@ def _unit(values: np.ndarray) -> np.ndarray:
 
 
 def _evidence(
-    points: np.ndarray, lines: np.ndarray, weight: np.ndarray, place: np.ndarray, explained: float, likeness: float
+    points: np.ndarray,
+    lines: np.ndarray,
+    weight: np.ndarray,
+    place: np.ndarray,
+    explained: float,
+    likeness: float,
 ) -> tuple[float, ...]:
     """What the confidence rests on.
 

@@ -14,7 +14,7 @@ import h5py
 import hdf5plugin  # noqa: F401 - the compression filters of detector files
 import numpy as np
 
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 from xscatter.frames import headers, nexus
 from xscatter.frames.frame import Raw
 
@@ -25,7 +25,13 @@ KNOWN = "TIFF, CBF, EDF, mar345, Bruker, HDF5, NeXus and .npy"
 _HDF5_MARK = b"\x89HDF\r\n\x1a\n"
 _CUT = "ends before its data does; it is truncated or still being written"
 # How the libraries say so.
-_CUT_WORDS = ("truncated", "ended before", "length is greater than file size", "unexpected end", "buffer is smaller")
+_CUT_WORDS = (
+    "truncated",
+    "ended before",
+    "length is greater than file size",
+    "unexpected end",
+    "buffer is smaller",
+)
 
 
 @contextmanager
@@ -39,7 +45,9 @@ def opened(source: str) -> Iterator["Reader"]:
     path = Path(name)
     try:
         if colons and not dataset.strip("/"):
-            raise UserError(f"{source}: names no dataset; write {name}::/path/to/data, or {name} alone")
+            raise UserError(
+                f"{source}: names no dataset; write {name}::/path/to/data, or {name} alone"
+            )
         if path.is_dir():
             raise UserError(f"{path}: is a folder; name the files in it")
         if path.stat().st_size == 0:
@@ -47,7 +55,9 @@ def opened(source: str) -> Iterator["Reader"]:
         with ExitStack() as stack:
             reader = _reader(path, dataset, stack)
             if len(reader) == 0:
-                raise UserError(f"{source}: holds no frames; the scan was stopped before the first, or goes on")
+                raise UserError(
+                    f"{source}: holds no frames; the scan was stopped before the first, or goes on"
+                )
             yield reader
     except UserError:
         raise
@@ -58,12 +68,16 @@ def opened(source: str) -> Iterator["Reader"]:
         raise UserError(f"{path}: may not be read; ask its owner for permission") from error
     except MemoryError as error:
         raise UserError(f"{path}: needs more memory than there is") from error
-    except Exception as error:  # every format library has its own kinds of errors for files that are not whole
+    except (
+        Exception
+    ) as error:  # every format library has its own kinds of errors for files that are not whole
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         if reason.startswith("Fabio could not identify"):
             raise UserError(f"{source}: is no detector frame; {KNOWN} are read") from error
         # The CBF reader only asserts that there are as many numbers as the header says.
-        if isinstance(error, (AssertionError, EOFError)) or any(words in reason.lower() for words in _CUT_WORDS):
+        if isinstance(error, (AssertionError, EOFError)) or any(
+            words in reason.lower() for words in _CUT_WORDS
+        ):
             raise UserError(f"{source}: {_CUT}") from error
         raise UserError(f"{source}: cannot be read as a detector frame ({reason})") from error
 
@@ -86,7 +100,11 @@ class Reader:
 def _reader(path: Path, dataset: str, stack: ExitStack) -> Reader:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     packed = _PACKED.get(suffixes[-1]) if suffixes else None
-    inner = (suffixes[-2] if len(suffixes) > 1 else "") if packed else (suffixes[-1] if suffixes else "")
+    inner = (
+        (suffixes[-2] if len(suffixes) > 1 else "")
+        if packed
+        else (suffixes[-1] if suffixes else "")
+    )
     opener: Any = packed or open
     with opener(path, "rb") as stream:
         start = stream.read(8)
@@ -96,13 +114,19 @@ def _reader(path: Path, dataset: str, stack: ExitStack) -> Reader:
     if dataset or inner in _HDF5 or start == _HDF5_MARK:
         if start != _HDF5_MARK:
             raise UserError(f"{path}: is not an HDF5 file, or is not complete")
-        file = stack.enter_context(h5py.File(io.BytesIO(opener(path, "rb").read()) if packed else path, "r"))
+        file = stack.enter_context(
+            h5py.File(io.BytesIO(opener(path, "rb").read()) if packed else path, "r")
+        )
         return Reader(*nexus.frames(file, dataset, path))
     if inner == ".npy":
         with opener(path, "rb") as stream:
-            array = np.load(io.BytesIO(stream.read()) if packed else path, mmap_mode=None if packed else "r")
+            array = np.load(
+                io.BytesIO(stream.read()) if packed else path, mmap_mode=None if packed else "r"
+            )
         if array.ndim not in (2, 3) or array.dtype.kind not in "iufb":
-            raise UserError(f"{path}: holds an array of {array.shape} {array.dtype}, not one or more frames of numbers")
+            raise UserError(
+                f"{path}: holds an array of {array.shape} {array.dtype}, not one or more frames of numbers"
+            )
         stacked = array if array.ndim == 3 else array[None]
         return Reader(len(stacked), lambda number: Raw(np.array(stacked[number]), {}))
     return _fabio(path, stack)
@@ -132,7 +156,10 @@ def _fabio(path: Path, stack: ExitStack) -> Reader:
                 f"{path}: holds an array of {data.shape}, not a frame of rows and columns (a colour picture?)"
             )
         raw = Raw(np.asarray(data), header)
-        raw.geometry, raw.saturation = headers.geometry(header, data.shape), headers.saturation(header)
+        raw.geometry, raw.saturation = (
+            headers.geometry(header, data.shape),
+            headers.saturation(header),
+        )
         return raw
 
     return Reader(image.nframes, get)

@@ -53,17 +53,24 @@ class Frame:
     @property
     def center_outside(self) -> bool:
         """Whether the beam centre is known, and no pixel of the frame is there."""
-        return self.center is not None and not all(0 <= c < n for c, n in zip(self.center, self.shape, strict=True))
+        return self.center is not None and not all(
+            0 <= c < n for c, n in zip(self.center, self.shape, strict=True)
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.counts.shape  # type: ignore[return-value]
 
-    def with_center(self, center: tuple[float, float] | None, origin: str | None, confidence: float) -> "Frame":
+    def with_center(
+        self, center: tuple[float, float] | None, origin: str | None, confidence: float
+    ) -> "Frame":
         """The same frame with another beam centre."""
         return replace(
-            self, geometry=replace(self.geometry, center=center), center_from=origin, confidence=float(confidence)
+            self,
+            geometry=replace(self.geometry, center=center),
+            center_from=origin,
+            confidence=float(confidence),
         )
 
 

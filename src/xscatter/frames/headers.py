@@ -49,7 +49,10 @@ def _bruker(header: dict[str, Any], shape: tuple[int, int]) -> Geometry:
     per_cm = [w for w in str(header["DETTYPE"]).split() if re.fullmatch(_NUMBER, w)]
     pitch = 0.01 / float(per_cm[0]) * 512 / shape[0] if per_cm and float(per_cm[0]) > 0 else None
     return Geometry(
-        _length(float(waves[0]), 1e-10, 1e-12, 1e-8), _length(float(distance[0]), 1e-2, 1e-3, 100), pitch, center
+        _length(float(waves[0]), 1e-10, 1e-12, 1e-8),
+        _length(float(distance[0]), 1e-2, 1e-3, 100),
+        pitch,
+        center,
     )
 
 
@@ -84,7 +87,8 @@ def _mar345(header: dict[str, Any], shape: tuple[int, int]) -> Geometry:
     center = _pair(rf"CENTER_X {_NUMBER}\nCENTER_Y {_NUMBER}", _text(header))
     # The middle of the plate is what nobody filled in; the beam does not meet a plate there that is turned away.
     if center and (
-        max(abs(2 * center[0] - shape[1]), abs(2 * center[1] - shape[0])) <= 1 or abs(header["TwoTheta"]) > 0.5
+        max(abs(2 * center[0] - shape[1]), abs(2 * center[1] - shape[0])) <= 1
+        or abs(header["TwoTheta"]) > 0.5
     ):
         center = None
     return Geometry(

@@ -7,10 +7,19 @@ from typing import Any
 import h5py
 import numpy as np
 
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 from xscatter.frames.frame import Geometry, Raw
 
-_UNITS = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "µm": 1e-6, "micron": 1e-6, "nm": 1e-9, "a": 1e-10}
+_UNITS = {
+    "m": 1.0,
+    "cm": 1e-2,
+    "mm": 1e-3,
+    "um": 1e-6,
+    "µm": 1e-6,
+    "micron": 1e-6,
+    "nm": 1e-9,
+    "a": 1e-10,
+}
 _UNITS |= {"angstrom": 1e-10, "å": 1e-10, "metre": 1.0, "meter": 1.0}
 
 
@@ -42,7 +51,9 @@ def _named(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
     if isinstance(item, h5py.Group):
         item = _signal(item)
     if not _is_frames(item):
-        raise UserError(f"{path}::{name}: is not a dataset of frames (rows and columns of numbers){_instead(file)}")
+        raise UserError(
+            f"{path}::{name}: is not a dataset of frames (rows and columns of numbers){_instead(file)}"
+        )
     return item
 
 
@@ -84,7 +95,9 @@ def _found(file: h5py.File, path: Path) -> list[h5py.Dataset]:
                             f"{path}: links to {key}, which is missing; keep the files of a series together"
                         )
                     parts.append(part)
-        if _is_frames(item) and not name.rpartition("/")[2].lower().endswith(("mask", "flatfield", "dev", "qx", "qy")):
+        if _is_frames(item) and not name.rpartition("/")[2].lower().endswith(
+            ("mask", "flatfield", "dev", "qx", "qy")
+        ):
             others.append(item)
 
     visit("/", file)
@@ -93,9 +106,13 @@ def _found(file: h5py.File, path: Path) -> list[h5py.Dataset]:
     if parts and not signals:
         return parts
     largest = max((data.size for data in others), default=0)
-    meant = set(signals or [data for data in others if data.size == largest])  # one dataset may have several names
+    meant = set(
+        signals or [data for data in others if data.size == largest]
+    )  # one dataset may have several names
     if len(meant) != 1:
-        raise UserError(f"{path}: it is not clear which dataset holds frames; write {path.name}::PATH{_instead(file)}")
+        raise UserError(
+            f"{path}: it is not clear which dataset holds frames; write {path.name}::PATH{_instead(file)}"
+        )
     return list(meant)
 
 
@@ -147,7 +164,9 @@ def _saturation(file: h5py.File, data: h5py.Dataset) -> float | None:
     value = data.attrs.get("saturation_value")
     if value is None:
         # Of an Eiger: the count rate from which on its correction means nothing.
-        item = _near(file, data, "saturation_value", "countrate_correction_count_cutoff", "count_cutoff")
+        item = _near(
+            file, data, "saturation_value", "countrate_correction_count_cutoff", "count_cutoff"
+        )
         value = None if item is None or item.dtype.kind not in "iuf" or item.size != 1 else item[()]
     top = None if value is None else float(np.ravel(value)[0])
     return top if top and top > 0 else None
@@ -178,7 +197,9 @@ def _geometry(file: h5py.File, data: h5py.Dataset) -> Geometry:
     center = (y, x) if x is not None and y is not None and (x or y) else None
     across, down = data.parent.get("Qx"), data.parent.get("Qy")
     # Without units they are not components of q: some writers fill in pixel numbers.
-    named = all(item is not None and _string(item.attrs.get("units", "")).strip() for item in (across, down))
+    named = all(
+        item is not None and _string(item.attrs.get("units", "")).strip() for item in (across, down)
+    )
     if named and across.shape == down.shape == (rows, cols):
         center = _origin(across[()], down[()])
     return Geometry(wavelength, distance, pitch, center)

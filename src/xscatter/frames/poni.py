@@ -13,10 +13,17 @@ import math
 import re
 from pathlib import Path
 
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 from xscatter.frames.frame import Geometry
 
-_PITCH = {"pilatus": 172e-6, "eiger": 75e-6, "lambda": 55e-6, "maxipix": 55e-6, "jungfrau": 75e-6, "mythen": 50e-6}
+_PITCH = {
+    "pilatus": 172e-6,
+    "eiger": 75e-6,
+    "lambda": 55e-6,
+    "maxipix": 55e-6,
+    "jungfrau": 75e-6,
+    "mythen": 50e-6,
+}
 # Rows and columns, DECTRIS data sheets. The frames of the second EIGER are smaller than those of the first.
 _SHAPES = {
     "pilatus": {
@@ -39,7 +46,9 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> Geometry:
     try:
         text = Path(path).read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'it is not text'})") from error
+        raise UserError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'it is not text'})"
+        ) from error
     keys: dict[str, str] = {}
     for line in text.splitlines():  # calibrations are appended: the last value counts
         name, colon, value = line.partition(":")
@@ -58,13 +67,22 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> Geometry:
         wavelength = float(keys["wavelength"]) if keys.get("wavelength", "None") != "None" else None
         pitch1 = settings.get("pixel1") or keys.get("pixelsize1") or keys.get("pixel1")
         pitch2 = settings.get("pixel2") or keys.get("pixelsize2") or keys.get("pixel2")
-        pitch1, pitch2 = (float(p) if p else _pitch(keys.get("detector", ""), path) for p in (pitch1, pitch2))
+        pitch1, pitch2 = (
+            float(p) if p else _pitch(keys.get("detector", ""), path) for p in (pitch1, pitch2)
+        )
         orientation = int(settings.get("orientation") or 3)
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: holds a value that is not a number ({error})") from error
-    if not all(map(math.isfinite, (distance, poni1, poni2, rot1, rot2, pitch1, pitch2, wavelength or 0.0))):
+    if not all(
+        map(math.isfinite, (distance, poni1, poni2, rot1, rot2, pitch1, pitch2, wavelength or 0.0))
+    ):
         raise UserError(f"{path}: holds a value that is not finite; calibrate again")
-    if min(abs(math.cos(rot1)), abs(math.cos(rot2))) < 1e-3 or distance <= 0 or pitch1 <= 0 or pitch2 <= 0:
+    if (
+        min(abs(math.cos(rot1)), abs(math.cos(rot2))) < 1e-3
+        or distance <= 0
+        or pitch1 <= 0
+        or pitch2 <= 0
+    ):
         raise UserError(f"{path}: distance, pixel size or tilt are impossible; calibrate again")
     if orientation not in (1, 2, 3, 4):
         raise UserError(f"{path}: orientation {orientation} is not one of 1, 2, 3, 4")

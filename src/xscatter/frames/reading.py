@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 from xscatter.frames import formats
 from xscatter.frames.frame import Frame, Raw
 from xscatter.frames.poni import read_poni
@@ -69,7 +69,9 @@ def check_options(
     if poni is not None:
         read_poni(poni, None)
     if center is not None and not np.isfinite(center).all():
-        raise UserError(f"center: is {center[0]:g} {center[1]:g}; give the row and the column in pixels")
+        raise UserError(
+            f"center: is {center[0]:g} {center[1]:g}; give the row and the column in pixels"
+        )
 
 
 def _mask(mask: str | Path | np.ndarray | None) -> np.ndarray | None:
@@ -77,7 +79,9 @@ def _mask(mask: str | Path | np.ndarray | None) -> np.ndarray | None:
         return mask
     with formats.opened(str(mask)) as reader:
         if len(reader) > 1:
-            raise UserError(f"{mask}: holds {len(reader)} frames; a mask is one of rows and columns")
+            raise UserError(
+                f"{mask}: holds {len(reader)} frames; a mask is one of rows and columns"
+            )
         return reader[0].data != 0
 
 
@@ -91,15 +95,25 @@ def _frame(
 ) -> Frame:
     shape = raw.data.shape
     if min(shape) < LEAST:
-        raise UserError(f"{source}: is {shape[0]}x{shape[1]} pixels; a frame needs {LEAST} or more a side")
+        raise UserError(
+            f"{source}: is {shape[0]}x{shape[1]} pixels; a frame needs {LEAST} or more a side"
+        )
     if mask is not None and mask.shape != shape:
-        turned = "turn it as the file is stored" if mask.shape == shape[::-1] else "give one of this detector"
+        turned = (
+            "turn it as the file is stored"
+            if mask.shape == shape[::-1]
+            else "give one of this detector"
+        )
         sides = "x".join(map(str, mask.shape))
         raise UserError(f"{source}: is {shape[0]}x{shape[1]} pixels, its mask {sides}; {turned}")
     given = raw.mask if mask is None else (mask != 0) | (False if raw.mask is None else raw.mask)
     counts, bad, full = usable(raw.data, raw.saturation, given)
     if bad.mean() > 0.98:
-        why = "is the mask inverted? True means bad" if given is not None else "they hold no counts but marks or NaN"
+        why = (
+            "is the mask inverted? True means bad"
+            if given is not None
+            else "they hold no counts but marks or NaN"
+        )
         raise UserError(f"{source}: {bad.mean():.0%} of its pixels are masked; {why}")
     geometry, origin = raw.geometry, "header" if raw.geometry.center else None
     if poni is not None:

@@ -96,7 +96,10 @@ def _blank_parts(counts: np.ndarray) -> np.ndarray:
     for number in corners:
         region = labels == number
         rim = ndimage.binary_dilation(region, iterations=3) & ~region
-        if region.sum() > 0.002 * region.size and np.median(counts[rim & ~zero] if (rim & ~zero).any() else [0]) >= 3:
+        if (
+            region.sum() > 0.002 * region.size
+            and np.median(counts[rim & ~zero] if (rim & ~zero).any() else [0]) >= 3
+        ):
             found |= region
     return found
 

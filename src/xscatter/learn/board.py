@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.learn.calibrate import sigmoid
 from xscatter.learn.data import Part
 from xscatter.pictures import show_frame
+from xscatter.scores.calibrate import sigmoid
 
 _EXAMPLES = 8
 _PAUSE = 60.0  # seconds between two sets of pictures
@@ -39,7 +39,9 @@ class Board:
             "validation_mean_average_precision": "mean_average_precision/macro",
             "validation_micro_average_precision": "mean_average_precision/micro",
         }
-        figures = {names.get(key, key): value for key, value in row.items() if isinstance(value, float)}
+        figures = {
+            names.get(key, key): value for key, value in row.items() if isinstance(value, float)
+        }
         figures["images_per_second"] = timing["images_per_second"]
         with self._writer.as_default(step=row["step"]):
             for name, value in figures.items():
@@ -47,7 +49,9 @@ class Board:
                     self._summary.scalar(name, value)
         self._writer.flush()
 
-    def examples(self, step: int, part: Part, tags: list[str], logits: np.ndarray, last: bool = False) -> None:
+    def examples(
+        self, step: int, part: Part, tags: list[str], logits: np.ndarray, last: bool = False
+    ) -> None:
         """Pictures of some records of `part` with true and predicted tags; at most one set a minute."""
         if not last and time.monotonic() - self._drawn < _PAUSE:
             return
@@ -81,8 +85,13 @@ def draw(part: Part, index: np.ndarray, tags: list[str], probability: np.ndarray
         axes.axis("off")
         true = {tag for tag, value in zip(tags, labels[n], strict=True) if value}
         said = {tag for tag, value in zip(tags, probability[n], strict=True) if value >= 0.5}
-        missed, wrong = ", ".join(sorted(true - said)) or "none", ", ".join(sorted(said - true)) or "none"
-        text = f"right: {', '.join(sorted(true & said)) or 'none'}\nmissed: {missed}\nwrong: {wrong}"
+        missed, wrong = (
+            ", ".join(sorted(true - said)) or "none",
+            ", ".join(sorted(said - true)) or "none",
+        )
+        text = (
+            f"right: {', '.join(sorted(true & said)) or 'none'}\nmissed: {missed}\nwrong: {wrong}"
+        )
         axes.set_title(text, fontsize=7, loc="left", wrap=True)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -14,11 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from xscatter import shards
-from xscatter.errors import UserError
+from xscatter.core import shards
+from xscatter.core.errors import UserError
 
 
-def save(folder: Path, fingerprint: str, step: int, arrays: Mapping[str, list[np.ndarray]], facts: dict, keep: int):
+def save(
+    folder: Path,
+    fingerprint: str,
+    step: int,
+    arrays: Mapping[str, list[np.ndarray]],
+    facts: dict,
+    keep: int,
+):
     """Write `state-<step>.h5` into `folder`, then remove all but the newest `keep` states.
 
     Args:
@@ -72,7 +79,9 @@ def newest_path(folder: Path, fingerprint: str, say: Callable[[str], None] = pri
             return path
         say(f"{path}: {problem}; it is not used")
     if found:
-        raise UserError(f"{folder}: none of its {len(found)} training states can be used; delete it to start anew")
+        raise UserError(
+            f"{folder}: none of its {len(found)} training states can be used; delete it to start anew"
+        )
     return None
 
 
@@ -95,7 +104,10 @@ def tidy(folder: Path, kept: str, say: Callable[[str], None] = print, others: in
                 _remove(other, "the finished training has all its batches", say)
             continue
         past.append(other)
-    past.sort(key=lambda other: max((state.stat().st_mtime_ns for state in states(other)), default=0), reverse=True)
+    past.sort(
+        key=lambda other: max((state.stat().st_mtime_ns for state in states(other)), default=0),
+        reverse=True,
+    )
     for other in past[others:]:
         _remove(other, f"{others} later ones of other settings are kept", say)
 
@@ -133,5 +145,7 @@ def read(path: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]]:
     """
     with shards.open_shard(path) as file:
         groups = [name for name in file if name != "facts"]
-        arrays = {group: [file[group][name][()] for name in sorted(file[group])] for group in groups}
+        arrays = {
+            group: [file[group][name][()] for name in sorted(file[group])] for group in groups
+        }
         return arrays, json.loads(file["facts"][()].tobytes())

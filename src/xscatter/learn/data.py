@@ -9,15 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.errors import UserError
-from xscatter.progress import track
-from xscatter.seeds import Purpose, generator
+from xscatter.core.errors import UserError
+from xscatter.core.progress import track
+from xscatter.core.seeds import Purpose, generator
 
 NOT_USABLE = -1.0  # what stands for the counts of a pixel that is not usable
 UNKNOWN = -1.0  # label of a tag that no loss looks at
 # Tags that a quarter turn makes into each other.
 DIRECTIONS = (("ring: oriented in plane", "ring: oriented out of plane"),)
-_TOGETHER, _PIXELS = 64, 2**22  # most records, and pixels of them, that a network looks at in one go
+_TOGETHER, _PIXELS = (
+    64,
+    2**22,
+)  # most records, and pixels of them, that a network looks at in one go
 FIELDS = {"image": ("image",), "coefficient": ("coefficients",), "joint": ("image", "coefficients")}
 
 
@@ -53,7 +56,9 @@ class Part:
         """Bytes of the inputs of `view` of one record."""
         return sum(value.nbytes for value in self.inputs(view, slice(0, 1)).values())
 
-    def logits(self, view: str, network: Callable[[dict[str, np.ndarray]], Any], label: str = "") -> np.ndarray:
+    def logits(
+        self, view: str, network: Callable[[dict[str, np.ndarray]], Any], label: str = ""
+    ) -> np.ndarray:
         """Logits (n, T) float32 that `network` of `view` gives for all records; progress is shown under `label`.
 
         Fewer records of large images are looked at together: memory does not grow with their size.
@@ -68,9 +73,17 @@ class Part:
         for first in track(starts, label, end=False) if label else starts:
             inputs = self.inputs(view, slice(first, first + size))
             for values in inputs.values():  # rectifiers would hide it from the answer
-                self._refuse(first, values, f"{view}: the records hold what is not a number; transform and pack again")
+                self._refuse(
+                    first,
+                    values,
+                    f"{view}: the records hold what is not a number; transform and pack again",
+                )
             logits.append(np.asarray(network(inputs), np.float32))
-            self._refuse(first, logits[-1], f"{view}: the network's answer is not a number; lower train.learning_rate")
+            self._refuse(
+                first,
+                logits[-1],
+                f"{view}: the network's answer is not a number; lower train.learning_rate",
+            )
         return np.concatenate(logits)
 
     def _refuse(self, first: int, values: np.ndarray, why: str) -> None:
@@ -88,7 +101,9 @@ def whole(records: Any, numbers: Sequence[int] | None = None) -> Part:
     return Part(records, records.where(numbers))
 
 
-def split(records: Any, seed: int, portion: float, known: dict[str, list[int]] | None = None) -> tuple[Part, Part]:
+def split(
+    records: Any, seed: int, portion: float, known: dict[str, list[int]] | None = None
+) -> tuple[Part, Part]:
     """Training and validation part of the training batches; an experiment lies in one of them only.
 
     Where an experiment lies depends on its number and the seed alone, so that all views are split alike, also when
@@ -102,7 +117,9 @@ def split(records: Any, seed: int, portion: float, known: dict[str, list[int]] |
     names = np.unique(experiment)
     tested = np.unique(whole(records, [records.test_batch]).field("source")[:, 0])
     if np.intersect1d(names, tested).size:
-        raise UserError("records: the test batch shares experiments with the training batches; pack the study again")
+        raise UserError(
+            "records: the test batch shares experiments with the training batches; pack the study again"
+        )
     known = known or {"training": [], "validation": []}
     held = set(known["validation"])
     fresh = [int(n) for n in names if n not in held and n not in set(known["training"])]
@@ -127,7 +144,9 @@ def order(seed: int, view_key: int, number: int, length: int) -> np.ndarray:
     return generator(seed, Purpose.TRAINING, view_key, 0, number).permutation(length)
 
 
-def quarter_turn(inputs: dict[str, np.ndarray], turns: np.ndarray, mirror: np.ndarray) -> dict[str, np.ndarray]:
+def quarter_turn(
+    inputs: dict[str, np.ndarray], turns: np.ndarray, mirror: np.ndarray
+) -> dict[str, np.ndarray]:
     """Turn each record by `turns` quarters (np.rot90), then mirror it left to right where `mirror` is true.
 
     The coefficients follow exactly: a quarter turn multiplies order m by e^{i m pi/2}, reversing the
@@ -148,7 +167,9 @@ def quarter_turn(inputs: dict[str, np.ndarray], turns: np.ndarray, mirror: np.nd
     return out
 
 
-def any_turn(inputs: dict[str, np.ndarray], angle: np.ndarray, mirror: np.ndarray) -> dict[str, np.ndarray]:
+def any_turn(
+    inputs: dict[str, np.ndarray], angle: np.ndarray, mirror: np.ndarray
+) -> dict[str, np.ndarray]:
     """Turn the coefficients of each record by `angle` (radians) as np.rot90 does, and mirror where `mirror`."""
     c = inputs["coefficients"].view(np.complex64)[..., 0]
     orders = np.arange(c.shape[1])
@@ -204,7 +225,11 @@ def augmented(
         if "image" in inputs:
             out = quarter_turn(inputs, turns, mirror)
         else:
-            out = any_turn(inputs, np.where(free, random.uniform(0, 2 * np.pi, count), turns * (np.pi / 2)), mirror)
+            out = any_turn(
+                inputs,
+                np.where(free, random.uniform(0, 2 * np.pi, count), turns * (np.pi / 2)),
+                mirror,
+            )
         labels = turned_labels(labels, tags, turns, free)
     if shift and "image" in inputs:
         most = round(shift * min(inputs["image"].shape[1:]))
@@ -212,7 +237,9 @@ def augmented(
     return out, labels
 
 
-def turned_labels(labels: np.ndarray, tags: Sequence[str], turns: np.ndarray, free: np.ndarray) -> np.ndarray:
+def turned_labels(
+    labels: np.ndarray, tags: Sequence[str], turns: np.ndarray, free: np.ndarray
+) -> np.ndarray:
     """`labels` (n, T) after `turns` quarters; where `free`, after a turn by any other angle."""
     labels = labels.copy()
     for pair in DIRECTIONS:
@@ -224,7 +251,9 @@ def turned_labels(labels: np.ndarray, tags: Sequence[str], turns: np.ndarray, fr
     return labels
 
 
-def ahead(make: Callable[[int], Any], steps: Iterator[int] | range, depth: int = 3) -> Iterator[Any]:
+def ahead(
+    make: Callable[[int], Any], steps: Iterator[int] | range, depth: int = 3
+) -> Iterator[Any]:
     """Yield `make(step)` for each step, in order, made ahead of time in a thread."""
     with ThreadPoolExecutor(1) as pool:
         waiting: deque = deque()

@@ -5,20 +5,28 @@ from typing import Any
 
 import numpy as np
 
-from xscatter import shards
-from xscatter.errors import UserError
-from xscatter.learn import calibrate, data, metrics, trained
+from xscatter.core.errors import UserError
+from xscatter.core.files import whole_file, write_json
+from xscatter.core.provenance import run_record
+from xscatter.learn import data
 from xscatter.learn.data import Part
-from xscatter.paths import VIEWS, StudyPaths
-from xscatter.provenance import run_record
+from xscatter.scores import calibrate, metrics
+from xscatter.store import trained
+from xscatter.store.paths import VIEWS, StudyPaths
 from xscatter.study import Study
 from xscatter.tags import TAGS
 
 _CONFUSIONS = 30
-_INSTRUMENT = ("exposure", "background", "instrument")  # groups of tags that do not say what scatters
+_INSTRUMENT = (
+    "exposure",
+    "background",
+    "instrument",
+)  # groups of tags that do not say what scatters
 
 
-def evaluate(study: Study, paths: StudyPaths, view: str, say: Callable[[str], None] = print) -> dict[str, Any]:
+def evaluate(
+    study: Study, paths: StudyPaths, view: str, say: Callable[[str], None] = print
+) -> dict[str, Any]:
     """Score `view` (or `mean`, the mean of the logits of image and coefficient view) on the test batch.
 
     Writes ``evaluation/<view>.json`` and ``evaluation/<view>-scores.npz``; returns the former.
@@ -27,8 +35,8 @@ def evaluate(study: Study, paths: StudyPaths, view: str, say: Callable[[str], No
         UserError: no model or batches, or they do not fit each other or the study.
     """
     from xscatter import records as records_room
-    from xscatter.learn.quiet import import_tensorflow
     from xscatter.learn.train import check
+    from xscatter.networks.quiet import import_tensorflow
 
     records = records_room.open(paths.batches)
     check(study, records)
@@ -36,7 +44,9 @@ def evaluate(study: Study, paths: StudyPaths, view: str, say: Callable[[str], No
     if not len(tested):
         raise UserError(f"{paths.batches}: the test batch is empty; simulate more experiments")
     if not tested.labels().any():
-        raise UserError(f"{paths.batches}: no tag is true in any record of the test batch; simulate more experiments")
+        raise UserError(
+            f"{paths.batches}: no tag is true in any record of the test batch; simulate more experiments"
+        )
     tags, numbers = list(records.tags), data.experiments(tested)
     views = VIEWS[:2] if view == "mean" else [view]
     known = {name: trained.fitting(paths.model(name), tags, numbers) for name in views}
@@ -47,7 +57,8 @@ def evaluate(study: Study, paths: StudyPaths, view: str, say: Callable[[str], No
     if view == "mean":
         held = data.split(records, study.seed, study.train.validation, known["image"]["split"])[1]
         logits, validation = (
-            (score(paths, "image", part) + score(paths, "coefficient", part)) / 2 for part in (tested, held)
+            (score(paths, "image", part) + score(paths, "coefficient", part)) / 2
+            for part in (tested, held)
         )
         calibration = calibrate.fit(tags, held.labels(), validation)
     else:
@@ -57,9 +68,9 @@ def evaluate(study: Study, paths: StudyPaths, view: str, say: Callable[[str], No
     scores = calibration.probability(logits).astype(np.float32)
     found = describe(tags, labels, logits, scores, source[:, 0], calibration, study.seed)
     found = {"view": view, **found, "run": run_record()}
-    with shards.whole_file(paths.scores(view)) as name, open(name, "wb") as stream:
+    with whole_file(paths.scores(view)) as name, open(name, "wb") as stream:
         np.savez_compressed(stream, scores=scores, logits=logits, labels=labels, source=source)
-    shards.write_json(paths.evaluation(view), found)
+    write_json(paths.evaluation(view), found)
     ends = found["mean_average_precision_interval"]
     between = f"[{ends[0]:.4f}, {ends[1]:.4f}]" if ends else "(no interval: one experiment)"
     say(f"{view}: mean average precision {found['mean_average_precision']:.4f} {between} over "
@@ -109,7 +120,9 @@ def describe(
     chosen = scores >= np.array(calibration.threshold)
     prevalence = labels.mean(0)
     occurs = ~np.isnan(each)
-    micro = metrics.weighted_average_precision(labels.ravel(), scores.ravel(), np.ones((1, labels.size)))
+    micro = metrics.weighted_average_precision(
+        labels.ravel(), scores.ravel(), np.ones((1, labels.size))
+    )
     per_tag = {}
     for t, tag in enumerate(tags):
         precision, recall = metrics.precision_recall(labels[:, t], chosen[:, t])
@@ -124,7 +137,9 @@ def describe(
         }
     return {
         "mean_average_precision": float(metrics.mean_of(each)),
-        "mean_average_precision_interval": metrics.interval(metrics.mean_of(drawn), float(metrics.mean_of(each))),
+        "mean_average_precision_interval": metrics.interval(
+            metrics.mean_of(drawn), float(metrics.mean_of(each))
+        ),
         "micro_average_precision": float(micro[0]),
         "micro_average_precision_interval": _micro_interval(labels, scores, weights, micro[0]),
         "mean_prevalence": float(prevalence[occurs].mean()),
@@ -136,7 +151,9 @@ def describe(
         "calibration": {
             "temperature": calibration.temperature,
             "raw": metrics.reliability(labels, calibrate.sigmoid(logits)),
-            "temperature_scaled": metrics.reliability(labels, calibrate.sigmoid(logits / calibration.temperature)),
+            "temperature_scaled": metrics.reliability(
+                labels, calibrate.sigmoid(logits / calibration.temperature)
+            ),
             "per_tag": metrics.reliability(labels, scores),
         },
         "confusions": confusions(tags, labels, chosen, experiment),
@@ -144,15 +161,21 @@ def describe(
     }
 
 
-def _micro_interval(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, value: float) -> list[float] | None:
+def _micro_interval(
+    labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, value: float
+) -> list[float] | None:
     each = [
-        metrics.weighted_average_precision(labels.ravel(), scores.ravel(), np.repeat(w, labels.shape[1])[None])[0]
+        metrics.weighted_average_precision(
+            labels.ravel(), scores.ravel(), np.repeat(w, labels.shape[1])[None]
+        )[0]
         for w in weights[:200]
     ]
     return metrics.interval(np.array(each), value)
 
 
-def confusions(tags: list[str], labels: np.ndarray, chosen: np.ndarray, experiment: np.ndarray) -> list[dict[str, Any]]:
+def confusions(
+    tags: list[str], labels: np.ndarray, chosen: np.ndarray, experiment: np.ndarray
+) -> list[dict[str, Any]]:
     """Pairs of look-alikes: a tag missed (`shown`) where another is given that is not there (`said`).
 
     A tag that is given too often is given beside everything. So each pair is held against what `said`
@@ -170,9 +193,13 @@ def confusions(tags: list[str], labels: np.ndarray, chosen: np.ndarray, experime
     missed, absent, invented = there & ~chosen, ~there, ~there & chosen
     number = lambda first, second: first.T.astype(np.float64) @ second  # noqa: E731 - (T, T) records
     count = number(missed, invented)
-    chance = number(missed, absent) * number(absent, invented) / np.maximum(number(absent, absent), 1)
+    chance = (
+        number(missed, absent) * number(absent, invented) / np.maximum(number(absent, absent), 1)
+    )
     names = np.unique(experiment)
-    spread = sum((number(missed[experiment == e], invented[experiment == e]) > 0).astype(int) for e in names)
+    spread = sum(
+        (number(missed[experiment == e], invented[experiment == e]) > 0).astype(int) for e in names
+    )
     group = {tag.name: tag.group for tag in TAGS}
     kind = np.array([group.get(tag) in _INSTRUMENT for tag in tags])
     comparable = kind[:, None] == kind

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from xscatter import shards
-from xscatter.learn import calibrate
-from xscatter.provenance import run_record
+from xscatter.core.files import whole_file, write_json, write_text
+from xscatter.core.provenance import run_record
+from xscatter.scores import calibrate
 
 
 def write(folder: Path, run: Any, logits: np.ndarray) -> None:
@@ -23,10 +23,12 @@ def write(folder: Path, run: Any, logits: np.ndarray) -> None:
     (folder / "training.json").unlink(missing_ok=True)
     for left in folder.glob(".model.keras.*"):  # by a process that was killed while it wrote
         left.unlink()
-    calibrate.fit(list(run.records.tags), run.validation.labels(), logits).save(folder / "calibration.json")
+    calibrate.fit(list(run.records.tags), run.validation.labels(), logits).save(
+        folder / "calibration.json"
+    )
     table(folder / "history.csv", run.progress.history)
     table(folder / "timings.csv", run.progress.timings)
-    with shards.whole_file(folder / "model.keras") as part:
+    with whole_file(folder / "model.keras") as part:
         # Keras writes only to names that end in .keras.
         named = part.with_suffix(".keras")
         try:
@@ -54,7 +56,7 @@ def write(folder: Path, run: Any, logits: np.ndarray) -> None:
         "settings": run.settings.model_dump(mode="json"),
         "run": run_record(),
     }
-    shards.write_json(folder / "training.json", facts)
+    write_json(folder / "training.json", facts)
 
 
 def weights_sha256(model) -> str:
@@ -71,4 +73,4 @@ def table(path: Path, rows: list[dict[str, Any]]) -> None:
     writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    shards.write_text(path, text.getvalue())
+    write_text(path, text.getvalue())

@@ -6,13 +6,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from xscatter.errors import UserError
-from xscatter.learn import models, strips
+from xscatter.core.errors import UserError
+from xscatter.core.seeds import Purpose, sequence
 from xscatter.learn.data import Part
-from xscatter.seeds import Purpose, sequence
+from xscatter.networks import models, strips
 from xscatter.study import Train
 
-_SAMPLE, _SAMPLE_BYTES = 512, 2**27  # records that measure the scale of the inputs, and their bytes: at most, but 16
+_SAMPLE, _SAMPLE_BYTES = (
+    512,
+    2**27,
+)  # records that measure the scale of the inputs, and their bytes: at most, but 16
 
 
 def prepare(threads: int, seed: int, view_key: int, precision: str = "float32") -> None:
@@ -26,7 +29,9 @@ def prepare(threads: int, seed: int, view_key: int, precision: str = "float32") 
         tf.config.experimental.enable_op_determinism()
     keras.backend.clear_session()
     keras.config.set_dtype_policy(precision)
-    keras.utils.set_random_seed(int(sequence(seed, Purpose.TRAINING, view_key, 1).generate_state(1)[0]))
+    keras.utils.set_random_seed(
+        int(sequence(seed, Purpose.TRAINING, view_key, 1).generate_state(1)[0])
+    )
 
 
 def slow_precision(precision: str) -> str | None:
@@ -66,7 +71,9 @@ def strategy(devices: int) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy([device.name for device in found[:devices]])
 
 
-def build(view: str, part: Part, tags: int, train: Train, branches: list[keras.Model] | None = None) -> keras.Model:
+def build(
+    view: str, part: Part, tags: int, train: Train, branches: list[keras.Model] | None = None
+) -> keras.Model:
     """The network of `view`, its input scales measured on `part`; the joint one on two trained `branches`."""
     if branches:
         return models.joint_network(branches[0], branches[1], train)
@@ -83,7 +90,11 @@ def build(view: str, part: Part, tags: int, train: Train, branches: list[keras.M
     for layer in model.layers:
         if hasattr(layer, "adapt"):
             before = keras.Model(model.input, layer.input)
-            layer.adapt(np.concatenate([before({name: sample[n : n + 32]}) for n in range(0, len(sample), 32)]))
+            layer.adapt(
+                np.concatenate(
+                    [before({name: sample[n : n + 32]}) for n in range(0, len(sample), 32)]
+                )
+            )
     return model
 
 
@@ -104,7 +115,9 @@ def loss_of(train: Train, prevalence: np.ndarray):
         return -positive - (1 - labels) * focal * tf.math.log(tf.maximum(1 - shifted, 1e-7))
 
     each = asymmetric if train.loss == "asymmetric" else cross_entropy
-    return lambda labels, logits: tf.reduce_mean(tf.where(labels < 0, 0.0, each(tf.maximum(labels, 0.0), logits)))
+    return lambda labels, logits: tf.reduce_mean(
+        tf.where(labels < 0, 0.0, each(tf.maximum(labels, 0.0), logits))
+    )
 
 
 class Learner:
@@ -148,9 +161,13 @@ class Learner:
                 scaled = optimizer.scale_loss(value) if hasattr(optimizer, "scale_loss") else value
             gradients = tape.gradient(scaled, model.trainable_variables)
             optimizer.apply(gradients, model.trainable_variables)
-            if scaled is value:  # a scaled loss may overflow now and then, which its optimizer mends
+            if (
+                scaled is value
+            ):  # a scaled loss may overflow now and then, which its optimizer mends
                 # Rectifiers can hide a NaN from the loss, but not from the gradients.
-                value = tf.where(tf.math.is_finite(tf.linalg.global_norm(gradients)), value, float("nan"))
+                value = tf.where(
+                    tf.math.is_finite(tf.linalg.global_norm(gradients)), value, float("nan")
+                )
             return value
 
         if replicas == 1:
@@ -164,7 +181,9 @@ class Learner:
 
         return blend
 
-    def step(self, number: int, rate: float, inputs: dict[str, np.ndarray], labels: np.ndarray) -> tf.Tensor:
+    def step(
+        self, number: int, rate: float, inputs: dict[str, np.ndarray], labels: np.ndarray
+    ) -> tf.Tensor:
         """One step of the optimizer at learning `rate`, the `number`-th from 0; return the loss."""
         self.rate.assign(rate)
         if self.strategy.num_replicas_in_sync > 1:

@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.errors import UserError
-from xscatter.learn import calibrate, checkpoint, data, trained
+from xscatter.core.errors import UserError
+from xscatter.core.progress import track
+from xscatter.core.seeds import Purpose, generator
+from xscatter.learn import checkpoint, data
 from xscatter.learn.convergence import Convergence
-from xscatter.paths import VIEWS, StudyPaths
-from xscatter.progress import track
-from xscatter.seeds import Purpose, generator
+from xscatter.scores import calibrate
+from xscatter.store import trained
+from xscatter.store.paths import VIEWS, StudyPaths
 from xscatter.study import Study
 
 _MOST_ROUND_STEPS = 1000
@@ -95,7 +97,11 @@ def train(
     identity = identify(study, records, view, hashes)
     folder = paths.training(view) / identity.fingerprint
     saved = checkpoint.newest(folder, identity.fingerprint, say)
-    if saved and saved[1]["rule"]["converged"] and _exported(paths, view, identity, saved[1]["step"]):
+    if (
+        saved
+        and saved[1]["rule"]["converged"]
+        and _exported(paths, view, identity, saved[1]["step"])
+    ):
         say(f"{view}: converged already ({saved[1]['rule']['reason']}); nothing to do")
         return True
     parent = None if saved or not carry_on else _parent(paths.training(view), identity, say)
@@ -110,7 +116,10 @@ def check(study: Study, records: Any) -> None:
     """
     shapes = {f["name"]: tuple(f["shape"]) for f in records.manifest["fields"]}
     transform, size = study.transform, study.simulate.size
-    wanted = {"image": (size, size), "coefficients": (transform.angular_orders, transform.radial_orders)}
+    wanted = {
+        "image": (size, size),
+        "coefficients": (transform.angular_orders, transform.radial_orders),
+    }
     for name, shape in wanted.items():
         if shapes.get(name) != shape:
             raise UserError(
@@ -118,7 +127,11 @@ def check(study: Study, records: Any) -> None:
                 "these are batches of another study: pack this one, or name another folder with -o"
             )
     asked = {**transform.model_dump(), "radius": study.radius}
-    other = [key for key, value in records.manifest.get("transform", {}).items() if asked.get(key) != value]
+    other = [
+        key
+        for key, value in records.manifest.get("transform", {}).items()
+        if asked.get(key) != value
+    ]
     if other:
         raise UserError(
             f"records.json: packed with another transform.{', transform.'.join(other)} than the study's; transform "
@@ -132,7 +145,9 @@ def _branches(paths: StudyPaths, records: Any) -> list[str]:
     found = []
     for view in VIEWS[:2]:
         mend = f"train --view {view} before --view joint"
-        found.append(trained.fitting(paths.model(view), list(records.tags), tested, mend)["weights_sha256"])
+        found.append(
+            trained.fitting(paths.model(view), list(records.tags), tested, mend)["weights_sha256"]
+        )
     return found
 
 
@@ -143,7 +158,10 @@ def _exported(paths: StudyPaths, view: str, identity: Identity, step: int) -> bo
         calibrate.load(folder / "calibration.json")
     except UserError:
         return False
-    whole = all((folder / name).exists() for name in ("model.keras", "history.csv", "timings.csv", "calibration.json"))
+    whole = all(
+        (folder / name).exists()
+        for name in ("model.keras", "history.csv", "timings.csv", "calibration.json")
+    )
     return whole and (facts["fingerprint"], facts["step"]) == (identity.fingerprint, step)
 
 
@@ -172,7 +190,7 @@ class _Run:
     """One process's share of a training."""
 
     def __init__(self, study, paths, view, records, identity, saved, parent, deadline, say):
-        from xscatter.learn.quiet import import_tensorflow
+        from xscatter.networks.quiet import import_tensorflow
 
         import_tensorflow()
         from xscatter.learn import learner
@@ -183,11 +201,17 @@ class _Run:
         self.key = VIEWS.index(view)
         self.folder = paths.training(view) / identity.fingerprint
         arrays, facts = saved or parent or (None, None)
-        self.training, self.validation = data.split(records, study.seed, settings.validation, facts and facts["split"])
-        self.batch = min(settings.batch_size, len(self.training)) // settings.devices * settings.devices
+        self.training, self.validation = data.split(
+            records, study.seed, settings.validation, facts and facts["split"]
+        )
+        self.batch = (
+            min(settings.batch_size, len(self.training)) // settings.devices * settings.devices
+        )
         self.pass_steps = len(self.training) // max(self.batch, 1)
         if not self.batch:
-            raise UserError(f"train: {len(self.training)} training records are too few for {settings.devices} devices")
+            raise UserError(
+                f"train: {len(self.training)} training records are too few for {settings.devices} devices"
+            )
         self.round_steps = settings.round_steps or min(self.pass_steps, _MOST_ROUND_STEPS)
         self.split = {
             "training": data.experiments(self.training),
@@ -196,13 +220,21 @@ class _Run:
         labels = self.training.labels()
         self._say_absent(labels)
         learner.prepare(settings.threads, study.seed, self.key, settings.precision)
-        for warning in filter(None, (learner.unused_gpu(), learner.slow_precision(settings.precision))):
+        for warning in filter(
+            None, (learner.unused_gpu(), learner.slow_precision(settings.precision))
+        ):
             say(f"{view}: {warning}")
         strategy = learner.strategy(settings.devices)
         with strategy.scope():
-            branches = [trained.load_model(paths.model(name)) for name in VIEWS[:2]] if view == "joint" else None
+            branches = (
+                [trained.load_model(paths.model(name)) for name in VIEWS[:2]]
+                if view == "joint"
+                else None
+            )
             model = learner.build(view, self.training, len(records.tags), settings, branches)
-        self.learner = learner.Learner(model, settings, learner.loss_of(settings, labels.mean(0)), strategy)
+        self.learner = learner.Learner(
+            model, settings, learner.loss_of(settings, labels.mean(0)), strategy
+        )
         self.progress, self.best = Progress(), self.learner.average_values()
         if arrays:
             try:
@@ -215,7 +247,9 @@ class _Run:
                     "rule; delete it to start anew, or go on with that version"
                 ) from error
             if facts.get("threads") != settings.threads:
-                say(f"{view}: was trained on {facts.get('threads')} threads, goes on with {settings.threads}")
+                say(
+                    f"{view}: was trained on {facts.get('threads')} threads, goes on with {settings.threads}"
+                )
         if saved:
             say(f"{view}: goes on at step {self.progress.step} from {self.folder}")
         elif parent:
@@ -226,16 +260,24 @@ class _Run:
         self.interrupted = False
 
     def _say_absent(self, labels: np.ndarray) -> None:
-        absent = [tag for tag, some in zip(self.records.tags, np.asarray(labels.any(0)), strict=True) if not some]
+        absent = [
+            tag
+            for tag, some in zip(self.records.tags, np.asarray(labels.any(0)), strict=True)
+            if not some
+        ]
         if len(absent) == len(self.records.tags):
-            raise UserError("records: no tag is true in any training record; nothing can be learnt from them")
+            raise UserError(
+                "records: no tag is true in any training record; nothing can be learnt from them"
+            )
         if absent:
             self.say(f"{self.view}: no training record shows {', '.join(absent)}: not learnt")
 
     def _take_over(self, facts: dict[str, Any]) -> None:
         tested = set(data.experiments(data.whole(self.records, [self.records.test_batch])))
         if tested & set(facts["split"]["training"] + facts["split"]["validation"]):
-            raise UserError("--continue: the earlier training has seen experiments of the test batch; train anew")
+            raise UserError(
+                "--continue: the earlier training has seen experiments of the test batch; train anew"
+            )
         self.progress.since, self.progress.losses = self.progress.step, []
         self.progress.rule.reopen()
         new = len(self.identity.batches) - len(facts["batches"])
@@ -255,7 +297,9 @@ class _Run:
                     self._save()
                     if self.interrupted:
                         raise KeyboardInterrupt
-                    self.say(f"{self.view}: stops at step {self.progress.step} for lack of time; state is saved")
+                    self.say(
+                        f"{self.view}: stops at step {self.progress.step} for lack of time; state is saved"
+                    )
                     return False
             self._export()
         finally:
@@ -268,18 +312,28 @@ class _Run:
 
     def _batch(self, step: int):
         number, place = divmod(step - self.progress.since, self.pass_steps)
-        chosen = data.order(self.study.seed, self.key, self.progress.since + number, len(self.training))
+        chosen = data.order(
+            self.study.seed, self.key, self.progress.since + number, len(self.training)
+        )
         chosen = chosen[place * self.batch : (place + 1) * self.batch]
         inputs = self.training.inputs(self.view, chosen)
         random = generator(self.study.seed, Purpose.TRAINING, self.key, 2, step)
-        labels, turn, shift = self.training.labels(chosen), self.settings.augment, self.settings.shift
+        labels, turn, shift = (
+            self.training.labels(chosen),
+            self.settings.augment,
+            self.settings.shift,
+        )
         inputs, labels = data.augmented(inputs, labels, self.records.tags, random, turn, shift)
         return inputs, labels, chosen
 
     def _rate(self, step: int) -> float:
         train = self.settings
         rate = train.joint_learning_rate if self.view == "joint" else train.learning_rate
-        return rate * min(1.0, (step + 1) / (train.warmup_steps + 1)) * train.drop_factor**self.progress.rule.drops
+        return (
+            rate
+            * min(1.0, (step + 1) / (train.warmup_steps + 1))
+            * train.drop_factor**self.progress.rule.drops
+        )
 
     def _round(self) -> bool:
         """The rest of a round; False when time is up before its end."""
@@ -288,7 +342,9 @@ class _Run:
         end = first + self.round_steps - len(progress.losses)
         flying: deque = deque()
         label = f"{self.view}, round {progress.rule.round + 1}"
-        ahead = track(data.ahead(self._batch, range(first, end)), label, end - first, every=300, end=False)
+        ahead = track(
+            data.ahead(self._batch, range(first, end)), label, end - first, every=300, end=False
+        )
         for step, (inputs, labels, chosen) in zip(range(first, end), ahead, strict=True):
             flying.append((step, self.learner.step(step, self._rate(step), inputs, labels), chosen))
             while len(flying) > _LAG:
@@ -320,7 +376,7 @@ class _Run:
 
     def _look(self, seconds: float, images: int) -> None:
         """The end of a round: score the averaged weights on the validation part, decide, save."""
-        from xscatter.learn import metrics
+        from xscatter.scores import metrics
 
         progress, rule = self.progress, self.progress.rule
         began = time.monotonic()
@@ -345,9 +401,14 @@ class _Run:
             "training_loss": training_loss,
             "validation_loss": loss,
             "validation_mean_average_precision": macro,
-            "validation_micro_average_precision": metrics.average_precision(labels.ravel(), logits.ravel()),
+            "validation_micro_average_precision": metrics.average_precision(
+                labels.ravel(), logits.ravel()
+            ),
             "decision": decision,
-            **{f"average_precision/{tag}": float(v) for tag, v in zip(self.records.tags, each, strict=True)},
+            **{
+                f"average_precision/{tag}": float(v)
+                for tag, v in zip(self.records.tags, each, strict=True)
+            },
         }
         progress.history.append(row)
         progress.losses = []
@@ -357,7 +418,10 @@ class _Run:
             "images_per_second": round(images / seconds, 2),
             "validation_seconds": round(time.monotonic() - began, 3),
         })  # fmt: skip
-        said = {"drop": f"; the learning rate drops: {rule.reason}", "stop": f"; stops: {rule.reason}"}
+        said = {
+            "drop": f"; the learning rate drops: {rule.reason}",
+            "stop": f"; stops: {rule.reason}",
+        }
         self._save()  # before it is said: what the log tells is kept
         self.say(
             f"{self.view}: round {rule.round}, step {progress.step}, training loss {training_loss:.4f}, "
@@ -382,14 +446,20 @@ class _Run:
             "split": self.split,
         }
         step = self.progress.step
-        checkpoint.save(self.folder, self.identity.fingerprint, step, arrays, facts, self.settings.keep)
+        checkpoint.save(
+            self.folder, self.identity.fingerprint, step, arrays, facts, self.settings.keep
+        )
 
     def _export(self) -> None:
         from xscatter.learn import export
 
         self.learner.swap(self.best)
         logits = self.learner.logits(self.validation, self.view)
-        self.board.examples(self.progress.step, self.validation, list(self.records.tags), logits, last=True)
+        self.board.examples(
+            self.progress.step, self.validation, list(self.records.tags), logits, last=True
+        )
         export.write(self.paths.model(self.view), self, logits)
         checkpoint.tidy(self.folder.parent, self.folder.name, self.say)
-        self.say(f"{self.view}: {self.progress.rule.reason}; model in {self.paths.model(self.view)}")
+        self.say(
+            f"{self.view}: {self.progress.rule.reason}; model in {self.paths.model(self.view)}"
+        )

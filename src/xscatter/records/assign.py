@@ -12,14 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from xscatter import shards
-from xscatter.errors import UserError
-from xscatter.paths import StudyPaths
-from xscatter.progress import track
-from xscatter.seeds import Purpose, generator
+from xscatter.core import shards
+from xscatter.core.errors import UserError
+from xscatter.core.files import write_text
+from xscatter.core.progress import track
+from xscatter.core.seeds import Purpose, generator
+from xscatter.store.coefficients import open_coefficients
+from xscatter.store.experiments import open_experiment
+from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
 
-_BLOCK_KEY = 1  # second number of the split's streams: training draws its validation part from others
+_BLOCK_KEY = (
+    1  # second number of the split's streams: training draws its validation part from others
+)
 
 
 def tested(seed: int, experiments: list[int], batches: int) -> list[int]:
@@ -29,7 +34,8 @@ def tested(seed: int, experiments: list[int], batches: int) -> list[int]:
     """
     blocks = sorted({number // batches for number in experiments})
     drawn = {
-        block * batches + int(generator(seed, Purpose.SPLIT, block, _BLOCK_KEY).integers(batches)) for block in blocks
+        block * batches + int(generator(seed, Purpose.SPLIT, block, _BLOCK_KEY).integers(batches))
+        for block in blocks
     }
     return sorted(drawn & set(experiments)) or experiments[:1]
 
@@ -86,7 +92,9 @@ class Assignment:
             raise UserError(f"batch {batch} is not among the batches 0 to {self.batches - 1}")
         if batch == self.test_batch:
             return self._records(self.test_experiments)
-        number, group = next((k, g) for k, g in enumerate(self.groups) if g.first <= batch < g.first + g.batches)
+        number, group = next(
+            (k, g) for k, g in enumerate(self.groups) if g.first <= batch < g.first + g.batches
+        )
         records = self._records(group.experiments)
         records = records[generator(self.seed, Purpose.SHUFFLE, number).permutation(len(records))]
         numbers = self.numbers(group)
@@ -94,7 +102,8 @@ class Assignment:
 
     def _records(self, experiments: list[int]) -> np.ndarray:
         parts = [
-            np.stack([np.full(self.sources[e].images, e), np.arange(self.sources[e].images)], 1) for e in experiments
+            np.stack([np.full(self.sources[e].images, e), np.arange(self.sources[e].images)], 1)
+            for e in experiments
         ]
         return np.concatenate(parts).astype(np.int32) if parts else np.zeros((0, 2), np.int32)
 
@@ -102,7 +111,10 @@ class Assignment:
         """Hash of all that decides the bytes of `batch`."""
         rows = self.rows(batch)
         names = np.unique(rows[:, 0]).tolist()
-        facts = [self.identity, [[e, self.sources[e].counts, self.sources[e].coefficients] for e in names]]
+        facts = [
+            self.identity,
+            [[e, self.sources[e].counts, self.sources[e].coefficients] for e in names],
+        ]
         digest = hashlib.sha256(json.dumps(facts).encode())
         digest.update(rows.astype("<i4").tobytes())
         return digest.hexdigest()
@@ -143,7 +155,9 @@ def load(path: Path) -> Assignment:
     except FileNotFoundError as error:
         raise UserError(f"{path}: missing; run `xscatter pack STUDY --assign` first") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: is not an assignment ({error}); run `xscatter pack STUDY --assign` again") from error
+        raise UserError(
+            f"{path}: is not an assignment ({error}); run `xscatter pack STUDY --assign` again"
+        ) from error
 
 
 def identity(study: Study) -> str:
@@ -169,20 +183,26 @@ def assign(study: Study, paths: StudyPaths, say=print) -> Assignment:
             f"{study.name}: {len(numbers)} experiment cannot be split into training and test; simulate more"
         )
     earlier = _earlier(paths, say)
-    if earlier and (earlier.identity != identity(study) or not set(earlier.sources) <= set(numbers)):
+    if earlier and (
+        earlier.identity != identity(study) or not set(earlier.sources) <= set(numbers)
+    ):
         say("the study has changed since its records were packed: they are split and packed anew")
         earlier = None
     tags = first_tags(study, paths, numbers[0])
-    sources = {n: _source(study, paths, n, earlier, tags) for n in track(numbers, "checking shards")}
+    sources = {
+        n: _source(study, paths, n, earlier, tags) for n in track(numbers, "checking shards")
+    }
     if earlier:
         changed = [n for n in earlier.sources if earlier.sources[n] != sources[n]]
         if changed:
-            say(f"{len(changed)} experiments have changed since they were packed: their batches are written again")
+            say(
+                f"{len(changed)} experiments have changed since they were packed: their batches are written again"
+            )
     found = extend(study, sources, earlier)
     text = json.dumps(found.to_json(), indent=1) + "\n"
     for path in (_history(paths), paths.assignment):
         if not path.exists() or path.read_text() != text:
-            shards.write_text(path, text)
+            write_text(path, text)
     return found
 
 
@@ -197,7 +217,9 @@ def _earlier(paths: StudyPaths, say) -> Assignment | None:
             problem = error
     if there:
         names = " and ".join(map(str, there))
-        raise UserError(f"{names}: damaged; delete to split the study anew, and train anew, too") from problem
+        raise UserError(
+            f"{names}: damaged; delete to split the study anew, and train anew, too"
+        ) from problem
     return None
 
 
@@ -219,7 +241,9 @@ def extend(study: Study, sources: dict[int, Source], earlier: Assignment | None)
     if fresh:
         more = _added(study, earlier, sum(sources[n].images for n in fresh))
         groups.append(Group(earlier.batches, more, fresh))
-    return Assignment(earlier.identity, study.seed, test_batch, earlier.test_experiments, groups, sources)
+    return Assignment(
+        earlier.identity, study.seed, test_batch, earlier.test_experiments, groups, sources
+    )
 
 
 def _added(study: Study, earlier: Assignment, images: int) -> int:
@@ -247,43 +271,54 @@ def foreseen(study: Study, paths: StudyPaths) -> tuple[int, list[str]]:
 
 def first_tags(study: Study, paths: StudyPaths, number: int) -> list[str]:
     """The tags of experiment `number`, the first of the study: all others have the same."""
-    with shards.open_shard(paths.experiment(number), study_hash=study.fingerprint("simulate")) as file:
-        return shards.tag_names(file)
+    with open_experiment(
+        paths.experiment(number), study_hash=study.fingerprint("simulate")
+    ) as file:
+        return file.tags()
 
 
-def _source(study: Study, paths: StudyPaths, number: int, earlier: Assignment | None, names: list[str]) -> Source:
+def _source(
+    study: Study, paths: StudyPaths, number: int, earlier: Assignment | None, names: list[str]
+) -> Source:
     """Check both files of an experiment against the study, each other, and the tags of the first experiment."""
     counts_path, coefficients_path = paths.experiment(number), paths.coefficients(number)
     known = earlier.sources.get(number) if earlier else None
-    with shards.open_shard(counts_path, study_hash=study.fingerprint("simulate"), experiment=number) as file:
-        counts_sum = str(file.attrs["checksum"])
-        shape = file["entry/data/counts"].shape
-        tags = file["entry/tags/labels"].shape
+    fingerprint = study.fingerprint("simulate")
+    with open_experiment(counts_path, study_hash=fingerprint, experiment=number) as shard:
+        counts_sum = shard.checksum
+        shape, tags = shard.dataset.shape, shard.labels.shape
         size = study.simulate.size
         if shape[1:] != (size, size) or tags[0] != shape[0]:
-            raise UserError(f"{counts_path}: holds images of {shape} and tags of {tags}; simulate it again")
-        own = shards.tag_names(file)
+            raise UserError(
+                f"{counts_path}: holds images of {shape} and tags of {tags}; simulate it again"
+            )
+        own = shard.tags()
     if own != names:
         other = ", ".join(sorted({*own} ^ {*names})) or "their order"
         raise UserError(
             f"{counts_path}: has other tags than the first experiment ({other}); another version of xscatter made it: "
             "simulate all experiments of a study by one version"
         )
-    with shards.open_shard(coefficients_path, study_hash=study.fingerprint("transform"), experiment=number) as file:
-        coefficients_sum = str(file.attrs["checksum"])
+    fingerprint = study.fingerprint("transform")
+    with open_coefficients(coefficients_path, study_hash=fingerprint, experiment=number) as file:
+        coefficients_sum = file.checksum
         orders = (study.transform.angular_orders, study.transform.radial_orders)
-        if file["entry/coefficients"].shape != (shape[0], *orders):
+        if file.dataset.shape != (shape[0], *orders):
             raise UserError(
-                f"{coefficients_path}: holds {file['entry/coefficients'].shape}, not {(shape[0], *orders)}; "
+                f"{coefficients_path}: holds {file.dataset.shape}, not {(shape[0], *orders)}; "
                 "transform it again"
             )
-        if file.attrs.get("source_checksum") != counts_sum:
-            raise UserError(f"{coefficients_path}: was made from another {counts_path.name}; transform it again")
+        if file.source_checksum != counts_sum:
+            raise UserError(
+                f"{coefficients_path}: was made from another {counts_path.name}; transform it again"
+            )
     for path, checksum, was in (
         (counts_path, counts_sum, known and known.counts),
         (coefficients_path, coefficients_sum, known and known.coefficients),
     ):
         wrong = shards.problem(path) if checksum != was else None
         if wrong:
-            raise UserError(f"{path}: {wrong}; run `xscatter verify --delete-bad`, then make it again")
+            raise UserError(
+                f"{path}: {wrong}; run `xscatter verify --delete-bad`, then make it again"
+            )
     return Source(number, shape[0], counts_sum, coefficients_sum)

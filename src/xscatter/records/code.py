@@ -26,7 +26,9 @@ KNEE_CODE = SLOPE * KNEE - EXACT
 MOST = (KNEE + STEP * (SATURATED - 1 - KNEE_CODE)) ** 2  # counts above are clipped to this
 
 
-def encode(counts: np.ndarray, mask: np.ndarray | None = None, saturated: np.ndarray | None = None) -> np.ndarray:
+def encode(
+    counts: np.ndarray, mask: np.ndarray | None = None, saturated: np.ndarray | None = None
+) -> np.ndarray:
     """Codes (..., rows, cols) uint16 of `counts` (..., rows, cols), which are rounded to whole numbers.
 
     Args:
@@ -36,7 +38,11 @@ def encode(counts: np.ndarray, mask: np.ndarray | None = None, saturated: np.nda
     """
     counts = np.asarray(counts)
     codes = np.empty(counts.shape, DTYPE)
-    hidden = np.zeros(counts.shape, bool) if mask is None else np.broadcast_to(np.asarray(mask, bool), counts.shape)
+    hidden = (
+        np.zeros(counts.shape, bool)
+        if mask is None
+        else np.broadcast_to(np.asarray(mask, bool), counts.shape)
+    )
     # Most pixels of most images are small: only the others need a root.
     whole = np.where(hidden, 0, counts)
     if whole.dtype.kind == "f":
@@ -45,7 +51,11 @@ def encode(counts: np.ndarray, mask: np.ndarray | None = None, saturated: np.nda
     codes[small] = whole[small]
     root = np.sqrt(np.minimum(whole[~small], MOST).astype(np.float64))
     codes[~small] = np.rint(
-        np.where(root <= KNEE, SLOPE * root - EXACT, np.minimum(KNEE_CODE + (root - KNEE) / STEP, SATURATED - 1))
+        np.where(
+            root <= KNEE,
+            SLOPE * root - EXACT,
+            np.minimum(KNEE_CODE + (root - KNEE) / STEP, SATURATED - 1),
+        )
     )
     if saturated is not None:
         codes[np.broadcast_to(saturated, counts.shape)] = SATURATED
@@ -63,7 +73,14 @@ def decode(codes: np.ndarray, masked: float = 0.0) -> tuple[np.ndarray, np.ndarr
     pixels = codes.shape[-2] * codes.shape[-1]
     n = np.arange(codes.size // pixels)
     counts, mask = np.empty(codes.shape, np.float32), np.empty(codes.shape, bool)
-    decode_into(codes.reshape(-1), n * pixels, n, counts.reshape(-1, pixels), mask.reshape(-1, pixels), masked)
+    decode_into(
+        codes.reshape(-1),
+        n * pixels,
+        n,
+        counts.reshape(-1, pixels),
+        mask.reshape(-1, pixels),
+        masked,
+    )
     return counts, mask
 
 
@@ -81,7 +98,14 @@ def decode_into(
     """
     from xscatter.records import loops
 
-    loops.decode(codes, starts, places, counts, np.empty((0, 0), bool) if mask is None else mask, np.float32(masked))
+    loops.decode(
+        codes,
+        starts,
+        places,
+        counts,
+        np.empty((0, 0), bool) if mask is None else mask,
+        np.float32(masked),
+    )
 
 
 def describe() -> dict[str, Any]:

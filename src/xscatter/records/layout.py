@@ -41,7 +41,9 @@ def describe_fields(dtype: np.dtype) -> list[dict[str, Any]]:
     found = []
     for name in dtype.names or ():
         kind, offset = dtype.fields[name][:2]  # type: ignore[index]
-        found.append({"name": name, "dtype": kind.base.str, "shape": list(kind.shape), "offset": int(offset)})
+        found.append(
+            {"name": name, "dtype": kind.base.str, "shape": list(kind.shape), "offset": int(offset)}
+        )
     return found
 
 

@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from xscatter.compiled import compiled
+from xscatter.core.compiled import compiled
 from xscatter.records import code
 
 # Constants of one width, so that the loops run as vector instructions.
-_EXACT, _KNEE_CODE, _KNEE, _STEP = map(np.float32, (code.EXACT, code.KNEE_CODE, code.KNEE, code.STEP))
+_EXACT, _KNEE_CODE, _KNEE, _STEP = map(
+    np.float32, (code.EXACT, code.KNEE_CODE, code.KNEE, code.STEP)
+)
 _INVERSE = np.float32(1 / code.SLOPE)
 _SATURATED, _MASKED = np.float32(code.SATURATED), np.float32(code.MASKED)
 _NONE, _SATURATED_CODE, _MASKED_CODE = map(np.uint16, (0, code.SATURATED, code.MASKED))

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from xscatter import __version__, shards
-from xscatter.errors import UserError
-from xscatter.paths import StudyPaths
-from xscatter.progress import track
+from xscatter import __version__
+from xscatter.core.errors import UserError
+from xscatter.core.files import file_sha256, whole_file, write_json, write_text
+from xscatter.core.progress import track
 from xscatter.records import code, layout
 from xscatter.records.assign import Assignment, assign, first_tags, load
+from xscatter.store.coefficients import open_coefficients
+from xscatter.store.experiments import open_experiment
+from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
 
 _TOGETHER = 32 * 2**20  # bytes of images held at once
@@ -26,7 +29,9 @@ def pack(study: Study, paths: StudyPaths) -> None:
     index(study, paths, assignment)
 
 
-def write_batch(study: Study, paths: StudyPaths, batch: int, assignment: Assignment | None = None) -> bool:
+def write_batch(
+    study: Study, paths: StudyPaths, batch: int, assignment: Assignment | None = None
+) -> bool:
     """Write one batch, unless it is there with this content; return whether it was written.
 
     Raises:
@@ -41,7 +46,7 @@ def write_batch(study: Study, paths: StudyPaths, batch: int, assignment: Assignm
     if made_from(path) == content:
         return False
     _mark(path).unlink(missing_ok=True)
-    with shards.whole_file(path) as part, open(part, "wb") as stream:
+    with whole_file(path) as part, open(part, "wb") as stream:
         stream.truncate(size)
         for experiment in track(np.unique(rows[:, 0]).tolist(), f"batch {batch}"):
             places = np.flatnonzero(rows[:, 0] == experiment)
@@ -52,8 +57,8 @@ def write_batch(study: Study, paths: StudyPaths, batch: int, assignment: Assignm
                     stream.seek(int(place) * dtype.itemsize)
                     stream.write(record.tobytes())
         stream.flush()
-        digest = shards.file_sha256(part)
-    shards.write_json(_mark(path), {"content": content, "bytes": size, "sha256": digest})
+        digest = file_sha256(part)
+    write_json(_mark(path), {"content": content, "bytes": size, "sha256": digest})
     return True
 
 
@@ -96,17 +101,12 @@ def _read(
     source = assignment.sources[experiment]
     records = np.zeros(len(images), dtype)
     records["source"] = np.stack([np.full(len(images), experiment), images], 1)
-    with shards.open_shard(paths.experiment(experiment), checksum=source.counts) as file:
-        counts = file["entry/data/counts"]
-        mask = file["entry/instrument/detector/mask"][()].astype(bool)
-        top, full = np.iinfo(counts.dtype).max, counts.attrs.get("saturation_value")
+    with open_experiment(paths.experiment(experiment), checksum=source.counts) as shard:
         for record, image in zip(records, images, strict=True):
-            one = counts[int(image)]
-            saturated = None if full is None else one >= full
-            record["image"] = code.encode(one, mask | (one == top), saturated)
-        records["tags"] = file["entry/tags/labels"][images]
-    with shards.open_shard(paths.coefficients(experiment), checksum=source.coefficients) as file:
-        records["coefficients"] = file["entry/coefficients"][images]
+            record["image"] = code.encode(*shard.counts(image))
+        records["tags"] = shard.labels[images]
+    with open_coefficients(paths.coefficients(experiment), checksum=source.coefficients) as file:
+        records["coefficients"] = file.dataset[images]
     return records
 
 
@@ -125,7 +125,11 @@ def index(study: Study, paths: StudyPaths, assignment: Assignment | None = None)
         rows, path = assignment.rows(batch), paths.batch(batch)
         size = path.stat().st_size if path.exists() else -1
         if size != len(rows) * dtype.itemsize:
-            what = "missing" if size < 0 else f"truncated: {size} bytes, not {len(rows) * dtype.itemsize}"
+            what = (
+                "missing"
+                if size < 0
+                else f"truncated: {size} bytes, not {len(rows) * dtype.itemsize}"
+            )
             raise UserError(f"{path}: {what}; run `xscatter pack STUDY --batch {batch}`")
         # Whole already, but for a shard that was made again on another kind of computer, with other bytes.
         write_batch(study, paths, batch, assignment)
@@ -154,5 +158,5 @@ def index(study: Study, paths: StudyPaths, assignment: Assignment | None = None)
     }
     text = json.dumps(manifest, indent=1) + "\n"
     if not paths.records.exists() or paths.records.read_text() != text:
-        shards.write_text(paths.records, text)
+        write_text(paths.records, text)
     return manifest

@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from xscatter import shards
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
+from xscatter.core.files import file_sha256
+from xscatter.core.seeds import Purpose, generator
 from xscatter.records import code, layout
-from xscatter.seeds import Purpose, generator
 
 _REQUIRED = ("fields", "record_length", "tags", "test_batch", "batches")
 _LARGE = 2**16  # bytes from which memory is kept for the next step
@@ -62,8 +62,14 @@ class Records:
         except FileNotFoundError as error:
             raise UserError(f"{path}: missing; run `xscatter pack` first") from error
         except (OSError, ValueError) as error:
-            raise UserError(f"{path}: cannot be read ({error}); run `xscatter pack` again") from error
-        absent = [key for key in _REQUIRED if key not in self.manifest] if isinstance(self.manifest, dict) else ["all"]
+            raise UserError(
+                f"{path}: cannot be read ({error}); run `xscatter pack` again"
+            ) from error
+        absent = (
+            [key for key in _REQUIRED if key not in self.manifest]
+            if isinstance(self.manifest, dict)
+            else ["all"]
+        )
         if absent:
             raise UserError(f"{path}: lacks {', '.join(absent)}; run `xscatter pack` again")
         try:
@@ -75,13 +81,19 @@ class Records:
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path}: is damaged ({error}); run `xscatter pack` again") from error
         self._memory = _Memory()
-        self._plain = [np.asarray(batch) for batch in self.batches]  # the same memory, without memmap's slow views
+        self._plain = [
+            np.asarray(batch) for batch in self.batches
+        ]  # the same memory, without memmap's slow views
 
     def _map(self, entry: dict[str, Any]) -> np.ndarray:
         path, length = self.folder / entry["file"], entry["records"] * self.dtype.itemsize
         size = path.stat().st_size if path.exists() else None
         if size != length:
-            what = "missing" if size is None else f"{size} bytes long, not {length}: truncated or of another study"
+            what = (
+                "missing"
+                if size is None
+                else f"{size} bytes long, not {length}: truncated or of another study"
+            )
             raise UserError(f"{path}: {what}; run `xscatter pack` again")
         if not length:
             return np.zeros(0, self.dtype)
@@ -98,7 +110,7 @@ class Records:
             UserError: a batch has changed since it was packed.
         """
         for entry in self.manifest["batches"]:
-            if shards.file_sha256(self.folder / entry["file"]) != entry["sha256"]:
+            if file_sha256(self.folder / entry["file"]) != entry["sha256"]:
                 raise UserError(
                     f"{self.folder / entry['file']}: does not match its sha256 in records.json; delete it and run "
                     "`xscatter pack` again"
@@ -122,7 +134,10 @@ class Records:
     def where(self, batches: Sequence[int] | None = None) -> np.ndarray:
         """Batch and row (n, 2) int64 of every record of `batches` (default: training), in stored order."""
         chosen = self.training_batches if batches is None else batches
-        parts = [np.stack([np.full(len(self.batches[n]), n), np.arange(len(self.batches[n]))], 1) for n in chosen]
+        parts = [
+            np.stack([np.full(len(self.batches[n]), n), np.arange(len(self.batches[n]))], 1)
+            for n in chosen
+        ]
         return np.concatenate(parts).astype(np.int64) if parts else np.zeros((0, 2), np.int64)
 
     def order(self, seed: int, epoch: int, batches: Sequence[int] | None = None) -> np.ndarray:
@@ -138,15 +153,22 @@ class Records:
             out[n] = views[batch][row]
         return out
 
-    def counts(self, where: np.ndarray, masked: float = 0.0, mask: np.ndarray | None = None) -> np.ndarray:
+    def counts(
+        self, where: np.ndarray, masked: float = 0.0, mask: np.ndarray | None = None
+    ) -> np.ndarray:
         """Counts float32 (n, rows, cols) at `where` (n, 2); masked pixels hold `masked`. See :meth:`decode`.
 
         `mask` bool (n, rows, cols), if given, becomes True where a pixel is masked.
         """
         shape, offset = self.dtype["image"].shape, self.dtype.fields["image"][1]  # type: ignore[index]
         counts = self._memory.empty((len(where), *shape), np.dtype(np.float32))
-        flat = counts.reshape(len(where), -1), None if mask is None else mask.reshape(len(where), -1)
-        if self.dtype.itemsize % 2 or offset % 2:  # no file of ours; the loop needs whole pixels from the first byte on
+        flat = (
+            counts.reshape(len(where), -1),
+            None if mask is None else mask.reshape(len(where), -1),
+        )
+        if (
+            self.dtype.itemsize % 2 or offset % 2
+        ):  # no file of ours; the loop needs whole pixels from the first byte on
             codes, places = self.field("image", where).reshape(-1), np.arange(len(where))
             code.decode_into(codes, places * flat[0].shape[1], places, *flat, masked)
             return counts
@@ -186,7 +208,9 @@ class Records:
         names = [name for name in self.dtype.names or () if not (decode and name == "image")]
         found = {name: self.field(name, where) for name in names}
         if decode:
-            found["mask"] = self._memory.empty((len(where), *self.dtype["image"].shape), np.dtype(bool))
+            found["mask"] = self._memory.empty(
+                (len(where), *self.dtype["image"].shape), np.dtype(bool)
+            )
             found["counts"] = self.counts(where, mask=found["mask"])
         return found
 
@@ -205,14 +229,18 @@ class Records:
 
         where = self.where(batches) if seed is None else self.order(seed, epoch, batches)
         if not len(where):
-            raise UserError(f"{self.folder}: the chosen batches are empty; simulate more experiments")
+            raise UserError(
+                f"{self.folder}: the chosen batches are empty; simulate more experiments"
+            )
         example = self._step(where[:1], decode)
 
         def load(step):
             return list(self._step(where[step * size : (step + 1) * size], decode).values())
 
         def read(step):
-            arrays = tf.numpy_function(load, [step], [x.dtype for x in example.values()], stateful=False)
+            arrays = tf.numpy_function(
+                load, [step], [x.dtype for x in example.values()], stateful=False
+            )
             for array, x in zip(arrays, example.values(), strict=True):
                 array.set_shape((None, *x.shape[1:]))
             return dict(zip(example, arrays, strict=True))

@@ -27,7 +27,14 @@ def tag_chart(views: Sequence[View]) -> Figure:
     figure = new_figure(8.2, 0.9 + 0.27 * len(tags))
     axes = figure.add_subplot()
     places = np.arange(len(tags))
-    axes.barh(places, [tag.prevalence for tag in tags], height=0.86, color=_FAINT, alpha=0.35, label="share of images")
+    axes.barh(
+        places,
+        [tag.prevalence for tag in tags],
+        height=0.86,
+        color=_FAINT,
+        alpha=0.35,
+        label="share of images",
+    )
     for view, shift in zip(views, np.linspace(-0.3, 0.3, len(views)), strict=True):
         scores = [view.tags[tag.name] for tag in tags]
         values = np.array([score.average_precision for score in scores], float)
@@ -68,11 +75,15 @@ def precision_recall_chart(views: Sequence[View]) -> Figure:
     for axes, tag in zip(grid.flat, tags, strict=False):
         axes.axhline(tag.prevalence, color=_FAINT, linewidth=1, linestyle=(0, (2, 2)))
         for view in views:
-            recall, precision = precision_recall(view.labels[:, tag.column], view.scores[:, tag.column])
+            recall, precision = precision_recall(
+                view.labels[:, tag.column], view.scores[:, tag.column]
+            )
             if len(recall) > _MOST_POINTS:
                 kept = np.unique(np.searchsorted(recall, np.linspace(0, 1, _MOST_POINTS)))
                 recall, precision = recall[kept], precision[kept]
-            axes.plot(recall, precision, color=LOOK[view.name]["color"], linewidth=1.0, label=view.title)
+            axes.plot(
+                recall, precision, color=LOOK[view.name]["color"], linewidth=1.0, label=view.title
+            )
         axes.set_title(tag.name, fontsize=6.5)
         axes.tick_params(labelsize=7)
     for axes in grid.flat[len(tags) :]:
@@ -90,7 +101,9 @@ def precision_recall_chart(views: Sequence[View]) -> Figure:
 def training_chart(histories: Mapping[str, History]) -> Figure:
     """Loss and mean average precision against rounds of training."""
     words = ("loss", "mean average precision")
-    quantities = [word for word in words if any(history.curves(word) for history in histories.values())]
+    quantities = [
+        word for word in words if any(history.curves(word) for history in histories.values())
+    ]
     figure = new_figure(8.2, 3.1)
     grid = figure.subplots(1, max(1, len(quantities)), squeeze=False)[0]
     for axes, quantity in zip(grid, quantities, strict=False):
@@ -98,7 +111,14 @@ def training_chart(histories: Mapping[str, History]) -> Figure:
             for part, values in history.curves(quantity).items():
                 style = "-" if part == "validation" else (0, (3, 1.5))
                 label = f"{name}, {part}"
-                axes.plot(history.steps, values, color=LOOK[name]["color"], linestyle=style, linewidth=1.3, label=label)
+                axes.plot(
+                    history.steps,
+                    values,
+                    color=LOOK[name]["color"],
+                    linestyle=style,
+                    linewidth=1.3,
+                    label=label,
+                )
         axes.set_xlabel(next(iter(histories.values())).axis)
         axes.set_ylabel(quantity)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -112,15 +132,31 @@ def reliability_chart(views: Sequence[View]) -> Figure:
     """Share of true tags against the score given: as the networks gave it, and calibrated."""
     figure = new_figure(8.2, 4.6)
     for axes, kind, title in zip(
-        figure.subplots(1, 2, sharey=True), ("raw", "per_tag"), ("as the network says", "calibrated"), strict=True
+        figure.subplots(1, 2, sharey=True),
+        ("raw", "per_tag"),
+        ("as the network says", "calibrated"),
+        strict=True,
     ):
         axes.plot([0, 1], [0, 1], color=_FAINT, linewidth=1, linestyle=(0, (2, 2)))
         for view in views:
             found = view.calibration[kind]
             axes.plot(
-                found.probability, found.frequency, **LOOK[view.name], markersize=3.5, linewidth=1.2, label=view.title
+                found.probability,
+                found.frequency,
+                **LOOK[view.name],
+                markersize=3.5,
+                linewidth=1.2,
+                label=view.title,
             )
-        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="score", title=title, xticks=_FIFTHS, yticks=_FIFTHS)
+        axes.set(
+            xlim=(0, 1),
+            ylim=(0, 1),
+            aspect="equal",
+            xlabel="score",
+            title=title,
+            xticks=_FIFTHS,
+            yticks=_FIFTHS,
+        )
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(alpha=0.25)

@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from xscatter.paths import StudyPaths
-from xscatter.pictures import COLOURS, Frame, count_limits, new_figure, read_frame, show_frame
+from xscatter.pictures import COLOURS, Panel, count_limits, new_figure, show_frame
 from xscatter.report.svg import inline_svg, page_style
-from xscatter.shards import open_shard
+from xscatter.store.coefficients import open_coefficients
+from xscatter.store.experiments import open_experiment
+from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
 
-# The inverses of xscatter.fourier_bessel.counts.COUNTS.
+# The inverses of xscatter.transform.counts.COUNTS.
 _BACK: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "none": lambda f: f,
     "log": lambda f: np.expm1(np.clip(f, None, 50)),
@@ -18,7 +19,9 @@ _BACK: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def draw(study: Study, paths: StudyPaths, experiment: int, image: int, name: str) -> tuple[str, float]:
+def draw(
+    study: Study, paths: StudyPaths, experiment: int, image: int, name: str
+) -> tuple[str, float]:
     """An image, its coefficients, and the image made of them alone; with the relative error of the last.
 
     The error is ||made - f|| / ||f|| over the live pixels of the disk, f being the counts after the
@@ -28,10 +31,12 @@ def draw(study: Study, paths: StudyPaths, experiment: int, image: int, name: str
     from matplotlib.colors import LogNorm
     from matplotlib.ticker import MaxNLocator
 
-    with open_shard(paths.experiment(experiment)) as file:
-        frame = read_frame(file, image)
-    with open_shard(paths.coefficients(experiment), study_hash=study.fingerprint("transform")) as file:
-        coefficients = file["entry/coefficients"][image]
+    with open_experiment(paths.experiment(experiment)) as shard:
+        frame = shard.picture(image)
+    with open_coefficients(
+        paths.coefficients(experiment), study_hash=study.fingerprint("transform")
+    ) as file:
+        coefficients = file.dataset[image]
     made, error = _reconstruct(study, frame, coefficients)
     strength = np.abs(coefficients)
     with page_style():
@@ -70,9 +75,9 @@ def draw(study: Study, paths: StudyPaths, experiment: int, image: int, name: str
         return inline_svg(figure, alt, name), error
 
 
-def _reconstruct(study: Study, frame: Frame, coefficients: np.ndarray) -> tuple[np.ndarray, float]:
-    from xscatter.fourier_bessel.counts import COUNTS
-    from xscatter.fourier_bessel.files import study_plan
+def _reconstruct(study: Study, frame: Panel, coefficients: np.ndarray) -> tuple[np.ndarray, float]:
+    from xscatter.transform.counts import COUNTS
+    from xscatter.transform.files import study_plan
 
     assert frame.geometry is not None
     center = frame.geometry.center

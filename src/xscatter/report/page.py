@@ -10,13 +10,21 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from xscatter import __version__, pictures
-from xscatter.paths import VIEWS, StudyPaths
-from xscatter.progress import track
-from xscatter.provenance import git_revision
+from xscatter.core.files import write_text
+from xscatter.core.progress import track
+from xscatter.core.provenance import git_revision
 from xscatter.report import charts, expansion, samples, times
-from xscatter.report.results import History, View, in_words, paired_intervals, read_history, read_training, read_views
+from xscatter.report.results import (
+    History,
+    View,
+    in_words,
+    paired_intervals,
+    read_history,
+    read_training,
+    read_views,
+)
 from xscatter.report.svg import inline_svg, page_style
-from xscatter.shards import write_text
+from xscatter.store.paths import VIEWS, StudyPaths
 from xscatter.study import Study, dump_study
 from xscatter.tags import CONTRAST, DETECTABLE, TAGS
 
@@ -45,7 +53,9 @@ def write_report(study: Study, paths: StudyPaths) -> None:
     found = samples.read_labels(study, paths)
     package = files("xscatter.report")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
-    template = environment.from_string(package.joinpath("template.html").read_text(encoding="utf-8"))
+    template = environment.from_string(
+        package.joinpath("template.html").read_text(encoding="utf-8")
+    )
     content = {
         "version": __version__,
         "revision": git_revision(),
@@ -165,15 +175,26 @@ def _charts(views: Sequence[View], histories: dict[str, History]) -> dict[str, A
         "training": "Curves of training and validation over the rounds of training of the three networks",
         "reliability": "Share of images that have a tag against the score given, for the four views",
     }
-    svgs = {key: Markup(inline_svg(figure, alts[key], key.replace("_", "-"))) for key, figure in drawn.items()}
+    svgs = {
+        key: Markup(inline_svg(figure, alts[key], key.replace("_", "-")))
+        for key, figure in drawn.items()
+    }
     errors = [
-        {"title": v.title, **{kind: f"{v.calibration[kind].expected_calibration_error:.3f}" for kind in v.calibration}}
+        {
+            "title": v.title,
+            **{
+                kind: f"{v.calibration[kind].expected_calibration_error:.3f}"
+                for kind in v.calibration
+            },
+        }
         for v in views
     ]
     return {"charts": svgs, "errors": errors}
 
 
-def _pictures(study: Study, paths: StudyPaths, views: Sequence[View], found: samples.Labels) -> dict[str, Any]:
+def _pictures(
+    study: Study, paths: StudyPaths, views: Sequence[View], found: samples.Labels
+) -> dict[str, Any]:
     """Samples, mistakes and coefficients, as SVG with captions."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for column, name in enumerate(track(found.names, "report", end=False)):
@@ -185,11 +206,17 @@ def _pictures(study: Study, paths: StudyPaths, views: Sequence[View], found: sam
             caption += [_strength(value)] if not np.isnan(value) else []
             caption += [f"experiment\N{NO-BREAK SPACE}{experiment}, image\N{NO-BREAK SPACE}{image}"]
             svg = samples.small_picture(
-                paths, experiment, image, f"{name}: image {image} of experiment {experiment}", f"s{column}-{row}"
+                paths,
+                experiment,
+                image,
+                f"{name}: image {image} of experiment {experiment}",
+                f"s{column}-{row}",
             )
             drawn.append({"svg": Markup(svg), "caption": ", ".join(caption)})
         group, definition = _known(name)
-        groups.setdefault(group, []).append({"name": name, "definition": definition, "pictures": drawn})
+        groups.setdefault(group, []).append(
+            {"name": name, "definition": definition, "pictures": drawn}
+        )
     joint = next(view for view in views if view.name == "joint")
     shown = []
     for number, (experiment, image) in enumerate(samples.richest(found, 2)):
@@ -228,7 +255,9 @@ def _known(name: str) -> tuple[str, str]:
     return (tag.group, tag.definition) if tag else ("other", "")
 
 
-def _mistakes(paths: StudyPaths, views: Sequence[View], joint: View, wanted: bool) -> list[dict[str, Any]]:
+def _mistakes(
+    paths: StudyPaths, views: Sequence[View], joint: View, wanted: bool
+) -> list[dict[str, Any]]:
     drawn = []
     names = list(joint.tags)
     for row, column in samples.pick_mistakes(joint, wanted):
@@ -245,7 +274,11 @@ def _mistakes(paths: StudyPaths, views: Sequence[View], joint: View, wanted: boo
 
 
 def _strength(detectability: float) -> str:
-    return f"d′ = {detectability:.3g}" if detectability < 1000 else f"d′ = {_grouped(round(detectability))}"
+    return (
+        f"d′ = {detectability:.3g}"
+        if detectability < 1000
+        else f"d′ = {_grouped(round(detectability))}"
+    )
 
 
 def _times(study: Study, paths: StudyPaths) -> dict[str, Any]:
@@ -287,7 +320,13 @@ def _duration(seconds: float | None) -> str:
         return f"{seconds / 3600:.1f} h"
     if seconds >= 3000:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+    return (
+        f"{seconds:.0f} s"
+        if seconds >= 10
+        else f"{seconds:.1f} s"
+        if seconds >= 1
+        else f"{1000 * seconds:.3g} ms"
+    )
 
 
 def _grouped(number: int) -> str:
@@ -309,11 +348,22 @@ def _facts(study: Study, paths: StudyPaths, views: Sequence[View]) -> list[tuple
         ("seed", str(study.seed)),
         (
             "study fingerprints",
-            ", ".join(f"{s} {study.fingerprint(s)}" for s in ("simulate", "transform", "pack", "train")),
+            ", ".join(
+                f"{s} {study.fingerprint(s)}" for s in ("simulate", "transform", "pack", "train")
+            ),
         ),
     ]
     record = views[0].run
     if record:
-        facts.append(("versions", ", ".join(f"{name} {value}" for name, value in record.get("versions", {}).items())))
-        facts += [(key, str(record[key])) for key in ("revision", "host", "time", "command") if record.get(key)]
+        facts.append(
+            (
+                "versions",
+                ", ".join(f"{name} {value}" for name, value in record.get("versions", {}).items()),
+            )
+        )
+        facts += [
+            (key, str(record[key]))
+            for key in ("revision", "host", "time", "command")
+            if record.get(key)
+        ]
     return facts

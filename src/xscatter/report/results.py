@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.errors import UserError
-from xscatter.learn import trained
-from xscatter.paths import VIEWS, StudyPaths
+from xscatter.core.errors import UserError
+from xscatter.store import trained
+from xscatter.store.paths import VIEWS, StudyPaths
 
 TITLES = {
     "image": "image",
@@ -77,7 +77,7 @@ class View:
 
     def drawn(self, seed: int, draws: int = 1000) -> np.ndarray:
         """Average precision (1 + draws, T) of every tag: of the test batch itself, then of its drawn experiments."""
-        from xscatter.learn import metrics
+        from xscatter.scores import metrics
 
         weights = metrics.resampled(self.source[:, 0], seed, draws, itself=True)
         return metrics.bootstrap(self.labels.astype(float), self.scores, weights)
@@ -93,7 +93,9 @@ class History:
 
     def curves(self, quantity: str) -> dict[str, list[float]]:
         """Curves of a quantity such as ``"loss"``, by the part of the data that it was measured on."""
-        names = {part: f"{part}_{quantity.replace(' ', '_')}" for part in ("training", "validation")}
+        names = {
+            part: f"{part}_{quantity.replace(' ', '_')}" for part in ("training", "validation")
+        }
         return {part: self.columns[name] for part, name in names.items() if name in self.columns}
 
 
@@ -129,17 +131,32 @@ def _read_view(paths: StudyPaths, name: str) -> View:
                 recall=_number(entry["recall"]),
             )
         if not scores.shape == labels.shape == (len(source), len(tags)):
-            raise ValueError(f"{scores.shape} scores for {labels.shape} labels and {len(tags)} tags")
+            raise ValueError(
+                f"{scores.shape} scores for {labels.shape} labels and {len(tags)} tags"
+            )
         mean = _number(content["mean_average_precision"])
         interval = _pair(content["mean_average_precision_interval"])
-        calibration = {kind: Reliability(**content["calibration"][kind]) for kind in ("raw", "per_tag")}
+        calibration = {
+            kind: Reliability(**content["calibration"][kind]) for kind in ("raw", "per_tag")
+        }
         confusions = content["confusions"]
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path}: is not an evaluation of this version ({error!r}); delete it, then {advice}"
         ) from error
     run = content.get("run", {})
-    return View(name, mean, interval, tags, scores, labels.astype(bool), source, calibration, confusions, run)
+    return View(
+        name,
+        mean,
+        interval,
+        tags,
+        scores,
+        labels.astype(bool),
+        source,
+        calibration,
+        confusions,
+        run,
+    )
 
 
 def _number(value: float | None) -> float:
@@ -160,7 +177,9 @@ def read_history(path: Path) -> History:
     try:
         with open(path, newline="") as stream:
             rows = list(csv.DictReader(stream))
-        numbers = {key: [float(row[key] or "nan") for row in rows] for key in rows[0] if key != "decision"}
+        numbers = {
+            key: [float(row[key] or "nan") for row in rows] for key in rows[0] if key != "decision"
+        }
     except (OSError, ValueError, TypeError, IndexError) as error:
         why = "missing" if not path.exists() else f"is not a table of training curves ({error})"
         raise UserError(f"{path}: {why}; train the view again with `xscatter train`") from error
@@ -185,27 +204,37 @@ def read_training(folder: Path) -> dict[str, Any]:
     try:
         facts = trained.read(folder)
         with open(folder / "timings.csv", newline="") as stream:
-            facts["seconds"] = sum(float(r["seconds"]) + float(r["validation_seconds"]) for r in csv.DictReader(stream))
+            facts["seconds"] = sum(
+                float(r["seconds"]) + float(r["validation_seconds"]) for r in csv.DictReader(stream)
+            )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder / 'timings.csv'}: missing or damaged; train --view {folder.name} again") from error
+        raise UserError(
+            f"{folder / 'timings.csv'}: missing or damaged; train --view {folder.name} again"
+        ) from error
     return facts
 
 
-def paired_intervals(views: Sequence[View], pairs: Sequence[tuple[str, str]], seed: int) -> list[tuple[float, float]]:
+def paired_intervals(
+    views: Sequence[View], pairs: Sequence[tuple[str, str]], seed: int
+) -> list[tuple[float, float]]:
     """95 % bootstrap interval of the difference in mean average precision, first minus second of each of `pairs`.
 
     Both views are scored on the same drawn experiments, so that what is hard for both cancels.
     """
-    from xscatter.learn import metrics
+    from xscatter.scores import metrics
 
     drawn = {view.name: metrics.mean_of(view.drawn(seed)) for view in views}
     differences = [drawn[first] - drawn[second] for first, second in pairs]
     return [_pair(metrics.interval(each[1:], each[0], least=-1.0)) for each in differences]
 
 
-def in_words(interval: tuple[float, float], digits: str = ".3f", between: str = " to ", none: str = "unknown") -> str:
+def in_words(
+    interval: tuple[float, float], digits: str = ".3f", between: str = " to ", none: str = "unknown"
+) -> str:
     """An interval as text; of a single test experiment there is `none`."""
-    return none if math.isnan(interval[0]) else between.join(format(end, digits) for end in interval)
+    return (
+        none if math.isnan(interval[0]) else between.join(format(end, digits) for end in interval)
+    )
 
 
 def score_table(views: Sequence[View]) -> str:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xscatter.paths import StudyPaths
-from xscatter.pictures import new_figure, read_frame, show_frame
+from xscatter.pictures import new_figure, show_frame
 from xscatter.report.results import View
 from xscatter.report.svg import inline_svg, page_style
-from xscatter.shards import open_shard, tag_names
+from xscatter.store.experiments import open_experiment
+from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
 
 # Labels of so many experiments are looked at: enough to find every tag, and quick for any study.
@@ -36,13 +36,15 @@ def read_labels(study: Study, paths: StudyPaths) -> Labels:
     numbers = np.unique(np.linspace(0, count - 1, min(count, MOST_EXPERIMENTS)).round().astype(int))
     source, labels, detectability = [], [], []
     for number in numbers:
-        with open_shard(paths.experiment(number)) as file:
-            names = tag_names(file)
-            labels.append(file["entry/tags/labels"][()].astype(bool))
-            detectability.append(file["entry/tags/detectability"][()])
+        with open_experiment(paths.experiment(number)) as file:
+            names = file.tags()
+            labels.append(file.labels[()].astype(bool))
+            detectability.append(file.detectability[()])
         images = len(labels[-1])
         source.append(np.stack([np.full(images, number), np.arange(images)], axis=1))
-    return Labels(names, np.concatenate(source), np.concatenate(labels), np.concatenate(detectability))
+    return Labels(
+        names, np.concatenate(source), np.concatenate(labels), np.concatenate(detectability)
+    )
 
 
 def pick_samples(found: Labels, column: int) -> list[tuple[str, int]]:
@@ -59,7 +61,9 @@ def pick_samples(found: Labels, column: int) -> list[tuple[str, int]]:
     picked: list[tuple[str, int]] = []
     used: set[int] = set()
     for word, quantile in (("clear", 0.05), ("typical", 0.5), ("faint", 0.95)):
-        nearest = np.argsort(np.abs(np.arange(len(rows)) - quantile * (len(rows) - 1)), kind="stable")
+        nearest = np.argsort(
+            np.abs(np.arange(len(rows)) - quantile * (len(rows) - 1)), kind="stable"
+        )
         free = [row for row in rows[nearest] if found.source[row, 0] not in used]
         free = free or [row for row in rows[nearest] if row not in [row for _, row in picked]]
         if free:
@@ -70,8 +74,8 @@ def pick_samples(found: Labels, column: int) -> list[tuple[str, int]]:
 
 def small_picture(paths: StudyPaths, experiment: int, image: int, alt: str, name: str) -> str:
     """One image as a small inline SVG with axes in q."""
-    with open_shard(paths.experiment(experiment)) as file:
-        frame = read_frame(file, image)
+    with open_experiment(paths.experiment(experiment)) as file:
+        frame = file.picture(image)
     with page_style():
         # Fixed places: quicker than a layout that is solved, and pictures side by side are aligned.
         figure = new_figure(2.6, 2.4, layout="none")
@@ -89,7 +93,9 @@ def small_picture(paths: StudyPaths, experiment: int, image: int, alt: str, name
         return inline_svg(figure, alt, name)
 
 
-def pick_mistakes(view: View, wanted: bool, count: int = 8, most_each: int = 2) -> list[tuple[int, int]]:
+def pick_mistakes(
+    view: View, wanted: bool, count: int = 8, most_each: int = 2
+) -> list[tuple[int, int]]:
     """Rows and tags where `view` is most confidently wrong; `wanted`: tags that are there and were missed.
 
     At most `most_each` for one tag and one for an image, so that a single weakness does not fill the list.
@@ -113,8 +119,8 @@ def detectability_of(paths: StudyPaths, pairs: Iterable[tuple[int, int]]) -> lis
     """Detectability (T,) of the images given as (experiment, image)."""
     found = []
     for experiment, image in pairs:
-        with open_shard(paths.experiment(experiment)) as file:
-            found.append(file["entry/tags/detectability"][image])
+        with open_experiment(paths.experiment(experiment)) as file:
+            found.append(file.detectability[image])
     return found
 
 

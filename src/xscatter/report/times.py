@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xscatter.paths import StudyPaths
+from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
 
 # One experiment of 200 images and five of them, simulated by the pipeline of 2017: seconds at 256 and 1000 pixels.
@@ -64,7 +64,9 @@ def read_times(study: Study, paths: StudyPaths) -> list[StageTime]:
                     median=statistics.median(record["s"] for record in records),
                     cpu_seconds=_merge(records, "cpu_time", sum),
                     memory=_merge(records, "max_rss", max),
-                    images=len(records) * study.simulate.images if stage in ("simulate", "transform") else total,
+                    images=len(records) * study.simulate.images
+                    if stage in ("simulate", "transform")
+                    else total,
                 )
             )
     return rows
@@ -80,7 +82,10 @@ def _read(path: Path) -> dict[str, float]:
                 for key, value in row.items():
                     try:
                         found[key] = float(value)
-                    except (TypeError, ValueError):  # "NA": the job was over before it could be measured
+                    except (
+                        TypeError,
+                        ValueError,
+                    ):  # "NA": the job was over before it could be measured
                         continue
     except (OSError, csv.Error, UnicodeDecodeError):
         return {}

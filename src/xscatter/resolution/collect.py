@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.errors import UserError
-from xscatter.learn import metrics
-from xscatter.paths import VIEWS, ResolutionPaths
+from xscatter.core.errors import UserError
+from xscatter.core.files import whole_file
+from xscatter.core.seeds import Purpose, generator
 from xscatter.report.results import View, read_views
 from xscatter.resolution.description import Resolution
-from xscatter.seeds import Purpose, generator
-from xscatter.shards import whole_file
+from xscatter.scores import metrics
+from xscatter.store.paths import VIEWS, ResolutionPaths
 
 DRAWS = 1000
 ALL_VIEWS = (*VIEWS, "mean")
@@ -61,7 +61,9 @@ class Scores:
     def _same_experiments(self) -> None:
         for mode, size, seed in self.views:
             first = self.views[mode, self.whole.sizes[0], seed]["image"].source
-            if not np.array_equal(np.unique(first[:, 0]), np.unique(self.images(mode, size, seed).source[:, 0])):
+            if not np.array_equal(
+                np.unique(first[:, 0]), np.unique(self.images(mode, size, seed).source[:, 0])
+            ):
                 raise UserError(
                     f"{self.paths.root}: {mode}-{size}-{seed} was tested on other experiments than the smallest size "
                     "of the same seed; delete its folder and run the study again"
@@ -78,7 +80,9 @@ class Scores:
 
     def common(self, mode: str, seed: int) -> np.ndarray:
         """(T,) bool: tags that occur in the test batch at every size, which alone enter a mean."""
-        return np.all([self.images(mode, size, seed).labels.any(0) for size in self.whole.sizes], axis=0)
+        return np.all(
+            [self.images(mode, size, seed).labels.any(0) for size in self.whole.sizes], axis=0
+        )
 
     def _precisions(self, mode: str, size: int, seed: int, view: str) -> np.ndarray:
         """Average precision (1 + draws, T): first of the test batch itself, then of its drawn experiments."""
@@ -92,7 +96,11 @@ class Scores:
         rows = []
         for seed in self.whole.seeds:
             all_tags = self._precisions(mode, size, seed, view)
-            rows.append(metrics.mean_of(all_tags[:, self.common(mode, seed)]) if tag is None else all_tags[:, tag])
+            rows.append(
+                metrics.mean_of(all_tags[:, self.common(mode, seed)])
+                if tag is None
+                else all_tags[:, tag]
+            )
         return np.array(rows)
 
     def _estimate(self, rows: np.ndarray) -> Estimate:
@@ -107,15 +115,25 @@ class Scores:
 
     def between_views(self, mode: str, size: int, first: str, second: str) -> Estimate:
         """How much better `first` is than `second` at one size."""
-        return self._estimate(self._by_seed(mode, size, first, None) - self._by_seed(mode, size, second, None))
+        return self._estimate(
+            self._by_seed(mode, size, first, None) - self._by_seed(mode, size, second, None)
+        )
 
-    def between_sizes(self, mode: str, view: str, small: int, large: int, tag: int | None = None) -> Estimate:
+    def between_sizes(
+        self, mode: str, view: str, small: int, large: int, tag: int | None = None
+    ) -> Estimate:
         """How much better `view` is at the size `large` than at `small`."""
-        return self._estimate(self._by_seed(mode, large, view, tag) - self._by_seed(mode, small, view, tag))
+        return self._estimate(
+            self._by_seed(mode, large, view, tag) - self._by_seed(mode, small, view, tag)
+        )
 
     def prevalence(self, mode: str, size: int, tag: int) -> float:
         """Part of the test images that show a tag, mean over seeds."""
-        return float(np.mean([self.images(mode, size, seed).labels[:, tag].mean() for seed in self.whole.seeds]))
+        return float(
+            np.mean(
+                [self.images(mode, size, seed).labels[:, tag].mean() for seed in self.whole.seeds]
+            )
+        )
 
     def cost(self, mode: str, size: int, stage: str) -> float:
         """CPU seconds of one stage of one member, mean over seeds; not a number where it is not known."""
@@ -144,8 +162,12 @@ def size_rows(scores: Scores) -> Iterator[dict[str, Any]]:
                     "size": size,
                     "view": view,
                     **_columns("mean_average_precision", scores.score(mode, size, view)),
-                    "tags": round(float(np.mean([scores.common(mode, seed).sum() for seed in whole.seeds])), 1),
-                    "prevalence": round(float(np.mean([_prevalence(scores, mode, size, s) for s in whole.seeds])), 4),
+                    "tags": round(
+                        float(np.mean([scores.common(mode, seed).sum() for seed in whole.seeds])), 1
+                    ),
+                    "prevalence": round(
+                        float(np.mean([_prevalence(scores, mode, size, s) for s in whole.seeds])), 4
+                    ),
                     "seeds": len(whole.seeds),
                     "test_experiments": sum(len(np.unique(view.source[:, 0])) for view in seen),
                     "test_images": sum(len(view.source) for view in seen),
@@ -166,12 +188,22 @@ def difference_rows(scores: Scores) -> Iterator[dict[str, Any]]:
         for first, second in PAIRS:
             for size in whole.sizes:
                 found = scores.between_views(mode, size, first, second)
-                yield {"mode": mode, "better": f"{first}, {size}", "than": f"{second}, {size}", **_columns("by", found)}
+                yield {
+                    "mode": mode,
+                    "better": f"{first}, {size}",
+                    "than": f"{second}, {size}",
+                    **_columns("by", found),
+                }
         for view in ALL_VIEWS:
             for large in whole.sizes[1:]:
                 found = scores.between_sizes(mode, view, whole.sizes[0], large)
                 than = f"{view}, {whole.sizes[0]}"
-                yield {"mode": mode, "better": f"{view}, {large}", "than": than, **_columns("by", found)}
+                yield {
+                    "mode": mode,
+                    "better": f"{view}, {large}",
+                    "than": than,
+                    **_columns("by", found),
+                }
 
 
 def tag_rows(scores: Scores) -> Iterator[dict[str, Any]]:
@@ -186,7 +218,10 @@ def tag_rows(scores: Scores) -> Iterator[dict[str, Any]]:
                 row["prevalence"] = round(scores.prevalence(mode, whole.sizes[-1], number), 4)
                 for size in whole.sizes:
                     row |= _columns(f"at_{size}", scores.score(mode, size, view, number))
-                row |= _columns("gain", scores.between_sizes(mode, view, whole.sizes[0], whole.sizes[-1], number))
+                row |= _columns(
+                    "gain",
+                    scores.between_sizes(mode, view, whole.sizes[0], whole.sizes[-1], number),
+                )
                 yield row
 
 
@@ -226,6 +261,8 @@ def table(scores: Scores) -> str:
     for mode in scores.whole.modes:
         for size in scores.whole.sizes:
             found = [scores.score(mode, size, view) for view in ALL_VIEWS]
-            cells = [f"{one.value:.3f} [{one.interval[0]:.3f}, {one.interval[1]:.3f}]" for one in found]
+            cells = [
+                f"{one.value:.3f} [{one.interval[0]:.3f}, {one.interval[1]:.3f}]" for one in found
+            ]
             lines.append(f"{mode:<10}{size:>6}" + "".join(f"{cell:>26}" for cell in cells))
     return "\n".join(lines)

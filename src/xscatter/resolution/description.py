@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from xscatter.errors import UserError
-from xscatter.paths import ResolutionPaths
-from xscatter.shards import write_text
-from xscatter.study import (
+from xscatter.core.errors import UserError
+from xscatter.core.files import write_text
+from xscatter.store.paths import ResolutionPaths
+from xscatter.study import (  # fmt: skip
     Pack,
     Section,
     Simulate,
@@ -21,7 +21,7 @@ from xscatter.study import (
     describe_problem,
     dump_study,
     read_yaml,
-)  # fmt: skip
+)
 
 Mode = Literal["resample", "extend"]
 
@@ -42,9 +42,12 @@ class Resolution(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=40)] = Field(
         description="Name; everything is written below results/<name>/."
     )
-    sizes: Annotated[tuple[int, ...], Field(min_length=2)] = Field(description="Image sides in pixels, rising.")
+    sizes: Annotated[tuple[int, ...], Field(min_length=2)] = Field(
+        description="Image sides in pixels, rising."
+    )
     modes: Annotated[tuple[Mode, ...], Field(min_length=1)] = Field(
-        ("resample", "extend"), description="What a larger image shows; as simulate.sampling of a study."
+        ("resample", "extend"),
+        description="What a larger image shows; as simulate.sampling of a study.",
     )
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = Field(
         description="One whole repetition each: new experiments, a new split, new weights."
@@ -57,14 +60,18 @@ class Resolution(Section):
         if given:
             raise ValueError(f"base.simulate.{given[0]} belongs to a single size; remove it")
         if self.base.transform.radius is not None:
-            raise ValueError("base.transform.radius is in pixels, which differ between sizes; remove it")
+            raise ValueError(
+                "base.transform.radius is in pixels, which differ between sizes; remove it"
+            )
         return self
 
     @model_validator(mode="after")
     def _all_train_equally_long(self) -> "Resolution":
         train = self.base.train
         if train.round_steps is None or train.most_rounds is None:
-            raise ValueError("base.train: give round_steps and most_rounds, the steps that every network takes")
+            raise ValueError(
+                "base.train: give round_steps and most_rounds, the steps that every network takes"
+            )
         if min(train.patience, train.overfitting_patience) < train.most_rounds:
             raise ValueError(
                 f"base.train: patience and overfitting_patience must be at least most_rounds ({train.most_rounds}), or "
@@ -85,7 +92,12 @@ class Resolution(Section):
 
     def members(self) -> list["Member"]:
         """Every member, in order of mode, size and seed."""
-        return [Member(self, mode, size, seed) for mode in self.modes for size in self.sizes for seed in self.seeds]
+        return [
+            Member(self, mode, size, seed)
+            for mode in self.modes
+            for size in self.sizes
+            for seed in self.seeds
+        ]
 
 
 @dataclass(frozen=True)
@@ -107,7 +119,9 @@ class Member:
         """The study, as its own file would describe it."""
         content = self.whole.base.model_dump(mode="json", exclude_unset=True)
         content.setdefault("simulate", {}).update(size=self.size, sampling=self.mode)
-        return Study.model_validate({"name": f"{self.whole.name}-{self.name}", "seed": self.seed, **content})
+        return Study.model_validate(
+            {"name": f"{self.whole.name}-{self.name}", "seed": self.seed, **content}
+        )
 
 
 def parse_resolution(content: dict[str, Any], origin: str = "study") -> Resolution:
@@ -139,7 +153,9 @@ def dump_resolution(whole: Resolution) -> str:
 def expand(whole: Resolution, paths: ResolutionPaths) -> None:
     """Write the description itself and the study file of every member; what is there already stays untouched."""
     texts = {paths.study: dump_resolution(whole)}
-    texts |= {paths.member(member.name).study: dump_study(member.study) for member in whole.members()}
+    texts |= {
+        paths.member(member.name).study: dump_study(member.study) for member in whole.members()
+    }
     for path, text in texts.items():
         if not path.exists() or path.read_text() != text:
             write_text(path, text)

@@ -33,16 +33,23 @@ def beamstop_shadow(kind: str, drow: np.ndarray, dcol: np.ndarray, stop: dict) -
         distance = np.hypot(x, y)
         shadow = _edge(distance - stop["radius"], stop["blur"])
         if stop["hole"] > 0:
-            shadow *= 1 - (1 - stop["hole_opacity"]) * _edge(distance - stop["hole"] * stop["radius"], stop["blur"])
+            shadow *= 1 - (1 - stop["hole_opacity"]) * _edge(
+                distance - stop["hole"] * stop["radius"], stop["blur"]
+            )
         if stop["holder"] > 0:
             # A rod up to the elbow, from there another that is bent; the mount is a block behind the disk.
             bend, elbow, blur = stop["bend"], stop["elbow"], stop["blur"]
             far = x - elbow
-            along, across = far * np.cos(bend) + y * np.sin(bend), y * np.cos(bend) - far * np.sin(bend)
+            along, across = (
+                far * np.cos(bend) + y * np.sin(bend),
+                y * np.cos(bend) - far * np.sin(bend),
+            )
             near = np.minimum(_strip(x, y, stop["holder"], blur), _edge(far, blur))
             rod = np.maximum(near, _strip(along, across, stop["holder"], blur))
             length = 2.5 * stop["radius"]
-            block = np.minimum(_strip(x, y, stop["mount"] * stop["radius"], blur), _edge(x - length, blur))
+            block = np.minimum(
+                _strip(x, y, stop["mount"] * stop["radius"], blur), _edge(x - length, blur)
+            )
             rod = np.maximum(rod, block) if stop["mount"] > 0 else rod
             shadow = np.maximum(shadow, rod * stop["holder_opacity"])
     elif kind == "linear":
@@ -55,7 +62,9 @@ def beamstop_shadow(kind: str, drow: np.ndarray, dcol: np.ndarray, stop: dict) -
             shadow = np.maximum(shadow, _edge(np.hypot(x, y) - stop["radius"], stop["blur"]))
     else:
         opening = stop["opening"]
-        reach = stop["radius"] / np.sin(opening)  # the apex lies so that the beam is `radius` from both sides
+        reach = stop["radius"] / np.sin(
+            opening
+        )  # the apex lies so that the beam is `radius` from both sides
         side = np.abs(y) * np.cos(opening) - (x + reach) * np.sin(opening)
         shadow = _edge(side, stop["blur"])
     return shadow.astype(np.float32)
@@ -69,7 +78,9 @@ def beamstop_mask(kind: str, drow: np.ndarray, dcol: np.ndarray, stop: dict) -> 
     margin = stop["margin"]
     grown = stop | {
         "radius": stop["radius"] + margin,
-        "holder": stop["holder"] + 2 * margin if stop["holder_masked"] and stop["holder"] > 0 else 0.0,
+        "holder": stop["holder"] + 2 * margin
+        if stop["holder_masked"] and stop["holder"] > 0
+        else 0.0,
         "blur": 0.0,
         "hole": 0.0,
         "holder_opacity": 1.0,
@@ -90,7 +101,9 @@ def patch_shadow(y: np.ndarray, x: np.ndarray, patch: dict) -> np.ndarray:
     return (_edge(distance, patch["blur"]) * patch["opacity"]).astype(np.float32)
 
 
-def window_shadow(shape: str, y: np.ndarray, x: np.ndarray, radius: float, blur: float) -> np.ndarray:
+def window_shadow(
+    shape: str, y: np.ndarray, x: np.ndarray, radius: float, blur: float
+) -> np.ndarray:
     """Shadow (rows, cols) in [0, 1] outside of an opening, a "circle" or a "square".
 
     `y` (rows, 1) and `x` (1, cols) are pixels from its centre, `radius` and `blur` pixels.

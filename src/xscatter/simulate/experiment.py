@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from xscatter import tags
-from xscatter.seeds import Purpose, generator
+from xscatter.core.seeds import Purpose, generator
+from xscatter.geometry import Geometry
 from xscatter.simulate.beamstop import beamstop_mask, beamstop_shadow, patch_shadow, window_shadow
-from xscatter.simulate.detector import LAYOUTS, Frame, Geometry, gap_mask
+from xscatter.simulate.detector import LAYOUTS, Frame, gap_mask
 from xscatter.simulate.limits import check_study, user_mask
 from xscatter.simulate.physics.grazing import transmission
 from xscatter.simulate.settings import draw_settings
@@ -95,8 +96,14 @@ class Experiment:
     def _radii(self) -> int:
         # q grows from the beam outwards: its largest value lies on the rim, or in a corner.
         index = np.arange(self.size)
-        rim = [self.geometry.q_chi(index, np.full(self.size, end))[0].max() for end in (0, self.size - 1)]
-        rim += [self.geometry.q_chi(np.full(self.size, end), index)[0].max() for end in (0, self.size - 1)]
+        rim = [
+            self.geometry.q_chi(index, np.full(self.size, end))[0].max()
+            for end in (0, self.size - 1)
+        ]
+        rim += [
+            self.geometry.q_chi(np.full(self.size, end), index)[0].max()
+            for end in (0, self.size - 1)
+        ]
         return int(max(rim) / self.q_step) + 2 * OVERSAMPLING
 
     @cached_property
@@ -153,7 +160,11 @@ class Experiment:
         if self.grazing:
             # Below the Yoneda band the film hides most of what scatters.
             band = (
-                1e-9 * 2 * np.pi / self.geometry.wavelength * (self.settings["incidence"] + self.settings["critical"])
+                1e-9
+                * 2
+                * np.pi
+                / self.geometry.wavelength
+                * (self.settings["incidence"] + self.settings["critical"])
             )
             least = max(least, min(band, 0.5 * most))
         # The beam off the image: begin where the image begins.
@@ -207,7 +218,10 @@ class Experiment:
         if frame.turned and layout.module:
             layout = layout._replace(module=layout.module[::-1], gap=layout.gap[::-1])
         fine = self.scale * frame.fineness
-        start = [m - b * self.size * fine for m, b in zip(self.settings["module_offset"], frame.begin, strict=True)]
+        start = [
+            m - b * self.size * fine
+            for m, b in zip(self.settings["module_offset"], frame.begin, strict=True)
+        ]
         mask = gap_mask(layout, self.size, fine, (start[0], start[1]))
         mask |= frame.outside((np.arange(self.size) + 0.5) / self.size)
         rng = generator(self.study.seed, Purpose.EXPERIMENT, self.number, BAD_PIXELS)
@@ -266,7 +280,9 @@ class Experiment:
         value = self.flat_field
         for block, rows, cols in self._blocks():
             solid_angle = self.geometry.solid_angle(rows, cols) * self.scale**2
-            value[block] *= solid_angle * self.geometry.polarisation(rows, cols, self.settings["polarisation"])
+            value[block] *= solid_angle * self.geometry.polarisation(
+                rows, cols, self.settings["polarisation"]
+            )
         value[self.mask] = 0
         return value
 
@@ -291,7 +307,9 @@ class Experiment:
             found[f"{self.settings['beamstop']} beamstop"] = factor = self._new_map()
             for block, rows, cols in self._blocks():
                 drow, dcol = rows - self.geometry.center[0], cols - self.geometry.center[1]
-                factor[block] = 1 - beamstop_shadow(self.settings["beamstop"], drow, dcol, stop) * (1 - stop["leak"])
+                factor[block] = 1 - beamstop_shadow(self.settings["beamstop"], drow, dcol, stop) * (
+                    1 - stop["leak"]
+                )
         if self.settings["window"]:
             window = self.settings["window"]
             radius, blur = (
@@ -300,15 +318,23 @@ class Experiment:
             )
             found["windowed"] = factor = self._new_map()
             for block, rows, cols in self._blocks():
-                y, x = (v + 0.5 - c * self.size for v, c in zip((rows, cols), window["center"], strict=True))
-                factor[block] = 1 - window_shadow(window["shape"], y, x, radius, blur) * (1 - window["leak"])
+                y, x = (
+                    v + 0.5 - c * self.size
+                    for v, c in zip((rows, cols), window["center"], strict=True)
+                )
+                factor[block] = 1 - window_shadow(window["shape"], y, x, radius, blur) * (
+                    1 - window["leak"]
+                )
         if self.settings["patch"]:
             patch = dict(self.settings["patch"])
             patch["half"] = [part * self.size for part in patch["half"]]
             patch["blur"] = float(np.hypot(patch["blur"] / self.scale, self.spread_pixels))
             found["patch"] = factor = self._new_map()
             for block, rows, cols in self._blocks():
-                y, x = (v + 0.5 - c * self.size for v, c in zip((rows, cols), patch["center"], strict=True))
+                y, x = (
+                    v + 0.5 - c * self.size
+                    for v, c in zip((rows, cols), patch["center"], strict=True)
+                )
                 factor[block] = 1 - patch_shadow(y, x, patch)
         if self.grazing:
             found["horizon"], found["Yoneda"] = self._new_map(), self._new_map()
@@ -316,7 +342,10 @@ class Experiment:
             # The edge of the film is not perfect: the horizon is as blurred as the beam is divergent.
             width = max(self.settings["horizon_blur"] * critical, 1e-6)
             angles = critical * np.append(np.linspace(0, 8, 4000), 2.0 ** np.arange(3.1, 14, 0.1))
-            table = np.maximum(transmission(angles, critical, 0.5 * (self.settings["film_loss"] * critical) ** 2), 0.02)
+            table = np.maximum(
+                transmission(angles, critical, 0.5 * (self.settings["film_loss"] * critical) ** 2),
+                0.02,
+            )
             for block, rows, cols in self._blocks():
                 angle = self.exit_angle(rows, cols)
                 found["horizon"][block] = leak + (1 - leak) * 0.5 * (1 + np.tanh(angle / width))

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from xscatter import pictures
-from xscatter.seeds import Purpose, generator
-from xscatter.shards import write_text
+from xscatter.core.files import write_text
+from xscatter.core.seeds import Purpose, generator
 from xscatter.simulate.experiment import Experiment
 from xscatter.simulate.features.registry import Feature, all_features, get
 from xscatter.simulate.shard import simulate_image
@@ -23,7 +23,9 @@ EXAMPLES = 6
 
 def find_experiments(feature: Feature, number: int, size: int = 256) -> list[Experiment]:
     """`number` experiments in which `feature` may occur, some behind detectors with gaps, the beam on the image."""
-    study = parse_study({"name": "gallery", "simulate": {"experiments": 1000, "images": 1, "size": size}})
+    study = parse_study(
+        {"name": "gallery", "simulate": {"experiments": 1000, "images": 1, "size": size}}
+    )
     found: list[Experiment] = []
     for n in range(1000):
         experiment = Experiment(study, n)
@@ -43,14 +45,23 @@ def feature_figure(feature: Feature, examples: int = EXAMPLES) -> Any:
         parameters = feature.draw(rng, experiment)
         entries = [{"feature": feature.name, "share": 1.0, "parameters": parameters}]
         if feature.kind != "background":
-            plain = {"feature": "background", "share": 0.1, "parameters": get("background").draw(rng, experiment)}
+            plain = {
+                "feature": "background",
+                "share": 0.1,
+                "parameters": get("background").draw(rng, experiment),
+            }
             entries.append(plain)
         for photons in (3e7, 10 ** experiment.settings["exposure"]):
-            scene = {"photons": float(photons), "drift": [0.0, 0.0], "zingers": 0, "features": entries}
+            scene = {
+                "photons": float(photons),
+                "drift": [0.0, 0.0],
+                "zingers": 0,
+                "features": entries,
+            }
             frame = np.empty((experiment.size, experiment.size), np.uint32)
             simulate_image(experiment, n, frame, scene)
             title = f"{photons:.1e} photons"
-            frames.append(pictures.Frame(frame, experiment.mask, experiment.geometry, title=title))
+            frames.append(pictures.Panel(frame, experiment.mask, experiment.geometry, title=title))
     figure = pictures.contact_sheet([*frames[::2], *frames[1::2]], columns=max(len(frames) // 2, 1))
     figure.suptitle(feature.name.replace("_", " "))
     return figure
@@ -66,7 +77,9 @@ def feature_page() -> str:
             lines += ["| parameter | unit | default | bounds | meaning |", "|---|---|---|---|---|"]
             for p in feature.parameters:
                 low, high = p.bounds
-                lines.append(f"| {p.name} | {p.unit} | {p.default:g} | {low:g} to {high:g} | {p.meaning} |")
+                lines.append(
+                    f"| {p.name} | {p.unit} | {p.default:g} | {low:g} to {high:g} | {p.meaning} |"
+                )
             lines.append("")
         if feature.tags:
             lines += [f"Tags: {', '.join(sorted(feature.tags))}.", ""]
@@ -94,9 +107,13 @@ def write_gallery(folder: str | Path, names: list[str] | None = None) -> list[Pa
 
 def main() -> None:
     """Entry point of ``python -m xscatter.simulate.gallery``."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="*", metavar="FEATURE", help="default: all")
-    parser.add_argument("-o", "--output", type=Path, default=Path("gallery"), help="folder (default: gallery)")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("gallery"), help="folder (default: gallery)"
+    )
     args = parser.parse_args()
     for path in write_gallery(args.output, args.names):
         print(path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 from xscatter.simulate.features.registry import chosen_features
 from xscatter.study import Study
 
@@ -63,11 +63,15 @@ def user_mask(study: Study) -> np.ndarray | None:
                 mask = image.data
     except Exception as error:  # every format of fabio fails in its own way
         reason = " ".join(str(error).split())[:120]
-        raise UserError(f"simulate.mask: {path} cannot be read ({reason}); give a .npy or a detector image") from error
+        raise UserError(
+            f"simulate.mask: {path} cannot be read ({reason}); give a .npy or a detector image"
+        ) from error
     size = study.simulate.size
     if mask.shape != (size, size):
         shape = " × ".join(map(str, mask.shape))
-        raise UserError(f"simulate.mask: {path} is {shape}, the images are {size} × {size}; make them equal")
+        raise UserError(
+            f"simulate.mask: {path} is {shape}, the images are {size} × {size}; make them equal"
+        )
     mask = mask != 0
     if mask.mean() > 0.5:
         raise UserError(

@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from xscatter.compiled import compiled
+from xscatter.core.compiled import compiled
 
 FINE = 1024  # tables of means 0, 1/16, 2/16 ... below 64
 COARSE = 64  # tables of means 0, 64, 128 ... below 4096
@@ -28,7 +28,11 @@ def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         spread = 9.0 * math.sqrt(mean) + 12.0
         low = max(0, int(mean - spread)) if mean > 30 else 0
         values = np.arange(low, int(mean + spread) + 1) if mean > 0 else np.arange(1)
-        chance = np.exp(values * math.log(mean) - mean - log_factorial[values]) if mean > 0 else np.ones(1)
+        chance = (
+            np.exp(values * math.log(mean) - mean - log_factorial[values])
+            if mean > 0
+            else np.ones(1)
+        )
         cut, other = _alias(chance / chance.sum())
         first.append(low)
         threshold.append(cut)
@@ -89,7 +93,9 @@ def _rejection(state, mean):
             return k
         if k < 0 or (s < 0.013 and v > s):
             continue
-        if math.log(v * inverse / (a / (s * s) + b)) <= k * math.log(mean) - mean - math.lgamma(k + 1):
+        if math.log(v * inverse / (a / (s * s) + b)) <= k * math.log(mean) - mean - math.lgamma(
+            k + 1
+        ):
             return k
 
 
@@ -117,7 +123,11 @@ def _fill(counts, expected, live, largest, state, begin, first, threshold, alias
                 word = bits[c]
                 start = begin[table]
                 slot = np.int64(((word >> half) * np.uint64(begin[table + 1] - start)) >> half)
-                chosen = slot if np.uint32(word & low_half) < threshold[start + slot] else np.int64(alias[start + slot])
+                chosen = (
+                    slot
+                    if np.uint32(word & low_half) < threshold[start + slot]
+                    else np.int64(alias[start + slot])
+                )
                 count += first[table] + chosen
             table = np.int64(mean * 16.0)
             mean -= table * (1 / 16.0)
@@ -125,10 +135,16 @@ def _fill(counts, expected, live, largest, state, begin, first, threshold, alias
                 word = bits[cols + c]
                 start = begin[table]
                 slot = np.int64(((word >> half) * np.uint64(begin[table + 1] - start)) >> half)
-                chosen = slot if np.uint32(word & low_half) < threshold[start + slot] else np.int64(alias[start + slot])
+                chosen = (
+                    slot
+                    if np.uint32(word & low_half) < threshold[start + slot]
+                    else np.int64(alias[start + slot])
+                )
                 count += first[table] + chosen
             u = (np.int64(bits[2 * cols + c] >> np.uint64(11)) + 0.5) * 2.0**-53
-            if u >= 1.0 - mean:  # exp(-mean) is never below 1 - mean: only here can the rest exceed 0
+            if (
+                u >= 1.0 - mean
+            ):  # exp(-mean) is never below 1 - mean: only here can the rest exceed 0
                 chance = math.exp(-mean)
                 k = 0
                 while u >= chance and k < 60:
@@ -140,7 +156,11 @@ def _fill(counts, expected, live, largest, state, begin, first, threshold, alias
 
 
 def poisson_counts(
-    expected: np.ndarray, live: np.ndarray, largest: int, sequence: np.random.SeedSequence, out: np.ndarray
+    expected: np.ndarray,
+    live: np.ndarray,
+    largest: int,
+    sequence: np.random.SeedSequence,
+    out: np.ndarray,
 ) -> np.ndarray:
     """Fill `out` (rows, cols) uint32 with Poisson counts of mean `expected` (rows, cols) float32.
 

@@ -18,7 +18,7 @@ from functools import cache
 
 import numpy as np
 
-from xscatter.compiled import compiled
+from xscatter.core.compiled import compiled
 from xscatter.simulate.experiment import Experiment
 
 
@@ -28,7 +28,9 @@ def covariance(spread: float, reach: int) -> np.ndarray:
 
     def integral(x: float) -> float:
         z = x / width
-        return width * (z * 0.5 * math.erfc(-z / math.sqrt(2)) + math.exp(-0.5 * z * z) / math.sqrt(2 * math.pi))
+        return width * (
+            z * 0.5 * math.erfc(-z / math.sqrt(2)) + math.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+        )
 
     second = np.diff([integral(m) for m in range(-reach - 1, reach + 2)], 2)
     return second / second.sum()
@@ -86,7 +88,9 @@ def _spread(image, kernel, row, held):
             image[done] = row
 
 
-def read_out(out: np.ndarray, expected: np.ndarray, experiment: Experiment, rng: np.random.Generator) -> None:
+def read_out(
+    out: np.ndarray, expected: np.ndarray, experiment: Experiment, rng: np.random.Generator
+) -> None:
     """Turn the photons `out` (rows, cols) uint32, of mean `expected` (rows, cols), into the digits of the detector.
 
     The point spread of the light is in `expected` already: here it is applied to the noise.
@@ -96,7 +100,12 @@ def read_out(out: np.ndarray, expected: np.ndarray, experiment: Experiment, rng:
     value = np.empty(out.shape, np.float32)
     _deviation(out, expected, experiment.live, value)
     kernel = spread_kernel(settings["point_spread"] / experiment.scale)
-    _spread(value, kernel, np.empty(out.shape[1], np.float32), np.empty((len(kernel), out.shape[1]), np.float32))
+    _spread(
+        value,
+        kernel,
+        np.empty(out.shape[1], np.float32),
+        np.empty((len(kernel), out.shape[1]), np.float32),
+    )
     value += expected
     value *= np.float32(settings["gain"])
     white = rng.standard_normal(out.shape, dtype=np.float32)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.compiled import compiled
+from xscatter.core.compiled import compiled
 from xscatter.simulate.components import Component, Map, Modulation, Plane, Radial, Spots
 from xscatter.simulate.experiment import ANGLES, Experiment
 from xscatter.simulate.features.registry import get
@@ -36,7 +36,9 @@ class Part:
 class Rendering:
     """Expected counts of an image, and what `visibility` needs."""
 
-    expected: np.ndarray  # (rows, cols) float32, after beamstop and point spread, dark counts included
+    expected: (
+        np.ndarray
+    )  # (rows, cols) float32, after beamstop and point spread, dark counts included
     parts: list[Part] = field(default_factory=list)
     information: Any = None  # (radii, families) Σ (g A)²/λ
     flux: Any = None  # (radii, families) Σ g A
@@ -90,7 +92,10 @@ def _compose(
                     k, w = i, u
                     at[f] = nearest
                 else:
-                    y = min(max(q * (stretch[j, f] + v * (stretch[j + 1, f] - stretch[j, f])), zero), last)
+                    y = min(
+                        max(q * (stretch[j, f] + v * (stretch[j + 1, f] - stretch[j, f])), zero),
+                        last,
+                    )
                     k = np.int64(y)
                     w = y - np.float32(k)
                     at[f] = np.int64(y + np.float32(0.5))
@@ -149,7 +154,10 @@ def _fibre(image, q_index, chi_index, cosine, sphere, tilt, along, across):
         for c in range(cols):
             q = q_index[r, c]
             sine = min(q * sphere, one)
-            x = q * (np.sqrt(one - sine * sine) * upright * cosine[np.int64(chi_index[r, c])] - sine * leaning)
+            x = q * (
+                np.sqrt(one - sine * sine) * upright * cosine[np.int64(chi_index[r, c])]
+                - sine * leaning
+            )
             y = min(middle + np.sqrt(max(q * q - x * x, zero)), last)
             x = min(max(x + middle, zero), last)
             image[r, c] += _sum_of_products(along, across, x, y)
@@ -201,14 +209,19 @@ def as_image(component: Component, experiment: Experiment) -> np.ndarray:
     image = np.zeros((experiment.size, experiment.size), np.float32)
     if isinstance(component, Spots):
         seen = np.isfinite(component.rows) & np.isfinite(component.cols)
-        chosen = [np.ascontiguousarray(np.asarray(getattr(component, name), float)[seen]) for name in _SPOT_FIELDS]
+        chosen = [
+            np.ascontiguousarray(np.asarray(getattr(component, name), float)[seen])
+            for name in _SPOT_FIELDS
+        ]
         if experiment.wavelength_spread:  # a spot runs out along its radius
             center = experiment.geometry.center
             radius = np.hypot(chosen[0] - center[0], chosen[1] - center[1])
             chosen[3] = np.hypot(chosen[3], radius * experiment.wavelength_spread / FULL_WIDTH)
         _spots(image, *chosen, *experiment.geometry.center)
     elif isinstance(component, Plane):
-        tables = [mixed_halves(np.atleast_2d(t), experiment.wavelength_spread) for t in _tables(component)]
+        tables = [
+            mixed_halves(np.atleast_2d(t), experiment.wavelength_spread) for t in _tables(component)
+        ]
         smeared = [smear(t, experiment.resolution / experiment.q_step).T for t in tables]
         turned = experiment.chi - component.angle
         cosine, sine = np.cos(turned).astype(np.float32), np.sin(turned).astype(np.float32)
@@ -285,10 +298,15 @@ def _parts(scene: dict[str, Any], experiment: Experiment) -> list[Part]:
             component = part.component
             if isinstance(component, Radial):
                 azimuth = 1.0 if component.azimuth is None else float(np.mean(component.azimuth))
-                total += azimuth * max(float(weight @ component.profile), _least_sum(component, experiment, weight))
+                total += azimuth * max(
+                    float(weight @ component.profile), _least_sum(component, experiment, weight)
+                )
             elif not isinstance(component, Modulation):
                 part.image = as_image(component, experiment)
-                total += max(_weighed_sum(part.image, experiment.gain), _least_sum(component, experiment, weight))
+                total += max(
+                    _weighed_sum(part.image, experiment.gain),
+                    _least_sum(component, experiment, weight),
+                )
         for part in own:
             part.scale = scene["photons"] * entry["share"] / total if total > 0 else 0.0
         parts += own
@@ -308,7 +326,10 @@ def render(scene: dict[str, Any], experiment: Experiment, only: int | None = Non
         for part in parts:
             c = part.component
             if isinstance(c, Radial) and (c.stretch is not None) == stretched:
-                key = (0 if c.azimuth is None else id(c.azimuth), 0 if c.stretch is None else id(c.stretch))
+                key = (
+                    0 if c.azimuth is None else id(c.azimuth),
+                    0 if c.stretch is None else id(c.stretch),
+                )
                 families.setdefault(key, []).append(part)
         if not stretched:
             plain = len(families)
@@ -334,13 +355,19 @@ def render(scene: dict[str, Any], experiment: Experiment, only: int | None = Non
             extra += part.image * np.float32(part.scale)
     drow, dcol = (x / experiment.scale for x in scene["drift"])
     turn = np.append(experiment.chi, np.pi)
-    shift = -(drow * np.sin(turn) + dcol * np.cos(turn)) * (experiment.q_per_pixel / experiment.q_step)
-    done = Rendering(np.empty(shape, np.float32), parts, np.zeros(radial.shape), np.zeros(radial.shape))
+    shift = -(drow * np.sin(turn) + dcol * np.cos(turn)) * (
+        experiment.q_per_pixel / experiment.q_step
+    )
+    done = Rendering(
+        np.empty(shape, np.float32), parts, np.zeros(radial.shape), np.zeros(radial.shape)
+    )
     _compose(
         done.expected, experiment.q_index, experiment.chi_index, experiment.gain, radial, azimuth, stretch, plain,
         shift.astype(np.float32), extra, bool(images), np.float32(experiment.dark), done.information, done.flux,
     )  # fmt: skip
     for part in parts:
         if isinstance(part.component, Modulation):
-            done.modulation = _modulate(done.expected, experiment.live, part.component.factor, experiment.dark)
+            done.modulation = _modulate(
+                done.expected, experiment.live, part.component.factor, experiment.dark
+            )
     return done

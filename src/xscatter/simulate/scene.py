@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.seeds import Purpose, generator
+from xscatter.core.seeds import Purpose, generator
 from xscatter.simulate.experiment import Experiment
 from xscatter.simulate.features.registry import Feature, chosen_features
 
@@ -26,7 +26,9 @@ def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
         photons *= 10 ** rng.uniform(0.7, 2.0)
     scene: dict[str, Any] = {
         "photons": float(photons),
-        "drift": [float(x) for x in np.clip(rng.normal(0, 0.15, 2), -0.5, 0.5)],  # pixels of the layout
+        "drift": [
+            float(x) for x in np.clip(rng.normal(0, 0.15, 2), -0.5, 0.5)
+        ],  # pixels of the layout
         "zingers": int(rng.poisson(8) + 1) if rng.random() < 0.07 else 0,
         "features": [],
     }
@@ -64,5 +66,11 @@ def _pick(rng: np.random.Generator, weighted: list[tuple[Feature, float]], n: in
     return [weighted[i][0] for i in order[:n]]
 
 
-def _entry(experiment: Experiment, rng: np.random.Generator, feature: Feature, share: float) -> dict[str, Any]:
-    return {"feature": feature.name, "share": float(share), "parameters": feature.draw(rng, experiment)}
+def _entry(
+    experiment: Experiment, rng: np.random.Generator, feature: Feature, share: float
+) -> dict[str, Any]:
+    return {
+        "feature": feature.name,
+        "share": float(share),
+        "parameters": feature.draw(rng, experiment),
+    }

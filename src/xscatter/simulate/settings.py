@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.errors import UserError
-from xscatter.seeds import Purpose, generator
+from xscatter.core.errors import UserError
+from xscatter.core.seeds import Purpose, generator
 from xscatter.simulate.beamstop import beamstop_mask
 from xscatter.simulate.detector import LAYOUTS, REFERENCE, Frame, Layout
 from xscatter.simulate.limits import user_mask
@@ -19,7 +19,9 @@ from xscatter.study import Study
 BEAM_POSITIONS = {"middle": 0.45, "off centre": 0.25, "edge": 0.15, "off the image": 0.15}
 BEAMSTOPS = {"circular": 0.28, "linear": 0.24, "wedge": 0.24, "none": 0.24}
 SOFT = {"solution", "block copolymer", "polymer"}  # what is measured with a spread of wavelengths
-GRID = (np.arange(120) + 0.5) / 120  # rows and columns, in parts of the side, at which coverage is counted
+GRID = (
+    np.arange(120) + 0.5
+) / 120  # rows and columns, in parts of the side, at which coverage is counted
 FAMILIES = {
     "powder": 0.16, "solution": 0.14, "block copolymer": 0.14, "superlattice": 0.16, "polymer": 0.14,
     "fibre": 0.12, "crystal": 0.14,
@@ -46,11 +48,15 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
         "geometry": "grazing" if grazing else "transmission",
         "pixel_size": layout.pitch * scale,
         "wavelength": 1.23984e-9 / rng.uniform(7.0, 18.0),
-        "polarisation": float(np.clip(rng.normal(0.95, 0.04), 0, 1)) if rng.random() < 0.85 else 0.0,
+        "polarisation": float(np.clip(rng.normal(0.95, 0.04), 0, 1))
+        if rng.random() < 0.85
+        else 0.0,
         "beam_size": float(rng.uniform(0.5, 3.0)),
         "frame": frame._asdict(),
         # Whole modules, or a region of interest that begins anywhere.
-        "module_offset": [0.0, 0.0] if rng.random() < 0.7 else [float(x) for x in rng.uniform(0, (200, 400))],
+        "module_offset": [0.0, 0.0]
+        if rng.random() < 0.7
+        else [float(x) for x in rng.uniform(0, (200, 400))],
         "bad_pixels": float(10 ** rng.uniform(-5.5, -3.5)),
         "dark": float(layout.dark * np.exp(rng.normal(0, 0.7 if layout.integrating else 0.3))),
         "gain": 1.0,
@@ -63,7 +69,9 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
         settings["gain"] = float(10 ** rng.uniform(-0.2, 0.8))
         settings["read_out"] = float(settings["gain"] * rng.uniform(0.3, 1.0))
         # Phosphors are as thick as the energy asks for.
-        settings["point_spread"] = float(layout.point_spread * np.exp(rng.uniform(np.log(0.25), np.log(1.2))))
+        settings["point_spread"] = float(
+            layout.point_spread * np.exp(rng.uniform(np.log(0.25), np.log(1.2)))
+        )
     # The angle of the far edge: small-angle for the one half of experiments, wide-angle for the other.
     place = fraction(seed, "range", number)
     edge = np.deg2rad(10 ** np.interp(place, [0, 0.5, 0.8, 1], [0.0, 0.7, 1.2, 1.6]))
@@ -84,31 +92,42 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
             "shape": "circle" if rng.random() < 0.6 else "square",
             "center": (np.array(frame.begin) + frame.extent * rng.normal(0.5, 0.1, 2)).tolist(),
             "radius": float(rng.uniform(0.3, 0.65)),
-            "about_beam": bool(rng.random() < 0.6),  # the end of a flight tube, not a hole in something
+            "about_beam": bool(
+                rng.random() < 0.6
+            ),  # the end of a flight tube, not a hole in something
             "blur": float(rng.uniform(1, 15)),
             "leak": float(10 ** rng.uniform(-3, -0.7)),
         }
-    tilt = np.deg2rad(rng.uniform(2, 12)) if fraction(seed, "tilt", number) < 0.15 and edge > 0.1 else np.deg2rad(0.2)
+    tilt = (
+        np.deg2rad(rng.uniform(2, 12))
+        if fraction(seed, "tilt", number) < 0.15 and edge > 0.1
+        else np.deg2rad(0.2)
+    )
     turn = rng.uniform(0, 2 * np.pi)
     settings["rot1"], settings["rot2"] = float(tilt * np.cos(turn)), float(tilt * np.sin(turn))
     where = "grazing" if grazing else choose(seed, "beam", number, BEAM_POSITIONS)
     settings["center"] = _draw_center(study, layout, frame, where, rng)
     # Whether the beam meets the detector, or falls beside it.
     settings["on_image"] = all(
-        b <= c < b + e for c, b, e in zip(settings["center"], frame.begin, frame.extent, strict=True)
+        b <= c < b + e
+        for c, b, e in zip(settings["center"], frame.begin, frame.extent, strict=True)
     )
     kind = choose(seed, "beamstop", number, BEAMSTOPS) if settings["on_image"] else "none"
     largest = 0.1 * side * min(1.0, 2 * min(frame.extent))
     settings["beamstop"] = kind
     settings["stop"] = {
-        "radius": float(min(np.exp(rng.uniform(np.log(10), np.log(60))), largest)) if kind != "none" else 0.0,
+        "radius": float(min(np.exp(rng.uniform(np.log(10), np.log(60))), largest))
+        if kind != "none"
+        else 0.0,
         "blur": float(rng.uniform(0.5, 4.0)),
         "holder": float(rng.uniform(3, 20)) if rng.random() < 0.45 else 0.0,
         "holder_opacity": float(rng.uniform(0.5, 1.0)),
         "elbow": float(rng.uniform(60, 400)),
         "bend": float(np.deg2rad(rng.normal(0, 2.5))) if rng.random() < 0.5 else 0.0,
         "mount": float(rng.uniform(1.1, 1.6)) if rng.random() < 0.4 else 0.0,
-        "angle": float(rng.uniform(-np.pi, np.pi) if rng.random() < 0.5 else rng.integers(4) * np.pi / 2),
+        "angle": float(
+            rng.uniform(-np.pi, np.pi) if rng.random() < 0.5 else rng.integers(4) * np.pi / 2
+        ),
         "opening": float(np.deg2rad(rng.uniform(3, 15))),
         "leak": float(10 ** rng.uniform(-5, -2)),
         # A pin has a head, and its rod may let some through; a disk may have a hole, or a diode, in its middle.
@@ -125,8 +144,12 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
     stop["masked"] = bool(kind != "none" and fraction(seed, "masked beamstop", number) < masked)
     if stop["masked"]:
         center = np.array(settings["center"])
-        hidden = beamstop_mask(kind, *(side * (GRID[:, None] - center[0]), side * (GRID[None, :] - center[1])), stop)
-        left = covered(layout, center, study.radius / study.simulate.size, user_mask(study), frame, hidden)
+        hidden = beamstop_mask(
+            kind, *(side * (GRID[:, None] - center[0]), side * (GRID[None, :] - center[1])), stop
+        )
+        left = covered(
+            layout, center, study.radius / study.simulate.size, user_mask(study), frame, hidden
+        )
         stop["masked"] = left >= 1.1 * study.transform.minimum_coverage
     if settings["window"] and settings["window"]["about_beam"] and settings["on_image"]:
         settings["window"]["center"] = (settings["center"] + rng.normal(0, 0.06, 2)).tolist()
@@ -139,13 +162,19 @@ def draw_settings(study: Study, number: int) -> dict[str, Any]:
             "blur": float(np.exp(rng.uniform(np.log(1), np.log(30)))),
             "opacity": float(rng.uniform(0.15, 1.0)),
         }
-    settings["exposure"] = 4.2 + 3.3 * fraction(seed, "exposure", number)  # log10 of photons in a typical image
+    settings["exposure"] = 4.2 + 3.3 * fraction(
+        seed, "exposure", number
+    )  # log10 of photons in a typical image
     settings["air"] = fraction(seed, "air", number)
     settings["slits"] = fraction(seed, "slits", number)
     settings["coherent"] = fraction(seed, "coherence", number) < 0.25
     settings["wavelength_spread"] = 0.0
     families = {settings["family"], settings["second_family"]}
-    if layout.name == "square" and families <= SOFT and fraction(seed, "wavelength spread", number) < 0.7:
+    if (
+        layout.name == "square"
+        and families <= SOFT
+        and fraction(seed, "wavelength spread", number) < 0.7
+    ):
         # A neutron camera: a velocity selector, cold neutrons, and a beam as wide as its flux asks for.
         settings["wavelength_spread"] = float(rng.uniform(0.06, 0.19))
         settings["wavelength"] = float(rng.uniform(0.45e-9, 1.2e-9))
@@ -173,10 +202,16 @@ def _draw_frame(study: Study, layout: Layout, number: int, rng: np.random.Genera
         frame = frame._replace(bend=bend, tilt=tilt) if kind > 0.75 else frame
     radius = study.radius / study.simulate.size
     most = covered(layout, np.array([0.5, 0.5]), radius, user_mask(study), frame)
-    return frame if most >= 1.1 * study.transform.minimum_coverage else Frame(fineness=fineness, turned=turned)
+    return (
+        frame
+        if most >= 1.1 * study.transform.minimum_coverage
+        else Frame(fineness=fineness, turned=turned)
+    )
 
 
-def _draw_center(study: Study, layout: Layout, frame: Frame, where: str, rng: np.random.Generator) -> list[float]:
+def _draw_center(
+    study: Study, layout: Layout, frame: Frame, where: str, rng: np.random.Generator
+) -> list[float]:
     """Beam centre as a part of the side of the square (row, column)."""
     radius = study.radius / study.simulate.size
     own = user_mask(study)

@@ -1,16 +1,12 @@
 """Experiment shards: all images of one experiment, written one at a time."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-import h5py
-import hdf5plugin
 import numpy as np
 
 from xscatter import __version__, tags
-from xscatter.seeds import Purpose, generator, sequence
-from xscatter.shards import new_shard
+from xscatter.core.seeds import Purpose, generator, sequence
 from xscatter.simulate.detector import LAYOUTS
 from xscatter.simulate.experiment import Experiment
 from xscatter.simulate.poisson import poisson_counts
@@ -18,9 +14,9 @@ from xscatter.simulate.read_out import read_out
 from xscatter.simulate.render import Rendering, render
 from xscatter.simulate.scene import draw_scene
 from xscatter.simulate.visibility import label
+from xscatter.store.experiments import MASKED, new_experiment
 from xscatter.study import Study
 
-MASKED = np.uint32(0xFFFFFFFF)
 MOST_PHOTONS = 0xFFFFFFFE  # of integrating detectors, whose digits saturate, not the photons
 
 
@@ -39,30 +35,25 @@ def simulate_experiment(study: Study, number: int, path: str | Path) -> None:
         "seed": np.uint64(study.seed),
         "experiment": number,
     }
-    with new_shard(path, **attributes) as file:
-        entry = _group(file, "entry", "NXentry", default="data")
-        data = _group(entry, "data", "NXdata", signal="counts")
-        compression = hdf5plugin.Bitshuffle(cname="lz4")
-        counts = data.create_dataset(
-            "counts", (n, size, size), np.uint32, chunks=(1, size, size), compression=compression
-        )
-        counts.attrs["saturation_value"] = np.uint32(experiment.saturation)
-        counts.attrs["masked_value"] = MASKED
+    with new_experiment(path, n, size, experiment.saturation, **attributes) as shard:
         labels = np.zeros((n, len(tags.NAMES)), np.uint8)
         detectability = np.zeros(labels.shape, np.float32)
         scenes = []
         frame = np.empty((size, size), np.uint32)
         for image in range(n):
             scene, _, labels[image], detectability[image] = simulate_image(experiment, image, frame)
-            counts[image] = frame
-            scenes.append(json.dumps(scene))
-        group = _group(entry, "tags", "NXcollection")
-        group["names"] = np.array([name.encode() for name in tags.NAMES])
-        group["labels"] = labels
-        group["detectability"] = detectability
-        entry["parameters"] = np.array([text.encode() for text in scenes])
-        entry["parameters"].attrs["format"] = "JSON, one object for each image"
-        _write_instrument(entry, experiment)
+            shard.counts[image] = frame
+            scenes.append(scene)
+        shard.finish(
+            tags.NAMES,
+            labels,
+            detectability,
+            scenes,
+            experiment.mask,
+            _instrument(experiment),
+            experiment.settings["detector"],
+            experiment.settings,
+        )
 
 
 def simulate_image(
@@ -82,7 +73,12 @@ def simulate_image(
         sequence(seed, Purpose.NOISE, experiment.number, image, 0), out,
     )  # fmt: skip
     if integrating:
-        read_out(out, done.expected, experiment, generator(seed, Purpose.NOISE, experiment.number, image, 2))
+        read_out(
+            out,
+            done.expected,
+            experiment,
+            generator(seed, Purpose.NOISE, experiment.number, image, 2),
+        )
     if scene["zingers"]:
         rng = generator(seed, Purpose.NOISE, experiment.number, image, 1)
         labels[tags.INDEX["zingers"]] = _add_zingers(out, experiment, scene["zingers"], rng) > 0
@@ -92,7 +88,9 @@ def simulate_image(
     return scene, done, labels, detectability
 
 
-def _add_zingers(out: np.ndarray, experiment: Experiment, number: int, rng: np.random.Generator) -> int:
+def _add_zingers(
+    out: np.ndarray, experiment: Experiment, number: int, rng: np.random.Generator
+) -> int:
     """Cosmic rays and decays: `number` short tracks of bright pixels; return how many pixels stand out by 8 sigma."""
     size, gain = experiment.size, max(experiment.settings["gain"], 1.0)
     clear = 0
@@ -111,23 +109,10 @@ def _add_zingers(out: np.ndarray, experiment: Experiment, number: int, rng: np.r
     return clear
 
 
-def _group(parent: h5py.Group, name: str, kind: str, **attributes: str) -> h5py.Group:
-    group = parent.create_group(name)
-    group.attrs["NX_class"] = kind
-    for key, value in attributes.items():
-        group.attrs[key] = value
-    return group
-
-
-def _write_instrument(entry: h5py.Group, experiment: Experiment) -> None:
-    instrument = _group(entry, "instrument", "NXinstrument")
-    detector = _group(instrument, "detector", "NXdetector")
+def _instrument(experiment: Experiment) -> dict[str, tuple[Any, str]]:
+    """Value and unit of every quantity of the instrument."""
     geometry = experiment.geometry
-    detector.create_dataset(
-        "mask", data=experiment.mask, chunks=experiment.mask.shape, compression=hdf5plugin.Bitshuffle()
-    )
-    detector["description"] = experiment.settings["detector"]
-    values = {
+    return {
         "wavelength": (geometry.wavelength, "m"),
         "distance": (geometry.distance, "m"),
         "pixel_size": (geometry.pixel_size, "m"),
@@ -137,7 +122,3 @@ def _write_instrument(entry: h5py.Group, experiment: Experiment) -> None:
         "rot2": (geometry.rot2, "rad"),
         "saturation_value": (np.uint32(experiment.saturation), "counts"),
     }
-    for key, (value, units) in values.items():
-        instrument[key] = value
-        instrument[key].attrs["units"] = units
-    instrument["settings"] = json.dumps(experiment.settings).encode()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xscatter.compiled import compiled
+from xscatter.core.compiled import compiled
 from xscatter.simulate.profiles import FULL_WIDTH
 
 
@@ -46,7 +46,9 @@ def mix_wavelengths(profiles: np.ndarray, spread: float) -> np.ndarray:
     mixed = profiles.copy()
     for row in mixed:
         padded = np.interp(np.exp(log_q), index, row)  # beyond its end the profile goes on flat
-        padded = np.concatenate([np.full(reach, padded[0]), padded, np.full(size - reach - len(log_q), padded[-1])])
+        padded = np.concatenate(
+            [np.full(reach, padded[0]), padded, np.full(size - reach - len(log_q), padded[-1])]
+        )
         padded[-reach:] = padded[0]  # the transform goes round
         smooth = np.fft.irfft(np.fft.rfft(padded) * kernel, size)[reach : reach + len(log_q)]
         row[1:] = np.maximum(np.interp(np.log(index[1:]), log_q, smooth), 0)
@@ -59,6 +61,7 @@ def mixed_halves(tables: np.ndarray, spread: float) -> np.ndarray:
         return tables
     middle = tables.shape[1] // 2
     right, left = (
-        mix_wavelengths(np.ascontiguousarray(t), spread) for t in (tables[:, middle:], tables[:, middle::-1])
+        mix_wavelengths(np.ascontiguousarray(t), spread)
+        for t in (tables[:, middle:], tables[:, middle::-1])
     )
     return np.concatenate([left[:, :0:-1], right], axis=1)

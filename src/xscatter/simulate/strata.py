@@ -8,7 +8,7 @@ makes the choices jointly equidistributed (Weyl 1916).
 
 from collections.abc import Mapping, Sequence
 
-from xscatter.seeds import Purpose, generator
+from xscatter.core.seeds import Purpose, generator
 
 # The order gives each choice its prime: append, never reorder.
 CHOICES = (
@@ -25,7 +25,9 @@ def fraction(seed: int, choice: str, number: int) -> float:
     return (offset + number * PRIMES[index] ** 0.5) % 1.0
 
 
-def choose(seed: int, choice: str, number: int, weights: Mapping[str, float] | Sequence[str]) -> str:
+def choose(
+    seed: int, choice: str, number: int, weights: Mapping[str, float] | Sequence[str]
+) -> str:
     """One of the names in `weights`, in proportion to them (equally for a plain sequence)."""
     if not isinstance(weights, Mapping):
         weights = dict.fromkeys(weights, 1.0)

@@ -10,13 +10,17 @@ from typing import Any
 import numpy as np
 
 from xscatter import tags
-from xscatter.compiled import compiled
+from xscatter.core.compiled import compiled
 from xscatter.simulate.components import Modulation, Radial
 from xscatter.simulate.experiment import Experiment
 from xscatter.simulate.render import Part, Rendering
 
 MANY_RINGS = 5  # least number of rings that are many
-ORDERS = (("higher orders: 2 to 3", 2, 3), ("higher orders: 4 to 6", 4, 6), ("higher orders: 7 or more", 7, 10**6))
+ORDERS = (
+    ("higher orders: 2 to 3", 2, 3),
+    ("higher orders: 4 to 6", 4, 6),
+    ("higher orders: 7 or more", 7, 10**6),
+)
 STRONG, WEAK = 1e7, 1e5  # expected counts of the sample on live pixels
 
 
@@ -45,7 +49,9 @@ def _altered_sum(expected, where, factor, dark):
     return total
 
 
-def detectability(part: Part, done: Rendering, experiment: Experiment) -> tuple[float, float, float]:
+def detectability(
+    part: Part, done: Rendering, experiment: Experiment
+) -> tuple[float, float, float]:
     """d', contrast and expected counts of one component."""
     if isinstance(part.component, Radial):
         profile = part.scale * part.profile
@@ -58,7 +64,9 @@ def detectability(part: Part, done: Rendering, experiment: Experiment) -> tuple[
     return float(np.sqrt(information)), information / flux if flux > 0 else 0.0, flux
 
 
-def label(scene: dict[str, Any], done: Rendering, experiment: Experiment) -> tuple[np.ndarray, np.ndarray]:
+def label(
+    scene: dict[str, Any], done: Rendering, experiment: Experiment
+) -> tuple[np.ndarray, np.ndarray]:
     """Labels (T,) uint8 and detectabilities (T,) float32 of an image, in the order of `tags.py`.
 
     What depends on drawn counts (saturation) is added by the writer of the shard.
@@ -106,14 +114,20 @@ def _exposure(scene: dict[str, Any], counts: dict[str, float]) -> set[str]:
         return {"blank"}
     signal = counts["sample"] + counts["standard"]
     found = {
-        "strong scattering" if signal > STRONG else "weak scattering" if signal < WEAK else "intermediate scattering"
+        "strong scattering"
+        if signal > STRONG
+        else "weak scattering"
+        if signal < WEAK
+        else "intermediate scattering"
     }
     if counts["background"] > signal:
         found.add("high background")
     return found
 
 
-def _instrument(scene: dict[str, Any], done: Rendering, experiment: Experiment, seen: np.ndarray) -> set[str]:
+def _instrument(
+    scene: dict[str, Any], done: Rendering, experiment: Experiment, seen: np.ndarray
+) -> set[str]:
     """Tags of the instrument; d' of what stands in the way, by the counts that it takes or adds, enters `seen`."""
     found: set[str] = set()
     if scene["photons"] == 0:

@@ -15,9 +15,17 @@ FAMILIES = {"any": 1.0}
 GRAZING = 1.0
 TAGS = ()
 PARAMETERS = (
-    Parameter("flat", "", 0.5, (0.0, 1.0), "part of the intensity at q = 0 that does not fall with q"),
+    Parameter(
+        "flat", "", 0.5, (0.0, 1.0), "part of the intensity at q = 0 that does not fall with q"
+    ),
     Parameter("decay", "nm⁻¹", 12.0, (0.01, 200.0), "q at which the falling part is 1/e"),
-    Parameter("parasitic", "", 0.0, (0.0, 1e4), "parasitic scattering about the beam over air, at q = decay/20"),
+    Parameter(
+        "parasitic",
+        "",
+        0.0,
+        (0.0, 1e4),
+        "parasitic scattering about the beam over air, at q = decay/20",
+    ),
 )
 
 

@@ -32,7 +32,12 @@ REFERENCES = (
         [1, 2, 3, 4, 5, 6, 7],
         TABLES,
     ),
-    (lambda: reflections(BODY_CENTRED, 7)[1].tolist(), (), [12, 6, 24, 12, 24, 8, 48], "tables of multiplicities"),
+    (
+        lambda: reflections(BODY_CENTRED, 7)[1].tolist(),
+        (),
+        [12, 6, 24, 12, 24, 8, 48],
+        "tables of multiplicities",
+    ),
 )
 
 
@@ -43,5 +48,9 @@ def draw(rng, experiment):
 def contribute(parameters, experiment):
     radius = parameters["spacing"] * parameters["filling"]
     return lattice_components(
-        parameters, experiment, BODY_CENTRED, lambda q: form_factor(q, radius, parameters["polydispersity"]), IDENTIFIED
+        parameters,
+        experiment,
+        BODY_CENTRED,
+        lambda q: form_factor(q, radius, parameters["polydispersity"]),
+        IDENTIFIED,
     )

@@ -8,7 +8,12 @@ Source: NIST certificate of SRM 674b (cell edge; integrated intensities at Cu KÎ
 import numpy as np
 
 from xscatter.simulate.physics.powder import cubic_lines, ring_strengths
-from xscatter.simulate.physics.standards import RING_TAGS, WIDTH_AND_SCATTER, standard_components, visible
+from xscatter.simulate.physics.standards import (
+    RING_TAGS,
+    WIDTH_AND_SCATTER,
+    standard_components,
+    visible,
+)
 
 KIND = "standard"
 FAMILIES = {"any": 2.0}
@@ -16,7 +21,17 @@ GRAZING = 2.0
 TAGS = ("CeO2", *RING_TAGS)
 PARAMETERS = WIDTH_AND_SCATTER
 CELL = 0.5411651  # nm
-LINES = [(1, 1, 1), (2, 0, 0), (2, 2, 0), (3, 1, 1), (2, 2, 2), (4, 0, 0), (3, 3, 1), (4, 2, 0), (4, 2, 2)]
+LINES = [
+    (1, 1, 1),
+    (2, 0, 0),
+    (2, 2, 0),
+    (3, 1, 1),
+    (2, 2, 2),
+    (4, 0, 0),
+    (3, 3, 1),
+    (4, 2, 0),
+    (4, 2, 2),
+]
 INTENSITIES = [100.0, 27.73, 48.63, 35.71, 6.31, 5.98, 11.84, 7.15, 10.51]
 
 
@@ -47,7 +62,10 @@ def applies(experiment):
 
 
 def draw(rng, experiment):
-    return {"width": float(np.exp(rng.normal(np.log(0.03), 0.4))), "scatter": rng.uniform(0.0, 0.15)}
+    return {
+        "width": float(np.exp(rng.normal(np.log(0.03), 0.4))),
+        "scatter": rng.uniform(0.0, 0.15),
+    }
 
 
 def contribute(parameters, experiment):

@@ -29,12 +29,20 @@ TAGS = ("form factor: core-shell", "diffuse low-q: isotropic")
 PARAMETERS = (
     Parameter("radius", "nm", 10.0, RADIUS, "median radius of the whole"),
     Parameter("core", "", 0.6, (0.1, 0.98), "radius of the core, relative to the whole"),
-    Parameter("contrast", "", 2.0, (-20.0, 20.0), "contrast of core to shell, relative to that of shell to solvent"),
+    Parameter(
+        "contrast",
+        "",
+        2.0,
+        (-20.0, 20.0),
+        "contrast of core to shell, relative to that of shell to solvent",
+    ),
     POLYDISPERSITY,
 )
 
 
-def form_factor(q: np.ndarray, radius: float, core: float, contrast: float, polydispersity: float) -> np.ndarray:
+def form_factor(
+    q: np.ndarray, radius: float, core: float, contrast: float, polydispersity: float
+) -> np.ndarray:
     """P (n,) at `q` (n,) in nm⁻¹; `radius` of the whole in nm, `core` its fraction that is the core, `contrast` ρ."""
     inner = contrast * core**3
     total = max(abs(inner + 1), 1e-3)  # a matched particle: P is then not 1 at q = 0, but finite
@@ -52,7 +60,12 @@ def _without_core(q: float, radius: float) -> float:
 
 REFERENCES = (
     (_without_core, (1.0, 4.493409457909064), 0.0, "first zero of the sphere"),
-    (ratio, (form_factor, 0.5, 1.0, 10.0, 0.6, 2.0, 0.0), 0.0189485118, "sasmodels 1.1, core_shell_sphere"),
+    (
+        ratio,
+        (form_factor, 0.5, 1.0, 10.0, 0.6, 2.0, 0.0),
+        0.0189485118,
+        "sasmodels 1.1, core_shell_sphere",
+    ),
 )
 
 
@@ -60,7 +73,8 @@ def draw(rng, experiment):
     return {
         "radius": draw_size(rng, experiment, 5.5),
         "core": rng.uniform(0.3, 0.92),
-        "contrast": rng.choice([-1, 1], p=[0.35, 0.65]) * np.exp(rng.uniform(np.log(0.7), np.log(12))),
+        "contrast": rng.choice([-1, 1], p=[0.35, 0.65])
+        * np.exp(rng.uniform(np.log(0.7), np.log(12))),
         "polydispersity": draw_polydispersity(rng),
     }
 

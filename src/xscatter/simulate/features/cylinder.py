@@ -49,10 +49,14 @@ def disk_amplitude(x: np.ndarray) -> np.ndarray:
             0.00443319 + squared * (-0.00031761 + squared * 0.00001109)))))  # fmt: skip
     t = 3 / np.maximum(x, 3.0)
     modulus = 0.79788456 + t * (
-        0.00000156 + t * (0.01659667 + t * (0.00017105 + t * (-0.00249511 + t * (0.00113653 - t * 0.00020033))))
+        0.00000156
+        + t
+        * (0.01659667 + t * (0.00017105 + t * (-0.00249511 + t * (0.00113653 - t * 0.00020033))))
     )
     phase = -2.35619449 + t * (
-        0.12499612 + t * (0.00005650 + t * (-0.00637879 + t * (0.00074348 + t * (0.00079824 - t * 0.00029166))))
+        0.12499612
+        + t
+        * (0.00005650 + t * (-0.00637879 + t * (0.00074348 + t * (0.00079824 - t * 0.00029166))))
     )
     return 2 * np.where(x < 3, small, modulus * np.cos(x + phase) / (x * np.sqrt(x)))
 
@@ -71,7 +75,12 @@ def form_factor(q: np.ndarray, radius: float, aspect: float, polydispersity: flo
 
 REFERENCES = (
     (lambda: float(disk_amplitude(np.array([3.8317060]))[0]), (), 0.0, "first zero of J1"),
-    (ratio, (form_factor, 0.5, 2.0, 2.0, 10.0, 0.0), 0.0417613868 / 53.6661653, "sasmodels 1.1, cylinder, 20 × 400 Å"),
+    (
+        ratio,
+        (form_factor, 0.5, 2.0, 2.0, 10.0, 0.0),
+        0.0417613868 / 53.6661653,
+        "sasmodels 1.1, cylinder, 20 × 400 Å",
+    ),
 )
 
 
@@ -86,4 +95,6 @@ def draw(rng, experiment):
 def contribute(parameters, experiment):
     p = parameters
     split = 3.83 / (p["radius"] * np.exp(6 * p["polydispersity"] ** 2))
-    return particle_components(lambda q: form_factor(q, **p), experiment.q, split, ("form factor: cylinder",))
+    return particle_components(
+        lambda q: form_factor(q, **p), experiment.q, split, ("form factor: cylinder",)
+    )

@@ -14,7 +14,13 @@ FAMILIES = {"powder": 1.5, "polymer": 2.0, "crystal": 1.5, "solution": 1.0, "any
 GRAZING = 1.0
 TAGS = ("diffuse high-q",)
 PARAMETERS = (
-    Parameter("displacement", "nm", 0.1, (1e-4, 1e3), "s, the inverse of q where the scattering has risen by 1 − 1/e"),
+    Parameter(
+        "displacement",
+        "nm",
+        0.1,
+        (1e-4, 1e3),
+        "s, the inverse of q where the scattering has risen by 1 − 1/e",
+    ),
     Parameter("height", "", 0.0, (0.0, 10.0), "h, the halo's height over the rise; 0 for none"),
     Parameter("centre", "", 1.0, (0.5, 2.0), "q of the halo times s"),
     Parameter("width", "", 0.2, (0.05, 1.0), "standard deviation of the halo over its q"),
@@ -29,14 +35,21 @@ def intensity(q, displacement, height, centre, width):
 
 REFERENCES = (
     (intensity, (2.0, 0.5, 0.0, 1.0, 0.2), 0.6321205588285577, "1 − exp(−1)"),
-    (intensity, (2.0, 0.5, 1.0, 1.0, 0.2), 1.2642411176571153, "twice that at the top of a halo of height 1"),
+    (
+        intensity,
+        (2.0, 0.5, 1.0, 1.0, 0.2),
+        1.2642411176571153,
+        "twice that at the top of a halo of height 1",
+    ),
 )
 
 
 def draw(rng, experiment):
     halo = rng.random() < 0.4
     return {
-        "displacement": float(np.clip(1.0 / (experiment.q_high * rng.uniform(0.5, 1.1)), 1e-4, 1e3)),
+        "displacement": float(
+            np.clip(1.0 / (experiment.q_high * rng.uniform(0.5, 1.1)), 1e-4, 1e3)
+        ),
         "height": rng.uniform(0.3, 3.0) if halo else 0.0,
         "centre": rng.uniform(0.9, 1.4),
         "width": rng.uniform(0.12, 0.35),

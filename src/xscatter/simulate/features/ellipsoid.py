@@ -53,7 +53,9 @@ def form_factor(q: np.ndarray, radius: float, aspect: float, polydispersity: flo
     return weights @ np.interp(position.ravel(), table, values).reshape(position.shape)
 
 
-REFERENCES = ((ratio, (form_factor, 0.5, 1.0, 5.0, 3.0, 0.0), 0.0341270, "sasmodels 1.1, ellipsoid"),)
+REFERENCES = (
+    (ratio, (form_factor, 0.5, 1.0, 5.0, 3.0, 0.0), 0.0341270, "sasmodels 1.1, ellipsoid"),
+)
 
 
 def draw(rng, experiment):
@@ -69,4 +71,6 @@ def contribute(parameters, experiment):
     p = parameters
     # The mean radius sets where the averaged minimum is.
     mean = p["radius"] * (2 + p["aspect"]) / 3
-    return particle_components(lambda q: form_factor(q, **p), experiment.q, 4.6 / mean, ("form factor: ellipsoid",))
+    return particle_components(
+        lambda q: form_factor(q, **p), experiment.q, 4.6 / mean, ("form factor: ellipsoid",)
+    )

@@ -22,13 +22,23 @@ PARAMETERS = (
     Parameter("decay", "nm⁻¹", 0.2, (1e-4, 300.0), "κ, where the streak begins to fall"),
     Parameter("power", "", 3.0, (1.0, 5.0), "p, exponent of its fall"),
     Parameter("width", "", 0.3, (0.01, 3.0), "w over κ"),
-    Parameter("packing", "nm⁻¹", 1.0, (1e-3, 300.0), "k, position of the first reflection of the packing"),
-    Parameter("height", "", 0.0, (0.0, 100.0), "height of that reflection over the streak; 0 for none"),
+    Parameter(
+        "packing", "nm⁻¹", 1.0, (1e-3, 300.0), "k, position of the first reflection of the packing"
+    ),
+    Parameter(
+        "height", "", 0.0, (0.0, 100.0), "height of that reflection over the streak; 0 for none"
+    ),
     Parameter("sharpness", "", 0.1, (0.01, 0.5), "full width of the reflections over k"),
     Parameter("fan", "°", 3.0, (0.2, 40.0), "standard deviation of the directions of fibrils"),
     Parameter("fanned", "", 0.0, (0.0, 1.0), "part of the fibrils that have this spread"),
     Parameter("angle", "°", 0.0, (-180.0, 180.0), "azimuth of the streak"),
-    Parameter("tilt", "°", 0.0, (-60.0, 60.0), "tilt of the fibre axis towards the beam, which bends the streak"),
+    Parameter(
+        "tilt",
+        "°",
+        0.0,
+        (-60.0, 60.0),
+        "tilt of the fibre axis towards the beam, which bends the streak",
+    ),
 )
 
 
@@ -66,9 +76,13 @@ def contribute(parameters, experiment):
     fibre = {"angle": angle - np.pi / 2, "tilt": np.deg2rad(p["tilt"])}
     parts = [Plane(tags=TAGS, along=along[None], across=across[None], **fibre)]
     if p["fanned"] > 0:
-        turned = (experiment.chi - angle + np.pi / 2) % np.pi - np.pi / 2  # to the nearer of both directions
+        turned = (
+            experiment.chi - angle + np.pi / 2
+        ) % np.pi - np.pi / 2  # to the nearer of both directions
         fan = np.exp(-0.5 * (turned / np.deg2rad(p["fan"])) ** 2)
-        parts.append(Radial(tags=TAGS, profile=p["fanned"] * _equator(experiment.q, p), azimuth=fan))
+        parts.append(
+            Radial(tags=TAGS, profile=p["fanned"] * _equator(experiment.q, p), azimuth=fan)
+        )
     return parts
 
 

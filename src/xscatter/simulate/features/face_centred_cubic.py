@@ -33,7 +33,12 @@ REFERENCES = (
         [1.0, 1.333333, 2.666667, 3.666667, 4.0, 5.333333],
         TABLES,
     ),
-    (lambda: reflections(FACE_CENTRED, 6)[1].tolist(), (), [8, 6, 12, 24, 8, 6], "tables of multiplicities"),
+    (
+        lambda: reflections(FACE_CENTRED, 6)[1].tolist(),
+        (),
+        [8, 6, 12, 24, 8, 6],
+        "tables of multiplicities",
+    ),
 )
 
 
@@ -44,5 +49,9 @@ def draw(rng, experiment):
 def contribute(parameters, experiment):
     radius = parameters["spacing"] * parameters["filling"]
     return lattice_components(
-        parameters, experiment, FACE_CENTRED, lambda q: form_factor(q, radius, parameters["polydispersity"]), IDENTIFIED
+        parameters,
+        experiment,
+        FACE_CENTRED,
+        lambda q: form_factor(q, radius, parameters["polydispersity"]),
+        IDENTIFIED,
     )

@@ -25,7 +25,14 @@ PARAMETERS = (
     Parameter("eta", "", 0.0, (0.0, 0.95), "order of the orientation"),
     Parameter("angle", "°", 0.0, (-180.0, 180.0), "azimuth of a maximum"),
 )
-REFERENCES = ((lambda: float(peak(np.linspace(0, 2, 2001), 1.0, 0.4)[800]), (), 0.5, "half maximum at half the width"),)
+REFERENCES = (
+    (
+        lambda: float(peak(np.linspace(0, 2, 2001), 1.0, 0.4)[800]),
+        (),
+        0.5,
+        "half maximum at half the width",
+    ),
+)
 
 
 def draw(rng, experiment):
@@ -35,7 +42,9 @@ def draw(rng, experiment):
         "width": rng.uniform(0.22, 0.6),
         "fold": int(rng.choice([1, 2, 2, 2, 4, 4, 6, 6, 8])) if oriented else 0,
         "eta": float(np.clip(rng.beta(2, 2.5), 0.1, 0.9)) if oriented else 0.0,
-        "angle": rng.uniform(-180, 180) if rng.random() < 0.6 else rng.choice([0, 90]) + rng.normal(0, 6),
+        "angle": rng.uniform(-180, 180)
+        if rng.random() < 0.6
+        else rng.choice([0, 90]) + rng.normal(0, 6),
     }
 
 
@@ -44,7 +53,9 @@ def contribute(parameters, experiment):
     azimuth, kinds = None, ("halo: isotropic",)
     if p["fold"] and p["eta"] > 0:
         azimuth = wrapped_cauchy(experiment.chi, p["eta"], np.deg2rad(p["angle"]), p["fold"])
-        oriented = tuple(t for t in orientation_tags(p["fold"], p["eta"], p["angle"]) if not t.startswith("ring"))
+        oriented = tuple(
+            t for t in orientation_tags(p["fold"], p["eta"], p["angle"]) if not t.startswith("ring")
+        )
         kinds = ("halo: anisotropic", *oriented, *(("symmetry halo",) if p["fold"] >= 2 else ()))
     profile = peak(experiment.q, p["position"], p["width"] * p["position"])
     return [Radial(tags=("halo", *kinds), profile=profile, azimuth=azimuth)]

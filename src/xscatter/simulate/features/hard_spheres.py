@@ -14,7 +14,12 @@ import numpy as np
 
 from xscatter.simulate.features.sphere import amplitude
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.particles import POLYDISPERSITY, RADIUS, correlation_components, draw_polydispersity
+from xscatter.simulate.physics.particles import (
+    POLYDISPERSITY,
+    RADIUS,
+    correlation_components,
+    draw_polydispersity,
+)
 from xscatter.simulate.physics.sizes import size_nodes, tabulated
 from xscatter.simulate.profiles import between
 
@@ -40,11 +45,17 @@ def structure_factor(q: np.ndarray, radius: float, fraction: float) -> np.ndarra
     sine, cosine = np.sin(x), np.cos(x)
     first = alpha * (sine - x * cosine) / x**2
     second = beta * (2 * x * sine + (2 - x**2) * cosine - 2) / x**3
-    third = gamma * (-(x**4) * cosine + 4 * ((3 * x**2 - 6) * cosine + (x**3 - 6 * x) * sine + 6)) / x**5
+    third = (
+        gamma
+        * (-(x**4) * cosine + 4 * ((3 * x**2 - 6) * cosine + (x**3 - 6 * x) * sine + 6))
+        / x**5
+    )
     return 1 / (1 + 24 * fraction * (first + second + third) / x)
 
 
-def intensity(q: np.ndarray, radius: float, polydispersity: float, fraction: float, gap: float) -> np.ndarray:
+def intensity(
+    q: np.ndarray, radius: float, polydispersity: float, fraction: float, gap: float
+) -> np.ndarray:
     """I (n,) at `q` (n,) in nm⁻¹; spheres of median `radius` that keep `gap` times their size apart, 1 for contact."""
     sizes, weights = size_nodes(polydispersity)
     amplitudes = amplitude(sizes[:, None] * (radius * q)[None, :])
@@ -59,7 +70,12 @@ def intensity(q: np.ndarray, radius: float, polydispersity: float, fraction: flo
 
 
 REFERENCES = (
-    (lambda q: float(structure_factor(np.array([q]), 5.0, 0.2)[0]), (1.0,), 0.930587, "sasmodels 1.1, hardsphere"),
+    (
+        lambda q: float(structure_factor(np.array([q]), 5.0, 0.2)[0]),
+        (1.0,),
+        0.930587,
+        "sasmodels 1.1, hardsphere",
+    ),
     (
         lambda: float(structure_factor(np.array([1e-6]), 5.0, 0.3)[0]),
         (),

@@ -29,13 +29,20 @@ PARAMETERS = (SPACING, FILLING, *DISORDER, *ORIENTATION)
 IDENTIFIED = 2
 REFERENCES = (
     (squared_ratios, (HEXAGONAL, 6), [1, 3, 4, 7, 9, 12], "International Tables, volume A"),
-    (lambda: reflections(HEXAGONAL, 6)[1].tolist(), (), [6, 6, 6, 12, 6, 6], "tables of multiplicities"),
+    (
+        lambda: reflections(HEXAGONAL, 6)[1].tolist(),
+        (),
+        [6, 6, 6, 12, 6, 6],
+        "tables of multiplicities",
+    ),
 )
 
 
 def rod(q: np.ndarray, radius: float, polydispersity: float) -> np.ndarray:
     """P (n,) at `q` (n,) in nm⁻¹ of long rods of median `radius` in nm, per length."""
-    return size_average(lambda k: disk_amplitude(k * radius) ** 2, q, polydispersity) / np.maximum(q, 1e-2 / radius)
+    return size_average(lambda k: disk_amplitude(k * radius) ** 2, q, polydispersity) / np.maximum(
+        q, 1e-2 / radius
+    )
 
 
 def draw(rng, experiment):
@@ -45,5 +52,9 @@ def draw(rng, experiment):
 def contribute(parameters, experiment):
     radius = parameters["spacing"] * parameters["filling"]
     return lattice_components(
-        parameters, experiment, HEXAGONAL, lambda q: rod(q, radius, parameters["polydispersity"]), IDENTIFIED
+        parameters,
+        experiment,
+        HEXAGONAL,
+        lambda q: rod(q, radius, parameters["polydispersity"]),
+        IDENTIFIED,
     )

@@ -31,14 +31,20 @@ PARAMETERS = (
 )
 
 
-def form_factor(q: np.ndarray, thickness: float, extent: float, polydispersity: float) -> np.ndarray:
+def form_factor(
+    q: np.ndarray, thickness: float, extent: float, polydispersity: float
+) -> np.ndarray:
     """P (n,) at `q` (n,) in nm⁻¹; `thickness`, `extent` its lateral radius relative to it."""
     x = np.maximum(q * (extent * thickness), 1e-2)
     disk = 2 / x**2 * (1 - disk_amplitude(2 * x))
-    return disk * size_average(lambda k: np.sinc(k * (thickness / (2 * np.pi))) ** 2, q, polydispersity)
+    return disk * size_average(
+        lambda k: np.sinc(k * (thickness / (2 * np.pi))) ** 2, q, polydispersity
+    )
 
 
-REFERENCES = ((ratio, (form_factor, 0.5, 1.0, 5.0, 1000.0, 0.0), 0.0248570, "sasmodels 1.1, lamellar"),)
+REFERENCES = (
+    (ratio, (form_factor, 0.5, 1.0, 5.0, 1000.0, 0.0), 0.0248570, "sasmodels 1.1, lamellar"),
+)
 
 
 def draw(rng, experiment):
@@ -52,4 +58,6 @@ def draw(rng, experiment):
 def contribute(parameters, experiment):
     p = parameters
     split = 2 * np.pi / (p["thickness"] * np.exp(6 * p["polydispersity"] ** 2))
-    return particle_components(lambda q: form_factor(q, **p), experiment.q, split, ("form factor: lamella",))
+    return particle_components(
+        lambda q: form_factor(q, **p), experiment.q, split, ("form factor: lamella",)
+    )

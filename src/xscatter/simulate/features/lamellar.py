@@ -45,5 +45,9 @@ def draw(rng, experiment):
 def contribute(parameters, experiment):
     thickness = 2 * parameters["spacing"] * parameters["filling"]
     return lattice_components(
-        parameters, experiment, LAMELLAR, lambda q: sheet(q, thickness, parameters["polydispersity"]), IDENTIFIED
+        parameters,
+        experiment,
+        LAMELLAR,
+        lambda q: sheet(q, thickness, parameters["polydispersity"]),
+        IDENTIFIED,
     )

@@ -8,7 +8,12 @@ Source: NIST certificate of SRM 660c (cell edge; integrated intensities at Cu KÎ
 import numpy as np
 
 from xscatter.simulate.physics.powder import cubic_lines, ring_strengths
-from xscatter.simulate.physics.standards import RING_TAGS, WIDTH_AND_SCATTER, standard_components, visible
+from xscatter.simulate.physics.standards import (
+    RING_TAGS,
+    WIDTH_AND_SCATTER,
+    standard_components,
+    visible,
+)
 
 KIND = "standard"
 FAMILIES = {"any": 2.0}
@@ -50,7 +55,10 @@ def applies(experiment):
 
 
 def draw(rng, experiment):
-    return {"width": float(np.exp(rng.normal(np.log(0.03), 0.4))), "scatter": rng.uniform(0.0, 0.15)}
+    return {
+        "width": float(np.exp(rng.normal(np.log(0.03), 0.4))),
+        "scatter": rng.uniform(0.0, 0.15),
+    }
 
 
 def contribute(parameters, experiment):

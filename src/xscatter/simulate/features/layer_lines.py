@@ -24,8 +24,20 @@ TAGS = ("layer lines",)
 HELIX_LINES = 6
 PARAMETERS = (
     Parameter("position", "nm⁻¹", 1.0, (1e-3, 300.0), "q_c, distance of the lines"),
-    Parameter("lines", "", 4, (1, 16), "number of lines on each side of the equator; at most 6 of a helix are drawn"),
-    Parameter("helix", "", 0, (0, 2), "line of order l: 0: the Bessel function J₀; 1: J_l; 2: one of J₀, J₁, J₂"),
+    Parameter(
+        "lines",
+        "",
+        4,
+        (1, 16),
+        "number of lines on each side of the equator; at most 6 of a helix are drawn",
+    ),
+    Parameter(
+        "helix",
+        "",
+        0,
+        (0, 2),
+        "line of order l: 0: the Bessel function J₀; 1: J_l; 2: one of J₀, J₁, J₂",
+    ),
     Parameter("radius", "", 1.0, (0.05, 20.0), "radius R times q_c"),
     Parameter("extent", "", 1.5, (0.05, 20.0), "length of the lines, 1/u over q_c"),
     Parameter("width", "", 0.06, (0.005, 0.5), "full width of the lines over q_c"),
@@ -40,7 +52,9 @@ def bessel(order, x):
     """J_order at `x` (n,): the mean of cos(order τ − x sin τ) over a turn (Bessel's integral)."""
     x = np.asarray(x, float)
     points = 30 + order + int(x.max())  # the sum is exact to rounding from there on
-    turn = (np.arange(points) + 0.5) * (np.pi / points)  # the other half of the turn is its mirror image
+    turn = (np.arange(points) + 0.5) * (
+        np.pi / points
+    )  # the other half of the turn is its mirror image
     return np.cos(order * turn - x[..., None] * np.sin(turn)).mean(axis=-1)
 
 
@@ -94,7 +108,9 @@ def contribute(parameters, experiment):
         width = p["width"] * p["position"]
         height = strength[order - 1] * np.exp(-((order * p["decay"]) ** 2))
         along.append(height * (peak(axis, at, width, 0.3) + peak(axis, -at, width, 0.3)))
-        values = line(table / p["position"], _bessel_order(p, order, kinds), p["radius"], p["extent"])
+        values = line(
+            table / p["position"], _bessel_order(p, order, kinds), p["radius"], p["extent"]
+        )
         across.append(np.interp(np.abs(axis), table, values / max(values.max(), 1e-30), right=0.0))
     if not along:
         return []

@@ -42,7 +42,9 @@ def draw(rng, experiment):
         "position": between(rng, experiment, 0.25, 0.95),
         "width": min(log_uniform(rng, 0.012, 0.2), widest(experiment)),
         "ratio": 1.05 + float(rng.beta(1.2, 4)) * 1.2,
-        "angle": rng.uniform(-180, 180) if rng.random() < 0.4 else rng.choice([0, 90]) + rng.normal(0, 6),
+        "angle": rng.uniform(-180, 180)
+        if rng.random() < 0.4
+        else rng.choice([0, 90]) + rng.normal(0, 6),
         "orders": int(min(rng.geometric(0.6), 5)),
     }
 

@@ -13,12 +13,22 @@ import numpy as np
 from xscatter.simulate.features.ring import width_tag
 from xscatter.simulate.features.sphere import form_factor
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.particles import POLYDISPERSITY, correlation_components, draw_polydispersity
+from xscatter.simulate.physics.particles import (
+    POLYDISPERSITY,
+    correlation_components,
+    draw_polydispersity,
+)
 from xscatter.simulate.physics.sizes import tabulated
 from xscatter.simulate.profiles import between
 
 KIND = "sample"
-FAMILIES = {"solution": 0.7, "superlattice": 1.2, "block copolymer": 1.2, "polymer": 0.8, "any": 0.2}
+FAMILIES = {
+    "solution": 0.7,
+    "superlattice": 1.2,
+    "block copolymer": 1.2,
+    "polymer": 0.8,
+    "any": 0.2,
+}
 GRAZING = 0.5
 TAGS = (
     "structure factor",
@@ -31,7 +41,9 @@ TAGS = (
 )
 PARAMETERS = (
     Parameter("distance", "nm", 30.0, (0.04, 1e5), "mean distance of neighbours"),
-    Parameter("disorder", "", 0.15, (0.02, 0.5), "standard deviation of the distance, relative to it"),
+    Parameter(
+        "disorder", "", 0.15, (0.02, 0.5), "standard deviation of the distance, relative to it"
+    ),
     Parameter("filling", "", 0.3, (0.05, 0.5), "median radius over distance"),
     POLYDISPERSITY,
 )
@@ -49,16 +61,25 @@ def peak_width(disorder: float) -> float:
     return float((1 - g) / (np.pi * np.sqrt(g)))
 
 
-def intensity(q: np.ndarray, distance: float, disorder: float, filling: float, polydispersity: float) -> np.ndarray:
+def intensity(
+    q: np.ndarray, distance: float, disorder: float, filling: float, polydispersity: float
+) -> np.ndarray:
     """I (n,) at `q` (n,) in nm⁻¹; spheres of median radius `filling` × `distance`."""
     radius = filling * distance
     beta = np.exp(-((q * polydispersity * radius) ** 2))
-    return form_factor(q, radius, polydispersity) * (1 + beta * (structure_factor(q, distance, disorder) - 1))
+    return form_factor(q, radius, polydispersity) * (
+        1 + beta * (structure_factor(q, distance, disorder) - 1)
+    )
 
 
 REFERENCES = (
     # g = exp(−2π²·0.01) = 0.82091 there.
-    (lambda: float(structure_factor(np.array([2 * np.pi]), 1.0, 0.1)[0]), (), 10.165, "(1 + g)/(1 − g), first peak"),
+    (
+        lambda: float(structure_factor(np.array([2 * np.pi]), 1.0, 0.1)[0]),
+        (),
+        10.165,
+        "(1 + g)/(1 − g), first peak",
+    ),
 )
 
 

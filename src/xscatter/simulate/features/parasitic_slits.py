@@ -27,7 +27,10 @@ def along(q, core):
     return 1 / (1 + (q / core) ** 2)
 
 
-REFERENCES = ((along, (0.3, 0.3), 0.5, "half at κ"), (along, (30.0, 0.3), 1 / 10001, "κ²/q² far out"))
+REFERENCES = (
+    (along, (0.3, 0.3), 0.5, "half at κ"),
+    (along, (30.0, 0.3), 1 / 10001, "κ²/q² far out"),
+)
 
 
 def applies(experiment):
@@ -57,5 +60,7 @@ def contribute(parameters, experiment):
     for part, turn in ((1 - p["tall"], 0.0), (p["tall"], 90.0)):
         if part > 0:
             angle = np.deg2rad(p["angle"] + turn)
-            streaks.append(Plane(tags=TAGS, along=part * fall[None], across=narrow[None], angle=angle))
+            streaks.append(
+                Plane(tags=TAGS, along=part * fall[None], across=narrow[None], angle=angle)
+            )
     return streaks

@@ -27,11 +27,19 @@ PARAMETERS = (
     Parameter("cell", "nm", 0.5, (0.01, 1e4), "edge a of the orthogonal cell"),
     Parameter("second", "", 1.0, (0.3, 3.0), "edge b over a"),
     Parameter("third", "", 1.0, (0.3, 3.0), "edge c over a"),
-    Parameter("width", "", 0.02, (0.001, 0.2), "full width of the first ring over its q; the same for all rings"),
+    Parameter(
+        "width",
+        "",
+        0.02,
+        (0.001, 0.2),
+        "full width of the first ring over its q; the same for all rings",
+    ),
     Parameter("strain", "", 0.0, (0.0, 0.1), "width that grows with q, relative to it"),
     Parameter("displacement", "", 0.03, (0.0, 0.3), "root mean square displacement u over a"),
     Parameter("present", "", 0.7, (0.1, 1.0), "part of the reflections that the symmetry allows"),
-    Parameter("eta", "", 0.0, (0.0, 0.9), "order of preferred directions, two opposite maxima; 0: none"),
+    Parameter(
+        "eta", "", 0.0, (0.0, 0.9), "order of preferred directions, two opposite maxima; 0: none"
+    ),
     Parameter("angle", "°", 90.0, (-180.0, 180.0), "azimuth of a maximum"),
     Parameter("grains", "", 0, (0, 100_000), "grains on a ring; 0: endless"),
     Parameter("mosaic", "°", 0.5, (0.05, 5.0), "standard deviation of the directions in a grain"),
@@ -40,7 +48,9 @@ PARAMETERS = (
 COUNTED, MOST = 12, 100
 
 
-def lines(cell: float, second: float, third: float, largest: float) -> tuple[np.ndarray, np.ndarray]:
+def lines(
+    cell: float, second: float, third: float, largest: float
+) -> tuple[np.ndarray, np.ndarray]:
     """q (n,) in nm⁻¹ of the rings up to `largest`, and their multiplicities (n,)."""
     index = np.arange(-7, 8)
     h, k, m = np.meshgrid(index, index, index)
@@ -89,7 +99,12 @@ def grainy(grains: int, mosaic: float, points: int, rng: np.random.Generator) ->
     where = rng.integers(points, size=grains)
     intensity = np.bincount(where, rng.exponential(points / grains, grains), points)
     wave = np.arange(points // 2 + 1)
-    return np.maximum(np.fft.irfft(np.fft.rfft(intensity) * np.exp(-0.5 * (wave * np.deg2rad(mosaic)) ** 2), points), 0)
+    return np.maximum(
+        np.fft.irfft(
+            np.fft.rfft(intensity) * np.exp(-0.5 * (wave * np.deg2rad(mosaic)) ** 2), points
+        ),
+        0,
+    )
 
 
 def contribute(parameters, experiment):
@@ -97,14 +112,27 @@ def contribute(parameters, experiment):
     centres, multiplicity = lines(p["cell"], p["second"], p["third"], q[-1])
     rng = np.random.default_rng(p["seed"])
     # As many numbers whatever the range of the detector, so that a ring has one strength at every size.
-    chance, factor = rng.random(800)[: len(centres)], rng.exponential(size=800)[: len(centres)] + 0.05
+    chance, factor = (
+        rng.random(800)[: len(centres)],
+        rng.exponential(size=800)[: len(centres)] + 0.05,
+    )
     chosen = np.flatnonzero(chance < p["present"])
-    strength = multiplicity * factor * debye_waller(centres, p["displacement"] * p["cell"]) ** 2 / centres**2
+    strength = (
+        multiplicity
+        * factor
+        * debye_waller(centres, p["displacement"] * p["cell"]) ** 2
+        / centres**2
+    )
     components, rest = [], np.zeros_like(q)
     tags: tuple[str, ...] = ("ring", "ring: isotropic", "polycrystalline")
     azimuths = [None]
     if p["eta"] > 0:
-        tags = ("ring", "symmetry ring", "polycrystalline", *orientation_tags(2, p["eta"], p["angle"]))
+        tags = (
+            "ring",
+            "symmetry ring",
+            "polycrystalline",
+            *orientation_tags(2, p["eta"], p["angle"]),
+        )
         tags += ("ring: textured",) if p["eta"] >= 0.5 else ()
         azimuths = [wrapped_cauchy(experiment.chi, p["eta"], np.deg2rad(p["angle"]), 2)]
     if p["grains"]:

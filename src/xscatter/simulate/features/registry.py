@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xscatter import tags
-from xscatter.errors import UserError
+from xscatter.core.errors import UserError
 from xscatter.simulate import features
 from xscatter.simulate.components import Component
 from xscatter.simulate.parameter import Parameter
@@ -61,12 +61,16 @@ class Feature:
         if experiment.grazing:
             return float(getattr(self.module, "GRAZING", 0.0))
         table = self.module.FAMILIES
-        first, second = (table.get(experiment.settings[key], table.get("any", 0.0)) for key in _FAMILY_KEYS)
+        first, second = (
+            table.get(experiment.settings[key], table.get("any", 0.0)) for key in _FAMILY_KEYS
+        )
         return 0.7 * first + 0.3 * second
 
     def draw(self, rng: np.random.Generator, experiment: Any) -> dict[str, float | int]:
         """One set of parameters, as plain Python numbers."""
-        return self.check({key: np.asarray(v).item() for key, v in self.module.draw(rng, experiment).items()})
+        return self.check(
+            {key: np.asarray(v).item() for key, v in self.module.draw(rng, experiment).items()}
+        )
 
     def contribute(self, parameters: dict[str, Any], experiment: Any) -> list[Component]:
         """What the feature adds to the expected image."""
@@ -81,7 +85,9 @@ class Feature:
         known = {p.name: p for p in self.parameters}
         for key, value in parameters.items():
             if key not in known:
-                raise UserError(f"{self.name}.{key} is not a parameter; there are {', '.join(known)}")
+                raise UserError(
+                    f"{self.name}.{key} is not a parameter; there are {', '.join(known)}"
+                )
             low, high = known[key].bounds
             if not low <= value <= high:
                 raise UserError(
@@ -104,7 +110,9 @@ def all_features() -> dict[str, Feature]:
         feature = Feature(entry.name, importlib.import_module(f"{features.__name__}.{entry.name}"))
         unknown = set(feature.tags) - set(tags.NAMES)
         if unknown:
-            raise ValueError(f"feature {entry.name} names tags that tags.py does not: {sorted(unknown)}")
+            raise ValueError(
+                f"feature {entry.name} names tags that tags.py does not: {sorted(unknown)}"
+            )
         found[entry.name] = feature
     return dict(sorted(found.items()))
 

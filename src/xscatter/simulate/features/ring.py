@@ -24,7 +24,13 @@ PARAMETERS = (
     Parameter("width", "", 0.05, (0.002, 0.2), "full width at half maximum over q"),
     Parameter("lorentzian", "", 0.3, (0.0, 1.0), "part of the Lorentzian in the peaks"),
     Parameter("orders", "", 1, (1, 20), "number of orders"),
-    Parameter("displacement", "", 0.2, (0.0, 2.0), "root mean square displacement times q of the first order"),
+    Parameter(
+        "displacement",
+        "",
+        0.2,
+        (0.0, 2.0),
+        "root mean square displacement times q of the first order",
+    ),
     Parameter("fold", "", 0, (0, 20), "maxima on a turn; 0: isotropic, 1: one-sided"),
     Parameter("eta", "", 0.0, (0.0, 0.98), "order of the orientation"),
     Parameter("angle", "°", 0.0, (-180.0, 180.0), "azimuth of a maximum"),
@@ -34,7 +40,9 @@ PARAMETERS = (
 def width_tag(width, spread=0.0):
     """Tag of the relative width of a ring; `spread` is that of the wavelengths."""
     width = np.hypot(width, spread)
-    return "ring: sharp" if width < 0.025 else "ring: intermediate" if width <= 0.1 else "ring: broad"
+    return (
+        "ring: sharp" if width < 0.025 else "ring: intermediate" if width <= 0.1 else "ring: broad"
+    )
 
 
 def widest(experiment):
@@ -45,7 +53,11 @@ def widest(experiment):
 def orientation_tags(fold, eta, angle):
     """Tags of an oriented feature with `fold` maxima of order `eta`, one at `angle` (degrees)."""
     found = [
-        "orientation: broad" if eta < 0.3 else "orientation: intermediate" if eta <= 0.75 else "orientation: sharp"
+        "orientation: broad"
+        if eta < 0.3
+        else "orientation: intermediate"
+        if eta <= 0.75
+        else "orientation: sharp"
     ]
     if fold >= 2:
         found.append(f"{fold}-fold" if fold in (2, 4, 6) else "8-fold and higher")
@@ -60,7 +72,12 @@ def orientation_tags(fold, eta, angle):
 
 REFERENCES = (
     (width_tag, (0.01,), "ring: sharp", "definition of the tag"),
-    (lambda: float(peak(np.linspace(0, 2, 2001), 1.0, 0.2, 0.4)[900]), (), 0.5, "half maximum at half the width"),
+    (
+        lambda: float(peak(np.linspace(0, 2, 2001), 1.0, 0.2, 0.4)[900]),
+        (),
+        0.5,
+        "half maximum at half the width",
+    ),
     (lambda: float(debye_waller(2.0, 0.5)), (), 0.36787944117144233, "exp(-1)"),
 )
 

@@ -9,7 +9,12 @@ Source: Huang, Toraya, Blanton & Wu, J. Appl. Cryst. 26 (1993) 180 (d, and cryst
 
 import numpy as np
 
-from xscatter.simulate.physics.standards import RING_TAGS, WIDTH_AND_SCATTER, standard_components, visible
+from xscatter.simulate.physics.standards import (
+    RING_TAGS,
+    WIDTH_AND_SCATTER,
+    standard_components,
+    visible,
+)
 from xscatter.simulate.profiles import debye_waller
 
 KIND = "standard"
@@ -33,7 +38,12 @@ def rings(largest: float) -> tuple[np.ndarray, np.ndarray]:
 
 REFERENCES = (
     (lambda: float(2 * np.pi / rings(2.0)[0][0]), (), 5.8380, "Huang et al. (1993)"),
-    (lambda: len(rings(15.0)[0]), (), 13, "reflections seen up to 2θ = 20° at Cu Kα, Huang et al. (1993)"),
+    (
+        lambda: len(rings(15.0)[0]),
+        (),
+        13,
+        "reflections seen up to 2θ = 20° at Cu Kα, Huang et al. (1993)",
+    ),
 )
 
 

@@ -32,7 +32,12 @@ REFERENCES = (
         [1, 2, 3, 4, 5, 6, 8],
         TABLES,
     ),
-    (lambda: reflections(SIMPLE_CUBIC, 7)[1].tolist(), (), [6, 12, 8, 6, 24, 24, 12], "tables of multiplicities"),
+    (
+        lambda: reflections(SIMPLE_CUBIC, 7)[1].tolist(),
+        (),
+        [6, 12, 8, 6, 24, 24, 12],
+        "tables of multiplicities",
+    ),
 )
 
 
@@ -43,5 +48,9 @@ def draw(rng, experiment):
 def contribute(parameters, experiment):
     radius = parameters["spacing"] * parameters["filling"]
     return lattice_components(
-        parameters, experiment, SIMPLE_CUBIC, lambda q: form_factor(q, radius, parameters["polydispersity"]), IDENTIFIED
+        parameters,
+        experiment,
+        SIMPLE_CUBIC,
+        lambda q: form_factor(q, radius, parameters["polydispersity"]),
+        IDENTIFIED,
     )

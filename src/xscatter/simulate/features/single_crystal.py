@@ -33,11 +33,19 @@ PARAMETERS = (
     Parameter("cell", "nm", 5.0, (0.05, 1e5), "edge of the cell, or distance of rods"),
     Parameter("centring", "", 0, (0, 2), "0 primitive, 1 body-centred, 2 face-centred"),
     Parameter("cells", "", 30.0, (3.0, 1e4), "size of the crystal in cells"),
-    Parameter("mosaic", "°", 0.2, (0.0, 5.0), "standard deviation of the orientations in the crystal"),
-    Parameter("swing", "°", 0.0, (0.0, 5.0), "angle that the crystal is turned by while it is exposed"),
-    Parameter("displacement", "", 0.04, (0.0, 0.3), "root mean square displacement u over the cell's edge"),
+    Parameter(
+        "mosaic", "°", 0.2, (0.0, 5.0), "standard deviation of the orientations in the crystal"
+    ),
+    Parameter(
+        "swing", "°", 0.0, (0.0, 5.0), "angle that the crystal is turned by while it is exposed"
+    ),
+    Parameter(
+        "displacement", "", 0.04, (0.0, 0.3), "root mean square displacement u over the cell's edge"
+    ),
     Parameter("tilt", "°", 0.0, (0.0, 30.0), "angle of the axis of forms 1 and 2 to the beam"),
-    Parameter("turn", "°", 0.0, (-180.0, 180.0), "turn of the crystal about the beam, forms 1 and 2"),
+    Parameter(
+        "turn", "°", 0.0, (-180.0, 180.0), "turn of the crystal about the beam, forms 1 and 2"
+    ),
     Parameter("seed", "", 0, (0, 2**31), "of the orientation and of |F|²"),
 )
 MOST = 2500  # the brightest spots; fainter ones are lost below them
@@ -58,8 +66,13 @@ def spots(p, wavelength: float, largest: float):
     if turned is None and p["form"] == 0:
         turned = vectors @ rotation(rng).T
     elif turned is None:
-        turned = vectors @ tilt(np.deg2rad(p["tilt"]), rng.uniform(-np.pi, np.pi), np.deg2rad(p["turn"])).T
-    found = ewald_spots(turned, wavelength, p["cells"] * p["cell"], np.deg2rad(p["mosaic"]), np.deg2rad(p["swing"]))
+        turned = (
+            vectors
+            @ tilt(np.deg2rad(p["tilt"]), rng.uniform(-np.pi, np.pi), np.deg2rad(p["turn"])).T
+        )
+    found = ewald_spots(
+        turned, wavelength, p["cells"] * p["cell"], np.deg2rad(p["mosaic"]), np.deg2rad(p["swing"])
+    )
     intensity = found.intensity * debye_waller(found.q, p["displacement"] * p["cell"])
     if p["form"] == 0:
         intensity = intensity * rng.exponential(size=len(intensity))
@@ -71,12 +84,19 @@ def spots(p, wavelength: float, largest: float):
 def count_nearest(form: int, largest: float) -> int:
     """Number of spots up to q = `largest` of a cell of 100 nm whose axis lies along a beam of 0.1 nm."""
     still = dict.fromkeys(("swing", "displacement", "tilt", "turn", "centring", "seed"), 0)
-    return len(spots({**still, "form": form, "cell": 100.0, "cells": 20.0, "mosaic": 0.2}, 0.1, largest)[0])
+    return len(
+        spots({**still, "form": form, "cell": 100.0, "cells": 20.0, "mosaic": 0.2}, 0.1, largest)[0]
+    )
 
 
 REFERENCES = (
     (count_nearest, (1, 1.2 * 2 * np.pi / 100), 4, "square lattice: four nearest reflections"),
-    (count_nearest, (2, 1.2 * 4 * np.pi / 3**0.5 / 100), 6, "hexagonal lattice: six nearest reflections"),
+    (
+        count_nearest,
+        (2, 1.2 * 4 * np.pi / 3**0.5 / 100),
+        6,
+        "hexagonal lattice: six nearest reflections",
+    ),
 )
 
 
@@ -98,7 +118,11 @@ def draw(rng, experiment):
         "centring": int(rng.integers(3)) if form == 0 else 0,
         "cells": log_uniform(rng, 30, 400) if form == 0 else log_uniform(rng, 8, 80),
         "mosaic": log_uniform(rng, 0.03, 0.3 if dense else 0.8),
-        "swing": log_uniform(rng, 0.1, 1.0) if dense else log_uniform(rng, 0.3, 3.0) if form == 0 else 0.0,
+        "swing": log_uniform(rng, 0.1, 1.0)
+        if dense
+        else log_uniform(rng, 0.3, 3.0)
+        if form == 0
+        else 0.0,
         "displacement": rng.uniform(0.01, 0.05) * (5 / across if form == 0 else 1),
         "tilt": 0.0 if rng.random() < 0.5 else float(rng.exponential(2.0)) % 30,
         "turn": rng.uniform(-180, 180),
@@ -107,7 +131,9 @@ def draw(rng, experiment):
     # A crystal in an unlucky orientation shows nothing: sway it, as one does at the beamline.
     for _ in range(6):
         q, _, intensity = spots(drawn, experiment.settings["wavelength"] * 1e9, experiment.q_high)
-        if np.sum((q > experiment.q_low) & (intensity > 0.01 * intensity.max(initial=0))) >= (8 if form == 0 else 4):
+        if np.sum((q > experiment.q_low) & (intensity > 0.01 * intensity.max(initial=0))) >= (
+            8 if form == 0 else 4
+        ):
             break
         drawn["seed"] = int(rng.integers(2**31))
         drawn["swing"] = min(drawn["swing"] * 2 + 0.3, 5.0)

@@ -18,7 +18,9 @@ FAMILIES = {"any": 4.0}
 GRAZING = 4.0
 TAGS = ("coherent speckle",)
 PARAMETERS = (
-    Parameter("size", "", 4.0, (1.0, 60.0), "diameter of the grains in pixels of the detector's layout"),
+    Parameter(
+        "size", "", 4.0, (1.0, 60.0), "diameter of the grains in pixels of the detector's layout"
+    ),
     Parameter("contrast", "", 0.5, (0.02, 1.0), "√β of grains much larger than a pixel"),
     Parameter("seed", "", 0, (0, 2**31), "of the phases"),
 )
@@ -42,7 +44,12 @@ def pattern(seed: int) -> np.ndarray:
 
 REFERENCES = (
     (lambda: float(pattern(1).std().round(1)), (), 1.0, "contrast of fully developed speckle"),
-    (lambda: float(np.mean(pattern(2) > 1).round(2)), (), 0.37, "exp(−1) of it lies above the mean"),
+    (
+        lambda: float(np.mean(pattern(2) > 1).round(2)),
+        (),
+        0.37,
+        "exp(−1) of it lies above the mean",
+    ),
 )
 
 

@@ -61,6 +61,19 @@ def contribute(parameters, experiment):
     near = np.exp(-0.5 * (axis / sigma) ** 2)
     foot = p["foot"] / (1 + (axis / (p["spread"] * sigma)) ** 2)
     along = rod(axis, p["decay"], p["power"], p["thickness"], p["fringes"])
-    specular = 4e-9 * np.pi / experiment.settings["wavelength"] * np.sin(experiment.settings.get("incidence", 0.0))
-    spot = p["spot"] * rod(specular, p["decay"], p["power"], 0.0, 0.0) * np.exp(-0.5 * ((axis - specular) / sigma) ** 2)
-    return [Plane(tags=TAGS, along=np.stack([along, spot]), across=np.stack([near + foot, near]), angle=UP)]
+    specular = (
+        4e-9
+        * np.pi
+        / experiment.settings["wavelength"]
+        * np.sin(experiment.settings.get("incidence", 0.0))
+    )
+    spot = (
+        p["spot"]
+        * rod(specular, p["decay"], p["power"], 0.0, 0.0)
+        * np.exp(-0.5 * ((axis - specular) / sigma) ** 2)
+    )
+    return [
+        Plane(
+            tags=TAGS, along=np.stack([along, spot]), across=np.stack([near + foot, near]), angle=UP
+        )
+    ]

@@ -39,15 +39,25 @@ def form_factor(q: np.ndarray, radius: float, polydispersity: float) -> np.ndarr
 
 REFERENCES = (
     (amplitude, (MINIMUM,), 0.0, "first zero of the spherical Bessel function j1"),
-    (ratio, (form_factor, 0.1, 1.0, 12.0, 0.0), 6.20114062 / 13483.6265, "sasmodels 1.1, sphere, radius 120 Å"),
+    (
+        ratio,
+        (form_factor, 0.1, 1.0, 12.0, 0.0),
+        6.20114062 / 13483.6265,
+        "sasmodels 1.1, sphere, radius 120 Å",
+    ),
 )
 
 
 def draw(rng, experiment):
-    return {"radius": draw_size(rng, experiment, MINIMUM), "polydispersity": draw_polydispersity(rng)}
+    return {
+        "radius": draw_size(rng, experiment, MINIMUM),
+        "polydispersity": draw_polydispersity(rng),
+    }
 
 
 def contribute(parameters, experiment):
     p = parameters
     split = MINIMUM / (p["radius"] * np.exp(6 * p["polydispersity"] ** 2))
-    return particle_components(lambda q: form_factor(q, **p), experiment.q, split, ("form factor: sphere",))
+    return particle_components(
+        lambda q: form_factor(q, **p), experiment.q, split, ("form factor: sphere",)
+    )

@@ -24,14 +24,22 @@ TAGS = (
 PARAMETERS = (
     Parameter("position", "nm⁻¹", 1.0, (1e-3, 300.0), "q of the first ring"),
     Parameter("rings", "", 2, (1, 4), "number of rings"),
-    Parameter("lattice", "", 0, (0, 2), "ratios of q: 0 √1 √2 √3 √4, 1 √3 √4 √8 √11, 2 √1 √3 √4 √7"),
+    Parameter(
+        "lattice", "", 0, (0, 2), "ratios of q: 0 √1 √2 √3 √4, 1 √3 √4 √8 √11, 2 √1 √3 √4 √7"
+    ),
     Parameter("spots", "", 60.0, (5.0, 400.0), "mean number of spots on the first ring"),
     Parameter("width", "", 0.01, (0.001, 0.1), "full width of spots along q, over q"),
     Parameter("mosaic", "°", 0.5, (0.02, 10.0), "full width of spots across, in azimuth"),
-    Parameter("powder", "", 0.0, (0.0, 10.0), "scattering of the smooth ring over that of all spots"),
+    Parameter(
+        "powder", "", 0.0, (0.0, 10.0), "scattering of the smooth ring over that of all spots"
+    ),
     Parameter("seed", "", 0, (0, 2**31), "of the positions of grains"),
 )
-LATTICES = (([1, 2, 3, 4], [6, 12, 8, 6]), ([3, 4, 8, 11], [8, 6, 12, 24]), ([1, 3, 4, 7], [6, 6, 6, 12]))
+LATTICES = (
+    ([1, 2, 3, 4], [6, 12, 8, 6]),
+    ([3, 4, 8, 11], [8, 6, 12, 24]),
+    ([1, 3, 4, 7], [6, 6, 6, 12]),
+)
 
 
 def ring_positions(lattice: int, rings: int) -> tuple[np.ndarray, np.ndarray]:
@@ -65,7 +73,9 @@ def contribute(parameters, experiment):
     p = parameters
     rng = np.random.default_rng(p["seed"])
     components = []
-    for order, (ratio, multiplicity) in enumerate(zip(*ring_positions(p["lattice"], p["rings"]), strict=True), start=1):
+    for order, (ratio, multiplicity) in enumerate(
+        zip(*ring_positions(p["lattice"], p["rings"]), strict=True), start=1
+    ):
         count = int(min(rng.poisson(p["spots"] * multiplicity), 800))
         chi = rng.uniform(-np.pi, np.pi, count)
         intensity = rng.exponential(size=count)
@@ -75,7 +85,12 @@ def contribute(parameters, experiment):
             continue
         width = TO_SIGMA * p["width"] * q
         rows, cols = experiment.pixels(q + 0.3 * width * strain, chi)
-        tags = ("ring", "large grains", "ring: spotted", width_tag(p["width"], experiment.wavelength_spread))
+        tags = (
+            "ring",
+            "large grains",
+            "ring: spotted",
+            width_tag(p["width"], experiment.wavelength_spread),
+        )
         # A ring of one strength per azimuth: the spots of ring k share what its multiplicity and 1/q² give.
         strength = experiment.scale**-2 * multiplicity / ratio**2 / max(count, 1)
         components.append(
@@ -85,10 +100,15 @@ def contribute(parameters, experiment):
                 rows=rows,
                 cols=cols,
                 intensity=strength * intensity,
-                radial_width=np.full(count, np.hypot(width / experiment.q_per_pixel, experiment.spread_pixels)),
+                radial_width=np.full(
+                    count, np.hypot(width / experiment.q_per_pixel, experiment.spread_pixels)
+                ),
                 tangential_width=np.full(
                     count,
-                    np.hypot(TO_SIGMA * np.deg2rad(p["mosaic"]) * q / experiment.q_per_pixel, experiment.spread_pixels),
+                    np.hypot(
+                        TO_SIGMA * np.deg2rad(p["mosaic"]) * q / experiment.q_per_pixel,
+                        experiment.spread_pixels,
+                    ),
                 ),
             )
         )

@@ -48,7 +48,12 @@ def cubic_reflections(cell: float, largest: float, centring: str = "P") -> np.nd
     `centring` is P (simple), I (body-centred) or F (face-centred). No |hkl| exceeds 18.
     """
     hkl, squares = _indices(LARGEST_INDEX, centring)
-    return 2 * np.pi / cell * hkl[: np.searchsorted(squares, (largest * cell / (2 * np.pi)) ** 2, side="right")]
+    return (
+        2
+        * np.pi
+        / cell
+        * hkl[: np.searchsorted(squares, (largest * cell / (2 * np.pi)) ** 2, side="right")]
+    )
 
 
 def near_sphere(basis: np.ndarray, wavelength: float, largest: float) -> np.ndarray:
@@ -82,7 +87,9 @@ def hexagonal_reflections(spacing: float, largest: float) -> np.ndarray:
     first = 4 * np.pi / (spacing * 3**0.5)
     reach = int(min(24, np.ceil(largest / first * 1.2)))
     h, k = np.meshgrid(np.arange(-reach, reach + 1), np.arange(-reach, reach + 1))
-    vectors = first * np.stack([h + k / 2, k * 3**0.5 / 2, np.zeros_like(h)], axis=-1).reshape(-1, 3)
+    vectors = first * np.stack([h + k / 2, k * 3**0.5 / 2, np.zeros_like(h)], axis=-1).reshape(
+        -1, 3
+    )
     length = np.einsum("ij,ij->i", vectors, vectors)
     return vectors[(length > 0) & (length <= largest**2)]
 
@@ -108,7 +115,9 @@ def tilt(angle: float, direction: float, turn: float) -> np.ndarray:
     return to_axis @ bend @ to_axis.T @ spin
 
 
-def ewald_spots(vectors: np.ndarray, wavelength: float, grain: float, mosaic: float, swing: float = 0.0) -> Spots:
+def ewald_spots(
+    vectors: np.ndarray, wavelength: float, grain: float, mosaic: float, swing: float = 0.0
+) -> Spots:
     """Spots of the reciprocal lattice `vectors` (n, 3) in nm⁻¹, whose third axis is along the beam.
 
     `wavelength` and `grain` size in nm, `mosaic` ω and `swing` in radians: the crystal may turn by `swing` while

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.seeds import Purpose, generator
+from xscatter.core.seeds import Purpose, generator
 
 AXIS = 3  # the stream of an experiment that the axis is drawn from
 

@@ -64,7 +64,13 @@ def _squares(lattice: str) -> np.ndarray:
 
 def first_reflection(lattice: str, spacing: float) -> float:
     """q of the first reflection in the inverse unit of `spacing`: cell edge, rod-to-rod distance or period."""
-    factor = {SIMPLE_CUBIC: 1, BODY_CENTRED: 2**0.5, FACE_CENTRED: 3**0.5, HEXAGONAL: 2 / 3**0.5, LAMELLAR: 1}
+    factor = {
+        SIMPLE_CUBIC: 1,
+        BODY_CENTRED: 2**0.5,
+        FACE_CENTRED: 3**0.5,
+        HEXAGONAL: 2 / 3**0.5,
+        LAMELLAR: 1,
+    }
     return 2 * np.pi / spacing * factor[lattice]
 
 
@@ -75,7 +81,9 @@ def strengths(lattice: str, spacing: float, count: int) -> tuple[np.ndarray, np.
     dimension = DIMENSION[lattice]
     volume = {3: spacing**3, 2: spacing**2 * 3**0.5 / 2, 1: spacing}[dimension] / PARTICLES[lattice]
     sphere = {3: 4 * np.pi, 2: 2 * np.pi, 1: 2.0}[dimension]
-    return centre, (2 * np.pi) ** dimension / volume * multiplicity / (sphere * centre ** (dimension - 1))
+    return centre, (2 * np.pi) ** dimension / volume * multiplicity / (
+        sphere * centre ** (dimension - 1)
+    )
 
 
 def peak_area(lorentzian: float) -> float:

@@ -12,7 +12,9 @@ from xscatter.simulate.profiles import between
 
 RADIUS = (0.02, 1e5)  # nm
 
-POLYDISPERSITY = Parameter("polydispersity", "", 0.06, (0.0, 0.3), "standard deviation of the logarithm of the size")
+POLYDISPERSITY = Parameter(
+    "polydispersity", "", 0.06, (0.0, 0.3), "standard deviation of the logarithm of the size"
+)
 
 
 def draw_size(rng: np.random.Generator, experiment: Any, minimum: float) -> float:
@@ -41,13 +43,17 @@ def particle_components(
     ]
 
 
-def ratio(curve: Callable[..., np.ndarray], first: float, second: float, *parameters: float) -> float:
+def ratio(
+    curve: Callable[..., np.ndarray], first: float, second: float, *parameters: float
+) -> float:
     """P(second)/P(first) of the form factor `curve` with `parameters`, to compare with others' normalisation."""
     low, high = curve(np.array([first, second]), *parameters)
     return float(high / low)
 
 
-def correlation_components(profile: np.ndarray, q: np.ndarray, peak: float, tags: tuple[str, ...]) -> list[Component]:
+def correlation_components(
+    profile: np.ndarray, q: np.ndarray, peak: float, tags: tuple[str, ...]
+) -> list[Component]:
     """Intensity `profile` (n,) at `q` (n,) of correlated particles: what lies below the peak, the peak, the rest.
 
     `peak` is its q, `tags` say what it looks like.

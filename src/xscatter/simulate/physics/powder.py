@@ -10,7 +10,9 @@ import numpy as np
 COPPER = 0.1540593  # nm, Cu Kα1
 
 
-def ring_strengths(q: np.ndarray, intensities: np.ndarray, wavelength: float = COPPER) -> np.ndarray:
+def ring_strengths(
+    q: np.ndarray, intensities: np.ndarray, wavelength: float = COPPER
+) -> np.ndarray:
     """m |F|²/q² (n,) of rings at `q` (n,) in nm⁻¹, 1 for the strongest, from tabulated `intensities` (n,)."""
     sine = q * wavelength / (4 * np.pi)
     squared = sine**2

@@ -44,7 +44,9 @@ def tabulated_average(shape: Curve, q: np.ndarray, polydispersity: float) -> np.
         return shape(q)
     table = grid(q.max() * sizes[-1], len(q) + len(q) // 2)
     values = shape(table)
-    return weights @ np.interp((sizes[:, None] * q[None, :]).ravel(), table, values).reshape(len(sizes), len(q))
+    return weights @ np.interp((sizes[:, None] * q[None, :]).ravel(), table, values).reshape(
+        len(sizes), len(q)
+    )
 
 
 def grid(largest: float, points: int = TABLE) -> np.ndarray:

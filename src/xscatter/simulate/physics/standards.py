@@ -21,7 +21,13 @@ RING_TAGS = (
 )
 WIDTH_AND_SCATTER = (
     Parameter("width", "nm⁻¹", 0.06, (1e-3, 2.0), "full width of the rings at half maximum"),
-    Parameter("scatter", "", 0.02, (0.0, 10.0), "smooth scattering of container and binder, over the strongest ring"),
+    Parameter(
+        "scatter",
+        "",
+        0.02,
+        (0.0, 10.0),
+        "smooth scattering of container and binder, over the strongest ring",
+    ),
 )
 
 
@@ -29,10 +35,16 @@ def visible(experiment: Any, rings: np.ndarray) -> bool:
     """Whether at least two of `rings` (n,) in nm⁻¹ are well on the detector and can be told apart."""
     seen = (rings > experiment.q_low) & (rings < experiment.q_high)
     apart = np.diff(rings).min()
-    return bool(seen.sum() >= 2 and apart > 8 * experiment.blur and apart > 2 * experiment.wavelength_spread * rings[1])
+    return bool(
+        seen.sum() >= 2
+        and apart > 8 * experiment.blur
+        and apart > 2 * experiment.wavelength_spread * rings[1]
+    )
 
 
-def standard_components(parameters: dict[str, Any], experiment: Any, tag: str, rings: Any) -> list[Radial]:
+def standard_components(
+    parameters: dict[str, Any], experiment: Any, tag: str, rings: Any
+) -> list[Radial]:
     """Components of the `rings`, two arrays (n,): q in nm⁻¹ and strength. The second seen ring tells the standard."""
     q, width = experiment.q, parameters["width"]
     shown = max(width, 2.5 * experiment.resolution)
@@ -48,6 +60,13 @@ def standard_components(parameters: dict[str, Any], experiment: Any, tag: str, r
             components[-1].profile[begin:end] += profile[begin:end]
             continue
         seen += centre > experiment.q_low
-        names = ("ring", "ring: isotropic", "polycrystalline", width_tag(width / centre, experiment.wavelength_spread))
-        components.append(Radial(tags=(*names, tag) if seen <= 2 else names, order=order, profile=profile))
+        names = (
+            "ring",
+            "ring: isotropic",
+            "polycrystalline",
+            width_tag(width / centre, experiment.wavelength_spread),
+        )
+        components.append(
+            Radial(tags=(*names, tag) if seen <= 2 else names, order=order, profile=profile)
+        )
     return components

@@ -7,7 +7,13 @@ import numpy as np
 from xscatter.simulate.components import Component, Radial
 from xscatter.simulate.features.ring import orientation_tags, width_tag
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.lattice import HEXAGONAL, LAMELLAR, first_reflection, peak_area, strengths
+from xscatter.simulate.physics.lattice import (
+    HEXAGONAL,
+    LAMELLAR,
+    first_reflection,
+    peak_area,
+    strengths,
+)
 from xscatter.simulate.physics.sizes import Curve, tabulated
 from xscatter.simulate.profiles import between, debye_waller, log_uniform, peak, wrapped_cauchy
 
@@ -19,11 +25,19 @@ RING_TAGS = (
     "6-fold",
     "orientation: broad", "orientation: intermediate", "orientation: sharp", "polycrystalline", "structure factor",
 )  # fmt: skip
-SPACING = Parameter("spacing", "nm", 30.0, (0.05, 1e5), "edge of the cell, or distance of rods or sheets")
-FILLING = Parameter("filling", "", 0.35, (0.05, 0.5), "radius of particle or rod, or half a sheet, over the spacing")
+SPACING = Parameter(
+    "spacing", "nm", 30.0, (0.05, 1e5), "edge of the cell, or distance of rods or sheets"
+)
+FILLING = Parameter(
+    "filling", "", 0.35, (0.05, 0.5), "radius of particle or rod, or half a sheet, over the spacing"
+)
 DISORDER = (
-    Parameter("polydispersity", "", 0.06, (0.0, 0.3), "standard deviation of the logarithm of the size"),
-    Parameter("displacement", "", 0.05, (0.0, 0.3), "root mean square displacement over the spacing"),
+    Parameter(
+        "polydispersity", "", 0.06, (0.0, 0.3), "standard deviation of the logarithm of the size"
+    ),
+    Parameter(
+        "displacement", "", 0.05, (0.0, 0.3), "root mean square displacement over the spacing"
+    ),
     Parameter("width", "", 0.04, (0.002, 0.2), "full width of the first reflection over its q"),
     Parameter("strain", "", 0.0, (0.0, 0.1), "width that grows with q, relative to it"),
     Parameter("lorentzian", "", 0.5, (0.0, 1.0), "part of the Lorentzian in the peaks"),
@@ -50,7 +64,9 @@ def draw_lattice(rng: np.random.Generator, experiment: Any, lattice: str) -> dic
     if lattice in (LAMELLAR, HEXAGONAL) and rng.random() < 0.5:
         drawn["fold"] = 2 if lattice == LAMELLAR else int(rng.choice([2, 6]))
         drawn["eta"] = float(np.clip(rng.beta(2, 1.5), 0.1, 0.95))
-        drawn["angle"] = rng.uniform(-180, 180) if rng.random() < 0.3 else rng.choice([0, 90]) + rng.normal(0, 6)
+        drawn["angle"] = (
+            rng.uniform(-180, 180) if rng.random() < 0.3 else rng.choice([0, 90]) + rng.normal(0, 6)
+        )
     return drawn
 
 
@@ -71,7 +87,9 @@ def lattice_components(
         kinds += ("ring: textured",) if p["eta"] >= 0.5 else ()
     particles = tabulated(form_factor, q)
     mean = p["spacing"] * p["filling"]
-    coherent = debye_waller(q, p["displacement"] * p["spacing"]) * debye_waller(q, p["polydispersity"] * mean)
+    coherent = debye_waller(q, p["displacement"] * p["spacing"]) * debye_waller(
+        q, p["polydispersity"] * mean
+    )
     centres, areas = strengths(lattice, p["spacing"], REFLECTIONS)
     bragg = particles * coherent
     components: list[Component] = [Radial(profile=particles * (1 - coherent))]
@@ -79,9 +97,13 @@ def lattice_components(
     heights = areas / (widths * peak_area(p["lorentzian"]))
     step = q[2] - q[1]
     rest = np.zeros_like(q)
-    for order, (centre, width, height) in enumerate(zip(centres, widths, heights, strict=True), start=1):
+    for order, (centre, width, height) in enumerate(
+        zip(centres, widths, heights, strict=True), start=1
+    ):
         # A peak is followed to 12 widths: there a Lorentzian is down to 1/600.
-        begin, end = np.searchsorted(q, (centre - 12 * max(width, 2 * step), centre + 12 * max(width, 2 * step)))
+        begin, end = np.searchsorted(
+            q, (centre - 12 * max(width, 2 * step), centre + 12 * max(width, 2 * step))
+        )
         if end - begin < 3 or centre > q[-1]:
             break
         profile = np.zeros_like(q)
@@ -90,7 +112,11 @@ def lattice_components(
         if order > COUNTED:
             rest += profile
             continue
-        tags: tuple[str, ...] = ("ring", *kinds, width_tag(width / centre, experiment.wavelength_spread))
+        tags: tuple[str, ...] = (
+            "ring",
+            *kinds,
+            width_tag(width / centre, experiment.wavelength_spread),
+        )
         if order == identified:
             tags += (lattice, "structure factor")
         components.append(Radial(tags=tags, order=order, profile=profile, azimuth=azimuth))

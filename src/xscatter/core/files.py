@@ -1,0 +1,83 @@
+"""Files that are complete or absent: write to a temporary file, flush to disk, rename."""
+
+import errno
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from xscatter.core.errors import UserError
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success flush it to disk and rename it to `path`.
+
+    On any exception the temporary file is removed and `path` is untouched.
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written.
+    """
+    path = Path(path)
+    # Writers on other nodes may have the same process number.
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        with open(part, "rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(part, path)
+        _flush_folder(path.parent)
+    except (OSError, RuntimeError) as error:  # h5py raises both when a disk is full
+        raise _explain(error, path) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _explain(error: OSError | RuntimeError, path: Path) -> Exception:
+    text = str(error)
+    number = getattr(error, "errno", None)
+    if (
+        number in NO_SPACE
+        or any(f"errno = {n}," in text for n in NO_SPACE)
+        or "No space left" in text
+        or "Disk quota" in text
+    ):
+        return UserError(
+            f"{path}: no space left on the disk; free some, then run the same command again"
+        )
+    if number in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return UserError(
+            f"{path}: cannot be written ({os.strerror(number)}); choose another folder with -o"
+        )
+    return error
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write `value` as indented JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=1) + "\n")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text`, whole or not at all."""
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, lower-case hex, read in pieces."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,161 @@
+"""HDF5 shards that are complete or absent: the mark of completeness is written last.
+
+A shard carries two root attributes, written last: ``checksum``, the SHA-256 over all its
+datasets (chunks as stored, so that checking never decompresses) and attributes, and ``complete``.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin  # noqa: F401 - registers the compression filters with HDF5
+import numpy as np
+
+from xscatter.core.errors import UserError
+from xscatter.core.files import NO_SPACE, whole_file
+
+_MARKS = ("checksum", "complete")
+
+
+@contextmanager
+def new_shard(path: str | Path, **attributes: object) -> Iterator[h5py.File]:
+    """Yield an open HDF5 file that becomes `path` when the block ends well.
+
+    `attributes` become attributes of the root; ``checksum`` and ``complete`` follow last.
+    """
+    with whole_file(path) as part:
+        with (
+            h5py.File(h5py.h5f.create(os.fsencode(part), fapl=_access())) as file,
+            _able_to_close(file),
+        ):
+            for key, value in attributes.items():
+                file.attrs[key] = value
+            yield file
+        with (
+            h5py.File(h5py.h5f.open(os.fsencode(part), h5py.h5f.ACC_RDWR, _access())) as file,
+            _able_to_close(file),
+        ):
+            file.attrs["checksum"] = checksum(file)
+            _settle(file)
+            file.attrs["complete"] = True
+
+
+def _access() -> h5py.h5p.PropFAID:
+    """Open without buffers of data: what they still hold when a disk is full would end the interpreter later."""
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+    access.set_libver_bounds(h5py.h5f.LIBVER_EARLIEST, h5py.h5f.LIBVER_V110)
+    access.set_cache(0, 0, 0, 0.75)
+    access.set_sieve_buf_size(0)
+    return access
+
+
+@contextmanager
+def _able_to_close(file: h5py.File) -> Iterator[None]:
+    """Flush `file` at the end of the block; after a failure, let HDF5 write what it still holds to nowhere.
+
+    HDF5 cannot close a file whose last writes fail, and ends the interpreter with a segmentation fault.
+    """
+    try:
+        yield
+        _settle(file)
+    except BaseException:
+        nowhere = os.memfd_create("xscatter")
+        os.dup2(nowhere, file.id.get_vfd_handle())
+        os.close(nowhere)
+        raise
+
+
+def _settle(file: h5py.File) -> None:
+    """Flush, once the disk has given all the space that `file` will take: HDF5 is lost after a flush that fails."""
+    try:
+        os.posix_fallocate(file.id.get_vfd_handle(), 0, file.id.get_filesize())
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise
+        # This file system cannot give space before it is written.
+    file.flush()
+
+
+def checksum(file: h5py.File) -> str:
+    """SHA-256 (lower-case hex) over names, types, shapes, stored bytes and attributes of `file`."""
+    digest = hashlib.sha256()
+
+    def add(name: str, item: h5py.HLObject) -> None:
+        digest.update(name.encode())
+        for key in sorted(item.attrs):
+            if not (name == "/" and key in _MARKS):
+                value = item.attrs[key]
+                digest.update(f"@{key}={np.asarray(value).tolist()!r}".encode())
+        if isinstance(item, h5py.Dataset):
+            digest.update(f"{item.dtype.str}{item.shape}".encode())
+            _add_data(digest, item)
+
+    add("/", file["/"])
+    file.visititems(add)
+    return digest.hexdigest()
+
+
+def _add_data(digest, data: h5py.Dataset) -> None:
+    if data.chunks is None:
+        # In slabs: the digest is the same, and memory stays small.
+        rows = max(1, 2**24 * len(data) // max(1, data.nbytes)) if data.shape else 1
+        slabs: list[Any] = (
+            [slice(n, n + rows) for n in range(0, len(data), rows)] if data.shape else [()]
+        )
+        for slab in slabs:
+            value = np.asarray(data[slab])
+            digest.update(
+                repr(value.tolist()).encode() if value.dtype.kind == "O" else value.tobytes()
+            )
+        return
+    offsets: list[tuple[int, ...]] = []
+    data.id.chunk_iter(lambda chunk: offsets.append(chunk.chunk_offset))
+    for offset in offsets:
+        digest.update(repr(offset).encode())
+        digest.update(data.id.read_direct_chunk(offset)[1])
+
+
+def problem(path: str | Path, deep: bool = True, **expected: object) -> str | None:
+    """What is wrong with the HDF5 shard at `path`, in a few words, or None if it is whole.
+
+    `expected` names root attributes and the values that they must have. `deep` compares the
+    checksum with the content; without it only the marks and `expected` are looked at.
+    """
+    path = Path(path)
+    if not path.exists():
+        return "missing"
+    try:
+        with h5py.File(path, "r") as file:
+            if not file.attrs.get("complete", False):
+                return "partial: its mark of completeness is missing"
+            for key, value in expected.items():
+                if file.attrs.get(key) != value:
+                    return f"foreign: its {key} is {file.attrs.get(key)!r}, not {value!r}"
+            if deep and checksum(file) != file.attrs["checksum"]:
+                return "corrupt: its content does not match its checksum"
+    except Exception as error:  # h5py raises many kinds of errors for damaged files
+        return f"corrupt: HDF5 cannot read it ({str(error).splitlines()[0][:120]})"
+    return None
+
+
+@contextmanager
+def open_shard(path: str | Path, **expected: object) -> Iterator[h5py.File]:
+    """Open a complete shard for reading.
+
+    Raises:
+        UserError: it is missing, partial, corrupt or of another study.
+    """
+    wrong = problem(path, deep=False, **expected)
+    if wrong == "missing":
+        raise UserError(f"{path}: missing; check its name, or make it first")
+    if wrong:
+        raise UserError(
+            f"{path}: {wrong}; if it belongs to a study, `xscatter verify` says what to do"
+        )
+    with h5py.File(path, "r") as file:
+        yield file

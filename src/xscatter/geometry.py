@@ -1,0 +1,92 @@
+"""The geometry of a detector: q, azimuth, solid angle and polarisation of its pixels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the pixels of a detector are: the frame and the rotations of pyFAI, with rot3 = 0.
+
+    Lengths in metres, angles in radians, the beam centre (row, column) in pixels with pixel
+    centres at integers. `distance` is that from the sample to the point of normal incidence.
+    """
+
+    wavelength: float
+    distance: float
+    pixel_size: float
+    center: tuple[float, float]
+    rot1: float = 0.0
+    rot2: float = 0.0
+
+    @property
+    def poni(self) -> tuple[float, float]:
+        """Point of normal incidence in metres from the corner of pixel (0, 0), along rows and columns."""
+        return (
+            (self.center[0] + 0.5) * self.pixel_size
+            - self.distance * np.tan(self.rot2) / np.cos(self.rot1),
+            (self.center[1] + 0.5) * self.pixel_size + self.distance * np.tan(self.rot1),
+        )
+
+    def _plane(self, rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        first, second = self.poni
+        return (rows + 0.5) * self.pixel_size - first, (cols + 0.5) * self.pixel_size - second
+
+    def directions(
+        self, rows: np.ndarray, cols: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Position of pixels in the laboratory (metres): along rows, along columns, along the beam."""
+        p1, p2 = self._plane(np.asarray(rows, float), np.asarray(cols, float))
+        c1, s1, c2, s2 = np.cos(self.rot1), np.sin(self.rot1), np.cos(self.rot2), np.sin(self.rot2)
+        up = p1 * c2 + p2 * s1 * s2 - self.distance * c1 * s2
+        across = p2 * c1 + self.distance * s1
+        along = p1 * s2 - p2 * c2 * s1 + self.distance * c1 * c2
+        return up, across, along
+
+    def q_chi(self, rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scattering vector q = 4π/λ sin(θ) in nm⁻¹ and azimuth atan2(row, column) in radians of pixels."""
+        up, across, along = self.directions(rows, cols)
+        two_theta = np.arctan2(np.hypot(up, across), along)
+        return 4e-9 * np.pi / self.wavelength * np.sin(two_theta / 2), np.arctan2(up, across)
+
+    def pixels(self, q: np.ndarray, chi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns (not rounded) where rays of `q` (nm⁻¹) and azimuth `chi` meet the detector plane.
+
+        NaN where q exceeds what the wavelength allows, or the ray never meets the plane.
+        """
+        sine = np.asarray(q, float) * 1e9 * self.wavelength / (4 * np.pi)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            two_theta = 2 * np.arcsin(sine)
+            up = np.sin(two_theta) * np.sin(chi)
+            across = np.sin(two_theta) * np.cos(chi)
+            along = np.cos(two_theta) * np.ones_like(up)
+            c1, s1, c2, s2 = (
+                np.cos(self.rot1),
+                np.sin(self.rot1),
+                np.cos(self.rot2),
+                np.sin(self.rot2),
+            )
+            # The inverse rotation, then the ray is scaled to the plane at the given distance.
+            p1 = up * c2 + along * s2
+            p2 = up * s1 * s2 + across * c1 - along * s1 * c2
+            normal = -up * c1 * s2 + across * s1 + along * c1 * c2
+            scale = np.where(normal > 0, self.distance / normal, np.nan)
+        first, second = self.poni
+        return (p1 * scale + first) / self.pixel_size - 0.5, (
+            p2 * scale + second
+        ) / self.pixel_size - 0.5
+
+    def solid_angle(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+        """Solid angle of pixels relative to one at the point of normal incidence: cos³ of the incidence angle."""
+        p1, p2 = self._plane(np.asarray(rows, float), np.asarray(cols, float))
+        return (self.distance / np.sqrt(self.distance**2 + p1**2 + p2**2)) ** 3
+
+    def polarisation(self, rows: np.ndarray, cols: np.ndarray, factor: float) -> np.ndarray:
+        """(1 + cos²2θ − f cos 2χ sin²2θ) / 2, with f = 1 for a beam polarised along the columns."""
+        up, across, along = self.directions(rows, cols)
+        squared = up**2 + across**2
+        cosine2 = along**2 / (squared + along**2)
+        with np.errstate(invalid="ignore"):
+            cos_2chi = np.where(squared > 0, (across**2 - up**2) / squared, 1.0)
+        return 0.5 * (1 + cosine2 - factor * cos_2chi * (1 - cosine2))

@@ -1,0 +1,1 @@
+"""The Keras networks, their inputs, and how they are loaded."""

@@ -1,0 +1,1 @@
+"""Metrics, calibration and evaluations; nothing here needs TensorFlow."""

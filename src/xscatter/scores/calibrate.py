@@ -1,0 +1,118 @@
+"""From logits to probabilities and decisions, fitted on the validation part of the training batches."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from xscatter.core.errors import UserError
+from xscatter.core.files import write_json
+
+# A tag that the network has hardly learnt has its best F1 where nearly every image gets it. Nobody is helped by a tag
+# that is right less than once in five times.
+LEAST_THRESHOLD = 0.2
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + e^-x) without overflow."""
+    return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(x, np.float64)))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Per tag: probability = sigmoid(slope * logit + offset) (Platt 1999), and the threshold on it.
+
+    `temperature` is the one divisor of all logits that fits best (Guo et al. 2017), for comparison.
+    """
+
+    tags: list[str]
+    slope: list[float]
+    offset: list[float]
+    threshold: list[float]
+    temperature: float
+
+    def probability(self, logits: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities (n, T)."""
+        return sigmoid(np.asarray(logits) * np.array(self.slope) + np.array(self.offset))
+
+    def save(self, path: str | Path) -> None:
+        """Write as JSON."""
+        write_json(path, asdict(self))
+
+
+def load(path: str | Path) -> Calibration:
+    """Read what :meth:`Calibration.save` wrote.
+
+    Raises:
+        UserError: it is missing or is not such a file.
+    """
+    try:
+        return Calibration(**json.loads(Path(path).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: no calibration ({error}); train the view again") from error
+
+
+def fit(tags: list[str], labels: np.ndarray, logits: np.ndarray) -> Calibration:
+    """Fit to validation `labels` and `logits` (n, T).
+
+    A tag with fewer than five positives or negatives gets the common temperature and the threshold 0.5.
+    """
+    logits = np.asarray(logits, np.float64)
+    temperature = _temperature(labels, logits)
+    slope, offset, threshold = [], [], []
+    for t in range(len(tags)):
+        y, x = labels[:, t], logits[:, t]
+        if min(y.sum(), len(y) - y.sum()) < 5:
+            a, b, limit = 1 / temperature, 0.0, 0.5
+        else:
+            a, b = _platt(y, x, 1 / temperature)
+            limit = _best_threshold(y, sigmoid(a * x + b))
+        slope.append(float(a))
+        offset.append(float(b))
+        threshold.append(float(limit))
+    return Calibration(tags, slope, offset, threshold, float(temperature))
+
+
+def _temperature(labels: np.ndarray, logits: np.ndarray) -> float:
+    from scipy.optimize import minimize_scalar
+
+    def loss(log_t: float) -> float:
+        x = logits * np.exp(-log_t)
+        return float(np.mean(np.logaddexp(0, x) - labels * x))
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
+def _platt(y: np.ndarray, x: np.ndarray, first: float, prior: float = 3.0) -> tuple[float, float]:
+    """Logistic fit with Platt's targets, its slope drawn towards `first` by `prior` records, never below a tenth."""
+    from scipy.optimize import minimize
+
+    positive, negative = y.sum(), len(y) - y.sum()
+    target = np.where(y > 0, (positive + 1) / (positive + 2), 1 / (negative + 2))
+
+    def loss(p: np.ndarray) -> tuple[float, np.ndarray]:
+        z = p[0] * x + p[1]
+        miss = sigmoid(z) - target
+        value = np.sum(np.logaddexp(0, z) - target * z) + 0.5 * prior * (
+            (p[0] / first - 1) ** 2 + p[1] ** 2
+        )
+        slope = np.sum(miss * x) + prior * (p[0] / first - 1) / first
+        return float(value), np.array([slope, np.sum(miss) + prior * p[1]])
+
+    bounds = [(0.1 * first, None), (None, None)]
+    return tuple(
+        minimize(loss, np.array([first, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds).x
+    )
+
+
+def _best_threshold(y: np.ndarray, probability: np.ndarray) -> float:
+    """Threshold of the best F1, halfway to the next lower probability, and at least `LEAST_THRESHOLD`."""
+    order = np.argsort(-probability, kind="stable")
+    p = probability[order]
+    hits = np.cumsum(y[order])
+    f1 = 2 * hits / (np.arange(1, len(p) + 1) + y.sum())
+    f1[:-1][np.diff(p) == 0] = -1.0
+    best = int(np.argmax(f1))
+    below = p[best + 1] if best + 1 < len(p) else p[best]
+    return float(np.clip((p[best] + below) / 2, LEAST_THRESHOLD, 0.99))

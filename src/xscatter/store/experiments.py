@@ -1,0 +1,244 @@
+"""Experiment shards: the images of one experiment with their tags, instrument and mask, as HDF5.
+
+The layout is that of NeXus, so that silx and other viewers open it:
+
+==================================  ===============================================================
+``entry/data/counts``               (n, rows, cols) unsigned; masked pixels hold the largest value
+                                    of the type, saturated ones the attribute ``saturation_value``
+``entry/instrument/detector/mask``  (rows, cols) bool, True = not usable
+``entry/instrument/...``            wavelength, distance, ... with ``units``
+``entry/tags/{names,labels,detectability}``  (T,), (n, T), (n, T)
+``entry/parameters``                (n,) JSON: what was drawn, enough to make each image again
+==================================  ===============================================================
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin
+import numpy as np
+
+from xscatter import pictures
+from xscatter.core.shards import new_shard, open_shard
+from xscatter.geometry import Geometry
+
+COUNTS = "entry/data/counts"
+LABELS = "entry/tags/labels"
+_DETECTABILITY = "entry/tags/detectability"
+_NAMES = "entry/tags/names"
+_MASK = "entry/instrument/detector/mask"
+_INSTRUMENT = "entry/instrument"
+_PARAMETERS = "entry/parameters"
+_GEOMETRY = ("wavelength", "distance", "pixel_size", "rot1", "rot2")
+
+MASKED = np.uint32(np.iinfo(np.uint32).max)  # the mark of a masked pixel in the shards we write
+
+
+def masked_value(dtype: np.dtype) -> int | None:
+    """The count that marks a masked pixel: the largest of an unsigned type; None of other types."""
+    return int(np.iinfo(dtype).max) if dtype.kind == "u" else None
+
+
+class ExperimentFile:
+    """An open experiment shard; make it with :func:`open_experiment`.
+
+    Attributes:
+        dataset: the counts (n, rows, cols) as HDF5 holds them, masked and saturated values included.
+        saturation: counts from which a pixel is saturated; None where the file does not name them.
+    """
+
+    def __init__(self, file: h5py.File):
+        self._file = file
+        self.dataset: h5py.Dataset = file[COUNTS]
+        self.saturation: int | None = self.dataset.attrs.get("saturation_value")
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.dataset)
+
+    @cached_property
+    def mask(self) -> np.ndarray:
+        """(rows, cols) bool, True = not usable in any image."""
+        return self._file[_MASK][()].astype(bool)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of an image."""
+        return self.dataset.shape[1:]
+
+    @property
+    def number(self) -> int:
+        """Number of the experiment in its study."""
+        return int(self._file.attrs["experiment"])
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the content, as the shard states it."""
+        return str(self._file.attrs["checksum"])
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """Beam centre (row, column) in pixels, pixel centres at integers."""
+        row, col = (float(value) for value in self._file[_INSTRUMENT]["beam_center"][()])
+        return row, col
+
+    @property
+    def geometry(self) -> Geometry:
+        """Where the pixels are."""
+        instrument = self._file[_INSTRUMENT]
+        return Geometry(
+            center=self.center, **{name: float(instrument[name][()]) for name in _GEOMETRY}
+        )
+
+    def counts(self, image: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Counts, mask and saturated pixels of one image, (rows, cols) each; the mask is True where not usable.
+
+        Masked pixels keep the value that marks them in the counts. This is the only place that
+        knows which values stand for masked and saturated pixels.
+        """
+        counts = self.dataset[int(image)]
+        mask = self.mask | self.not_counted(counts)
+        full = (
+            np.zeros(counts.shape, bool) if self.saturation is None else counts >= self.saturation
+        )
+        return counts, mask, full & ~mask
+
+    @staticmethod
+    def not_counted(counts: np.ndarray) -> np.ndarray:
+        """Pixels of raw `counts` (rows, cols) whose value marks them as masked, or is not a finite number."""
+        if counts.dtype.kind == "f":
+            return ~np.isfinite(counts)
+        marked = masked_value(counts.dtype)
+        return np.zeros(counts.shape, bool) if marked is None else counts == marked
+
+    def tags(self) -> list[str]:
+        """Names of the tags, T."""
+        return [name.decode() for name in self._file[_NAMES][()]]
+
+    @property
+    def labels(self) -> h5py.Dataset:
+        """(n, T) uint8, 0 or 1; index it to read."""
+        return self._file[LABELS]
+
+    @property
+    def detectability(self) -> h5py.Dataset:
+        """(n, T) float32, d' of each tag; NaN where it has no meaning; index it to read."""
+        return self._file[_DETECTABILITY]
+
+    def parameters(self, image: int) -> dict[str, Any]:
+        """What was drawn for one image."""
+        return json.loads(self._file[_PARAMETERS][int(image)])
+
+    def picture(self, image: int, title: str = "") -> pictures.Panel:
+        """One image, ready to be drawn."""
+        counts, mask, _ = self.counts(image)
+        saturation = None if self.saturation is None else float(self.saturation)
+        return pictures.Panel(counts, mask, self.geometry, saturation, title)
+
+
+@contextmanager
+def open_experiment(path: str | Path, **expected: object) -> Iterator[ExperimentFile]:
+    """Open a complete experiment shard for reading.
+
+    Args:
+        path: the shard, such as ``results/demo/experiments/00000.h5``.
+        expected: root attributes and the values that they must have, such as ``study_hash``.
+
+    Raises:
+        UserError: it is missing, incomplete, damaged, or of another study.
+
+    Example::
+
+        with open_experiment("results/demo/experiments/00000.h5") as experiment:
+            counts, mask, saturated = experiment.counts(0)
+    """
+    with open_shard(path, **expected) as file:
+        yield ExperimentFile(file)
+
+
+class ExperimentWriter:
+    """An experiment shard being written: one image after the other, then :meth:`finish`."""
+
+    def __init__(self, file: h5py.File, images: int, size: int, saturation: int):
+        self._entry = _group(file, "entry", "NXentry", default="data")
+        data = _group(self._entry, "data", "NXdata", signal="counts")
+        shape = (images, size, size)
+        self.counts = data.create_dataset(
+            "counts",
+            shape,
+            np.uint32,
+            chunks=(1, size, size),
+            compression=hdf5plugin.Bitshuffle(cname="lz4"),
+        )
+        self.counts.attrs["saturation_value"] = np.uint32(saturation)
+        self.counts.attrs["masked_value"] = MASKED
+
+    def finish(
+        self,
+        names: Sequence[str],
+        labels: np.ndarray,
+        detectability: np.ndarray,
+        parameters: Sequence[dict[str, Any]],
+        mask: np.ndarray,
+        instrument: dict[str, tuple[Any, str]],
+        detector: str,
+        settings: dict[str, Any],
+    ) -> None:
+        """Write everything but the images.
+
+        Args:
+            names: of the tags, T.
+            labels: (n, T) uint8, 0 or 1.
+            detectability: (n, T) float32.
+            parameters: of each image, plain values.
+            mask: (rows, cols) bool, True = not usable.
+            instrument: value and unit of each quantity, by name.
+            detector: its layout.
+            settings: everything that was drawn for the experiment, plain values.
+        """
+        group = _group(self._entry, "tags", "NXcollection")
+        group["names"] = np.array([name.encode() for name in names])
+        group["labels"] = labels
+        group["detectability"] = detectability
+        self._entry["parameters"] = np.array([json.dumps(scene).encode() for scene in parameters])
+        self._entry["parameters"].attrs["format"] = "JSON, one object for each image"
+        place = _group(self._entry, "instrument", "NXinstrument")
+        own = _group(place, "detector", "NXdetector")
+        own.create_dataset(
+            "mask", data=mask, chunks=mask.shape, compression=hdf5plugin.Bitshuffle()
+        )
+        own["description"] = detector
+        for key, (value, units) in instrument.items():
+            place[key] = value
+            place[key].attrs["units"] = units
+        place["settings"] = json.dumps(settings).encode()
+
+
+@contextmanager
+def new_experiment(
+    path: str | Path, images: int, size: int, saturation: int, **attributes: object
+) -> Iterator[ExperimentWriter]:
+    """Yield the writer of a shard that appears at `path` when the block ends without an error.
+
+    Args:
+        path: where the shard will be.
+        images: number of images.
+        size: pixels on a side.
+        saturation: counts from which a pixel is saturated.
+        attributes: attributes of the root.
+    """
+    with new_shard(path, **attributes) as file:
+        yield ExperimentWriter(file, images, size, saturation)
+
+
+def _group(parent: h5py.Group, name: str, kind: str, **attributes: str) -> h5py.Group:
+    group = parent.create_group(name)
+    group.attrs["NX_class"] = kind
+    for key, value in attributes.items():
+        group.attrs[key] = value
+    return group

@@ -1,0 +1,34 @@
+"""The study: one YAML file that decides what everything else contains."""
+
+from xscatter.study.pack import Pack
+from xscatter.study.reading import (
+    describe_problem,
+    dump_study,
+    load_study,
+    parse_study,
+    read_yaml,
+    schema,
+)
+from xscatter.study.section import Section
+from xscatter.study.simulate import Simulate
+from xscatter.study.study import PHYSICS, Study
+from xscatter.study.train import Train
+from xscatter.study.transform import Transform
+from xscatter.study.walltime import Walltime
+
+__all__ = [
+    "PHYSICS",
+    "Pack",
+    "Section",
+    "Simulate",
+    "Study",
+    "Train",
+    "Transform",
+    "Walltime",
+    "describe_problem",
+    "dump_study",
+    "load_study",
+    "parse_study",
+    "read_yaml",
+    "schema",
+]

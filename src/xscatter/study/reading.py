@@ -1,0 +1,87 @@
+"""Read a study file, and say in one line what is wrong with it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from xscatter.core.errors import UserError
+from xscatter.study.study import Study
+
+
+def load_study(path: str | Path) -> Study:
+    """Read a study file.
+
+    Raises:
+        UserError: it cannot be read or describes several studies; a key is unknown, of the wrong type or out of bounds.
+    """
+    content = read_yaml(path)
+    if "sizes" in content:
+        raise UserError(
+            f"{path}: describes a study at several image sizes; `snakemake --configfile` runs it, and writes the "
+            f"study.yaml of each member, results/{content.get('name')}/<mode>-<size>-<seed>/: name one of these"
+        )
+    return parse_study(content, str(path))
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The keys of a YAML file.
+
+    Raises:
+        UserError: it cannot be read or holds no keys.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})"
+        ) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" (line {mark.line + 1}: {getattr(error, 'problem', '')})" if mark else ""
+        raise UserError(f"{path}: is not YAML{place}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: is not a study: expected keys such as `name:` and `simulate:`")
+    return content
+
+
+def parse_study(content: dict[str, Any], origin: str = "study") -> Study:
+    """Check `content` (as read from YAML) against the schema; `origin` names it in errors.
+
+    Raises:
+        UserError: a key is unknown, of the wrong type or out of bounds.
+    """
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{origin}: " + "; ".join(map(describe_problem, error.errors()))) from error
+
+
+def describe_problem(problem: Any) -> str:
+    """One refused key in words: where, what, how to mend it."""
+    key = ".".join(str(part) for part in problem["loc"]) or "study"
+    if problem["type"] == "extra_forbidden":
+        return f"{key} is not a key of a study; remove it or correct its spelling"
+    if problem["type"] == "missing":
+        return f"{key} is missing; add it"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":  # our own words name the values
+        return message if key == "study" else f"{key}: {message}"
+    return (
+        f"{key}: {message[0].lower()}{message[1:]} (it is {problem['input']!r})"
+        if key != "study"
+        else message
+    )
+
+
+def schema() -> str:
+    """JSON schema of a study file."""
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps(dialect | Study.model_json_schema(), indent=2) + "\n"
+
+
+def dump_study(study: Study) -> str:
+    """The resolved study as YAML, every key present."""
+    return yaml.safe_dump(study.model_dump(), sort_keys=False)

@@ -1,0 +1,82 @@
+"""The typed description of a study: everything that decides what its files contain."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from xscatter.core.errors import UserError
+from xscatter.study import networks
+from xscatter.study.pack import Pack
+from xscatter.study.section import Section
+from xscatter.study.simulate import Simulate
+from xscatter.study.train import Train
+from xscatter.study.transform import Transform
+from xscatter.study.walltime import Walltime
+
+# Raised by every change that makes other images, tags or coefficients from the same study, so that
+# shards made before and after are never mixed.
+PHYSICS = 5
+
+
+class Study(Section):
+    """A study: one YAML file."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)] = Field(
+        description="Name; everything is written below results/<name>/."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+        2017, description="The seed that all randomness derives from."
+    )
+    simulate: Simulate = Simulate()
+    transform: Transform = Transform()
+    pack: Pack = Pack()
+    train: Train = Train()
+    walltime: Walltime = Walltime()
+
+    @model_validator(mode="after")
+    def _networks_can_be(self) -> "Study":
+        orders = (self.transform.angular_orders, self.transform.radial_orders)
+        for refusal in (
+            networks.refused_orders(self.train, orders),
+            networks.refused_head(self.train, self.simulate.size),
+        ):
+            if refusal:
+                raise ValueError(refusal)
+        return self
+
+    @property
+    def radius(self) -> float:
+        """Radius of the expansion's disk in pixels."""
+        return float(self.transform.radius or self.simulate.size)
+
+    def fingerprint(self, stage: Literal["simulate", "transform", "pack", "train"]) -> str:
+        """Hash (16 hex digits) of all that decides the content of one unit of `stage`.
+
+        The number of experiments is left out of the first two: adding experiments leaves
+        those that exist as they are.
+        """
+        content: dict[str, Any] = {"seed": self.seed, "simulate": self.simulate.model_dump()}
+        content["physics"] = PHYSICS
+        content["coverage"] = self.transform.minimum_coverage
+        content["radius"] = self.radius
+        if self.simulate.mask is not None:  # what it hides counts, not where it lies
+            content["simulate"]["mask"] = _sha256(self.simulate.mask)
+        if stage in ("simulate", "transform"):
+            del content["simulate"]["experiments"]
+        if stage != "simulate":
+            content["transform"] = self.transform.model_dump()
+        if stage in ("pack", "train"):
+            content["pack"] = self.pack.model_dump()
+        if stage == "train":
+            content["train"] = self.train.model_dump()
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _sha256(path: str) -> str:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(f"simulate.mask: {path} cannot be read ({error.strerror})") from error

@@ -1,0 +1,84 @@
+"""The table of tags: one row a frame, CSV and JSON; and its legend, one row a tag."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import numpy as np
+
+from xscatter.tagging.tagger import Tagged, Tagger
+from xscatter.tags import INDEX, TAGS
+
+FIXED = [
+    "file", "frame", "view", "model", "tags", "center_row", "center_column", "center_from", "center_confidence", "note",
+]  # fmt: skip
+
+
+def printable(name: str) -> str:
+    """The name of a file as text: bytes that are not UTF-8 become ``\\xff`` and the like."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def row(tagged: Tagged, tags: list[str]) -> dict[str, Any]:
+    """One row, plain values; None where something is not known."""
+    middle = tagged.center or (None, None)
+    values = (
+        tagged.probability if len(tagged.probability) == len(tags) else np.full(len(tags), np.nan)
+    )
+    fixed = [
+        printable(tagged.source),
+        tagged.index,
+        tagged.view,
+        tagged.model,
+        list(tagged.tags),
+        *(None if value is None else round(value, 2) for value in middle),
+        tagged.center_from,
+        round(tagged.confidence, 3),
+        printable(tagged.note),
+    ]
+    return dict(zip(FIXED, fixed, strict=True)) | {
+        "probability": {
+            t: None if np.isnan(p) else round(float(p), 4)
+            for t, p in zip(tags, values, strict=True)
+        }
+    }
+
+
+def csv_header(tags: list[str]) -> str:
+    """First line of the CSV table."""
+    return _line([*FIXED, *(f"p({tag})" for tag in tags)])
+
+
+def csv_line(row: dict[str, Any]) -> str:
+    """One line of the CSV table; tags are separated by semicolons."""
+    fixed = [";".join(row["tags"]) if name == "tags" else row[name] for name in FIXED]
+    return _line([*fixed, *row["probability"].values()])
+
+
+def json_item(row: dict[str, Any]) -> str:
+    """One item of the JSON list."""
+    return json.dumps(row)
+
+
+def legend(tagger: Tagger) -> str:
+    """What each tag means, as CSV; for each network its threshold, and how often it was right in the test."""
+    views = tagger.views[::-1]  # the joint network first: it answers, where it can
+    columns = [
+        numbers for view in views for numbers in (tagger.threshold(view), tagger.precision(view))
+    ]
+    names = [f"{what}({view})" for view in views for what in ("threshold", "right_in_test")]
+    lines = [_line(["tag", "meaning", *names])]
+    for t, tag in enumerate(tagger.tags):
+        meaning = TAGS[INDEX[tag]].definition if tag in INDEX else ""
+        values = [None if np.isnan(column[t]) else round(float(column[t]), 3) for column in columns]
+        lines.append(_line([tag, meaning, *values]))
+    return "".join(lines)
+
+
+def _line(values: list[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(
+        ["" if value is None else value for value in values]
+    )
+    return text.getvalue()

@@ -1,0 +1,1 @@
+"""The transform stage: experiment shards in, coefficient files out, shared among MPI ranks."""

@@ -1,0 +1,199 @@
+"""The processes of one run: those that mpiexec or srun started, or this one alone."""
+
+import atexit
+import os
+import pickle
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from xscatter.core.errors import UserError
+
+_RANK = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
+
+
+class Desk:
+    """Gives each task, a part of a job, to one rank."""
+
+    def __init__(self, jobs: Sequence[int]):
+        self._jobs, self._next = jobs, 0
+        self._owners: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def give(self, rank: int) -> tuple[int, int] | None:
+        """A task that no other rank has, and the rank that owns its job: the first that took a part of it."""
+        with self._lock:
+            if self._next == len(self._jobs):
+                return None
+            self._next += 1
+            return self._next - 1, self._owners.setdefault(self._jobs[self._next - 1], rank)
+
+
+class Alone:
+    """One process, with the few methods of :class:`Ranks` that the transform calls."""
+
+    rank, size = 0, 1
+
+    def share(self, value: Any) -> Any:
+        """The value that rank 0 gives."""
+        return value
+
+    def collect(self, value: Any) -> list[Any] | None:
+        """The values of all ranks, on rank 0."""
+        return [value]
+
+    def on_node(self, make: Callable[[], Any]) -> Any:
+        """What `make` returns, made once on every node; its arrays lie in memory that the node's ranks share."""
+        return make()
+
+    def begin(self, jobs: Sequence[int]) -> None:
+        """Set the tasks: the job that each is a part of; called by all ranks."""
+        self._desk = Desk(jobs)
+
+    def next_task(self) -> tuple[int, int] | None:
+        """What :meth:`Desk.give` gives this rank."""
+        return self._desk.give(self.rank)
+
+    def send(self, rank: int, message: Any) -> None:
+        """Send without waiting; never called for the own rank."""
+
+    def received(self) -> list[Any]:
+        """Messages that have arrived."""
+        return []
+
+    def finish(self) -> None:
+        """Wait until all that was sent has arrived."""
+
+    def abort(self, status: int) -> NoReturn:
+        """End all ranks at once."""
+        sys.exit(status)
+
+
+class Ranks(Alone):
+    """The processes of an MPI job. A thread of rank 0 hands out the tasks, whatever that rank is busy with."""
+
+    def __init__(self, mpi: Any) -> None:
+        self._mpi, self._comm = mpi, mpi.COMM_WORLD
+        self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
+        self._sent: list[Any] = []
+
+    def _meet(self) -> None:
+        """Wait for all ranks. MPI's own calls wait at full speed; a core with nothing to do is left to others."""
+        arrived = self._comm.Ibarrier()
+        while not arrived.Test():
+            time.sleep(0.002)
+
+    def share(self, value: Any) -> Any:
+        """The value that rank 0 gives."""
+        self._meet()
+        return self._comm.bcast(value, root=0)
+
+    def collect(self, value: Any) -> list[Any] | None:
+        """The values of all ranks, on rank 0."""
+        return self._comm.gather(value, root=0)
+
+    def on_node(self, make: Callable[[], Any]) -> Any:
+        """What `make` returns, made once on every node; its arrays lie in memory that the node's ranks share."""
+        node = self._comm.Split_type(self._mpi.COMM_TYPE_SHARED)
+        buffers: list[pickle.PickleBuffer] = []
+        first = node.Get_rank() == 0
+        content = pickle.dumps(make(), protocol=5, buffer_callback=buffers.append) if first else b""
+        sizes = [buffer.raw().nbytes for buffer in buffers]
+        content, sizes = node.bcast((content, sizes), root=0)
+        starts = [sum(-(-size // 64) * 64 for size in sizes[:n]) for n in range(len(sizes) + 1)]
+        window = self._mpi.Win.Allocate_shared(starts[-1] if first else 0, 1, comm=node)
+        atexit.register(window.Free)  # what lies in it is used until then
+        memory = memoryview(window.Shared_query(0)[0]).cast("B")
+        parts = [memory[start : start + size] for start, size in zip(starts, sizes, strict=False)]
+        if first:
+            for part, buffer in zip(parts, buffers, strict=True):
+                part[:] = buffer.raw()
+        node.Barrier()
+        return pickle.loads(content, buffers=[part.toreadonly() for part in parts])
+
+    def begin(self, jobs: Sequence[int]) -> None:
+        """Set the tasks: the job that each is a part of; called by all ranks."""
+        super().begin(jobs)  # the desk of rank 0 is the one that counts
+        self._line, self._closed = self._comm.Dup(), threading.Event()
+        if self.rank == 0:
+            if self._mpi.Query_thread() < self._mpi.THREAD_MULTIPLE:
+                raise UserError(
+                    "this MPI library does not let threads call it; run one process, or another library"
+                )
+            self._server = threading.Thread(target=self._serve, daemon=True)
+            self._server.start()
+
+    def _serve(self) -> None:
+        status = self._mpi.Status()
+        while not self._closed.wait(0.001):
+            while (message := self._line.improbe(status=status)) is not None:
+                message.recv()
+                self._line.send(self._desk.give(status.Get_source()), status.Get_source())
+
+    def next_task(self) -> tuple[int, int] | None:
+        """What :meth:`Desk.give` of rank 0 gives this rank."""
+        if self.rank == 0:
+            return self._desk.give(0)
+        self._line.send(None, 0)
+        while (answer := self._line.improbe(source=0)) is None:
+            time.sleep(0.0005)
+        return answer.recv()
+
+    def send(self, rank: int, message: Any) -> None:
+        """Send without waiting."""
+        self._sent = [request for request in self._sent if not request.test()[0]]
+        self._sent.append(self._comm.isend(message, rank))
+
+    def received(self) -> list[Any]:
+        """Messages that have arrived."""
+        messages = []
+        while (message := self._comm.improbe()) is not None:
+            messages.append(message.recv())
+        return messages
+
+    def finish(self) -> None:
+        """Wait until all that was sent has arrived; called by all ranks."""
+        everyone = None
+        while everyone is None or not everyone.Test():
+            self.received()  # parts of shards that were given up
+            self._sent = [request for request in self._sent if not request.test()[0]]
+            if everyone is None and not self._sent:
+                everyone = self._comm.Ibarrier()
+            time.sleep(0.002)
+        self._closed.set()
+        if self.rank == 0:
+            self._server.join()
+
+    def abort(self, status: int) -> NoReturn:
+        """End all ranks at once."""
+        sys.stderr.flush()
+        time.sleep(
+            0.3
+        )  # mpiexec drops what it has not passed on of this rank's last words when the job ends
+        self._comm.Abort(status)
+        sys.exit(status)
+
+
+def world() -> Alone:
+    """The ranks of this run. Without MPI it is this process alone, which is said on stderr."""
+    rank = next((os.environ[name] for name in _RANK if os.environ.get(name)), None)
+    if rank is None:
+        print(
+            "one process; `mpiexec -n N xscatter transform ...` shares the work among N",
+            file=sys.stderr,
+        )
+        return Alone()
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:  # not installed, or without a library of MPI
+        if rank != "0":
+            sys.exit(0)
+        reason = str(error).splitlines()[0]
+        print(
+            f"MPI cannot be used ({reason}): one process does all the work; install xscatter[mpi]",
+            file=sys.stderr,
+        )
+        return Alone()
+    return Ranks(MPI)

@@ -1,1 +1,0 @@
-"""How long jobs take, what they ask for, and whether that was right."""
