@@ -15,7 +15,16 @@ def load_study(path: str | Path) -> Study:
     """Read a study file.
 
     Raises:
-        UserError: it cannot be read or describes several studies; a key is unknown, of the wrong type or out of bounds.
+        UserError: The file cannot be read or describes several studies, or a key is unknown, of the
+            wrong type or out of bounds.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from xscatter import load_study
+        >>> _ = Path("small.yaml").write_text("name: small\\nsimulate: {size: 128}\\n")
+        >>> study = load_study("small.yaml")
+        >>> study.name, study.simulate.size
+        ('small', 128)
     """
     content = read_yaml(path)
     if "sizes" in content:

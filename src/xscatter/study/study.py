@@ -22,7 +22,16 @@ PHYSICS = 5
 
 
 class Study(Section):
-    """A study: one YAML file."""
+    """Everything that decides the content of the files of a study; read from one YAML file.
+
+    Sections and keys that are not given have their defaults. Values never change after loading.
+
+    Example:
+        >>> from xscatter import Study
+        >>> study = Study(name="small", simulate={"experiments": 4, "size": 128})
+        >>> study.simulate.images, study.radius
+        (200, 128.0)
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)] = Field(
         description="Name; everything is written below results/<name>/."
