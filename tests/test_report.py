@@ -1,4 +1,4 @@
-"""A small folder of results is made up, with the layout of the real ones; the page written from it is read back."""
+"""The report of a small study with made-up evaluations, read back and checked."""
 
 import json
 import re
@@ -280,7 +280,9 @@ def test_mistakes_are_wrong_confident_first_and_not_all_of_one_tag():
     random = np.random.default_rng(5)
     labels = random.random((200, 3)) < 0.5
     scores = random.random((200, 3))
-    view = results.ViewScores("joint", 0, (0, 0), {}, scores, labels, np.zeros((200, 2)), {}, [], {})
+    view = results.ViewScores(
+        "joint", 0, (0, 0), {}, scores, labels, np.zeros((200, 2)), {}, [], {}
+    )
     for missed in (True, False):
         picked = samples.pick_mistakes(view, missed, count=6)
         assert len(picked) == 6
