@@ -1,4 +1,4 @@
-"""What all sections of the study file have in common."""
+"""The base class of all sections of the study file."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ def _without_examples(schema: dict[str, Any]) -> None:
 
 
 class Section(BaseModel):
-    """A section of the study file: unknown keys are refused, values never change after loading."""
+    """A section of the study file. Unknown keys are errors; values never change after loading."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, json_schema_extra=_without_examples
