@@ -50,11 +50,11 @@ def labelled():
         {"name": "t", "seed": 11, "simulate": {"experiments": 60, "images": 8, "size": 64}}
     )
     frame = np.empty((64, 64), np.uint32)
-    found = []
+    images = []
     for number in range(60):
         experiment = Experiment(study, number)
-        found += [(experiment, *simulate_image(experiment, image, frame)) for image in range(8)]
-    return found
+        images += [(experiment, *simulate_image(experiment, image, frame)) for image in range(8)]
+    return images
 
 
 def test_expected_counts_are_finite_and_not_negative(labelled):

@@ -7,7 +7,7 @@ import numpy as np
 
 from xscatter.core.errors import UserError
 from xscatter.fourier_bessel.plan import Plan
-from xscatter.pictures import COLOURS, MASKED, new_figure
+from xscatter.pictures import COLOURS, MASKED_COLOUR, new_figure
 from xscatter.store.coefficients import open_coefficients
 from xscatter.store.experiments import open_experiment
 from xscatter.transform.counts import COUNTS
@@ -112,7 +112,7 @@ def _panel(
     shown = np.ma.array(values, mask=hidden)
     picture = axes.imshow(
         shown,
-        cmap=colormaps[colours].with_extremes(bad=MASKED),
+        cmap=colormaps[colours].with_extremes(bad=MASKED_COLOUR),
         vmin=limits[0],
         vmax=limits[1],
         interpolation="nearest",
