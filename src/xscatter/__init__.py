@@ -1,10 +1,5 @@
 """xscatter: simulate x-ray scattering images, and train a tagger that recognises what they show."""
 
-from importlib.metadata import PackageNotFoundError, version
-
-try:
-    __version__ = version("xscatter")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0.0.0"
+from xscatter.core.version import __version__
 
 __all__ = ["__version__"]

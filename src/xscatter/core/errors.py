@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """Input that cannot be used; the message is one line: what is wrong, where, how to mend it.
+    """Input that cannot be used; the message is one line: what is wrong, where, how to fix it.
 
     The command line prints the message without a traceback and exits with status 2.
     """

@@ -9,10 +9,11 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from xscatter import __version__, pictures
+from xscatter import pictures
 from xscatter.core.files import write_text
 from xscatter.core.progress import track
 from xscatter.core.provenance import git_revision
+from xscatter.core.version import __version__
 from xscatter.report import charts, expansion, samples, times
 from xscatter.report.results import (
     History,

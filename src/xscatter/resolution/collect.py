@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.core.files import whole_file
+from xscatter.core.files import complete_file
 from xscatter.core.seeds import Purpose, generator
 from xscatter.report.results import View, read_views
 from xscatter.resolution.description import Resolution
@@ -237,7 +237,7 @@ def _columns(name: str, found: Estimate) -> dict[str, Any]:
 
 def write_csv(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """`rows` as a table that appears only when whole."""
-    with whole_file(path) as name, open(name, "w", newline="") as stream:
+    with complete_file(path) as name, open(name, "w", newline="") as stream:
         table = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
