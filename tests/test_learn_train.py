@@ -416,15 +416,15 @@ def test_a_damaged_model_or_one_of_other_weights_is_refused(copied, whole):
 def test_a_kill_while_the_model_is_written_leaves_none_that_is_half_old(copied, whole, monkeypatch):
     shutil.copytree(whole.training("image"), copied.training("image"))
     (copied.model("image") / "history.csv").unlink()  # so that it is written again
-    whole_file = files.whole_file
+    complete_file = files.complete_file
 
     def full(path):
         if str(path).endswith("model.keras"):
             raise UserError("no space left")
-        return whole_file(path)
+        return complete_file(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(shards, "whole_file", full)
+        patch.setattr(shards, "complete_file", full)
         with pytest.raises(UserError, match="no space left"):
             train(copied, "image")
     assert "missing" in refused(copied, "image")

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from xscatter import __version__
 from xscatter.core.errors import UserError
-from xscatter.core.files import file_sha256, whole_file, write_json, write_text
+from xscatter.core.files import complete_file, file_sha256, write_json, write_text
 from xscatter.core.progress import track
+from xscatter.core.version import __version__
 from xscatter.records import code, layout
 from xscatter.records.assign import Assignment, assign, first_tags, load
 from xscatter.store.coefficients import open_coefficients
@@ -46,7 +46,7 @@ def write_batch(
     if made_from(path) == content:
         return False
     _mark(path).unlink(missing_ok=True)
-    with whole_file(path) as part, open(part, "wb") as stream:
+    with complete_file(path) as part, open(part, "wb") as stream:
         stream.truncate(size)
         for experiment in track(np.unique(rows[:, 0]).tolist(), f"batch {batch}"):
             places = np.flatnonzero(rows[:, 0] == experiment)

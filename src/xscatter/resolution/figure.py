@@ -8,7 +8,7 @@ import numpy as np
 from xscatter import views
 from xscatter.pictures import new_figure, save_figure
 from xscatter.report.charts import look
-from xscatter.resolution.scores import ScoreEstimate, ResolutionScores
+from xscatter.resolution.scores import ResolutionScores, ScoreEstimate
 
 _SIZE_COLOURS = "viridis"
 _WORDS = {"resample": "same range of q, more pixels", "extend": "same pixels, wider range of q"}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from xscatter import __version__
 from xscatter.core import shards
+from xscatter.core.version import __version__
 from xscatter.fourier_bessel import loops
 from xscatter.fourier_bessel.plan import Plan, tables_key
 from xscatter.fourier_bessel.polar import PolarTables, keep_tables, polar_tables
