@@ -70,7 +70,6 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
         description="Simulate x-ray scattering images, and train taggers that recognise what they "
         "show.",
         epilog="`xscatter VERB -h` explains one verb and gives an example.",
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=16),
     )
     parser.add_argument("--version", action="version", version=f"xscatter {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
