@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.store import trained
+from xscatter.store.models import ModelFolder
 from xscatter.store.paths import VIEWS, StudyPaths
 
 TITLES = {
@@ -202,7 +202,7 @@ def read_training(folder: Path) -> dict[str, Any]:
         UserError: they are missing or damaged.
     """
     try:
-        facts = trained.read(folder)
+        facts = ModelFolder(folder).facts()
         with open(folder / "timings.csv", newline="") as stream:
             facts["seconds"] = sum(
                 float(r["seconds"]) + float(r["validation_seconds"]) for r in csv.DictReader(stream)
