@@ -33,8 +33,8 @@ def models(tmp_path_factory):
     import keras
 
     from xscatter.core import files
-    from xscatter.learn.export import weights_sha256
     from xscatter.networks import models as nets
+    from xscatter.networks.load import weights_sha256
     from xscatter.scores.calibrate import Calibration
     from xscatter.study import Train
 

@@ -75,7 +75,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 def load_tagger(args: argparse.Namespace):
     """The tagger that the arguments of :func:`add_model` name, and the options of reading."""
-    from xscatter.tagging.tagger import Tagger, newest
+    from xscatter.store.models import newest
+    from xscatter.tagging.tagger import Tagger
 
     folder = args.model or newest(Path("results"))
     if not args.model:
