@@ -141,7 +141,7 @@ def test_the_joint_network_starts_at_the_mean_of_the_logits(whole, batches):
     from xscatter.networks import models
     from xscatter.store.trained import load_model
 
-    part = data.whole(records.open(batches), [0])
+    part = data.whole(records.open_records(batches), [0])
     branches = [load_model(whole.model(view)) for view in ("image", "coefficient")]
     joint = models.joint_network(*branches, toy_study().train)
     inputs = part.inputs("joint", slice(None))
@@ -328,7 +328,7 @@ def validation(folder):
     from xscatter.learn import data
 
     study = toy_study()
-    return data.split(records.open(folder), study.seed, study.train.validation)[1]
+    return data.split(records.open_records(folder), study.seed, study.train.validation)[1]
 
 
 def test_an_answer_that_is_not_a_number_names_the_record(batches, tmp_path):

@@ -38,7 +38,7 @@ def evaluate(
     from xscatter.learn.train import check
     from xscatter.networks.quiet import import_tensorflow
 
-    records = records_room.open(paths.batches)
+    records = records_room.open_records(paths.batches)
     check(study, records)
     tested = data.whole(records, [records.test_batch])
     if not len(tested):
