@@ -94,7 +94,7 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def run(args: argparse.Namespace) -> int:
-    from xscatter.core.files import whole_file
+    from xscatter.core.files import complete_file
     from xscatter.core.progress import track
     from xscatter.tagging import table
 
@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     tagger, options = load_tagger(args)
     count = bad = 0
     with ExitStack() as stack:
-        parts = {kind: stack.enter_context(whole_file(path)) for kind, path in outputs.items()}
+        parts = {kind: stack.enter_context(complete_file(path)) for kind, path in outputs.items()}
         files = {
             kind: stack.enter_context(open(part, "w", encoding="utf-8"))
             for kind, part in parts.items()
