@@ -139,10 +139,11 @@ def test_the_joint_network_starts_at_the_mean_of_the_logits(whole, batches):
     from xscatter import records
     from xscatter.learn import data
     from xscatter.networks import models
-    from xscatter.store.trained import load_model
+    from xscatter.networks.load import load_model
+    from xscatter.store.models import ModelFolder
 
-    part = data.whole(records.open(batches), [0])
-    branches = [load_model(whole.model(view)) for view in ("image", "coefficient")]
+    part = data.whole(records.open_records(batches), [0])
+    branches = [load_model(ModelFolder(whole.model(view))) for view in ("image", "coefficient")]
     joint = models.joint_network(*branches, toy_study().train)
     inputs = part.inputs("joint", slice(None))
     single = [branch({name: inputs[name] for name in branch.input}).numpy() for branch in branches]
@@ -328,7 +329,7 @@ def validation(folder):
     from xscatter.learn import data
 
     study = toy_study()
-    return data.split(records.open(folder), study.seed, study.train.validation)[1]
+    return data.split(records.open_records(folder), study.seed, study.train.validation)[1]
 
 
 def test_an_answer_that_is_not_a_number_names_the_record(batches, tmp_path):

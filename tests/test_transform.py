@@ -257,7 +257,7 @@ def test_experiments_out_of_range(folder, capsys):
 BREAK = """
 import os, signal, sys, time
 from xscatter.cli import main
-from xscatter.fourier_bessel.files import Source
+from xscatter.transform.files import Source
 if os.environ["PMI_RANK"] == "1":
     def transform(self, *rest):
         time.sleep(0.5)

@@ -50,11 +50,10 @@ def run(args: argparse.Namespace) -> None:
         if wrong:
             missing.append(number)
     if missing:
-        from xscatter.simulate.settings import draw_settings
+        from xscatter.simulate.setup import draw_setup
 
-        draw_settings(
-            study, missing[0]
-        )  # fails here, before anything is written, if no experiment can be drawn
+        # This fails, before anything is written, if no experiment can be drawn.
+        draw_setup(study, missing[0])
     keep_study(args.study, study, paths)
     if not missing:
         print(f"nothing to do: {len(numbers)} experiments are complete")

@@ -52,9 +52,8 @@ def run(args: argparse.Namespace) -> int:
     from xscatter import records
     from xscatter.learn.train import check, train
 
-    check(
-        study, records.open(paths.batches)
-    )  # before anything is written, so that a wrong study leaves no files
+    # Before anything is written, so that a wrong study leaves no files.
+    check(study, records.open_records(paths.batches))
     keep_study(args.study, study, paths)
     converged = train(study, paths, args.view, deadline, args.carry_on)
     if args.leg_file:

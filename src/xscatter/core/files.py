@@ -73,9 +73,6 @@ def _explain(error: OSError | RuntimeError, path: Path) -> Exception:
     return error
 
 
-whole_file = complete_file  # the former name, until every caller has moved
-
-
 def write_json(path: str | Path, value: object) -> None:
     """Write `value` as indented JSON, completely or not at all."""
     write_text(path, json.dumps(value, indent=1) + "\n")

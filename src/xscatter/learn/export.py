@@ -1,7 +1,6 @@
 """What a finished training leaves in ``models/<view>/``."""
 
 import csv
-import hashlib
 import io
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 
 from xscatter.core.files import complete_file, write_json, write_text
 from xscatter.core.provenance import run_record
+from xscatter.networks.load import weights_sha256
 from xscatter.scores import calibrate
 
 
@@ -57,14 +57,6 @@ def write(folder: Path, run: Any, logits: np.ndarray) -> None:
         "run": run_record(),
     }
     write_json(folder / "training.json", facts)
-
-
-def weights_sha256(model) -> str:
-    """SHA-256 over all variables of a Keras `model`, in order."""
-    digest = hashlib.sha256()
-    for value in model.get_weights():
-        digest.update(value.tobytes())
-    return digest.hexdigest()
 
 
 def table(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -14,7 +14,7 @@ from xscatter import views
 from xscatter.core.errors import UserError
 from xscatter.report.words import interval_text
 from xscatter.scores import metrics
-from xscatter.store import trained
+from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 
 
@@ -233,7 +233,7 @@ def read_training(folder: Path) -> dict[str, Any]:
         UserError: A file is missing or damaged.
     """
     try:
-        facts = trained.read(folder)
+        facts = ModelFolder(folder).facts()
         with open(folder / "timings.csv", newline="") as stream:
             facts["seconds"] = sum(
                 float(r["seconds"]) + float(r["validation_seconds"]) for r in csv.DictReader(stream)
