@@ -150,18 +150,3 @@ def test_values_have_names_of_their_own(path):
         or (isinstance(node, ast.arg) and node.arg == "found")
     ]
     assert vague == []
-
-
-@each_module
-def test_only_the_store_knows_the_datasets_of_our_files(path):
-    """Everything else asks `store`, so that the layout of a file is described once."""
-    if NAMES[path].startswith("store/"):
-        return
-    datasets = [
-        node.value
-        for node in ast.walk(TREES[path])
-        if isinstance(node, ast.Constant)
-        and isinstance(node.value, str)
-        and node.value.startswith("entry/")
-    ]
-    assert datasets == []
