@@ -114,7 +114,7 @@ def _charts(scores: Sequence[ViewScores], histories: dict[str, History]) -> dict
 def _training_row(view: str, facts: dict[str, Any]) -> dict[str, str]:
     return {
         "view": view,
-        "network": str(facts["settings"][f"{view}_network"]),
+        "network": str(facts["settings"].get(f"{view}_network", "")),
         "weights": grouped(facts["weights"]),
         "rounds": str(facts["rounds"]),
         "best": str(facts["best_round"]),
