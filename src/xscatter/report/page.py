@@ -101,10 +101,8 @@ def _charts(scores: Sequence[ViewScores], histories: dict[str, History]) -> dict
     errors = [
         {
             "title": view.title,
-            **{
-                kind: f"{reliability.expected_calibration_error:.3f}"
-                for kind, reliability in view.calibration.items()
-            },
+            "raw": f"{view.calibration.raw.expected_calibration_error:.3f}",
+            "per_tag": f"{view.calibration.per_tag.expected_calibration_error:.3f}",
         }
         for view in scores
     ]
