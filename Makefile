@@ -9,7 +9,7 @@ DEMO := config/demo.yaml
 TRAIN ?= $(if $(wildcard $(VENV)/lib/*/site-packages/nvidia),gpu,train)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check docs lock clean
+.PHONY: demo test check processors docs lock clean
 
 demo: $(VENV)/.demo
 	$(BIN)/snakemake --cores $(CORES) --configfile $(DEMO)
@@ -21,13 +21,18 @@ test: $(VENV)/.test check
 	$(BIN)/pytest -n $(CORES) --ignore=tests/slurm
 	$(BIN)/pytest tests/slurm || $(BIN)/pytest tests/slurm --last-failed
 
-# Style and types; part of `make test`.
+# Style, types, and which room may import which; part of `make test`.
 check: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/snakemake --lint
+
+# The tests that compare floats, as older processors and other numbers of threads would run them.
+processors: $(VENV)/.test
+	PATH="$(abspath $(BIN)):$$PATH" CORES=$(CORES) tests/processors.sh
 
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

@@ -8,6 +8,8 @@ from xscatter.simulate import Experiment
 from xscatter.simulate.detector import LAYOUTS, gap_mask
 from xscatter.study import parse_study
 
+pytestmark = pytest.mark.floats
+
 pyfai = pytest.importorskip("pyFAI.integrator.azimuthal")
 
 SHAPE = (60, 83)

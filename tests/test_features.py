@@ -14,6 +14,8 @@ from xscatter.simulate.features.registry import all_features, get
 from xscatter.simulate.settings import FAMILIES
 from xscatter.study import Study
 
+pytestmark = pytest.mark.floats
+
 FEATURES = all_features()
 
 

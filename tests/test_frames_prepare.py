@@ -4,6 +4,8 @@ import pytest
 from xscatter.frames import Frame
 from xscatter.tagging.prepare import photons, prepare
 
+pytestmark = pytest.mark.floats
+
 
 def frame(counts, mask=None, saturated=None, **keys):
     empty = np.zeros(counts.shape, bool)

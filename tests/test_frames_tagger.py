@@ -33,8 +33,8 @@ def models(tmp_path_factory):
     import keras
 
     from xscatter.core import files
-    from xscatter.learn.export import weights_sha256
     from xscatter.networks import models as nets
+    from xscatter.networks.load import weights_sha256
     from xscatter.scores.calibrate import Calibration
     from xscatter.study import Train
 
@@ -110,6 +110,7 @@ def test_three_lines_of_python(models, files):
         )
 
 
+@pytest.mark.floats
 def test_answers_do_not_depend_on_company_threads_or_the_way_in(models, files):
     tagger = tagging.Tagger.load(models.parent)
     names = sorted(files.iterdir())[:5]
@@ -146,6 +147,7 @@ def test_a_given_centre_that_is_of_no_use_is_named(models, files):
     assert "outside" not in next(iter(inside)).note
 
 
+@pytest.mark.floats
 def test_a_frame_goes_the_way_of_the_records(models, tmp_path):
     """What the networks see of a frame of the model's size is what a record of it holds."""
     from xscatter.fourier_bessel import Plan

@@ -75,7 +75,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 def load_tagger(args: argparse.Namespace):
     """The tagger that the arguments of :func:`add_model` name, and the options of reading."""
-    from xscatter.tagging.tagger import Tagger, newest
+    from xscatter.store.models import newest
+    from xscatter.tagging.tagger import Tagger
 
     folder = args.model or newest(Path("results"))
     if not args.model:
@@ -93,7 +94,7 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def run(args: argparse.Namespace) -> int:
-    from xscatter.core.files import whole_file
+    from xscatter.core.files import complete_file
     from xscatter.core.progress import track
     from xscatter.tagging import table
 
@@ -113,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     tagger, options = load_tagger(args)
     count = bad = 0
     with ExitStack() as stack:
-        parts = {kind: stack.enter_context(whole_file(path)) for kind, path in outputs.items()}
+        parts = {kind: stack.enter_context(complete_file(path)) for kind, path in outputs.items()}
         files = {
             kind: stack.enter_context(open(part, "w", encoding="utf-8"))
             for kind, part in parts.items()

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from xscatter import __version__, tags
+from xscatter import tags
 from xscatter.core.seeds import Purpose, generator, sequence
+from xscatter.core.version import __version__
 from xscatter.simulate.detector import LAYOUTS
 from xscatter.simulate.experiment import Experiment
 from xscatter.simulate.poisson import poisson_counts

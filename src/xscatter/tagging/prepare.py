@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from xscatter.core.errors import UserError
 from xscatter.frames.frame import Frame
 from xscatter.frames.usable import hot, whole
 from xscatter.records import code
+from xscatter.transform.counts import COUNTS
+from xscatter.transform.plans import build_plan
 
 NOT_USABLE = -1.0  # what stands for the counts of a masked pixel in a network's input
 _LEAST_LIVE = 0.5  # part of a pixel's area that must be live
@@ -180,23 +183,10 @@ def coefficients(prepared: Prepared, transform: dict[str, Any]) -> np.ndarray | 
     `transform` is what records.json says under this name. None where the beam is not known, or
     where too little of the disk lies on live pixels.
     """
-    from xscatter.core.errors import UserError
-    from xscatter.fourier_bessel import Plan
-    from xscatter.transform.counts import COUNTS
-
     if prepared.center is None:
         return None
     try:
-        plan = Plan(
-            prepared.counts.shape,
-            prepared.center,
-            transform["radius"],
-            transform["angular_orders"],
-            transform["radial_orders"],
-            boundary=transform["boundary"],
-            tolerance=max(transform["tolerance"], 1e-6),
-            minimum_coverage=0.9 * transform["minimum_coverage"],
-        )
+        plan = build_plan(transform, prepared.counts.shape, prepared.center)
     except UserError:
         return None
     found = plan.forward(

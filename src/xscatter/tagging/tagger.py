@@ -16,14 +16,14 @@ from xscatter.core.errors import UserError
 from xscatter.frames import center
 from xscatter.frames.frame import Frame
 from xscatter.frames.reading import read_all
-from xscatter.store import trained
-from xscatter.store.paths import VIEWS, StudyPaths
+from xscatter.networks.load import TOGETHER, Network, load_network
+from xscatter.scores import calibrate
+from xscatter.store.bundle import Bundle, open_bundle
 from xscatter.tagging import prepare
 from xscatter.tagging.prepare import Prepared
 from xscatter.tags import INDEX, with_implied
 
 CONFIDENT = 0.5  # least confidence of a beam centre for the views that need one
-TOGETHER = 16  # frames that go through the network at once
 _HASH = 12  # hex digits that tell weights apart
 
 
@@ -81,22 +81,13 @@ class Tagger:
     def __init__(
         self,
         folder: Path,
-        networks: dict[str, Any],
-        calibrations: dict[str, Any],
-        facts: dict[str, dict[str, Any]],
+        bundle: Bundle,
+        networks: dict[str, Network],
+        calibrations: dict[str, calibrate.Calibration],
     ):
-        import tensorflow as tf
-
         self.folder, self._networks, self._calibrations = folder, networks, calibrations
-        self._run = {
-            view: tf.function(lambda inputs, network=network: network(inputs, training=False))
-            for view, network in networks.items()
-        }
-        first = next(iter(facts.values()))
-        self.tags: list[str] = first["tags"]
-        self.size: int = first["size"]
-        self._transform: dict[str, Any] = first["transform"]
-        self._weights = {view: found["weights_sha256"][:_HASH] for view, found in facts.items()}
+        self._bundle, self.tags, self.size = bundle, bundle.tags, bundle.size
+        self._weights = {view: sha256[:_HASH] for view, sha256 in bundle.weights.items()}
 
     @classmethod
     def load(cls, folder: str | Path) -> Tagger:
@@ -105,30 +96,10 @@ class Tagger:
         Raises:
             UserError: there is no model, or it is damaged or of another version.
         """
-        folder = Path(folder)
-        views = _views(folder)
-        from xscatter.networks.quiet import import_tensorflow
-        from xscatter.scores import calibrate
-
-        facts = {view: trained.read(path, *trained.ENTRIES) for view, path in views.items()}
-        first = next(iter(facts.values()))
-        for view, found in facts.items():
-            if (found["tags"], found["size"], found["transform"]) != (
-                first["tags"],
-                first["size"],
-                first["transform"],
-            ):
-                raise UserError(
-                    f"{views[view]}: was trained on other records than its neighbours; train --view {view}"
-                )
-        import_tensorflow()
-        networks = {view: trained.load_model(path) for view, path in views.items()}
-        return cls(
-            folder,
-            networks,
-            {v: calibrate.load(path / "calibration.json") for v, path in views.items()},
-            facts,
-        )
+        bundle = open_bundle(folder)
+        networks = {view: load_network(model) for view, model in bundle.models.items()}
+        calibrations = {v: calibrate.load(model.calibration) for v, model in bundle.models.items()}
+        return cls(Path(folder), bundle, networks, calibrations)
 
     @property
     def views(self) -> list[str]:
@@ -145,7 +116,7 @@ class Tagger:
         Not a number where the test gave it to none, or the study has no test of this very network.
         """
         unknown = np.full(len(self.tags), np.nan)
-        path = StudyPaths(_views(self.folder)[view].parent.parent).evaluation(view)
+        path = self._bundle.evaluation(view)
         try:
             tested = json.loads(path.read_text())["tags"]
             found = [tested.get(tag) or {} for tag in self.tags]
@@ -218,7 +189,7 @@ class Tagger:
             "coefficients" in self.needs(name) for name in ([view] if view else self._networks)
         )
         if wanted and item.confidence >= CONFIDENT:
-            coefficients = prepare.coefficients(prepared, self._transform)
+            coefficients = prepare.coefficients(prepared, self._bundle.transform)
         return Ready(item, prepared, coefficients)
 
     def tag(self, batch: list[Ready | Tagged], view: str | None = None) -> list[Tagged]:
@@ -268,24 +239,11 @@ class Tagger:
 
     def raw(self, view: str, inputs: dict[str, np.ndarray]) -> np.ndarray:
         """Raw outputs (n, T) for `image` (n, size, size) and complex `coefficients` (n, orders, zeros)."""
-        given = dict(inputs)
-        if "coefficients" in given:
-            c = np.ascontiguousarray(given["coefficients"], np.complex64)
-            given["coefficients"] = c.view(np.float32).reshape(*c.shape, 2)
-        count = len(next(iter(given.values())))
-        # Every call has the same shape, so that the network is compiled once.
-        wide = {name: np.zeros((TOGETHER, *x.shape[1:]), np.float32) for name, x in given.items()}
-        found = []
-        for first in range(0, count, TOGETHER):
-            for name, x in given.items():
-                part = x[first : first + TOGETHER]
-                wide[name][: len(part)] = part
-            found.append(self._run[view](wide).numpy()[: count - first])
-        return np.concatenate(found)
+        return self._networks[view].logits(inputs)
 
     def needs(self, view: str) -> list[str]:
         """Names of the inputs of a network."""
-        return list(self._networks[view].input)
+        return list(self._networks[view].inputs)
 
     def _choose(self, item: Ready, view: str | None) -> tuple[str | None, str]:
         """Which network answers for a frame, and why not the best one."""
@@ -339,29 +297,3 @@ def _read(
                 index = frame.index + 1
         except UserError as error:
             yield Tagged(str(item), index, note=str(error), failed=True)
-
-
-def _views(folder: Path) -> dict[str, Path]:
-    for place in (folder, folder / "models"):
-        if (place / "model.keras").exists():
-            return {trained.read(place).get("view", place.name): place}
-        found = {view: place / view for view in VIEWS if (place / view / "model.keras").exists()}
-        if found:
-            return found
-    raise UserError(
-        f"{folder}: holds no model; train a study first, or name its folder with --model"
-    )
-
-
-def newest(results: Path) -> Path:
-    """Folder of the models of the study below `results` that was trained last.
-
-    Raises:
-        UserError: there is none.
-    """
-    found = [path for view in VIEWS for path in results.glob(f"*/models/{view}/model.keras")]
-    if not found:
-        raise UserError(
-            f"{results}: no study has a trained model; run `make demo`, or name one with --model"
-        )
-    return max(found, key=lambda path: path.stat().st_mtime_ns).parent.parent
