@@ -15,9 +15,9 @@ NAMES = {path: str(path.relative_to(PACKAGE)) for path in MODULES}
 LINES = 400  # of a module
 COLUMNS = 100
 
-# Slow to import, or installed only where they are used: these may be imported inside a function, and
-# so may modules of ours that import TensorFlow. Everything else is imported at the top, so that a
-# room shows what it depends on.
+# Slow to import, or installed only where they are used: these may be imported inside a function,
+# and so may modules of ours that import TensorFlow. Everything else is imported at the top, so that
+# a room shows what it depends on.
 LAZY = {
     "tensorflow", "keras", "tensorboard", "sklearn", "matplotlib", "tqdm", "mpi4py", "onnx",
     "onnxruntime", "fabio", "pyFAI", "psutil",
