@@ -1,4 +1,4 @@
-"""The axes and maps of an experiment, on which features describe themselves and images are rendered.
+"""The axes and maps of an experiment: features describe themselves on them.
 
 `Experiment(study, number)` is a pure function of the study's seed and the number. What decides the
 scene is drawn by `setup.py` in quantities that do not depend on the image size; what belongs to
@@ -96,7 +96,7 @@ class Experiment:
 
     @property
     def resolution(self) -> float:
-        """Standard deviation of q by point spread, pixel and beam, nm⁻¹; the renderer applies it."""
+        """Standard deviation of q by point spread, pixel and beam, nm⁻¹, as rendered."""
         return self.spread_pixels * self.q_per_pixel
 
     @property
@@ -135,7 +135,7 @@ class Experiment:
     # They are made in blocks of rows, and only those that every image needs are kept.
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-        """Yield blocks of rows: which they are, their indices (n, 1), indices of columns (1, cols)."""
+        """Yield blocks of rows: a slice, indices of rows (n, 1) and of columns (1, cols)."""
         columns = np.arange(self.size, dtype=float)[None, :]
         for first in range(0, self.size, BLOCK):
             rows = slice(first, min(first + BLOCK, self.size))
@@ -253,7 +253,7 @@ class Experiment:
 
     @property
     def weight(self) -> np.ndarray:
-        """(radii,) sum of the response over the pixels nearest to each radius, without obstacles."""
+        """(radii,) sum of the response over the pixels of each radius, without obstacles."""
         return self._passage[1]
 
     @property

@@ -107,7 +107,7 @@ def plane(image, q_index, chi_index, cosine, sine, along, across, scale):
 
 @compiled
 def fibre(image, q_index, chi_index, cosine, sphere, tilt, along, across):
-    """As `_plane`, x and y those along and across a fibre: `sphere` is sin θ over q_index, `tilt` β in radians."""
+    """As `plane`, x and y along and across a fibre: `sphere` is sin θ over q_index, `tilt` β."""
     rows, cols = image.shape
     points = len(along)
     middle = np.float32((points - 1) // 2)

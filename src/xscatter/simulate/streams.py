@@ -1,4 +1,4 @@
-"""The random streams of the simulator. Never renumber them: the bytes of every study depend on it."""
+"""The random streams of the simulator. Never renumber them: all bytes depend on it."""
 
 from enum import IntEnum
 

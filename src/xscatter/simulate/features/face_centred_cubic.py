@@ -1,11 +1,12 @@
 """Spheres on a face-centred cubic lattice, in grains of all orientations.
 
-I(q) = P(q) [1 − β G + β G S(q)], with peaks at q = 2π √(h² + k² + l²)/a, h, k, l all even or all odd:
-their squares are in the ratios 3 : 4 : 8 : 11 : 12 : 16. P is the form factor of spheres, G the Debye-Waller factor,
-β the loss of coherence by the spread of sizes; S sums peaks m L(q − q_hkl)/q², m the multiplicity
-(`physics/lattice.py`).
+I(q) = P(q) [1 − β G + β G S(q)], with peaks at q = 2π √(h² + k² + l²)/a, h, k, l all even or all
+odd: their squares are in the ratios 3 : 4 : 8 : 11 : 12 : 16. P is the form factor of spheres, G
+the Debye-Waller factor, β the loss of coherence by the spread of sizes; S sums peaks m L(q −
+q_hkl)/q², m the multiplicity (`physics/lattice.py`).
 
-Source: Yager, Zhang, Lu & Gang, J. Appl. Cryst. 47 (2014) 118; Förster et al., J. Phys. Chem. B 109 (2005) 1347.
+Source: Yager, Zhang, Lu & Gang, J. Appl. Cryst. 47 (2014) 118; Förster et al., J. Phys. Chem. B 109
+(2005) 1347.
 """
 
 from xscatter.simulate.physics.lattice import FACE_CENTRED, reflections

@@ -16,8 +16,8 @@ KIND = "sample"
 FAMILIES = {"polymer": 2.5, "block copolymer": 1.5, "fibre": 1.5, "any": 0.7}
 GRAZING = 0.8
 TAGS = (
-    "halo", "halo: isotropic", "halo: anisotropic", "symmetry halo", "2-fold", "4-fold", "6-fold", "8-fold and higher",
-    "orientation: broad", "orientation: intermediate", "orientation: sharp",
+    "halo", "halo: isotropic", "halo: anisotropic", "symmetry halo", "2-fold", "4-fold", "6-fold",
+    "8-fold and higher", "orientation: broad", "orientation: intermediate", "orientation: sharp",
 )  # fmt: skip
 PARAMETERS = (
     Parameter("position", "nm⁻¹", 1.0, (1e-3, 300.0), "q of the maximum"),

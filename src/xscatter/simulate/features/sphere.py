@@ -2,7 +2,8 @@
 
 P(q) = [3 (sin x − x cos x) / x³]², x = q R, averaged over a log-normal distribution of R.
 
-Source: Lord Rayleigh, Proc. R. Soc. Lond. A 90 (1914) 219; Pedersen, Adv. Colloid Interface Sci. 70 (1997) 171.
+Source: Lord Rayleigh, Proc. R. Soc. Lond. A 90 (1914) 219; Pedersen, Adv. Colloid Interface Sci. 70
+(1997) 171.
 """
 
 import numpy as np

@@ -13,7 +13,7 @@ class Factor(NamedTuple):
     Attributes:
         name: a tag of `tags.py`, or a name of its own if no tag is about it.
         factor: (rows, cols) float32, 1 where nothing is changed.
-        brightens: whether it is seen where it adds to the scattering; otherwise where it takes away.
+        brightens: whether it is seen where it adds to the scattering, not where it takes away.
     """
 
     name: str
