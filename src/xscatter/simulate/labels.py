@@ -29,6 +29,7 @@ MEASURED = {
     "diffuse", "halo", "ring", "symmetry", "orientation", "orders", "lattice", "form factor",
     "structure", "sample", "fibre", "coherence", "grazing", "standard",
 }  # fmt: skip
+NOTHING = np.array([0.0 if tag.group in MEASURED else np.nan for tag in tags.TAGS], np.float32)
 
 
 class DrawnFacts(NamedTuple):
@@ -66,8 +67,7 @@ def label(
     Returns:
         Labels (T,) uint8, 0 or 1, and detectabilities (T,) float32.
     """
-    strengths = np.full(len(tags.NAMES), np.nan, np.float32)
-    strengths[[tag.group in MEASURED for tag in tags.TAGS]] = 0.0
+    strengths = NOTHING.copy()
     seen = [Seen(one, *detectability(one, rendering, experiment)) for one in rendering.components]
     true = _components(seen, strengths)
     if scene["photons"] > 0:
@@ -85,7 +85,9 @@ def label(
 
 def _raise(strengths: np.ndarray, name: str, strength: float) -> None:
     """Raise the detectability of a tag to `strength`; that of a tag without one stays NaN."""
-    strengths[tags.INDEX[name]] = np.maximum(strengths[tags.INDEX[name]], strength)
+    index = tags.INDEX[name]
+    if strength > strengths[index]:  # never true of NaN
+        strengths[index] = strength
 
 
 def _components(seen: Sequence[Seen], strengths: np.ndarray) -> set[str]:

@@ -156,7 +156,7 @@ def contribute(parameters, experiment):
     q, chi, intensity = q[chosen], chi[chosen], intensity[chosen]
     if len(q) == 0:
         return []
-    rows, cols = experiment.pixels(q, chi)
+    rows, cols = experiment.geometry.pixels(q, chi)
     grain = 2.0 / (p["cells"] * p["cell"])  # standard deviation of q by Scherrer's equation
     radial = np.hypot(grain / experiment.q_per_pixel, experiment.spread_pixels)
     across = np.hypot(np.deg2rad(p["mosaic"]) * q / experiment.q_per_pixel, radial)

@@ -87,7 +87,7 @@ def contribute(parameters, experiment):
         if q > experiment.q[-1] or count == 0:
             continue
         width = TO_SIGMA * p["width"] * q
-        rows, cols = experiment.pixels(q + 0.3 * width * strain, chi)
+        rows, cols = experiment.geometry.pixels(q + 0.3 * width * strain, chi)
         tags = (
             "ring",
             "large grains",
