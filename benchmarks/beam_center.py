@@ -1,10 +1,12 @@
-"""How well the beam centre is found: errors and confidence on simulated frames of every detector, and on standards.
+"""How well the beam centre is found: errors and confidence on simulated frames, and on standards.
 
-    python benchmarks/beam_center.py [--size 1000] [--experiments 60] [--images 2] [--seed 900001] [--fit]
+    python benchmarks/beam_center.py [--size 1000] [--experiments 60] [--images 2]
+        [--seed 900001] [--fit]
 
-Errors in pixels, where at least a third of a ring, or a low-q cone about a beam on the detector, is seen; the
-confidence on frames where nothing can be known (blank, and spots of one crystal alone). The seed is none that the
-estimator was fitted on (`FITTED` below). With --fit, the weights of the confidence are fitted anew and printed.
+Frames of every detector. Errors are in pixels, where at least a third of a ring, or a low-q cone
+about a beam on the detector, is seen; the confidence is also that of frames that tell nothing
+(blank, and spots of one crystal alone). The default seed is not the one that the confidence was
+fitted on (`FITTED` below). With --fit, the weights of the confidence are fitted again and printed.
 """
 
 import argparse
@@ -13,7 +15,7 @@ import numpy as np
 
 from xscatter import tags
 from xscatter.core.progress import track
-from xscatter.frames.center import estimate
+from xscatter.frames import find_center
 from xscatter.simulate import Experiment, simulate_image
 from xscatter.simulate.components import Radial
 from xscatter.simulate.registry import all_features
@@ -100,14 +102,15 @@ def main():
         arguments.experiments,
         arguments.images,
     ):
-        found = estimate(np.where(mask, 0, counts).astype(np.int64), mask)
+        found = find_center(np.where(mask, 0, counts).astype(np.int64), mask)
         rows.append((kind, detector, float(np.hypot(*np.subtract(found.center, truth))), found))
     error = np.array([row[2] for row in rows])
     sure = np.array([row[3].confidence for row in rows])
     kinds, detectors = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
     print(f"size {arguments.size}; error in pixels; confident: above 0.5")
     print(
-        "                      frames  median  75 %   90 %   confident: part, median error, within 1 %"
+        "                      frames  median  75 %   90 %   "
+        "confident: fraction, median error, within 1 %"
     )
     for name, chosen in [
         *((f"{kind}", kinds == kind) for kind in ("sample", "standard", "grazing", "unknown")),
@@ -128,14 +131,16 @@ def main():
             wrong = chosen & (error > NEAR * arguments.size)
             print(
                 f"{kind}: {chosen.sum()} frames, mean confidence {sure[chosen].mean():.2f}, "
-                f"confident and wrong {np.mean(sure[wrong] > 0.5) if wrong.any() else 0:.2f} of the wrong"
+                f"confident and wrong {np.mean(sure[wrong] > 0.5) if wrong.any() else 0:.2f} "
+                "of the wrong"
             )
     right = error < NEAR * arguments.size
     for low, high in ((0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 1.01)):
         chosen = (sure >= low) & (sure < high)
         if chosen.any():
             print(
-                f"confidence {low:.2f} to {min(high, 1):.2f}: right {right[chosen].mean():.2f} of {chosen.sum()}"
+                f"confidence {low:.2f} to {min(high, 1):.2f}: "
+                f"right {right[chosen].mean():.2f} of {chosen.sum()}"
             )
     if arguments.fit:
         from sklearn.linear_model import LogisticRegression

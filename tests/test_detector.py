@@ -11,6 +11,8 @@ from xscatter.simulate.instrument.detector import gap_mask
 from xscatter.simulate.instrument.layouts import LAYOUTS
 from xscatter.study import parse_study
 
+pytestmark = pytest.mark.floats
+
 pyfai = pytest.importorskip("pyFAI.integrator.azimuthal")
 
 SHAPE = (60, 83)

@@ -15,6 +15,8 @@ from xscatter.simulate.registry import all_features, get
 from xscatter.simulate.sample import FAMILIES
 from xscatter.study import Study
 
+pytestmark = pytest.mark.floats
+
 FEATURES = all_features()
 
 

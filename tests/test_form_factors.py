@@ -13,6 +13,8 @@ from xscatter.simulate.features import (
 )
 from xscatter.simulate.physics.particles import sphere
 
+pytestmark = pytest.mark.floats
+
 Q = np.geomspace(0.01, 3.0, 250)  # nm⁻¹
 
 

@@ -10,6 +10,8 @@ from xscatter.simulate.registry import get
 from xscatter.simulate.render import render
 from xscatter.study import parse_study
 
+pytestmark = pytest.mark.floats
+
 azimuthal = pytest.importorskip("pyFAI.integrator.azimuthal")
 SIZE = 400
 

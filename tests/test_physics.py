@@ -4,6 +4,8 @@ import pytest
 from xscatter.simulate.features import cerium_dioxide, lanthanum_hexaboride, silver_behenate
 from xscatter.simulate.physics import crystal, grazing, lattice, powder, profiles, sizes
 
+pytestmark = pytest.mark.floats
+
 STANDARDS = {"LaB6": lanthanum_hexaboride, "CeO2": cerium_dioxide}
 
 # Squares of the ratios of q to the first reflection, and multiplicities: standard tables of powder diffraction.

@@ -6,6 +6,8 @@ from scipy import stats
 
 from xscatter.simulate.instrument.poisson import poisson_counts
 
+pytestmark = pytest.mark.floats
+
 
 def draw(mean, shape=(500, 400), key=1, largest=2**32 - 2):
     expected = np.full(shape, mean, np.float32)

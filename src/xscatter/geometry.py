@@ -36,6 +36,17 @@ class Geometry:
 
     Lengths in metres, angles in radians, the beam centre (row, column) in pixels with pixel
     centres at integers. `distance` is that from the sample to the point of normal incidence.
+
+    Example:
+        The scattering vector 100 pixels beside the beam:
+
+        >>> from xscatter import Geometry
+        >>> detector = Geometry(
+        ...     wavelength=1e-10, distance=2.0, pixel_size=172e-6, center=(487.0, 309.0)
+        ... )
+        >>> q, chi = detector.q_chi(487.0, 409.0)
+        >>> f"q = {q:.3f} per nm, azimuth {chi:.1f} rad"
+        'q = 0.540 per nm, azimuth 0.0 rad'
     """
 
     wavelength: float

@@ -14,18 +14,22 @@ import re
 from pathlib import Path
 
 from xscatter.core.errors import UserError
-from xscatter.frames.frame import Geometry
+from xscatter.frames.frame import BeamGeometry
 from xscatter.geometry import DETECTOR_SHAPES, PIXEL_SIZES
 
 _NEEDED = ("distance", "poni1", "poni2")
 
 
-def read_poni(path: str | Path, shape: tuple[int, int] | None) -> Geometry:
-    """Geometry that the PONI file at `path` gives to an image of `shape` (rows, cols); None: of its detector's.
+def read_poni(path: str | Path, shape: tuple[int, int] | None) -> BeamGeometry:
+    """Return the geometry that a PONI file gives to an image.
+
+    Args:
+        path: the file.
+        shape: rows and columns of the image; None: those of the detector it names.
 
     Raises:
-        UserError: it cannot be read, lacks a value, tilts the detector by a right angle, or is of a detector whose
-            images have another shape.
+        UserError: it cannot be read, lacks a value, tilts the detector by a right angle, or is of a
+            detector whose images have another shape.
     """
     try:
         text = Path(path).read_text()
@@ -34,7 +38,7 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> Geometry:
             f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'it is not text'})"
         ) from error
     keys: dict[str, str] = {}
-    for line in text.splitlines():  # calibrations are appended: the last value counts
+    for line in text.splitlines():  # calibrations are appended: the last value is valid
         name, colon, value = line.partition(":")
         if colon and not line.lstrip().startswith("#"):
             keys[name.strip().lower()] = value.strip()
@@ -73,8 +77,9 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> Geometry:
     whole = settings.get("max_shape") or _shape(keys.get("detector", ""))
     if shape and whole and tuple(whole) != shape:
         raise UserError(
-            f"{path}: is of a detector of {whole[0]}x{whole[1]} pixels, the frame has {shape[0]}x{shape[1]}; "
-            "give the PONI file of this detector, and frames as it wrote them"
+            f"{path}: is of a detector of {whole[0]}x{whole[1]} pixels, the frame has "
+            f"{shape[0]}x{shape[1]}; give the PONI file of this detector, and frames as it wrote "
+            "them"
         )
     shape = shape or (0, 0)
     row = (poni1 + distance * math.tan(rot2) / math.cos(rot1)) / pitch1 - 0.5
@@ -83,16 +88,17 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> Geometry:
         row = shape[0] - 1 - row
     if orientation in (1, 4):
         col = shape[1] - 1 - col
-    return Geometry(wavelength, distance, (pitch1 + pitch2) / 2, (row, col))
+    return BeamGeometry(wavelength, distance, (pitch1 + pitch2) / 2, (row, col))
 
 
 def _shape(detector: str) -> tuple[int, int] | None:
-    """Rows and columns of a detector by the name that pyFAI has for it; None of one that is not known."""
-    found = re.fullmatch(r"(pilatus|eiger2?)[\s_]*(?:cdte)?[\s_]*(\w+)", detector.lower())
-    return DETECTOR_SHAPES[found[1]].get(found[2]) if found else None
+    """Rows and columns of a detector by its name in pyFAI; None if it is not known."""
+    match = re.fullmatch(r"(pilatus|eiger2?)[\s_]*(?:cdte)?[\s_]*(\w+)", detector.lower())
+    return DETECTOR_SHAPES[match[1]].get(match[2]) if match else None
 
 
 def _pitch(detector: str, path: str | Path) -> float:
+    """Pixel size of a detector in metres."""
     for name, pitch in PIXEL_SIZES.items():
         if detector.lower().startswith(name):
             return pitch
@@ -102,5 +108,6 @@ def _pitch(detector: str, path: str | Path) -> float:
         return float(detector_factory(detector).pixel1)
     except Exception as error:  # pyFAI missing, or another kind of error for every unknown detector
         raise UserError(
-            f"{path}: the pixel size of {detector!r} is not known; give pixel1 and pixel2 in Detector_config"
+            f"{path}: the pixel size of {detector!r} is not known; give pixel1 and pixel2 in "
+            "Detector_config"
         ) from error

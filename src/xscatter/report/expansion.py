@@ -77,11 +77,12 @@ def draw(
 
 def _reconstruct(study: Study, frame: Panel, coefficients: np.ndarray) -> tuple[np.ndarray, float]:
     from xscatter.transform.counts import COUNTS
-    from xscatter.transform.files import study_plan
+    from xscatter.transform.plans import build_plan, transform_parameters
 
     assert frame.geometry is not None
     center = frame.geometry.center
-    made = study_plan(study, frame.counts.shape, center).inverse(coefficients)
+    plan = build_plan(transform_parameters(study), frame.counts.shape, center)
+    made = plan.inverse(coefficients)
     rows, cols = np.indices(frame.counts.shape)
     live = ~frame.hidden & (np.hypot(rows - center[0], cols - center[1]) < study.radius)
     given = COUNTS[study.transform.counts](frame.counts[live])

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from xscatter import __version__, tags
+from xscatter import tags
+from xscatter.core.version import __version__
 from xscatter.simulate.experiment import Experiment
 from xscatter.simulate.image import simulate_image
 from xscatter.store.experiments import new_experiment

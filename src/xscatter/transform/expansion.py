@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.fourier_bessel.plan import Plan
-from xscatter.pictures import COLOURS, MASKED, new_figure
+from xscatter.pictures import COLOURS, MASKED_COLOUR, new_figure
 from xscatter.store.coefficients import open_coefficients
 from xscatter.store.experiments import open_experiment
 from xscatter.transform.counts import COUNTS
+from xscatter.transform.plans import build_plan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,16 +35,7 @@ def show_expansion(coefficient_file: str | Path, image: int) -> "Figure":
     values = COUNTS[str(facts["counts_transform"])](frame.counts)
     hidden = frame.hidden
     center = (float(facts["beam_center"][0]), float(facts["beam_center"][1]))
-    orders, zeros = found.shape
-    plan = Plan(
-        values.shape,
-        center,
-        facts["radius"],
-        orders,
-        zeros,
-        boundary=facts["boundary"],
-        minimum_coverage=0,
-    )
+    plan = build_plan(facts, values.shape, center)
     y, x = np.indices(values.shape)
     hidden = hidden | (np.hypot(y - center[0], x - center[1]) > plan.radius)
     return draw_expansion(
@@ -112,7 +103,7 @@ def _panel(
     shown = np.ma.array(values, mask=hidden)
     picture = axes.imshow(
         shown,
-        cmap=colormaps[colours].with_extremes(bad=MASKED),
+        cmap=colormaps[colours].with_extremes(bad=MASKED_COLOUR),
         vmin=limits[0],
         vmax=limits[1],
         interpolation="nearest",

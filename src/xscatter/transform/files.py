@@ -1,21 +1,20 @@
 """Experiment shards in, coefficient files out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from xscatter import __version__
 from xscatter.core import shards
+from xscatter.core.version import __version__
 from xscatter.fourier_bessel import loops
-from xscatter.fourier_bessel.plan import Plan, tables_key
-from xscatter.fourier_bessel.polar import PolarTables, keep_tables, polar_tables
 from xscatter.store.coefficients import NO_LIVE_PIXEL, CoefficientWriter
 from xscatter.store.experiments import masked_value, open_experiment
 from xscatter.study import Study
 from xscatter.transform.counts import COUNTS
+from xscatter.transform.plans import build_plan, transform_parameters
 from xscatter.transform.reading import Images
 
 
@@ -50,7 +49,7 @@ class Source:
         with ExitStack() as stack:
             shard = stack.enter_context(open_experiment(job.source))
             self._mask = shard.mask
-            self.plan = study_plan(study, shard.shape, shard.center)
+            self.plan = build_plan(transform_parameters(study), shard.shape, shard.center)
             self._values = np.empty(shard.shape, np.float32)
             self._images = Images(shard.dataset)
             stack.callback(self._images.close)
@@ -93,34 +92,6 @@ class Source:
                 change(flat[some], values[some])
                 more = more or (limit is not None and loops.holds(flat[some], limit, mask[some]))
             yield self._values, (image == limit) | own if more else own
-
-
-def study_plan(study: Study, shape: tuple[int, int], center: tuple[float, float]) -> Plan:
-    """The plan of a study for images (rows, cols) with a beam centre (row, col)."""
-    chosen = study.transform
-    return Plan(
-        shape,
-        center,
-        study.radius,
-        chosen.angular_orders,
-        chosen.radial_orders,
-        boundary=chosen.boundary,
-        tolerance=_tolerance(study),
-        # The simulator measures coverage on a coarser grid.
-        minimum_coverage=0.9 * chosen.minimum_coverage,
-    )
-
-
-def share_tables(study: Study, once: Callable[[Callable[[], PolarTables]], PolarTables]) -> None:
-    """Let `once` make the tables that all plans of `study` have in common."""
-    chosen = study.transform
-    orders = (chosen.angular_orders, chosen.radial_orders, chosen.boundary)
-    _, key = tables_key(study.radius, *orders, _tolerance(study), "float32")
-    keep_tables(key, once(lambda: polar_tables(*key)))
-
-
-def _tolerance(study: Study) -> float:
-    return max(study.transform.tolerance, 1e-6)  # single precision carries no more than that
 
 
 class Target:

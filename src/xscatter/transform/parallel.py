@@ -18,7 +18,8 @@ from xscatter.core.shards import problem
 from xscatter.fourier_bessel.loops import LANES
 from xscatter.store.experiments import open_experiment
 from xscatter.study import Study
-from xscatter.transform.files import Job, Part, Source, Target, share_tables
+from xscatter.transform.files import Job, Part, Source, Target
+from xscatter.transform.plans import share_tables, transform_parameters
 from xscatter.transform.ranks import Alone
 
 # A rank that comes to a shard plans for its beam centre first, which takes the time of a few dozen images.
@@ -49,7 +50,7 @@ def transform_files(
     blocks = _blocks([job.images for job in jobs], ranks.size)
     ranks.begin([job for job, _, _ in blocks])
     if jobs:
-        share_tables(study, ranks.on_node)
+        share_tables(transform_parameters(study), ranks.on_node)
     work = _work(study, jobs, blocks, ranks, problems if ranks.rank == 0 else [])
     if ranks.rank == 0:
         steps = (None for images in work for _ in range(images))
