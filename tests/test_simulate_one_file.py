@@ -53,7 +53,8 @@ class Curtain(Obstacle):
 
     def factors(self, experiment):
         edge = self.edge * experiment.size
-        yield Factor("curtain", experiment.map_of(lambda rows, cols: np.where(cols < edge, 0.01, 1)))
+        dark = lambda rows, cols: np.where(cols < edge, 0.01, 1.0)
+        yield Factor("curtain", experiment.map_of(dark))
 
 
 def draw(draws, detector, placement):

@@ -72,6 +72,15 @@ class Experiment:
         stop_radius: radius in pixels about the beam that the beamstop hides, or that of the beam.
         wavelength_spread: full width of the wavelengths over their mean; rings are widened by it.
         weights: of the features by kind, kept by `scene` between images.
+
+    Raises:
+        UserError: the study cannot be simulated.
+
+    Example:
+        >>> from xscatter import Experiment, Study
+        >>> experiment = Experiment(Study(name="example", simulate={"size": 64}), 0)
+        >>> experiment.mask.shape, experiment.q_low < experiment.q_high
+        ((64, 64), True)
     """
 
     def __init__(self, study: Study, number: int):
@@ -244,7 +253,7 @@ class Experiment:
         return value
 
     def factors(self) -> Iterator[Factor]:
-        """Yield what every obstacle does to the scattering."""
+        """Yield every change of the scattering by an obstacle."""
         for obstacle in self.setup.obstacles:
             yield from obstacle.factors(self)
 

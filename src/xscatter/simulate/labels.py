@@ -33,7 +33,7 @@ NOTHING = np.array([0.0 if tag.group in MEASURED else np.nan for tag in tags.TAG
 
 
 class DrawnFacts(NamedTuple):
-    """What the drawn counts of an image show and its expected counts do not.
+    """Facts that the drawn counts of an image show, and its expected counts do not.
 
     Attributes:
         saturated: number of saturated pixels.

@@ -13,7 +13,7 @@ SOFT = {"solution", "block copolymer", "polymer"}  # measured with a spread of w
 
 @dataclass(frozen=True)
 class Sample:
-    """What is measured in an experiment: a family of samples, with features of a second one."""
+    """The samples of an experiment: a family, with some features of a second one."""
 
     family: str
     second_family: str

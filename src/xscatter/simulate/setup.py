@@ -1,4 +1,4 @@
-"""What is constant within an experiment, drawn: a pure function of the seed and the number."""
+"""The constants of an experiment: a pure function of the seed and the number."""
 
 import zlib
 from dataclasses import asdict, dataclass, replace

@@ -35,8 +35,10 @@ add rods, peaks, and diffuse scattering for the Yoneda band to act on.
 A feature imports no other feature. Formulas are in `simulate/physics/` (peaks, never narrower than
 the table; `wrapped_cauchy`; Debye-Waller; averages over sizes; lattices, crystals, powders). What
 families of features share (their tags, how they are drawn, components of particles, lattices and
-standards) is in `simulate/shared/`. Keep one image's `contribute` below about 2 ms at 1000 × 1000: tables are a few thousand
-points; average over sizes or orientations on a coarse grid (`physics.sizes.tabulated`) and
-interpolate. `python -m xscatter.simulate.gallery <name>` draws a feature in several experiments
-into gallery/<name>.png.
+standards) is in `simulate/shared/`.
+
+Keep one image's `contribute` below about 2 ms at 1000 × 1000: tables are a few thousand points;
+average over sizes or orientations on a coarse grid (`physics.sizes.tabulated`) and interpolate.
+`python -m xscatter.simulate.gallery <name>` draws a feature in several experiments into
+gallery/<name>.png.
 """

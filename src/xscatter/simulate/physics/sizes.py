@@ -57,7 +57,7 @@ def tabulated_average(shape: Curve, q: np.ndarray, polydispersity: float) -> np.
 
 
 def grid(largest: float, points: int = TABLE) -> np.ndarray:
-    """Return `points` values of q from near 0 to `largest`, whose step grows as the cube root of q."""
+    """Return `points` values of q up to `largest`; the step grows as the cube root of q."""
     return largest * np.linspace(0.5 / points, 1, points) ** 1.5
 
 

@@ -1,4 +1,4 @@
-"""What the features of single particles have in common: how they are drawn and tagged."""
+"""Single and correlated particles: how their sizes are drawn, their components and tags."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the calibration standards have in common: their rings as components."""
+"""Calibration standards: their parameters, and their rings as components."""
 
 from typing import Any
 
