@@ -63,6 +63,7 @@ def simulate_image(
     rendering = render(scene, experiment)
     detector, live = experiment.detector, experiment.live
     integrating = detector.layout.integrating
+    # Each noise has its own stream: how many numbers one of them takes changes no other.
     key = experiment.study.seed, Purpose.NOISE, experiment.number, image
     most = MOST_PHOTONS if integrating else detector.saturation
     poisson_counts(rendering.expected, live, most, sequence(*key, Noise.PHOTONS), out)

@@ -107,6 +107,7 @@ def _components(seen: Sequence[Seen], strengths: np.ndarray) -> set[str]:
             orders.setdefault(rendered.feature, []).append(strength)
         if "ring" in names:
             rings.append(strength)
+    # Of n orders, the tag is as detectable as the faintest of those that it needs.
     for visible_orders in orders.values():
         for name, least, most in ORDERS:
             if least <= len(visible_orders) <= most:
@@ -136,6 +137,7 @@ def _obstacles(rendering: Rendering, experiment: Experiment, strengths: np.ndarr
     true |= experiment.masked_tags  # seen by their outlines, whatever they take away
     for name in experiment.altered.keys() - experiment.masked_tags:
         strength = obstacle_detectability(name, rendering, experiment)
+        # Unlike components, obstacles give a detectability to tags that had none.
         for implied in tags.with_implied({name}):
             index = tags.INDEX[implied]
             strengths[index] = np.fmax(strengths[index], strength)

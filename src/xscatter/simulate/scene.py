@@ -40,6 +40,7 @@ def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
     if kind < BLANKS + STANDARDS and standards:
         scene["features"] = [_entry(experiment, rng, _pick(rng, standards, 1)[0], 1.0)]
         return scene
+    # In one image of five the background is as strong as the sample, or stronger.
     background = 10 ** rng.normal(-1.3, 0.5) if rng.random() < 0.8 else 10 ** rng.uniform(-0.3, 0.8)
     for feature, weight in _weighted(experiment, "background"):
         if rng.random() < weight:

@@ -141,7 +141,7 @@ def _draw_others(
     drawn = {}
     for name, module in all_obstacles().items():
         if name not in FIRST:
-            key = zlib.crc32(name.encode())
+            key = zlib.crc32(name.encode())  # hash() differs from one process to the next
             rng = experiment_stream(study.seed, number, Stream.OBSTACLE, key)
             obstacle = module.draw(Draws(study, number, rng), detector, placement)
             if obstacle is not None:

@@ -80,6 +80,7 @@ def draw(rng, experiment):
 
 def contribute(parameters, experiment):
     p = parameters
+    # Scattering weighs sizes with the square of the volume, which shifts the minimum by exp(6σ²).
     split = 3.83 / (p["radius"] * np.exp(6 * p["polydispersity"] ** 2))
     return particle_components(
         lambda q: form_factor(q, **p), experiment.q, split, ("form factor: cylinder",)

@@ -47,6 +47,7 @@ REFERENCES = (
 
 def draw(rng, experiment):
     halo = rng.random() < 0.4
+    # The rise must lie within the range of q, or it would look like a flat background.
     return {
         "displacement": float(
             np.clip(1.0 / (experiment.q_high * rng.uniform(0.5, 1.1)), 1e-4, 1e3)

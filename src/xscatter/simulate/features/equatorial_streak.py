@@ -76,6 +76,7 @@ def contribute(parameters, experiment):
     along = np.exp(-0.5 * (axis / (p["width"] * p["decay"])) ** 2)
     angle = np.deg2rad(p["angle"])
     across = (1 - p["fanned"]) * _equator(axis, p)
+    # A Plane of a fibre is described along the axis of the fibre, across the streak.
     fibre = {"angle": angle - np.pi / 2, "tilt": np.deg2rad(p["tilt"])}
     parts = [Plane(tags=TAGS, along=along[None], across=across[None], **fibre)]
     if p["fanned"] > 0:

@@ -25,7 +25,7 @@ FAMILIES = {"superlattice": 2.6, "any": 0.16}
 GRAZING = 0.3
 TAGS = (FACE_CENTRED, *RING_TAGS)
 PARAMETERS = (SPACING, FILLING, *DISORDER)
-IDENTIFIED = 3
+IDENTIFIED = 3  # at √(8/3) of the first: two rings alone could be of another lattice
 TABLES = "International Tables, volume A"
 REFERENCES = (
     (

@@ -54,6 +54,7 @@ def contribute(parameters, experiment):
     azimuth, kinds = None, ("halo: isotropic",)
     if p["fold"] and p["eta"] > 0:
         azimuth = wrapped_cauchy(experiment.chi, p["eta"], np.deg2rad(p["angle"]), p["fold"])
+        # A halo is oriented as rings are, but no tag says in which direction.
         oriented = tuple(
             t for t in orientation_tags(p["fold"], p["eta"], p["angle"]) if not t.startswith("ring")
         )

@@ -113,6 +113,7 @@ def draw(rng, experiment):
 def contribute(parameters, experiment):
     p = parameters
     profile = tabulated(lambda q: intensity(q, **p), experiment.q)
+    # The peak is that of sizes weighed with the square of the volume, which scatter most.
     mean = p["radius"] * np.exp(6 * p["polydispersity"] ** 2)
     # Below a quarter of the volume the peak is too low to look like one.
     tags = ("halo: isotropic",) if p["fraction"] >= 0.25 else ()

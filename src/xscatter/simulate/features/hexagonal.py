@@ -28,7 +28,7 @@ FAMILIES = {"block copolymer": 1.8, "superlattice": 0.8, "any": 0.15}
 GRAZING = 0.5
 TAGS = (HEXAGONAL, *RING_TAGS)
 PARAMETERS = (SPACING, FILLING, *DISORDER, *ORIENTATION)
-IDENTIFIED = 2
+IDENTIFIED = 2  # √3: the first ring alone could be of any lattice
 REFERENCES = (
     (squared_ratios, (HEXAGONAL, 6), [1, 3, 4, 7, 9, 12], "International Tables, volume A"),
     (

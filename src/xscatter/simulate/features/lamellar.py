@@ -27,7 +27,7 @@ FAMILIES = {"block copolymer": 1.8, "superlattice": 0.8, "polymer": 0.5, "any": 
 GRAZING = 0.5
 TAGS = (LAMELLAR, *RING_TAGS)
 PARAMETERS = (SPACING, FILLING, *DISORDER, *ORIENTATION)
-IDENTIFIED = 2
+IDENTIFIED = 2  # the second order: the first ring alone could be of any lattice
 REFERENCES = (
     (lambda: reflections(LAMELLAR, 5)[0].tolist(), (), [1, 2, 3, 4, 5], "Bragg's law"),
     (lambda: reflections(LAMELLAR, 5)[1].tolist(), (), [2, 2, 2, 2, 2], "l and −l"),

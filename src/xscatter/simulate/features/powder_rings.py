@@ -50,7 +50,7 @@ PARAMETERS = (
     Parameter("mosaic", "°", 0.5, (0.05, 5.0), "standard deviation of the directions in a grain"),
     Parameter("seed", "", 0, (0, 2**31), "of the structure factors"),
 )
-COUNTED, MOST = 12, 100
+COUNTED, MOST = 12, 100  # rings that are components of their own; rings at all
 
 
 def lines(

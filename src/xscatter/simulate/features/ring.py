@@ -79,6 +79,7 @@ def contribute(parameters, experiment):
     else:
         azimuth, kinds = None, ("ring: isotropic",)
     first = p["position"]
+    # All orders share one azimuth array, so that the renderer treats them as one family.
     components = []
     for order in range(1, p["orders"] + 1):
         at = order * first

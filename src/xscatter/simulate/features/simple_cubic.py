@@ -25,7 +25,7 @@ FAMILIES = {"superlattice": 2.4, "any": 0.14}
 GRAZING = 0.3
 TAGS = (SIMPLE_CUBIC, *RING_TAGS)
 PARAMETERS = (SPACING, FILLING, *DISORDER)
-IDENTIFIED = 3
+IDENTIFIED = 3  # at √3 of the first: two rings alone could be of another lattice
 TABLES = "International Tables, volume A"
 REFERENCES = (
     (

@@ -59,6 +59,7 @@ def draw(rng, experiment):
 
 def contribute(parameters, experiment):
     p, axis = parameters, experiment.axis
+    # Never narrower than a step of the table, between whose points it could vanish.
     sigma = max(p["width"] * experiment.resolution, experiment.q_step)
     near = np.exp(-0.5 * (axis / sigma) ** 2)
     foot = p["foot"] / (1 + (axis / (p["spread"] * sigma)) ** 2)

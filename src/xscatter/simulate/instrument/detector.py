@@ -129,6 +129,7 @@ def gap_mask(layout: Layout, size: int, scale: float, offset: tuple[float, float
             position = edges + offset[axis]
             periods, rest = np.divmod(position, live + gap)
             below = periods * gap + np.maximum(rest - live, 0)
+            # A pixel of the image counts as dead if four tenths of it lie in a gap.
             dead = np.diff(below) > 0.4 * scale
             mask |= dead[:, None] if axis == 0 else dead[None, :]
     return mask

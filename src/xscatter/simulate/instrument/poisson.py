@@ -113,6 +113,7 @@ def _fill(counts, expected, live, largest, state, begin, first, threshold, alias
     half = np.uint64(32)
     low_half = np.uint64(0xFFFFFFFF)
     for r in range(rows):
+        # Three words of bits for each pixel, used or not: one pass without a branch makes them.
         _random_bits(state, bits)
         for c in range(cols):
             if not live[r, c]:

@@ -109,6 +109,7 @@ def read_out(
         rng: stream of the read-out noise of this image.
     """
     noise = detector.read_out * detector.scale
+    # Only what the photons deviate by is spread: their mean has been, by the point spread.
     value = np.empty(counts.shape, np.float32)
     _deviation(counts, expected, live, value)
     kernel = spread_kernel(detector.point_spread / detector.scale)

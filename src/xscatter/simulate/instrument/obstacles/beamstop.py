@@ -188,6 +188,7 @@ def draw(draws: Draws, detector: Detector, placement: Placement, disk: Expansion
     rng, simulate = draws.rng, draws.study.simulate
     kind = draws.choose("beamstop", BEAMSTOPS) if placement.on_image else "none"
     side = simulate.size * layout_pixels(simulate)  # pixels of the layout
+    # On small or narrow images a large beamstop would leave nothing to see.
     largest = 0.1 * side * min(1.0, 2 * min(detector.outline.extent))
     stop = Beamstop(
         kind=kind,
