@@ -13,7 +13,7 @@ RIM_PIXELS = 100
 
 
 @dataclass(frozen=True)
-class Live:
+class LivePixels:
     """Which pixels of a window are live."""
 
     bins: np.ndarray
@@ -39,13 +39,13 @@ class Live:
         return known, self.counts[known], int(outermost)
 
 
-def live_pixels(pixels: Pixels, mask: np.ndarray) -> Live:
+def live_pixels(pixels: Pixels, mask: np.ndarray) -> LivePixels:
     """Pixels in the disk that `mask` (rows, cols) of the detector, True = not live, or NO_MASK, leaves."""
     ones = np.ones(
         [first + side for first, side in zip(pixels.corner, pixels.shape, strict=True)], np.uint8
     )
     bins = pixels.bins(mask)
-    return Live(bins, pixels.ring_sums(ones, mask, bins).astype(np.int64))
+    return LivePixels(bins, pixels.ring_sums(ones, mask, bins).astype(np.int64))
 
 
 def with_partners(detector: Pixels, window: Pixels, image: np.ndarray, mask: np.ndarray):

@@ -92,32 +92,51 @@ def find_bins(top, left, starts, stops, mask, center, rings, bins):
 
 
 @_compiled
-def gather(images, top, left, shape, mask, center, means, source):
-    """Pixels of up to LANES images (n, rows, cols), `shape` of them from (top, left) on, to source (pixels, LANES).
+def fill_row(pixels, hidden, bins, dy, start, middle, means, line):
+    """Copy pixels (n,) of one row to `line` (n,), with the mean of its ring for each that is not live.
 
-    A pixel that `mask` (rows, cols), True = not live, or NO_MASK, hides has the mean of its ring, means[lane, ring];
-    the last is for what lies beyond the disk. `center` is counted from (top, left).
+    `hidden` (n,) is the mask of the row, or empty: all are live. `bins` (n,) are those of
+    :func:`find_bins`, or empty: rings are computed, for a row `dy` below the centre whose pixels begin
+    at column `start`, the centre being at column `middle`. means (rings + 1,).
     """
-    none = means.shape[1] - 1
-    rows, cols = shape
-    for y in range(rows):
-        for x in range(cols):
-            if mask.size and mask[top + y, left + x]:
-                ring = min(_ring(y - center[0], x - center[1]), none)
-                for n in range(images.shape[0]):
-                    source[y * cols + x, n] = means[n, ring]
-            else:
-                for n in range(images.shape[0]):
-                    source[y * cols + x, n] = images[n, top + y, left + x]
+    none = means.size - 1
+    for x in range(line.size):
+        line[x] = pixels[x]
+    if hidden.size:
+        if bins.size:
+            for x in range(line.size):
+                if bins[x] >= none:
+                    line[x] = means[bins[x] - none]
+        else:
+            for x in range(line.size):
+                if hidden[x]:
+                    line[x] = means[_ring(dy, start + x - middle)]
 
 
 @_compiled
-def holds(pixels, value, mask):
-    """Whether any of the pixels (n,) that `mask` (n,) leaves has this value."""
-    found = False
-    for n in range(pixels.size):
-        found |= (pixels[n] == value) & (not mask[n])
-    return found
+def fill_rows(image, top, left, starts, stops, mask, center, bins, means, target):
+    """Copy the window of one image to target (rows, cols), as :func:`fill_row`; zero outside of the disk.
+
+    Arguments as in :func:`reduce_rows`.
+    """
+    no_hidden, no_bins = np.empty(0, np.bool_), np.empty(0, bins.dtype)
+    for y in range(starts.size):
+        start, stop = starts[y], stops[y]
+        pixels = image[top + y, left + start : left + stop]
+        hidden = mask[top + y, left + start : left + stop] if mask.size else no_hidden
+        known = bins[y, start:stop] if y < bins.shape[0] else no_bins
+        target[y, :start] = 0
+        target[y, stop:] = 0
+        line = target[y, start:stop]
+        fill_row(pixels, hidden, known, y - center[0], start, center[1], means, line)
+
+
+@_compiled
+def interleave(images, source):
+    """Copy up to LANES images (n, pixels) to source (pixels, LANES): one vector register a pixel."""
+    for p in range(images.shape[1]):
+        for n in range(images.shape[0]):
+            source[p, n] = images[n, p]
 
 
 @_compiled
@@ -134,27 +153,6 @@ def finite(image):
 
 
 @_compiled
-def anscombe(counts, values):
-    """2 sqrt(n + 3/8) of `counts` (n,) into float32 `values` (n,)."""
-    for n in range(counts.size):
-        values[n] = np.float32(2) * np.sqrt(np.float32(counts[n]) + np.float32(0.375))
-
-
-@_compiled
-def whole_blocks(stored, first, blocks, tail):
-    """Whether `stored` is, from `first` on, `blocks` big-endian lengths each before as many bytes, and `tail` bytes."""
-    at = first
-    for _ in range(blocks):
-        if at + 4 > stored.size:
-            return False
-        at += 4 + (
-            (np.int64(stored[at]) << 24) + (np.int64(stored[at + 1]) << 16)
-            + (np.int64(stored[at + 2]) << 8) + np.int64(stored[at + 3])
-        )  # fmt: skip
-    return at + tail == stored.size
-
-
-@_compiled
 def reduce_rows(image, top, left, starts, stops, first, weights, mask, center, bins, means, target):
     """Carry the rows of one image onto the rows of a coarser grid, target (grid rows, cols).
 
@@ -162,7 +160,7 @@ def reduce_rows(image, top, left, starts, stops, first, weights, mask, center, b
     on, with weights[y]. `mask` and `center` as in :func:`gather`, means (rings + 1,); `bins` (rows, cols)
     holds the :func:`find_bins` of the first rows: those of other rows are computed.
     """
-    none = means.size - 1
+    no_hidden, no_bins = np.empty(0, np.bool_), np.empty(0, bins.dtype)
     lines = np.zeros((4, target.shape[1]), target.dtype)
     factors = np.zeros((4, weights.shape[1]), target.dtype)
     target[:] = 0
@@ -178,19 +176,9 @@ def reduce_rows(image, top, left, starts, stops, first, weights, mask, center, b
             pixels = image[top + y + held, left + start : left + stop]
             lines[held, :start] = 0
             lines[held, stop:] = 0
-            for x in range(line.size):
-                line[x] = pixels[x]
-            if mask.size:
-                if y + held < bins.shape[0]:
-                    known = bins[y + held, start:stop]
-                    for x in range(line.size):
-                        if known[x] >= none:
-                            line[x] = means[known[x] - none]
-                else:
-                    hidden = mask[top + y + held, left + start : left + stop]
-                    for x in range(line.size):
-                        if hidden[x]:
-                            line[x] = means[_ring(y + held - center[0], start + x - center[1])]
+            hidden = mask[top + y + held, left + start : left + stop] if mask.size else no_hidden
+            known = bins[y + held, start:stop] if y + held < bins.shape[0] else no_bins
+            fill_row(pixels, hidden, known, y + held - center[0], start, center[1], means, line)
             factors[held] = weights[y + held]
             held += 1
         factors[held:] = 0

@@ -1,8 +1,6 @@
 """The pixels of one detector: which lie in the disk, on which ring, and where each spreads to."""
 
-from collections.abc import Iterable
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
 
@@ -18,10 +16,6 @@ LEAST_REDUCTION = 1.3
 MOST_BIN_BYTES = 2**23
 
 
-Placed: TypeAlias = tuple[np.ndarray, tuple[int, int], np.ndarray, np.ndarray, np.ndarray]
-"""Image; where in it the window begins; its mask, True = not live, or NO_MASK, with bins; means (rings + 1,)."""
-
-
 class Pixels:
     """Carries blocks of up to LANES images onto the polar grid, and back.
 
@@ -34,9 +28,16 @@ class Pixels:
     """
 
     def __init__(
-        self, window, center: tuple[float, float], radius: float, tables: PolarTables, taps: int
+        self,
+        detector_shape: tuple[int, int],
+        window: tuple[tuple[int, int], tuple[int, int]],
+        center: tuple[float, float],
+        radius: float,
+        tables: PolarTables,
+        taps: int,
     ):
         (self.top, bottom), (self.left, right) = window
+        self.detector_shape = detector_shape
         self.shape = (bottom - self.top, right - self.left)
         self.center, self.radius, self.tables, self.taps = center, radius, tables, taps
         rows = np.arange(self.top, bottom) - center[0]
@@ -50,6 +51,7 @@ class Pixels:
         ends = np.clip(first_col[line] + counts[line] - self.left, 0, self.shape[1])
         self.stops = np.where(seen, ends, self.starts).astype(np.int32)
         self.count = int((self.stops - self.starts).sum())
+        self.disk_count = counts.sum()
         dtype = tables.radial.dtype
         if taps:
             (self.row_first, self.row_weights, grid_rows) = self._axis(rows)
@@ -103,6 +105,16 @@ class Pixels:
         return self.top, self.left
 
     @property
+    def complete(self) -> bool:
+        """Whether the whole disk lies in the window."""
+        return self.count == self.disk_count
+
+    @property
+    def coverage(self) -> float:
+        """Fraction of the disk's pixels that lie in the window."""
+        return min(1.0, self.count / self.disk_count)
+
+    @property
     def rings(self) -> int:
         """Number of rings: ring n holds the pixels at a distance of n - 1/2 to n + 1/2 pixels."""
         return int(self.radius + 0.5) + 1
@@ -125,31 +137,27 @@ class Pixels:
         dtype = np.dtype(np.int16 if 2 * self.rings < 32767 else np.int32)
         rows = min(self.shape[0], MOST_BIN_BYTES // (self.shape[1] * dtype.itemsize))
         found = np.zeros((rows, self.shape[1]), dtype)
-        loops.find_bins(
-            *self.corner, self.starts, self.stops, mask, self._middle, self.rings, found
-        )
+        loops.find_bins(*self.corner, self.starts, self.stops, mask, self.middle, self.rings, found)
         return found
 
     def ring_numbers(self) -> np.ndarray:
         """Ring of each pixel of the window, (rows, cols); `rings` outside of the disk."""
         rows, cols = (
-            np.arange(side) - middle for side, middle in zip(self.shape, self._middle, strict=True)
+            np.arange(side) - middle for side, middle in zip(self.shape, self.middle, strict=True)
         )
         return np.where(self.in_disk, np.hypot(rows[:, None], cols) + 0.5, self.rings).astype(
             np.int32
         )
 
     @property
-    def _middle(self) -> tuple[float, float]:
+    def middle(self) -> tuple[float, float]:
         """The beam centre, counted from the corner of the window."""
         return self.center[0] - self.top, self.center[1] - self.left
 
     def ring_sums(self, image: np.ndarray, mask: np.ndarray, bins: np.ndarray) -> np.ndarray:
         """Sums over the live pixels of each ring, (rings,) float64; image and mask as the detector has them."""
         sums = np.zeros((4, 2 * self.rings))
-        loops.ring_sums(
-            image, *self.corner, self.starts, self.stops, mask, self._middle, bins, sums
-        )
+        loops.ring_sums(image, *self.corner, self.starts, self.stops, mask, self.middle, bins, sums)
         return sums.sum(0)[: self.rings]
 
     @property
@@ -167,9 +175,9 @@ class Pixels:
     @cached_property
     def ring_table(self) -> RingTable | None:
         """How the pixels of the disk outside of the window spread; None: there are none."""
-        (row, cols), counts = disk_lattice(self.center, self.radius)
-        if counts.sum() == self.count:
+        if self.complete:
             return None
+        (row, cols), counts = disk_lattice(self.center, self.radius)
         seen = np.stack([cols, cols])
         line = np.arange(row, row + counts.size) - self.top
         of_window = (line >= 0) & (line < self.shape[0])
@@ -178,45 +186,6 @@ class Pixels:
             seen, cols, cols + counts
         )  # the disk may miss the window in some of its rows
         return ring_table(self.tables, self.center, self.radius, (row, cols, counts), seen)
-
-    def spread(self, images: Iterable[Placed]) -> np.ndarray:
-        """Sums of up to LANES images over the pixels of the window on the polar grid (angles, radii, LANES).
-
-        Pixels that are not live have the mean of their ring. With `taps`, an image is used up when the next one is
-        asked for.
-        """
-        source = np.zeros((self.grid_shape[0] * self.grid_shape[1], LANES), self.dtype)
-        if self.taps:
-            grids = np.empty((LANES, *self.grid_shape), self.dtype)
-            rows = np.empty((self.grid_shape[0], self.shape[1]), self.dtype)
-            place = (self.starts, self.stops, self.row_first, self.row_weights)
-            lane = -1
-            for lane, (image, corner, mask, bins, means) in enumerate(images):
-                loops.reduce_rows(image, *corner, *place, mask, self._middle, bins, means, rows)
-                for cols, grid_cols, matrix in self.blocks:
-                    np.matmul(rows[:, cols], matrix, out=grids[lane, :, grid_cols])
-            means = np.zeros((1, 1), self.dtype)
-            loops.gather(
-                grids[: lane + 1], 0, 0, self.grid_shape, loops.NO_MASK, self._middle, means, source
-            )
-        else:
-            held = [
-                (np.array(image)[None], corner, mask, means[None])
-                for image, corner, mask, _, means in images
-            ]
-            if len({id(mask) for _, _, mask, _ in held}) == 1:  # they go together
-                stacks, corners, masks, all_means = zip(*held, strict=True)
-                held = [(np.concatenate(stacks), corners[0], masks[0], np.concatenate(all_means))]
-            lane = 0
-            for stack, corner, mask, means in held:
-                end = lane + len(stack)
-                loops.gather(
-                    stack, *corner, self.shape, mask, self._middle, means, source[:, lane:end]
-                )
-                lane = end
-        grid = np.zeros((*self.tables.padded, LANES), self.dtype)
-        loops.spread(source, *self.points, grid)
-        return self.tables.fold(grid)
 
     def interpolate(self, grid: np.ndarray, n: int) -> np.ndarray:
         """The transpose, without rings: values on the polar grid to the window (n, rows, cols); 0 outside the disk."""

@@ -1,16 +1,16 @@
 """The transform: planned once for a detector, a beam centre and a truncation, executed many times."""
 
-from collections.abc import Iterable, Iterator
 from itertools import repeat
 
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.fourier_bessel import basis, loops
-from xscatter.fourier_bessel.fill import FILLS, Live, live_pixels, with_partners
+from xscatter.fourier_bessel import basis
+from xscatter.fourier_bessel.accumulator import Accumulator
+from xscatter.fourier_bessel.fill import FILLS, LivePixels, live_pixels
 from xscatter.fourier_bessel.kernels import taps_for, width_for
-from xscatter.fourier_bessel.loops import LANES, NO_BINS, NO_MASK
-from xscatter.fourier_bessel.pixels import LEAST_REDUCTION, Pixels, Placed, disk_lattice
+from xscatter.fourier_bessel.loops import LANES, NO_MASK
+from xscatter.fourier_bessel.pixels import LEAST_REDUCTION, Pixels
 from xscatter.fourier_bessel.polar import polar_tables, radial_step
 
 
@@ -60,10 +60,10 @@ class Plan:
             )
             for middle, side in zip(self.center, self.shape, strict=True)
         )
-        self.coverage, self._lattice = 0.0, disk_lattice(self.center, self.radius)[1].sum()
+        self.coverage = 0.0
         if rows[0] < rows[1] and cols[0] < cols[1]:
-            self._pixels = self._window(rows, cols)
-            self.coverage = min(1.0, self._pixels.count / self._lattice)
+            self.pixels = self._window(rows, cols)
+            self.coverage = self.pixels.coverage
         if self.coverage < max(minimum_coverage, 1e-12):
             raise UserError(
                 f"beam centre ({self.center[0]:g}, {self.center[1]:g}): {self.coverage:.1%} of the disk of radius "
@@ -71,7 +71,7 @@ class Plan:
                 f"{minimum_coverage:.1%}; choose a smaller radius, or correct the centre"
             )
         self._partner_pixels: Pixels | None = None
-        self._live: tuple[np.ndarray, Live] | None = None
+        self._live: tuple[np.ndarray, LivePixels] | None = None
 
     def _check(self) -> None:
         if self.dtype not in (np.float32, np.float64):
@@ -98,7 +98,7 @@ class Plan:
     def _window(self, rows: tuple[int, int], cols: tuple[int, int]) -> Pixels:
         orders = (self.angular_orders, self.radial_orders, self.boundary)
         taps, key = tables_key(self.radius, *orders, self.tolerance, self.dtype.name)
-        return Pixels((rows, cols), self.center, self.radius, polar_tables(*key), taps)
+        return Pixels(self.shape, (rows, cols), self.center, self.radius, polar_tables(*key), taps)
 
     @property
     def zeros(self) -> np.ndarray:
@@ -135,8 +135,6 @@ class Plan:
                 f"images {images.shape} of type {images.dtype} do not fit the plan: real numbers, (n, {self.shape[0]}, "
                 f"{self.shape[1]}), are needed"
             )
-        if fill not in FILLS:
-            raise UserError(f"fill {fill!r} is not known; use one of {', '.join(FILLS)}")
         stack = images if images.ndim == 3 else images[None]
         if mask is not None:
             mask = np.asarray(mask, bool)
@@ -145,69 +143,33 @@ class Plan:
                     f"mask {mask.shape} does not fit images {images.shape}; it must have their rows and cols"
                 )
         kind = np.result_type(self.dtype, np.complex64)
-        result = np.empty((len(stack), self.angular_orders, self.radial_orders), kind)
+        coefficients = np.empty((len(stack), self.angular_orders, self.radial_orders), kind)
         for start in range(0, len(stack), LANES):
-            part = slice(start, start + LANES)
-            masks = mask[part] if mask is not None and mask.ndim == 3 else repeat(mask)
-            result[part], _ = self.forward_each(zip(stack[part], masks, strict=False), fill)
-        return result if images.ndim == 3 else result[0]
+            block = slice(start, start + LANES)
+            masks = mask[block] if mask is not None and mask.ndim == 3 else repeat(mask)
+            accumulator = self.accumulator(fill)
+            for image, own in zip(stack[block], masks, strict=False):
+                accumulator.add(image, own)
+            coefficients[block], _ = accumulator.finish()
+        return coefficients if images.ndim == 3 else coefficients[0]
 
-    def forward_each(
-        self, images: Iterable[tuple[np.ndarray, np.ndarray | None]], fill: str = "ring-mean"
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """:meth:`forward` of images that need not be in memory together.
+    def accumulator(self, fill: str = "ring-mean") -> Accumulator:
+        """Return what expands up to LANES images that are not in memory together.
 
-        Args:
-            images: at most LANES pairs of image and mask (rows, cols), or None; each is used up when the next one is
-                asked for.
-            fill: as for :meth:`forward`.
-
-        Returns:
-            Coefficients (n, angular_orders, radial_orders), and the part of the disk's pixels that are on the
-            detector and not masked, (n,).
+        Raises:
+            UserError: `fill`, one of those of :meth:`forward`, is not known.
         """
-        whole = self._pixels.count == self._lattice
-        pixels = self._partners() if fill == "partner" and not whole else self._pixels
-        means = np.zeros((LANES, pixels.rings + 1), self.dtype)
-        parts: list[float] = []
+        if fill not in FILLS:
+            raise UserError(f"fill {fill!r} is not known; use one of {', '.join(FILLS)}")
+        partners = fill == "partner" and not self.pixels.complete
+        window = self._partners() if partners else self.pixels
+        return Accumulator(self.pixels, window, fill, self._live_pixels)
 
-        def ready() -> Iterator[Placed]:
-            seen: tuple[np.ndarray, Live] | None = None
-            for lane, (image, mask) in enumerate(images):
-                image, mask = _usable(image, mask)
-                if not mask.size and (whole or fill == "zero"):
-                    parts.append(self.coverage)
-                    yield image, self._pixels.corner, mask, NO_BINS, means[lane]
-                    continue
-                if seen is None or seen[0] is not mask:
-                    seen = mask, self._live_pixels(mask)
-                live = seen[1]
-                parts.append(live.counts.sum() / self._lattice)
-                if fill != "zero" and parts[-1]:
-                    means[lane, :-1] = live.means(self._pixels.ring_sums(image, mask, live.bins))
-                corner, bins = self._pixels.corner, live.bins
-                if fill == "partner":
-                    (image, mask), corner, bins = (
-                        with_partners(self._pixels, pixels, image, mask),
-                        (0, 0),
-                        NO_BINS,
-                    )
-                yield image, corner, mask, bins, means[lane]
-
-        grid = pixels.spread(ready())
-        if fill != "zero" and pixels.ring_table is not None:
-            grid = np.ascontiguousarray(grid)
-            pixels.ring_table.add(means, grid)
-        found = pixels.tables.analyse(grid)[:, :, : len(parts)]
-        found = np.moveaxis(found, 2, 0) / self.dtype.type(self.radius**2)
-        found[np.array(parts) == 0] = np.nan
-        return found, np.array(parts)
-
-    def _live_pixels(self, mask: np.ndarray) -> Live:
+    def _live_pixels(self, mask: np.ndarray) -> LivePixels:
         """Those of the last mask are kept: it is mostly the same for all images."""
         key, kept = np.packbits(mask), self._live
         if kept is None or not np.array_equal(kept[0], key):
-            self._live = kept = key, live_pixels(self._pixels, mask)
+            self._live = kept = key, live_pixels(self.pixels, mask)
         return kept[1]
 
     def _partners(self) -> Pixels:
@@ -227,7 +189,7 @@ class Plan:
         """Make the tables of `fill` and `mask` now; without this, the first call that needs them makes them."""
         if fill in ("ring-mean", "partner"):
             self._live_pixels(_mask(mask))
-            self._pixels.ring_table  # noqa: B018
+            self.pixels.ring_table  # noqa: B018
         if fill == "partner":
             self._partners().ring_table  # noqa: B018
 
@@ -236,9 +198,7 @@ class Plan:
         """Size of all tables made so far, in bytes."""
         bins = self._live[1].bins.nbytes if self._live else 0
         return (
-            self._pixels.nbytes
-            + bins
-            + (self._partner_pixels.nbytes if self._partner_pixels else 0)
+            self.pixels.nbytes + bins + (self._partner_pixels.nbytes if self._partner_pixels else 0)
         )
 
     def inverse(self, coefficients: np.ndarray) -> np.ndarray:
@@ -257,7 +217,7 @@ class Plan:
             )
         stack = coefficients if coefficients.ndim == 3 else coefficients[None]
         images = np.zeros((len(stack), *self.shape), self.dtype)
-        pixels = self._pixels
+        pixels = self.pixels
         rows, cols = (
             slice(first, first + side)
             for first, side in zip(pixels.corner, pixels.shape, strict=True)
@@ -295,15 +255,6 @@ def tables_key(
     # The corners of the taps' square reach this far beyond the disk; both grids have the same step.
     reach = int(np.ceil(taps / np.sqrt(2))) + 1 if taps else 0
     return taps, (angular_orders, radial_orders, boundary, width_for(tolerance / 2), reach, dtype)
-
-
-def _usable(image: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """The image as the compiled loops know it, and its mask with pixels that are not finite, or NO_MASK."""
-    image = loops.plain(image)
-    if image.dtype.kind == "f" and not loops.finite(image):
-        bad = ~np.isfinite(image)
-        mask = bad if mask is None else mask | bad
-    return image, _mask(mask)
 
 
 def _mask(mask: np.ndarray | None) -> np.ndarray:

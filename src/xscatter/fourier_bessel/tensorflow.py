@@ -45,7 +45,7 @@ class FourierBessel(keras.layers.Layer):
             raise UserError(
                 f"mask {np.shape(mask)} does not fit the plan; it must have its {plan.shape}"
             )
-        pixels, tables = plan._pixels, plan._pixels.tables
+        pixels, tables = plan.pixels, plan.pixels.tables
         mask = NO_MASK if mask is None else np.ascontiguousarray(mask, bool)
         live = live_pixels(pixels, mask)
         if not live.counts.any():
@@ -55,7 +55,7 @@ class FourierBessel(keras.layers.Layer):
         is_live = pixels.live(mask)
         self._live = tf.constant(is_live.reshape(-1, 1))
         self._means = None
-        if fill == "ring-mean" and live.counts.sum() < plan._lattice:
+        if fill == "ring-mean" and live.counts.sum() < pixels.disk_count:
             # What is not live belongs to a last ring, and is left out.
             ring = pixels.ring_numbers()
             self._ring = tf.constant(np.where(is_live, ring, pixels.rings).reshape(-1), tf.int32)
