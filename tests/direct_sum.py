@@ -1,6 +1,6 @@
 """The direct sum over pixels in float64: the definition, that the fast transform is held against."""
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from scipy.special import jn_zeros, jnp_zeros, jv
@@ -21,6 +21,12 @@ def zero(m, k, boundary="dirichlet"):
     if boundary == "dirichlet":
         return jn_zeros(m, k + 1)[k]
     return 0.0 if m == k == 0 else jnp_zeros(m, k + (m > 0))[-1]
+
+
+@lru_cache(maxsize=9)
+def kept(m, k, center, radius, boundary):
+    """N_mk J_m(z_mk r) e^{imθ} at all pixels of the disk, kept for the next image: it takes the longest."""
+    return basis_function(m, k, center, radius, *lattice(center, radius), boundary)
 
 
 def basis_function(m, k, center, radius, y, x, boundary="dirichlet"):
@@ -71,14 +77,8 @@ def filled_disk(image, mask, center, radius, fill):
 
 def direct_sum(image, center, radius, orders, boundary="dirichlet", mask=None, fill="zero"):
     """Coefficients of `orders`, a list of (m, k)."""
-    y, x, values = filled_disk(np.asarray(image, float), mask, center, radius, fill)
-    y, x, values = y[values != 0], x[values != 0], values[values != 0]
+    values = filled_disk(np.asarray(image, float), mask, center, radius, fill)[2]
     return (
-        np.array(
-            [
-                (values * np.conj(basis_function(m, k, center, radius, y, x, boundary))).sum()
-                for m, k in orders
-            ]
-        )
+        np.array([np.vdot(kept(m, k, center, radius, boundary), values) for m, k in orders])
         / radius**2
     )

@@ -7,6 +7,8 @@ from direct_sum import basis_function, direct_sum, lattice
 from xscatter.core.errors import UserError
 from xscatter.fourier_bessel import Plan, loops, pixels
 
+pytestmark = pytest.mark.floats
+
 ORDERS = [(0, 0), (0, 3), (1, 0), (5, 14), (15, 15)]
 FILLS = ("zero", "ring-mean", "partner")
 

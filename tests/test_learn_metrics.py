@@ -10,6 +10,8 @@ from xscatter.core.errors import UserError
 from xscatter.learn import evaluate
 from xscatter.scores import calibrate, metrics
 
+pytestmark = pytest.mark.floats
+
 
 @given(
     st.lists(

@@ -104,6 +104,7 @@ def files(folder):
     return {path.name: path.read_bytes() for path in sorted((folder / "coefficients").iterdir())}
 
 
+@pytest.mark.floats
 @pytest.mark.parametrize("counts_transform", ["none", "log", "anscombe"])
 def test_the_file_holds_the_expansion_of_the_transformed_counts(tmp_path, counts_transform):
     study = make_study(counts=counts_transform)
@@ -222,6 +223,7 @@ def test_an_image_without_live_pixels_is_nan_flagged_and_named(folder, capsys):
     assert sorted(files(folder)) == ["00000.h5", "00001.h5", "00002.h5"]
 
 
+@pytest.mark.floats
 def test_pixels_that_are_not_finite_count_as_masked(tmp_path, capsys):
     def spoil(counts):
         counts[2, 5:8, 5:8] = np.nan

@@ -114,6 +114,7 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.floats
 @pytest.mark.parametrize("ranks", [0, 3])
 def test_compression_changes_no_coefficient(folder, ranks):
     status, said = run(folder, ranks=ranks)

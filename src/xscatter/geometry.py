@@ -4,6 +4,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Sides of pixels in metres, by the beginning of a detector's name.
+PIXEL_SIZES = {
+    "pilatus": 172e-6,
+    "eiger": 75e-6,
+    "lambda": 55e-6,
+    "maxipix": 55e-6,
+    "jungfrau": 75e-6,
+    "mythen": 50e-6,
+}
+# Rows and columns by make and model: DECTRIS data sheets. Frames of the second EIGER are smaller.
+DETECTOR_SHAPES = {
+    "pilatus": {
+        "100k": (195, 487), "200k": (407, 487), "300k": (619, 487), "300kw": (195, 1475),
+        "900k": (619, 1475), "1m": (1043, 981), "2m": (1679, 1475), "6m": (2527, 2463),
+    },
+    "eiger": {
+        "500k": (514, 1030), "1m": (1065, 1030), "4m": (2167, 2070), "9m": (3269, 3110),
+        "16m": (4371, 4150),
+    },
+    "eiger2": {
+        "500k": (512, 1028), "1m": (1062, 1028), "4m": (2162, 2068), "9m": (3262, 3108),
+        "16m": (4362, 4148),
+    },
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -11,6 +36,17 @@ class Geometry:
 
     Lengths in metres, angles in radians, the beam centre (row, column) in pixels with pixel
     centres at integers. `distance` is that from the sample to the point of normal incidence.
+
+    Example:
+        The scattering vector 100 pixels beside the beam:
+
+        >>> from xscatter import Geometry
+        >>> detector = Geometry(
+        ...     wavelength=1e-10, distance=2.0, pixel_size=172e-6, center=(487.0, 309.0)
+        ... )
+        >>> q, chi = detector.q_chi(487.0, 409.0)
+        >>> f"q = {q:.3f} per nm, azimuth {chi:.1f} rad"
+        'q = 0.540 per nm, azimuth 0.0 rad'
     """
 
     wavelength: float

@@ -33,13 +33,14 @@ def run(args: argparse.Namespace) -> None:
     from xscatter.resolution.description import expand, load_resolution
     from xscatter.store.paths import ResolutionPaths
 
-    whole = load_resolution(args.study)
-    paths = ResolutionPaths(args.output or Path("results") / whole.name)
+    comparison = load_resolution(args.study)
+    paths = ResolutionPaths(args.output or Path("results") / comparison.name)
     if args.expand:
-        expand(whole, paths)
-        print(f"{paths.root}: {len(whole.members())} studies")
+        expand(comparison, paths)
+        print(f"{paths.root}: {len(comparison.members())} studies")
     else:
-        from xscatter.resolution.collect import collect, table
+        from xscatter.resolution.collect import collect
+        from xscatter.resolution.tables import text_table
 
-        print(table(collect(whole, paths)))
+        print(text_table(collect(comparison, paths)))
         print("\n".join(str(path) for path in (*paths.tables.values(), *paths.figures.values())))

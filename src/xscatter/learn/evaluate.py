@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.core.files import whole_file, write_json
+from xscatter.core.files import complete_file, write_json
 from xscatter.core.provenance import run_record
 from xscatter.learn import data
 from xscatter.learn.data import Part
+from xscatter.networks.load import load_model
 from xscatter.scores import calibrate, metrics
-from xscatter.store import trained
+from xscatter.store.models import ModelFolder
 from xscatter.store.paths import VIEWS, StudyPaths
 from xscatter.study import Study
 from xscatter.tags import TAGS
@@ -38,7 +39,7 @@ def evaluate(
     from xscatter.learn.train import check
     from xscatter.networks.quiet import import_tensorflow
 
-    records = records_room.open(paths.batches)
+    records = records_room.open_records(paths.batches)
     check(study, records)
     tested = data.whole(records, [records.test_batch])
     if not len(tested):
@@ -49,7 +50,7 @@ def evaluate(
         )
     tags, numbers = list(records.tags), data.experiments(tested)
     views = VIEWS[:2] if view == "mean" else [view]
-    known = {name: trained.fitting(paths.model(name), tags, numbers) for name in views}
+    known = {name: ModelFolder(paths.model(name)).fitting_facts(tags, numbers) for name in views}
     import_tensorflow()
     from xscatter.learn.learner import prepare
 
@@ -68,7 +69,7 @@ def evaluate(
     scores = calibration.probability(logits).astype(np.float32)
     found = describe(tags, labels, logits, scores, source[:, 0], calibration, study.seed)
     found = {"view": view, **found, "run": run_record()}
-    with whole_file(paths.scores(view)) as name, open(name, "wb") as stream:
+    with complete_file(paths.scores(view)) as name, open(name, "wb") as stream:
         np.savez_compressed(stream, scores=scores, logits=logits, labels=labels, source=source)
     write_json(paths.evaluation(view), found)
     ends = found["mean_average_precision_interval"]
@@ -85,7 +86,7 @@ def score(paths: StudyPaths, view: str, part: Part) -> np.ndarray:
     Raises:
         UserError: the model is missing, damaged, or of another size; a record of which it gives no number.
     """
-    model = trained.load_model(paths.model(view))
+    model = load_model(ModelFolder(paths.model(view)))
     wanted = {name: tuple(x.shape[1:]) for name, x in model.input.items()}
     if {name: x.shape[1:] for name, x in part.inputs(view, slice(0, 1)).items()} != wanted:
         raise UserError(

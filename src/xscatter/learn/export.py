@@ -1,15 +1,15 @@
 """What a finished training leaves in ``models/<view>/``."""
 
 import csv
-import hashlib
 import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xscatter.core.files import whole_file, write_json, write_text
+from xscatter.core.files import complete_file, write_json, write_text
 from xscatter.core.provenance import run_record
+from xscatter.networks.load import weights_sha256
 from xscatter.scores import calibrate
 
 
@@ -28,7 +28,7 @@ def write(folder: Path, run: Any, logits: np.ndarray) -> None:
     )
     table(folder / "history.csv", run.progress.history)
     table(folder / "timings.csv", run.progress.timings)
-    with whole_file(folder / "model.keras") as part:
+    with complete_file(folder / "model.keras") as part:
         # Keras writes only to names that end in .keras.
         named = part.with_suffix(".keras")
         try:
@@ -57,14 +57,6 @@ def write(folder: Path, run: Any, logits: np.ndarray) -> None:
         "run": run_record(),
     }
     write_json(folder / "training.json", facts)
-
-
-def weights_sha256(model) -> str:
-    """SHA-256 over all variables of a Keras `model`, in order."""
-    digest = hashlib.sha256()
-    for value in model.get_weights():
-        digest.update(value.tobytes())
-    return digest.hexdigest()
 
 
 def table(path: Path, rows: list[dict[str, Any]]) -> None:

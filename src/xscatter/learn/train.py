@@ -18,8 +18,9 @@ from xscatter.core.progress import track
 from xscatter.core.seeds import Purpose, generator
 from xscatter.learn import checkpoint, data
 from xscatter.learn.convergence import Convergence
+from xscatter.networks.load import load_model
 from xscatter.scores import calibrate
-from xscatter.store import trained
+from xscatter.store.models import FACTS, ModelFolder
 from xscatter.store.paths import VIEWS, StudyPaths
 from xscatter.study import Study
 
@@ -91,7 +92,7 @@ def train(
     """
     from xscatter import records as records_room
 
-    records = records_room.open(paths.batches)
+    records = records_room.open_records(paths.batches)
     check(study, records)
     hashes = _branches(paths, records) if view == "joint" else []
     identity = identify(study, records, view, hashes)
@@ -146,7 +147,9 @@ def _branches(paths: StudyPaths, records: Any) -> list[str]:
     for view in VIEWS[:2]:
         mend = f"train --view {view} before --view joint"
         found.append(
-            trained.fitting(paths.model(view), list(records.tags), tested, mend)["weights_sha256"]
+            ModelFolder(paths.model(view)).fitting_facts(list(records.tags), tested, mend)[
+                "weights_sha256"
+            ]
         )
     return found
 
@@ -154,7 +157,7 @@ def _branches(paths: StudyPaths, records: Any) -> list[str]:
 def _exported(paths: StudyPaths, view: str, identity: Identity, step: int) -> bool:
     folder = paths.model(view)
     try:
-        facts = trained.read(folder, "fingerprint", "step", *trained.ENTRIES)
+        facts = ModelFolder(folder).facts("fingerprint", "step", *FACTS)
         calibrate.load(folder / "calibration.json")
     except UserError:
         return False
@@ -227,7 +230,7 @@ class _Run:
         strategy = learner.strategy(settings.devices)
         with strategy.scope():
             branches = (
-                [trained.load_model(paths.model(name)) for name in VIEWS[:2]]
+                [load_model(ModelFolder(paths.model(name))) for name in VIEWS[:2]]
                 if view == "joint"
                 else None
             )

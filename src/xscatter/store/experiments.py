@@ -50,6 +50,15 @@ class ExperimentFile:
     Attributes:
         dataset: the counts (n, rows, cols) as HDF5 holds them, masked and saturated values included.
         saturation: counts from which a pixel is saturated; None where the file does not name them.
+
+    Example:
+        >>> from xscatter import Study, open_experiment, simulate_experiment
+        >>> study = Study(name="small", simulate={"images": 2, "size": 64})
+        >>> simulate_experiment(study, 0, "00000.h5")
+        >>> with open_experiment("00000.h5") as experiment:
+        ...     labels = dict(zip(experiment.tags(), experiment.labels[0], strict=True))
+        >>> labels["CeO2"] in (0, 1)
+        True
     """
 
     def __init__(self, file: h5py.File):
@@ -152,10 +161,14 @@ def open_experiment(path: str | Path, **expected: object) -> Iterator[Experiment
     Raises:
         UserError: it is missing, incomplete, damaged, or of another study.
 
-    Example::
-
-        with open_experiment("results/demo/experiments/00000.h5") as experiment:
-            counts, mask, saturated = experiment.counts(0)
+    Example:
+        >>> from xscatter import Study, open_experiment, simulate_experiment
+        >>> study = Study(name="small", simulate={"images": 2, "size": 64})
+        >>> simulate_experiment(study, 0, "00000.h5")
+        >>> with open_experiment("00000.h5") as experiment:
+        ...     counts, mask, saturated = experiment.counts(0)
+        >>> counts.shape, mask.shape
+        ((64, 64), (64, 64))
     """
     with open_shard(path, **expected) as file:
         yield ExperimentFile(file)

@@ -8,7 +8,15 @@ VIEWS = ("image", "coefficient", "joint")
 
 @dataclass(frozen=True)
 class StudyPaths:
-    """Names below ``results/<study>/``; every method returns a path, and touches nothing."""
+    """Paths of the files of a study, below ``results/<study>/``. No method touches a file.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from xscatter import StudyPaths
+        >>> paths = StudyPaths(Path("results/demo"))
+        >>> str(paths.experiment(3)), str(paths.model("joint"))
+        ('results/demo/experiments/00003.h5', 'results/demo/models/joint')
+    """
 
     root: Path
 

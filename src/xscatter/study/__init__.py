@@ -1,4 +1,4 @@
-"""The study: one YAML file that decides what everything else contains."""
+"""The study: one YAML file that decides the content of all other files."""
 
 from xscatter.study.pack import Pack
 from xscatter.study.reading import (

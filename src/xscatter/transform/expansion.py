@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.pictures import COLOURS, MASKED, Panel, count_limits, new_figure, show_frame
+from xscatter.pictures import COLOURS, MASKED_COLOUR, Panel, count_limits, new_figure, show_frame
 from xscatter.store.coefficients import open_coefficients
 from xscatter.store.experiments import open_experiment
 from xscatter.transform.counts import BACK_TO_COUNTS, COUNTS
@@ -102,7 +102,7 @@ def show_expansion(coefficient_file: str | Path, image: int) -> "Figure":
 def draw_expansion(expansion: Expansion, large: bool = False) -> "Figure":
     """Draw the image, the absolute values of its coefficients, and the image rebuilt from them.
 
-    A `large` figure has a title and colour bars, and a fourth panel: the residual.
+    A `large` figure has a title, a colour bar to each image, and a fourth panel: the residual.
     """
     frame = expansion.frame
     if large:
@@ -130,7 +130,6 @@ def draw_expansion(expansion: Expansion, large: bool = False) -> "Figure":
         expansion.rebuilt,
         geometry=frame.geometry,
         limits=limits,
-        colorbar=large,
         most=MOST_PIXELS,
     )
     third.set_title("image made of the coefficients")
@@ -172,7 +171,7 @@ def _draw_residual(axes: "Axes", expansion: Expansion) -> None:
     top = max(float(np.percentile(known, 99)) if known.size else 0.0, 1e-6)
     picture = axes.imshow(
         np.ma.masked_invalid(expansion.residual),
-        cmap=colormaps["RdBu_r"].with_extremes(bad=MASKED),
+        cmap=colormaps["RdBu_r"].with_extremes(bad=MASKED_COLOUR),
         vmin=-top,
         vmax=top,
         interpolation="nearest",

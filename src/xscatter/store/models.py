@@ -1,0 +1,148 @@
+"""The folder of one trained network: its file names, the facts of its training, and whether they fit."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xscatter.core.errors import UserError
+from xscatter.views import VIEWS
+
+FACTS = ("tags", "size", "transform", "weights_sha256", "split")
+"""Entries of ``training.json`` that later stages read."""
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """What a finished training leaves in ``models/<view>/``.
+
+    Attributes:
+        path: the folder.
+
+    ::
+
+        model = ModelFolder(Path("results/demo/models/image"))
+        model.facts("tags", "size")["size"]
+    """
+
+    path: Path
+
+    @property
+    def view(self) -> str:
+        """Name of the view, as the folder is called."""
+        return self.path.name
+
+    @property
+    def network(self) -> Path:
+        """The network with its best weights."""
+        return self.path / "model.keras"
+
+    @property
+    def training(self) -> Path:
+        """Facts of the training; written last, so that without them the folder is incomplete."""
+        return self.path / "training.json"
+
+    @property
+    def calibration(self) -> Path:
+        """From logits to probabilities and decisions."""
+        return self.path / "calibration.json"
+
+    @property
+    def history(self) -> Path:
+        """Training curves, the same bit for bit in every run."""
+        return self.path / "history.csv"
+
+    @property
+    def timings(self) -> Path:
+        """How long everything took."""
+        return self.path / "timings.csv"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Folder of event files for TensorBoard."""
+        return self.path / "tensorboard"
+
+    def complete(self) -> bool:
+        """Whether every file is there; TensorBoard's are not needed."""
+        files = (self.network, self.training, self.calibration, self.history, self.timings)
+        return all(file.exists() for file in files)
+
+    def facts(self, *entries: str, fix: str | None = None) -> dict[str, Any]:
+        """Return the content of ``training.json``, which must have `entries`.
+
+        Args:
+            entries: names that must be there.
+            fix: what the user should do if they are not; default: train this view again.
+
+        Raises:
+            UserError: the file is missing or damaged, or lacks an entry.
+        """
+        fix = fix or f"train --view {self.view} again"
+        try:
+            facts = dict(json.loads(self.training.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{self.training}: missing or damaged ({error}); {fix}") from error
+        absent = [entry for entry in entries if entry not in facts]
+        if absent:
+            raise UserError(f"{self.training}: has no entry {', '.join(absent)}; {fix}")
+        return facts
+
+    def fitting_facts(
+        self, tags: list[str], tested: list[int], fix: str | None = None
+    ) -> dict[str, Any]:
+        """Return the facts of a training that may be scored on a test batch.
+
+        Args:
+            tags: the tags of the records.
+            tested: experiments of the test batch.
+            fix: see :meth:`facts`.
+
+        Raises:
+            UserError: it has other tags, or was trained on experiments of the test batch.
+        """
+        facts = self.facts(*FACTS, fix=fix)
+        if facts["tags"] != tags:
+            raise UserError(
+                f"{self.path}: was trained on other tags than the records have; "
+                f"train --view {self.view} again"
+            )
+        seen = set(tested) & {*facts["split"]["training"], *facts["split"]["validation"]}
+        if seen:
+            raise UserError(
+                f"{self.path}: was trained on experiment {min(seen)}, which is in the test batch "
+                f"now: the study was packed again; train --view {self.view} again"
+            )
+        return facts
+
+
+def find_models(folder: str | Path) -> dict[str, ModelFolder]:
+    """Return the models in `folder` by view: a study, its ``models``, or the folder of one view.
+
+    Raises:
+        UserError: there is none.
+    """
+    for place in (Path(folder), Path(folder) / "models"):
+        alone = ModelFolder(place)
+        if alone.network.exists():
+            return {alone.facts().get("view", alone.view): alone}
+        models = {view: ModelFolder(place / view) for view in VIEWS}
+        models = {view: model for view, model in models.items() if model.network.exists()}
+        if models:
+            return models
+    raise UserError(
+        f"{folder}: holds no model; train a study first, or name its folder with --model"
+    )
+
+
+def newest(results: Path) -> Path:
+    """Return the folder ``models`` of the study below `results` that was trained last.
+
+    Raises:
+        UserError: there is none.
+    """
+    networks = [path for view in VIEWS for path in results.glob(f"*/models/{view}/model.keras")]
+    if not networks:
+        raise UserError(
+            f"{results}: no study has a trained model; run `make demo`, or name one with --model"
+        )
+    return max(networks, key=lambda path: path.stat().st_mtime_ns).parent.parent
