@@ -1,8 +1,8 @@
-"""The way forward: images go in one after the other, their coefficients come out together.
+"""The forward transform: images go in one after the other, their coefficients come out together.
 
-Every image is carried onto a small square grid as it arrives, so that it need not be kept. Once all
-are there, the square grids go onto the polar grid together, sixteen numbers to a point, and from
-there to coefficients.
+Each image is carried onto its own small square grid as it arrives, and need not be kept. Once all
+are there, the square grids go onto the polar grid together, sixteen numbers (one vector register)
+to a point, and from there to coefficients.
 """
 
 from collections.abc import Callable
@@ -17,20 +17,21 @@ from xscatter.fourier_bessel.pixels import Pixels
 
 
 class Accumulator:
-    """Up to LANES images on their way to coefficients; :meth:`Plan.accumulator` makes it.
+    """Up to 16 images on their way to coefficients; :meth:`Plan.accumulator` makes it.
 
-    Each image may be overwritten as soon as :meth:`add` has returned. An accumulator serves once.
+    Each image may be overwritten as soon as :meth:`add` has returned. An accumulator is used once.
 
     Args:
         detector: the pixels of the detector that lie in the disk.
-        window: the pixels that are carried onto the grid: those, or with their partners beside them.
+        window: the pixels that are carried onto the grid: those, or with their partners beside
+            them.
         fill: "zero", "ring-mean" or "partner", as for :meth:`Plan.forward`.
         live_pixels: returns what a mask leaves live of `detector`.
 
     Example:
         >>> import numpy as np
         >>> from xscatter.fourier_bessel import Plan
-        >>> plan = Plan((32, 32), center=(15.5, 15.5), radius=16, angular_orders=4, radial_orders=5)
+        >>> plan = Plan((32, 32), (15.5, 15.5), radius=16, angular_orders=4, radial_orders=5)
         >>> accumulator = plan.accumulator()
         >>> for value in (1.0, 2.0):
         ...     accumulator.add(np.full((32, 32), value))
@@ -64,7 +65,7 @@ class Accumulator:
             mask: (rows, cols) bool, True = not usable.
 
         Raises:
-            UserError: image or mask do not fit the plan, or LANES images were added before.
+            UserError: image or mask do not fit the plan, or 16 images were added before.
         """
         detector, lane = self._detector, len(self._live_fractions)
         image = loops.plain(np.asarray(image))
@@ -84,7 +85,7 @@ class Accumulator:
         means, corner, bins = self._means[lane], detector.corner, NO_BINS
         live_fraction = detector.coverage
         if mask.size or (self._fill != "zero" and not detector.complete):
-            if self._last_mask is not mask:
+            if self._last_mask is not mask:  # comparing masks pixel by pixel takes longer
                 self._last_mask, self._live = mask, self._live_pixels(mask)
             bins = self._live.bins
             live_fraction = self._live.counts.sum() / detector.disk_count
@@ -109,8 +110,8 @@ class Accumulator:
         """Expand all images that were added.
 
         Returns:
-            Coefficients (n, angular_orders, radial_orders), NaN for an image without a live pixel, and
-            the fraction of the disk's pixels that are on the detector and live, (n,).
+            Coefficients (n, angular_orders, radial_orders), NaN for an image without a live pixel;
+            and the fraction of the disk's pixels that are live, (n,).
         """
         window, tables, n = self._window, self._window.tables, len(self._live_fractions)
         size = self._grids[0].size

@@ -1,4 +1,4 @@
-"""What an expansion keeps of an image: the image, its coefficients, and the image rebuilt from them."""
+"""Pictures of an expansion: the image, its coefficients, and the image rebuilt from them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +28,10 @@ class Expansion:
         frame: the image, its counts (rows, cols).
         coefficients: (angular_orders, radial_orders) complex.
         rebuilt: counts (rows, cols) of the image rebuilt from the coefficients alone.
-        residual: (rows, cols) what the rebuilt image lacks, in the units of the expansion; NaN where
-            no pixel is live, and outside of the disk.
-        error: ||residual|| / ||f|| over the live pixels of the disk, f being the transformed counts.
+        residual: (rows, cols) what the rebuilt image lacks, in the units of the expansion; NaN
+            where no pixel is live, and outside of the disk.
+        error: ||residual|| / ||f|| over the live pixels of the disk, f being the transformed
+            counts.
         formula: the transform of the counts n before the expansion.
         title: names experiment and image.
     """

@@ -1,7 +1,8 @@
 """Experiment shards in, coefficient files out.
 
-:class:`ShardTransformer` turns images of a shard into blocks of coefficients; :class:`BlockCollector`
-makes a coefficient file of them. Between the two, blocks may travel from one rank to another.
+:class:`ShardTransformer` turns images of a shard into blocks of coefficients;
+:class:`BlockCollector` makes a coefficient file of them. Between the two, blocks may travel from
+one rank to another.
 """
 
 from contextlib import ExitStack
@@ -111,7 +112,7 @@ class ShardTransformer:
     def _values_and_mask(
         self, counts: np.ndarray, mask: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return transformed counts, valid until the next call, and `mask` with marked pixels added.
+        """Return transformed counts, valid until the next call, and the mask of the image.
 
         In most images the detector's mask already covers all pixels that hold the mark: then it is
         returned itself, and the plan need not look for its live pixels again.
@@ -128,7 +129,7 @@ class ShardTransformer:
 
 
 class BlockCollector:
-    """A coefficient file in the making. Blocks arrive in any order; its bytes do not depend on it."""
+    """A coefficient file in the making; its bytes do not depend on the order of the blocks."""
 
     def __init__(self, study: Study, job: ShardJob):
         self._study, self._job = study, job
@@ -147,8 +148,8 @@ class BlockCollector:
     def add(self, block: CoefficientBlock) -> list[str] | None:
         """Store one block.
 
-        When all blocks have arrived, or one with an error, finish or discard the file and return its
-        warnings; until then return None.
+        When all blocks have arrived, or one with an error, finish or discard the file and return
+        its warnings; until then return None.
         """
         if block.error:
             self.close()
@@ -157,8 +158,8 @@ class BlockCollector:
         return self._finish() if self._file.complete else None
 
     def _finish(self) -> list[str]:
-        # A flipped bit may decompress without an error, so the shard is held against its checksum once
-        # more. Its bytes are still in the page cache.
+        # A flipped bit may decompress without an error, so the shard is held against its checksum
+        # once more. Its bytes are still in the page cache.
         wrong = shards.problem(self._job.source, checksum=self._job.checksum)
         if wrong:
             self.close()
@@ -188,7 +189,7 @@ class BlockCollector:
         return self._warnings()
 
     def _warnings(self) -> list[str]:
-        """Return a warning of images without a live pixel; print the number of pixels not finite."""
+        """Return a warning of images without a live pixel; print how many are not finite."""
         bad = self._file.not_finite
         if bad.any():
             print(

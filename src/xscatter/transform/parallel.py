@@ -23,10 +23,11 @@ from xscatter.transform.files import BlockCollector, CoefficientBlock, ShardJob,
 from xscatter.transform.plans import share_tables, transform_parameters
 from xscatter.transform.ranks import Alone
 
-# Images of the shortest task: a rank that comes to a shard makes the plan for its beam centre first,
-# which takes the time of a few dozen images.
+# Images of the shortest task: a rank that comes to a shard makes the plan for its beam centre
+# first, which takes the time of a few dozen images.
 SHORTEST_TASK = 4 * LANES
-# Blocks that wait to be written. More would only fill memory when the disk is slower than the ranks.
+# Blocks that wait to be written. More would only fill memory when the disk is slower than the
+# ranks.
 MOST_WAITING = 32
 # What h5py raises for damaged or foreign files, and the plan for a beam centre out of reach.
 UNREADABLE = (OSError, KeyError, RuntimeError, UserError)
@@ -86,7 +87,7 @@ def _jobs(study: Study, pairs: list[tuple[Path, Path]]) -> tuple[list[ShardJob],
 
 
 def _tasks(images: list[int], size: int) -> list[tuple[int, int, int]]:
-    """Return (job, first image, end) of every task, given the `images` of each job and `size` ranks.
+    """Return (job, first image, end) of all tasks, for `images` of each job and `size` ranks.
 
     A task holds half of a rank's share of what is left: tasks grow shorter towards the end, and no
     rank waits long for the last one. They begin at multiples of LANES.

@@ -1,7 +1,7 @@
-"""Images of a shard, read and decompressed by a thread while those before them are transformed.
+"""Reads images of a shard ahead, in a thread, while those before them are transformed.
 
-HDF5 lets one thread in at a time, and holds the interpreter's lock while it decompresses. Images that
-are chunks of their own, compressed as the simulator compresses them (Bitshuffle with LZ4), are
+HDF5 lets one thread in at a time, and holds the interpreter's lock while it decompresses. Images
+that are chunks of their own, compressed as the simulator compresses them (Bitshuffle with LZ4), are
 therefore read from the file and decompressed here, by the function that HDF5's filter itself calls.
 HDF5 reads all others.
 """
@@ -21,7 +21,8 @@ import numpy as np
 from xscatter.fourier_bessel.loops import LANES
 from xscatter.transform import loops
 
-# Images are read in batches of this size: large enough to be quick, small enough to stay in a cache.
+# Images are read in batches of this size: large enough to be quick, small enough to stay in a
+# cache.
 READ_BYTES = 2**22
 _BITSHUFFLE, _LZ4 = 32008, 2  # the filter's number in HDF5; its own number of the codec
 
@@ -52,7 +53,8 @@ class ImageReader:
         os.close(self._handle)
 
     def each(self, start: int, stop: int, until: int) -> Iterator[np.ndarray]:
-        """Yield images (rows, cols) from `start` to `stop`, each valid until the next one is asked for.
+        """Yield images (rows, cols) from `start` to `stop`, each valid until the next one is asked
+        for.
 
         Args:
             start: the first image.
@@ -92,13 +94,14 @@ class ImageReader:
     def _decompress(self, offset: int, size: int, image: np.ndarray) -> None:
         """Read the chunk of `size` bytes at `offset` and decompress it into `image`.
 
-        Format: https://github.com/kiyo-masui/bitshuffle/blob/master/src/bshuf_h5filter.c. The length of
-        the image in bytes (8 bytes, big-endian), that of a block (4 bytes), then every block behind its
-        compressed length (4 bytes), then the last bytes that fill no group of 8 numbers.
+        Format: https://github.com/kiyo-masui/bitshuffle/blob/master/src/bshuf_h5filter.c. The
+        length of the image in bytes (8 bytes, big-endian), that of a block (4 bytes), then every
+        block behind its compressed length (4 bytes), then the last bytes that fill no group of 8
+        numbers.
 
         Raises:
-            OSError: the chunk is damaged. The lengths are checked here, since the filter trusts them
-                and a wrong one would lead it out of its memory.
+            OSError: the chunk is damaged. The lengths are checked here, since the filter trusts
+                them and a wrong one would lead it out of its memory.
         """
         stored = self._stored[:size]
         if os.preadv(self._handle, [stored.data], offset) != size:
