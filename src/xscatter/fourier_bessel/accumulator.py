@@ -19,7 +19,8 @@ from xscatter.fourier_bessel.pixels import Pixels
 class Accumulator:
     """Up to 16 images on their way to coefficients; :meth:`Plan.accumulator` makes it.
 
-    Each image may be overwritten as soon as :meth:`add` has returned. An accumulator is used once.
+    Each image may be overwritten as soon as :meth:`add` has returned; a mask must stay as it is until
+    :meth:`finish`. An accumulator is used once.
 
     Args:
         detector: the pixels of the detector that lie in the disk.
@@ -74,8 +75,9 @@ class Accumulator:
             raise UserError(
                 f"image {image.shape} of type {image.dtype} does not fit the plan {shape}"
             )
-        if mask is not None and np.shape(mask) != shape:
-            raise UserError(f"mask {np.shape(mask)} does not fit the plan {shape}")
+        mask = None if mask is None else np.asarray(mask, bool)
+        if mask is not None and mask.shape != shape:
+            raise UserError(f"mask {mask.shape} does not fit the plan {shape}")
         if lane == LANES:
             raise UserError(f"an accumulator takes {LANES} images; finish it and begin another")
         if image.dtype.kind == "f" and not loops.finite(image):

@@ -93,7 +93,7 @@ class Pixels:
         self.dtype = dtype
 
     def _axis(self, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return first grid index and weights of every row (or column), and the grid in units of R."""
+        """Return first grid index and weights of each row or column; the grid in units of R."""
         spacing = self.tables.step
         first, weights = least_squares_weights(distance / (self.radius * spacing), self.taps)
         low = first.min()
@@ -164,11 +164,11 @@ class Pixels:
         dtype = np.dtype(np.int16 if 2 * self.rings < 32767 else np.int32)
         rows = min(self.shape[0], MOST_BIN_BYTES // (self.shape[1] * dtype.itemsize))
         bins = np.zeros((rows, self.shape[1]), dtype)
-        loops.find_bins(*self.corner, self.starts, self.stops, mask, self.middle, self.rings, found)
+        loops.find_bins(*self.corner, self.starts, self.stops, mask, self.middle, self.rings, bins)
         return bins
 
     def ring_numbers(self) -> np.ndarray:
-        """Return the ring of each pixel of the window, (rows, cols); `rings` outside of the disk."""
+        """Return the ring of each pixel, (rows, cols); `rings` outside of the disk."""
         rows, cols = (
             np.arange(side) - middle for side, middle in zip(self.shape, self.middle, strict=True)
         )
@@ -221,10 +221,9 @@ class Pixels:
         return ring_table(self.tables, self.center, self.radius, (row, cols, counts), seen)
 
     def interpolate(self, grid: np.ndarray, n: int) -> np.ndarray:
-        """Return images (n, rows, cols) of the window from values (angles, radii, LANES); 0 off the
-        disk.
+        """Return `n` images (n, rows, cols) of the window from values (angles, radii, LANES).
 
-        The transpose of the forward way, for the pixels of the window.
+        The way forward, transposed; 0 outside of the disk.
         """
         source = np.zeros((self.grid_shape[0] * self.grid_shape[1], LANES), self.dtype)
         loops.interpolate(np.ascontiguousarray(self.tables.unfold(grid)), *self.points, source)
@@ -259,7 +258,7 @@ def disk_lattice(
 
 
 def _along(values: np.ndarray, first: np.ndarray, weights: np.ndarray, axis: int) -> np.ndarray:
-    """Interpolate `values` along an axis, with `weights` (n, taps) from the indices `first` (n,) on."""
+    """Interpolate along an axis, with weights (n, taps) from the indices `first` (n,) on."""
     shape = [1, 1, 1]
     shape[axis] = -1
     return sum(

@@ -246,7 +246,8 @@ class Plan:
         orders = (self.angular_orders, self.radial_orders)
         if coefficients.ndim not in (2, 3) or coefficients.shape[-2:] != orders:
             raise UserError(
-                f"coefficients {coefficients.shape} do not fit the plan: (n, {orders[0]}, {orders[1]})"
+                f"coefficients {coefficients.shape} do not fit the plan: "
+                f"(n, {orders[0]}, {orders[1]})"
             )
         stack = coefficients if coefficients.ndim == 3 else coefficients[None]
         images = np.zeros((len(stack), *self.shape), self.dtype)

@@ -93,7 +93,7 @@ class PolarTables:
         return np.concatenate([turn[-self.pad :], turn, turn[: self.pad]])
 
     def analyse(self, grid: np.ndarray) -> np.ndarray:
-        """Return complex coefficients (angular_orders, radial_orders, n) of sums (angles, radii, n)."""
+        """Return complex coefficients (angular_orders, radial_orders, n) of sums on the grid."""
         orders, count, radii = self.radial.shape
         half = self.angles // 2
         near, far = grid[:half], grid[half:]
