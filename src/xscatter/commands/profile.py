@@ -1,7 +1,7 @@
 """Install the Slurm profile for other working directories, or propose values for this cluster.
 
-`install` copies the profile into the user's configuration, where `snakemake --profile slurm` finds it
-from anywhere. `detect` asks Slurm for partitions, limits, GPUs and accounts, and prints a
+`install` copies the profile into the user's configuration, where `snakemake --profile slurm` finds
+it from anywhere. `detect` asks Slurm for partitions, limits, GPUs and accounts, and prints a
 partitions.yaml and lines for config.yaml; it changes nothing unless --write names a profile.
 """
 
@@ -33,16 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from xscatter.core.errors import UserError
     from xscatter.core.files import write_text
-    from xscatter.jobs import profile
+    from xscatter.jobs import cluster, profile
 
     if args.action == "install":
         folder = profile.install(args.name, args.force)
-        print(f"{folder}: installed; `snakemake --profile {args.name}` finds it from everywhere")
+        print(f"{folder}: installed; `snakemake --profile {args.name}` finds it from any folder")
         return
-    partitions, config = profile.detect()
+    partitions, config = cluster.detect()
     if args.write:
         if not (args.write / "config.yaml").exists():
-            raise UserError(f"{args.write}: is no profile (it has no config.yaml)")
+            raise UserError(f"{args.write}: is not a profile (it has no config.yaml)")
         write_text(args.write / "partitions.yaml", partitions)
         print(f"{args.write / 'partitions.yaml'}: written")
     else:
