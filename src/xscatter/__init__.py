@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from xscatter.core.errors import UserError
     from xscatter.core.version import __version__
     from xscatter.fourier_bessel.plan import Plan
-    from xscatter.frames.center import estimate as find_center
+    from xscatter.frames.center.finder import find_center
     from xscatter.frames.frame import Frame
     from xscatter.frames.reading import read as read_frame
     from xscatter.frames.reading import read_all as read_frames
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from xscatter.store.paths import StudyPaths
     from xscatter.study.reading import load_study
     from xscatter.study.study import Study
-    from xscatter.tagging.tagger import Tagged, Tagger
+    from xscatter.tagging.tagged import Tagged
+    from xscatter.tagging.tagger import Tagger
 
 __all__ = [
     "Experiment",
@@ -59,10 +60,10 @@ _PLACES = {
     "Records": "records.read:Records",
     "Study": "study.study:Study",
     "StudyPaths": "store.paths:StudyPaths",
-    "Tagged": "tagging.tagger:Tagged",
+    "Tagged": "tagging.tagged:Tagged",
     "Tagger": "tagging.tagger:Tagger",
     "UserError": "core.errors:UserError",
-    "find_center": "frames.center:estimate",
+    "find_center": "frames.center.finder:find_center",
     "load_study": "study.reading:load_study",
     "open_experiment": "store.experiments:open_experiment",
     "open_records": "records.read:open_records",

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from xscatter.core.errors import UserError
 from xscatter.frames import Frame, read_all
-from xscatter.sources.source import Batch, Item, Memory, SourceOptions
+from xscatter.sources.source import Batch, Item, Memory, Source, SourceOptions
 
 SCHEME = "folder"
 
@@ -28,7 +28,7 @@ LONGEST_PAUSE = 60.0  # seconds: a longer one is no pause, the file was changed
 _LOOK = 0.2  # seconds between two looks at a folder in which nothing is ready
 
 
-def connect(address: str, options: SourceOptions) -> "Folder":
+def connect(address: str, options: SourceOptions) -> Source:
     """Follow the folder at `address`.
 
     Raises:

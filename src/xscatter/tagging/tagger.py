@@ -27,7 +27,7 @@ CONFIDENT = 0.5  # least confidence of a beam centre for the views that need one
 _HASH = 12  # hex digits that tell weights apart
 
 
-class Network(Protocol):
+class TrainedNetwork(Protocol):
     """A trained network, however it is run."""
 
     inputs: tuple[str, ...]
@@ -92,7 +92,7 @@ class Tagger:
         self,
         folder: str | Path,
         bundle: Bundle,
-        networks: Mapping[str, Network],
+        networks: Mapping[str, TrainedNetwork],
         calibrations: Mapping[str, calibrate.Calibration],
     ):
         self.folder, self.tags, self.size = Path(folder), bundle.tags, bundle.size
