@@ -116,8 +116,7 @@ def test_an_address_names_its_source(tmp_path):
 DUMMY = '''
 import numpy as np
 
-from xscatter.core.errors import UserError
-from xscatter.frames import from_array
+from xscatter.frames import Unreadable, from_array
 from xscatter.sources.source import Batch, Item
 
 SCHEME = "dummy"
@@ -144,9 +143,11 @@ class Dummy:
         number = int(item.name[-1])
         self.tried += number == 2
         if number == 2 and self.tried == 1:
-            raise UserError(f"{item.name}: is not there yet")
-        for _ in range(2 if number == 1 else 1):
-            yield from_array(np.random.default_rng(number).poisson(9, (64, 64)))
+            yield Unreadable(item.name, 0, f"{item.name}: is not there yet")
+            return
+        for index in range(2 if number == 1 else 1):
+            counts = np.random.default_rng(number).poisson(9, (64, 64))
+            yield from_array(counts, source=item.name, index=index)
 
     def done(self, item):
         return True

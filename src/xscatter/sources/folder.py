@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from xscatter.core.errors import UserError
-from xscatter.frames import Frame, read_all
+from xscatter.frames import Frame, Unreadable
+from xscatter.frames.reading import read_each
 from xscatter.sources.source import Batch, Item, Memory, Source, SourceOptions
 
 SCHEME = "folder"
@@ -117,9 +118,9 @@ class Folder:
             self._next_look = now + looked + max(min(_LOOK, self.settle), 10 * looked)
         return Batch([Item(name, t / 1e9, state) for t, name, state in sorted(ready)], changing)
 
-    def frames(self, item: Item) -> Iterator[Frame]:
+    def frames(self, item: Item) -> Iterator[Frame | Unreadable]:
         """Yield the frames of a file."""
-        return read_all(item.name, **self.read)
+        return read_each(item.name, **self.read)
 
     def done(self, item: Item) -> bool:
         """Remember in which state a file was done; return False if that is no longer its state."""

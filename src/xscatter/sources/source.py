@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from xscatter.frames import Frame
+from xscatter.frames import Frame, Unreadable
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,11 @@ class Source(Protocol):
             UserError: the source cannot be reached.
         """
 
-    def frames(self, item: Item) -> Iterator[Frame]:
-        """Yield the frames of `item`, made by :func:`xscatter.frames.read` or `from_array`.
+    def frames(self, item: Item) -> Iterator[Frame | Unreadable]:
+        """Yield the frames of `item`, and why one cannot be read in its place.
 
-        Raises:
-            UserError: the item, or its next frame, cannot be read.
+        They are made by :func:`xscatter.frames.read` or `from_array`; the `source` of each is the
+        name of the item, and its `index` counts from 0.
         """
 
     def done(self, item: Item) -> bool:
