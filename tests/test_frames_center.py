@@ -3,7 +3,7 @@ import pytest
 
 from xscatter.frames import find_center
 from xscatter.simulate import Experiment, simulate_experiment, simulate_image
-from xscatter.simulate.features.registry import get
+from xscatter.simulate.registry import get
 from xscatter.study import parse_study
 
 
@@ -97,7 +97,7 @@ def test_simulated_frames_of_every_detector(tmp_path):
     assert confidences[errors > 50].mean() < confidences[errors < 5].mean() - 0.2
 
 
-def shown(study, feature, number, photons=3e5, keep=lambda e: e.settings["on_image"], **parameters):
+def shown(study, feature, number, photons=3e5, keep=lambda e: e.placement.on_image, **parameters):
     """Counts, mask and centre of `number` frames of a study that show one feature alone."""
     chosen, found = get(feature), []
     for n in range(study.simulate.experiments):

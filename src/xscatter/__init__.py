@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xscatter.core.errors import UserError
-    from xscatter.core.version import __version__
+    from xscatter.core.version import __version__ as __version__
     from xscatter.fourier_bessel.plan import Plan
-    from xscatter.frames.center.finder import find_center
+    from xscatter.frames.center import find_center
     from xscatter.frames.frame import Frame
     from xscatter.frames.reading import read as read_frame
     from xscatter.frames.reading import read_all as read_frames
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from xscatter.pictures import show_frame
     from xscatter.records.read import Records, open_records
     from xscatter.simulate.experiment import Experiment
-    from xscatter.simulate.shard import simulate_experiment, simulate_image
+    from xscatter.simulate.image import simulate_image
+    from xscatter.simulate.shard import simulate_experiment
     from xscatter.store.experiments import ExperimentFile, open_experiment
     from xscatter.store.paths import StudyPaths
     from xscatter.study.reading import load_study
@@ -63,7 +64,7 @@ _PLACES = {
     "Tagged": "tagging.tagged:Tagged",
     "Tagger": "tagging.tagger:Tagger",
     "UserError": "core.errors:UserError",
-    "find_center": "frames.center.finder:find_center",
+    "find_center": "frames.center:find_center",
     "load_study": "study.reading:load_study",
     "open_experiment": "store.experiments:open_experiment",
     "open_records": "records.read:open_records",
@@ -71,7 +72,7 @@ _PLACES = {
     "read_frames": "frames.reading:read_all",
     "show_frame": "pictures:show_frame",
     "simulate_experiment": "simulate.shard:simulate_experiment",
-    "simulate_image": "simulate.shard:simulate_image",
+    "simulate_image": "simulate.image:simulate_image",
 }
 
 

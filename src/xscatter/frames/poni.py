@@ -15,30 +15,8 @@ from pathlib import Path
 
 from xscatter.core.errors import UserError
 from xscatter.frames.frame import BeamGeometry
+from xscatter.geometry import DETECTOR_SHAPES, PIXEL_SIZES
 
-_PITCH = {
-    "pilatus": 172e-6,
-    "eiger": 75e-6,
-    "lambda": 55e-6,
-    "maxipix": 55e-6,
-    "jungfrau": 75e-6,
-    "mythen": 50e-6,
-}
-# Rows and columns, DECTRIS data sheets. Frames of the second EIGER are smaller than of the first.
-_SHAPES = {
-    "pilatus": {
-        "100k": (195, 487), "200k": (407, 487), "300k": (619, 487), "300kw": (195, 1475),
-        "900k": (619, 1475), "1m": (1043, 981), "2m": (1679, 1475), "6m": (2527, 2463),
-    },
-    "eiger": {
-        "500k": (514, 1030), "1m": (1065, 1030), "4m": (2167, 2070), "9m": (3269, 3110),
-        "16m": (4371, 4150),
-    },
-    "eiger2": {
-        "500k": (512, 1028), "1m": (1062, 1028), "4m": (2162, 2068), "9m": (3262, 3108),
-        "16m": (4362, 4148),
-    },
-}  # fmt: skip
 _NEEDED = ("distance", "poni1", "poni2")
 
 
@@ -116,12 +94,12 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> BeamGeometry:
 def _shape(detector: str) -> tuple[int, int] | None:
     """Rows and columns of a detector by its name in pyFAI; None if it is not known."""
     match = re.fullmatch(r"(pilatus|eiger2?)[\s_]*(?:cdte)?[\s_]*(\w+)", detector.lower())
-    return _SHAPES[match[1]].get(match[2]) if match else None
+    return DETECTOR_SHAPES[match[1]].get(match[2]) if match else None
 
 
 def _pitch(detector: str, path: str | Path) -> float:
     """Pixel size of a detector in metres."""
-    for name, pitch in _PITCH.items():
+    for name, pitch in PIXEL_SIZES.items():
         if detector.lower().startswith(name):
             return pitch
     try:
