@@ -110,8 +110,8 @@ def test_image_plates_have_counts_above_16_bits_and_geometry(tmp_path):
     np.testing.assert_array_equal(frame.counts, data)
     assert not frame.mask.any()
     assert (frame.center, frame.center_from) == ((588.25, 610.5), "header")
-    found = frame.geometry
-    assert (found.wavelength, found.distance, found.pixel_size) == pytest.approx(
+    geometry = frame.geometry
+    assert (geometry.wavelength, geometry.distance, geometry.pixel_size) == pytest.approx(
         (1.5418e-10, 0.2505, 150e-6)
     )
 
@@ -159,6 +159,15 @@ def test_sixteen_bit_full_is_a_gap_only_in_lines(tmp_path):
     assert frames.read(tmp_path / "b.npy").mask[:, 30:33].all()
 
 
+def test_single_hot_pixels_are_masked_when_a_frame_is_read(tmp_path):
+    data = np.random.default_rng(5).poisson(8, (64, 64)).astype(np.int32)
+    data[0, 0], data[20, 30], data[40, 40:42] = 50_000, 10**6, 10**6
+    np.save(tmp_path / "a.npy", data)
+    frame = frames.read(tmp_path / "a.npy")
+    assert np.argwhere(frame.mask).tolist() == [[0, 0], [20, 30]]
+    np.testing.assert_array_equal(frame.hot, frame.mask)
+
+
 def test_nexus_signal_mask_geometry_and_stack(tmp_path, counts):
     path = tmp_path / "scan.nxs"
     stack = np.stack([counts, counts + 1, counts + 2]).clip(0).astype(np.uint32)
@@ -172,12 +181,12 @@ def test_nexus_signal_mask_geometry_and_stack(tmp_path, counts):
         detector["beam_center_x"], detector["beam_center_y"] = 11.0, 22.0
         detector["distance"] = 250.0
         detector["distance"].attrs["units"] = "mm"
-    found = list(frames.read_all(path))
-    assert [frame.index for frame in found] == [0, 1, 2]
-    np.testing.assert_array_equal(found[2].counts, np.where(counts < 0, 0, stack[2]))
-    assert found[0].center == (22.0, 11.0)
-    assert found[0].geometry.distance == pytest.approx(0.25)
-    assert found[0].frames == 3
+    series = list(frames.read_all(path))
+    assert [frame.index for frame in series] == [0, 1, 2]
+    np.testing.assert_array_equal(series[2].counts, np.where(counts < 0, 0, stack[2]))
+    assert series[0].center == (22.0, 11.0)
+    assert series[0].geometry.distance == pytest.approx(0.25)
+    assert series[0].frames == 3
     assert frames.read(f"{path}::/entry/other").shape == (200, 200)
     with pytest.raises(UserError, match=r"::/nowhere: there is no such dataset"):
         frames.read(f"{path}::/nowhere")
@@ -229,9 +238,9 @@ def test_eiger_master_follows_its_links_and_names_a_missing_one(tmp_path, counts
             group[f"data_{number:06d}"] = h5py.ExternalLink(
                 f"s_data_{number}.h5", "/entry/data/data"
             )
-    found = list(frames.read_all(master))
-    assert len(found) == 4
-    assert found[3].counts[0, 0] == counts[0, 0] + 2
+    series = list(frames.read_all(master))
+    assert len(series) == 4
+    assert series[3].counts[0, 0] == counts[0, 0] + 2
     (tmp_path / "s_data_2.h5").unlink()
     with pytest.raises(UserError, match=r"s_master\.h5: .*data_000002.*missing"):
         frames.read(master)

@@ -85,21 +85,21 @@ def files(tmp_path):
 
 def test_three_lines_of_python(models, files):
     tagger = tagging.Tagger.load(models)
-    found = list(tagger.predict(sorted(files.iterdir())))
+    answers = list(tagger.predict(sorted(files.iterdir())))
     views = ["joint"] * 5 + ["image", None, "joint", "joint"]
     hashes = {
         view: json.loads((models / view / "training.json").read_text())["weights_sha256"]
         for view in set(views) - {None}
     }
-    assert [f.view for f in found] == views
-    assert [f.model for f in found] == [view and hashes[view][:12] for view in views]
-    assert found[0].center == pytest.approx((60, 70), abs=0.5)
-    assert found[0].center_from == "estimate"
-    assert "beam centre not known" in found[5].note
-    assert found[6].failed
-    assert "6.npy" in found[6].note
-    assert [f.index for f in found[7:]] == [0, 1]
-    for f in found[:6]:
+    assert [f.view for f in answers] == views
+    assert [f.model for f in answers] == [view and hashes[view][:12] for view in views]
+    assert answers[0].center == pytest.approx((60, 70), abs=0.5)
+    assert answers[0].center_from == "estimate"
+    assert "beam centre not known" in answers[5].note
+    assert answers[6].failed
+    assert "6.npy" in answers[6].note
+    assert [f.index for f in answers[7:]] == [0, 1]
+    for f in answers[:6]:
         assert ((f.probability > 0) & (f.probability < 1)).all()
         assert set(f.tags) == {
             "ring",
@@ -139,10 +139,10 @@ def test_one_view_alone(models, files):
 
 
 def test_a_given_centre_that_is_of_no_use_is_named(models, files):
-    (found,) = tagging.Tagger.load(models).predict([files / "0.npy"], center=(97200.0, 70.0))
-    assert found.view == "image"
-    assert "the beam centre given lies outside of the frame of 128x150; " in found.note
-    assert found.note.endswith("too little of the frame lies about the beam centre (97200, 70)")
+    (tagged,) = tagging.Tagger.load(models).predict([files / "0.npy"], center=(97200.0, 70.0))
+    assert tagged.view == "image"
+    assert "the beam centre given lies outside of the frame of 128x150; " in tagged.note
+    assert tagged.note.endswith("too little of the frame lies about the beam centre (97200, 70)")
     inside = tagging.Tagger.load(models).predict([files / "0.npy"], center=(60.0, 70.0))
     assert "outside" not in next(iter(inside)).note
 
@@ -179,13 +179,13 @@ def test_missing_and_mismatched_models_are_refused(models, tmp_path):
     path.write_text(json.dumps(facts | {"size": 96}))
     with pytest.raises(UserError, match="other records than its neighbours"):
         tagging.Tagger.load(tmp_path / "models")
-    for content, said in (
+    for content, words in (
         ({"tags": []}, "no entry size, transform, weights"),
         (3, "damaged"),
         ([1], "damaged"),
     ):
         path.write_text(json.dumps(content))
-        with pytest.raises(UserError, match=rf"training\.json: .*{said}"):
+        with pytest.raises(UserError, match=rf"training\.json: .*{words}"):
             tagging.Tagger.load(tmp_path / "models")
     (tmp_path / "models" / "image" / "model.keras").write_bytes(b"nothing")
     path.write_text(json.dumps(facts))
@@ -363,9 +363,9 @@ def test_watch_tags_each_file_once_over_restarts(models, files, tmp_path, capsys
     ]
     command += ["--patience", "0.2"]
     assert main(command) == 0
-    told = capsys.readouterr()
-    assert "watch: 8 frames tagged, 1 could not be read" in told.err
-    assert "6.npy: cannot be read" in told.out
+    printed = capsys.readouterr()
+    assert "watch: 8 frames tagged, 1 could not be read" in printed.err
+    assert "6.npy: cannot be read" in printed.out
     first = watched(table)
     assert sorted(first) == sorted([(f"{n}.npy", 0) for n in range(8)] + [("7.npy", 1)])
     np.save(files / "8.npy", ring(seed=20))
@@ -501,6 +501,6 @@ def test_every_real_frame_is_tagged(models):
         for name in listed([os.environ["XSCATTER_REAL_FRAMES"]])
         if not name.endswith((".md", ".csv"))
     ]
-    found = list(tagging.Tagger.load(models).predict(names))
-    assert len(found) >= len(names)
-    assert not any(f.failed or f.view is None for f in found)
+    answers = list(tagging.Tagger.load(models).predict(names))
+    assert len(answers) >= len(names)
+    assert not any(f.failed or f.view is None for f in answers)

@@ -39,13 +39,14 @@ def read(
     Raises:
         UserError: the file cannot be read as a frame, with its name and the reason.
 
-    >>> import numpy as np, tempfile
-    >>> from xscatter import frames
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     np.save(f"{folder}/a.npy", np.random.default_rng(0).poisson(9, (64, 48)))
-    ...     frame = frames.read(f"{folder}/a.npy", center=(30, 20.5))
-    >>> frame.shape, frame.center, frame.center_from
-    ((64, 48), (30.0, 20.5), 'user')
+    Example:
+        >>> import numpy as np, tempfile
+        >>> from xscatter import frames
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/a.npy", np.random.default_rng(0).poisson(9, (64, 48)))
+        ...     frame = frames.read(f"{folder}/a.npy", center=(30, 20.5))
+        >>> frame.shape, frame.center, frame.center_from
+        ((64, 48), (30.0, 20.5), 'user')
     """
     with formats.opened(str(path)) as reader:
         if not 0 <= index < reader.count:
@@ -72,12 +73,13 @@ def read_all(
     Raises:
         UserError: the file, or its next frame, cannot be read.
 
-    >>> import numpy as np, tempfile
-    >>> from xscatter import frames
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     np.save(f"{folder}/a.npy", np.random.default_rng(0).poisson(9, (3, 64, 48)))
-    ...     [frame.index for frame in frames.read_all(f"{folder}/a.npy")]
-    [0, 1, 2]
+    Example:
+        >>> import numpy as np, tempfile
+        >>> from xscatter import frames
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/a.npy", np.random.default_rng(0).poisson(9, (3, 64, 48)))
+        ...     [frame.index for frame in frames.read_all(f"{folder}/a.npy")]
+        [0, 1, 2]
     """
     for frame in read_each(path, mask=mask, poni=poni, center=center):
         if isinstance(frame, Unreadable):
@@ -132,6 +134,15 @@ def from_array(
     Raises:
         UserError: the frame is too small, nearly all of it is masked, or the mask has another
             shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from xscatter.frames import from_array
+        >>> counts = np.random.default_rng(0).poisson(9, (64, 48))
+        >>> counts[5, 7] = 400_000  # a hot pixel
+        >>> frame = from_array(counts, center=(30, 20))
+        >>> np.argwhere(frame.mask).tolist()
+        [[5, 7]]
     """
     data = np.asarray(data)
     if data.ndim != 2:
@@ -185,7 +196,7 @@ def _complete(
     poni: str | Path | None,
     center: tuple[float, float] | None,
 ) -> Frame:
-    """The frame with its final mask and the most trustworthy beam centre that somebody told."""
+    """The frame with its final mask, and the beam centre of the most trustworthy origin."""
     shape = raw.data.shape
     if min(shape) < LEAST:
         raise UserError(

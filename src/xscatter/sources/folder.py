@@ -41,7 +41,7 @@ def connect(address: str, options: SourceOptions) -> Source:
 
 
 class FileState(NamedTuple):
-    """What tells whether a file has changed."""
+    """Size and time of a file, which differ when it has changed."""
 
     size: int
     time: int  # nanoseconds since 1970
@@ -72,7 +72,7 @@ class Folder:
     settle: float = 1.0
     read: Mapping[str, Any] = field(default_factory=dict)
     _done: Container[str] = ()
-    _ignore: Path | None = None  # the table of the service, where it lies in the same folder
+    _ignore: Path | None = None  # the table of the service, which may be in the same folder
     _since: float | None = None  # done files that changed after this time are looked at once
     # By name: the state of a file, and since when it has been in it or when it was done in it.
     _seen: dict[str, tuple[FileState, float]] = field(default_factory=dict)

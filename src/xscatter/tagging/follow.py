@@ -118,7 +118,7 @@ class _Progress:
         self._reported, self._recent = now, 0
 
     def finish(self) -> None:
-        """Report the whole run."""
+        """Report all of the run."""
         elapsed = max(time.monotonic() - self._begin, 1e-9)
         self._line((self._tagged + self._failed) / elapsed)
 
