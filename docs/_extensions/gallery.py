@@ -1,4 +1,4 @@
-"""Pictures for the reference: every scattering feature, and an example of every tag, made of the code itself."""
+"""Pictures for the reference, drawn by the code: every scattering feature and every tag."""
 
 import tempfile
 from pathlib import Path
@@ -24,7 +24,7 @@ _KINDS = {
 
 
 class FeatureGallery(Generated):
-    """Every feature: what it is, its parameters, the tags it can give, and three draws of it."""
+    """Every feature with its definition, its parameters, its possible tags and three draws."""
 
     def text(self) -> str:
         folder = Path(self.env.srcdir) / "_build" / "gallery"
@@ -47,7 +47,8 @@ class FeatureGallery(Generated):
                     "",
                 ]
                 lines += [
-                    "Three draws, of different experiments: above with many photons, below as exposed.",
+                    "Three draws, of different experiments. Above: with many photons; below: as "
+                    "exposed.",
                     "```",
                     "",
                 ]
@@ -62,8 +63,9 @@ class FeatureGallery(Generated):
                 ]
                 for p in feature.parameters:
                     bounds = f"{p.bounds[0]:g} to {p.bounds[1]:g}"
+                    meaning = _plain(p.meaning)
                     lines.append(
-                        f"| `{p.name}` | {p.unit} | {p.default:g} | {bounds} | {_plain(p.meaning)} |"
+                        f"| `{p.name}` | {p.unit} | {p.default:g} | {bounds} | {meaning} |"
                     )
                 lines.append("")
         return "\n".join(lines)
@@ -104,7 +106,7 @@ class TagTable(Generated):
                     "",
                 ]
                 lines += [
-                    "An image for each tag, with what else was in it; masked pixels in blue-grey.",
+                    "An image for each tag, which may show other tags too. Masked pixels are blue-grey.",
                     "```",
                 ]
             lines.append("")
@@ -112,7 +114,10 @@ class TagTable(Generated):
 
 
 def tag_examples(experiments: int = 40, images: int = 8) -> dict[str, pictures.Panel]:
-    """A simulated frame for every tag that occurs: of those that show it clearly, the one with the fewest tags."""
+    """Return a simulated image for every tag that occurs.
+
+    Of the images that show a tag clearly, it is the one with the fewest other tags.
+    """
     simulate = {"experiments": experiments, "images": images, "size": 192}
     study = parse_study({"name": "examples", "seed": 4, "simulate": simulate})
     best: dict[str, tuple[float, pictures.Panel]] = {}
@@ -135,7 +140,7 @@ def tag_examples(experiments: int = 40, images: int = 8) -> dict[str, pictures.P
 
 
 def _plain(text: str) -> str:
-    """Text of a docstring as Markdown that shows the same characters."""
+    """Return the text of a docstring as Markdown that shows the same characters."""
     for mark in "\\*_<|+#":
         text = text.replace(mark, "\\" + mark)
     # Indented lines are formulas: each keeps a line of its own.
@@ -144,7 +149,7 @@ def _plain(text: str) -> str:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Called by Sphinx."""
+    """Register directives with Sphinx."""
     app.add_directive("feature-gallery", FeatureGallery)
     app.add_directive("tag-table", TagTable)
     return {"version": "1", "parallel_read_safe": True}
