@@ -1,6 +1,8 @@
 import subprocess
 import sys
 import time
+from importlib.metadata import EntryPoints
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from xscatter import sources
 from xscatter.core.errors import UserError
+from xscatter.sources import registry
 from xscatter.sources.folder import Folder
 from xscatter.sources.registry import open_source
 from xscatter.sources.source import SourceOptions
@@ -110,6 +113,23 @@ def test_an_address_names_its_source(tmp_path):
     with pytest.raises(UserError, match="cannot be listed"):
         open_source(tmp_path / "none")
     with pytest.raises(UserError, match="no source is called 'nothing'; known are folder"):
+        open_source("nothing:here")
+
+
+def test_a_site_names_its_source_as_an_entry_point(monkeypatch):
+    class Point(NamedTuple):
+        name: str = "beamline"
+
+        def load(self):
+            return SimpleNamespace(connect=lambda address, options: (address, options.pattern))
+
+    def points(group, name="beamline"):
+        assert group == "xscatter.sources"
+        return EntryPoints([Point()] if name == "beamline" else [])
+
+    monkeypatch.setattr(registry, "entry_points", points)
+    assert open_source("beamline:visit42", SourceOptions("*.cbf")) == ("visit42", "*.cbf")
+    with pytest.raises(UserError, match="known are beamline, folder"):
         open_source("nothing:here")
 
 
