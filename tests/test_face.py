@@ -65,7 +65,9 @@ def test_every_public_name_has_an_example_that_runs(name, tmp_path, monkeypatch)
     finder = doctest.DocTestFinder(exclude_empty=True)
     examples = [test for test in finder.find(value, name, globs={}) if test.examples]
     assert any(test.name == name for test in examples), f"{name}: its docstring has no example"
-    said = []
-    for example in examples:
-        doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=said.append)
-    assert not said, "".join(said)
+    failures, names = [], {}
+    for example in sorted(examples, key=lambda test: test.name):
+        example.globs = names  # the example of a method continues that of its class
+        runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+        runner.run(example, out=failures.append, clear_globs=False)
+    assert not failures, "".join(failures)
