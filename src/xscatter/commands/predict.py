@@ -1,12 +1,12 @@
-"""Tag detector frames: TIFF, CBF, EDF, mar345, Bruker, HDF5, NeXus, .npy, packed with gz or bz2.
+"""Tag detector frames: TIFF, CBF, EDF, mar345, Bruker, HDF5, NeXus or .npy, plain, gz or bz2.
 
-Writes OUT/tags.csv and OUT/tags.json: calibrated probabilities, the network that answered, the beam
-centre and its confidence; OUT/legend.csv: the meaning of each tag, and its precision on the test
-set; with --html also OUT/tags.html, with each frame and where in it the evidence is. A file that
-cannot be read is reported, and the other files are tagged.
+Writes OUT/tags.csv and OUT/tags.json with calibrated probabilities, the network that was used, and
+the beam centre with its confidence. OUT/legend.csv has the meaning of each tag and its precision on
+the test set. With --html, OUT/tags.html shows each frame and highlights the evidence for its tags.
+A file that cannot be read is reported, and the others are tagged.
 
-Exit status 0: every file was tagged; 1: some could not be read, all others are tagged and the
-tables are written; 2: no file could be read, or an argument is wrong, and nothing is written.
+Exit status 0: every file was tagged; 1: some files could not be read, the others are tagged and the
+tables are written; 2: no file could be read or an argument is wrong, and nothing is written.
 """
 
 import argparse
@@ -29,7 +29,10 @@ EXAMPLE = """example:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="file, folder, or file.h5::/path/to/dataset"
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="file, folder (all files in it), or file.h5::/path/to/dataset",
     )
     parser.add_argument(
         "-o",
@@ -37,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("tags"),
         metavar="OUT",
-        help="folder (default: tags)",
+        help="folder of the tables (default: tags)",
     )
     parser.add_argument("--force", action="store_true", help="overwrite the tables in OUT")
     parser.add_argument(
@@ -52,16 +55,20 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="DIR",
-        help="a study's models (default: the newest below results)",
+        help="folder of the models of a study (default: the newest in results/)",
     )
-    parser.add_argument("--view", choices=tuple(VIEWS), help="network to use (default: the best)")
+    parser.add_argument(
+        "--view", choices=tuple(VIEWS), help="network to use (default: the best one for each frame)"
+    )
     parser.add_argument(
         "--mask",
         type=Path,
         metavar="FILE",
-        help="mask, of any format that frames have: not 0 = not usable",
+        help="mask in any format of frames; non-zero = not usable",
     )
-    parser.add_argument("--poni", type=Path, metavar="FILE", help="PONI file with the geometry")
+    parser.add_argument(
+        "--poni", type=Path, metavar="FILE", help="PONI file (pyFAI) with the geometry"
+    )
     parser.add_argument(
         "--center",
         type=float,
@@ -70,7 +77,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help="beam centre in pixels: row (y) first",
     )
     parser.add_argument(
-        "--threads", type=positive, default=1, help="frames read at the same time (default: 1)"
+        "--threads",
+        type=positive,
+        default=1,
+        help="number of frames that are read at the same time (default: 1)",
     )
 
 

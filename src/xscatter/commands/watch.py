@@ -1,8 +1,9 @@
-"""Tag frames as a detector writes them into a folder, and append them to a table.
+"""Tag frames as a detector writes them into a folder, and append the tags to a table.
 
-A file is read once it has come to rest; one that stays unreadable for --patience seconds is entered
-as bad. The table (CSV) remembers what is done: started again, watch resumes where it stopped, and
-skips or repeats nothing. Every few seconds it prints its rate and how many files wait.
+A file is read when it has not changed for --settle seconds. A file that is still unreadable after
+--patience seconds is entered as bad. The table (CSV) also records which files are done: if watch is
+interrupted, run the same command again, and it resumes without skipping or repeating a file. Every
+few seconds it prints its rate and the number of files that wait.
 """
 
 import argparse
@@ -33,23 +34,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pattern", default="*", help="names of the frames, such as '*.cbf' (default: all)"
     )
     parser.add_argument(
-        "--settle", type=seconds, default=1.0, help="seconds of rest before reading (default: 1)"
+        "--settle",
+        type=seconds,
+        default=1.0,
+        help="read a file when it has not changed for this many seconds (default: 1)",
     )
     parser.add_argument(
         "--patience",
         type=seconds,
         default=60.0,
-        help="seconds until a bad file is given up (default: 60)",
+        help="give up an unreadable file after this many seconds (default: 60)",
     )
     parser.add_argument(
         "--every",
         type=seconds,
         default=10.0,
-        help="seconds between lines of progress (default: 10)",
+        help="seconds between two lines of progress (default: 10)",
     )
-    parser.add_argument(
-        "--once", action="store_true", help="stop when all files that are there are done"
-    )
+    parser.add_argument("--once", action="store_true", help="stop when all present files are done")
     add_model(parser)
 
 
