@@ -13,7 +13,7 @@ import yaml
 from xscatter.cli import main
 from xscatter.core import shards
 from xscatter.fourier_bessel import Plan
-from xscatter.store.verify import coefficients_problem
+from xscatter.store.checks import coefficients_problem
 from xscatter.study import parse_study
 from xscatter.transform.files import NO_LIVE_PIXEL
 from xscatter.transform.parallel import _tasks, transform_files

@@ -86,8 +86,8 @@ def _plan(args: argparse.Namespace) -> tuple[object, list[tuple[Path, Path]]]:
         outside = [number for number in numbers if number >= total]
         if outside:
             raise UserError(
-                f"--experiments: {outside[0]} is not among the {total} experiments "
-                f"(0 to {total - 1}) of {args.study}"
+                f"--experiments: there is no experiment {outside[0]} in {args.study}; give numbers "
+                f"from 0 to {total - 1}"
             )
         if paths.root.is_dir():
             keep_study(args.study, study, paths)
