@@ -134,7 +134,7 @@ def test_the_file_holds_the_expansion_of_the_transformed_counts(tmp_path, counts
 
 
 def test_same_bytes_for_any_number_of_ranks(folder):
-    assert run(folder)[0] == 0
+    assert main(["transform", str(folder / "study.yaml"), "-o", str(folder)]) == 0
     alone = files(folder)
     assert len(alone) == 3
     for ranks in (2, 3):
@@ -154,7 +154,8 @@ def one_shard(tmp_path):
 
 
 def test_ranks_share_one_shard(one_shard):
-    assert run(one_shard, "--experiments", "0")[0] == 0
+    command = ["transform", str(one_shard / "study.yaml"), "-o", str(one_shard)]
+    assert main([*command, "--experiments", "0"]) == 0
     alone = files(one_shard)
     shutil.rmtree(one_shard / "coefficients")
     status, said = run(one_shard, "--experiments", "0", ranks=3)
