@@ -264,7 +264,7 @@ def _angle(dy, dx):
     low = small <= 0.41421356237309505 * large  # tan(π / 8)
     t = (small if low else small - large) / (large if low else small + large)
     z = t * t
-    top = -6.485021924942025371773e1 + z * (
+    top = -6.485021904942025371773e1 + z * (
         -1.228866684490136173410e2
         + z
         * (
