@@ -1,4 +1,4 @@
-"""Expand every image of experiment shards into Fourier-Bessel coefficients.
+"""Expand every image into Fourier-Bessel coefficients.
 
 Under mpiexec or srun the processes share the work; without, one process does it. Coefficient files
 that are complete and up to date are skipped. Their content does not depend on the number of
@@ -26,7 +26,7 @@ EXAMPLE = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
     parser.add_argument(
-        "--experiments", type=number_list, help="numbers such as 0,3,10-19 (default: all)"
+        "--experiments", type=number_list, help="which ones, such as 0,3,10-19 (default: all)"
     )
 
 
@@ -86,8 +86,8 @@ def _plan(args: argparse.Namespace) -> tuple[object, list[tuple[Path, Path]]]:
         outside = [number for number in numbers if number >= total]
         if outside:
             raise UserError(
-                f"--experiments: {outside[0]} is not among the {total} experiments "
-                f"(0 to {total - 1}) of {args.study}"
+                f"--experiments: there is no experiment {outside[0]} in {args.study}; give numbers "
+                f"from 0 to {total - 1}"
             )
         if paths.root.is_dir():
             keep_study(args.study, study, paths)
