@@ -185,7 +185,8 @@ def test_synthesis_then_analysis(side, limit, boundary):
     images = plan.inverse(c)
     assert images.shape == (3, side, side)
     found = plan.forward(images)
-    # What is left is the quadrature by pixels; a basis that vanishes at the rim does not see its steps.
+    # The error is that of a sum over square pixels in place of the integral; a basis that vanishes
+    # at the rim does not see the steps of the pixels there.
     assert np.linalg.norm(found - c) / np.linalg.norm(c) < limit * (
         30 if boundary == "neumann" else 1
     )

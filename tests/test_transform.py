@@ -24,7 +24,7 @@ MASKED = np.iinfo(np.uint32).max
 
 
 def rounding(coefficients):
-    """Return how far two float32 ways to the same coefficients may differ: sums along one axis each."""
+    """Return how far two float32 ways to the same coefficients may differ."""
     return sum_tolerance(SIDE) * np.abs(coefficients).max()
 
 
