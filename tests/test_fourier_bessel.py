@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from direct_sum import basis_function, direct_sum, lattice
 from tolerances import sum_tolerance
 from xscatter.core.errors import UserError
-from xscatter.fourier_bessel import Plan, loops, pixels
+from xscatter.fourier_bessel import Plan, loops, pixels, ring_loops
 
 pytestmark = pytest.mark.floats
 
@@ -125,8 +125,8 @@ def test_any_shape_centre_and_order(shape, where, size, orders, boundary, fill, 
 @pytest.mark.parametrize("center", [(3.0, 26.5), (20.0, -2.5), (-2.0, 25.0)])
 def test_rows_of_the_disk_beside_the_detector(center, monkeypatch):
     # Interpreted, an index out of bounds is an error; compiled, it would write into foreign memory.
-    monkeypatch.setattr(loops, "cell_sums", loops.cell_sums.py_func)
-    monkeypatch.setattr(loops, "add_rings", loops.add_rings.py_func)
+    monkeypatch.setattr(ring_loops, "cell_sums", ring_loops.cell_sums.py_func)
+    monkeypatch.setattr(ring_loops, "add_rings", ring_loops.add_rings.py_func)
     image = noise((24, 24))
     wanted = [(0, 0), (3, 2)]
     found = Plan((24, 24), center, 20.0, 4, 4, "float64", tolerance=1e-10).forward(image)
@@ -389,7 +389,7 @@ def test_angles_are_exact_to_rounding():
     dy, dx = np.random.default_rng(8).normal(size=(2, 1000))
     for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1), (1, 0), (0, 1)):
         points = list(zip(signs[0] * dy, signs[1] * dx, strict=True))
-        angles = np.array([loops._angle(y, x) for y, x in points])
+        angles = np.array([ring_loops._angle(y, x) for y, x in points])
         expected = np.arctan2(*np.transpose(points))
         # -π and π are the same angle.
         difference = np.abs(np.exp(1j * angles) - np.exp(1j * expected)).max()
