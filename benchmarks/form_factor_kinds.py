@@ -23,9 +23,9 @@ from xscatter.core.errors import UserError
 from xscatter.core.shards import open_shard
 from xscatter.report.results import read_views
 from xscatter.simulate.experiment import Experiment
-from xscatter.simulate.features.registry import get
+from xscatter.simulate.instrument.smearing import smear
+from xscatter.simulate.registry import get
 from xscatter.simulate.render import render
-from xscatter.simulate.smearing import smear
 from xscatter.store.paths import StudyPaths
 from xscatter.study import load_study
 

@@ -17,7 +17,7 @@ import hdf5plugin
 import numpy as np
 
 from xscatter.simulate import Experiment, simulate_image
-from xscatter.simulate.features.registry import all_features
+from xscatter.simulate.registry import all_features
 from xscatter.study import parse_study
 
 EXPERIMENTS = 12

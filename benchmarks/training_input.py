@@ -44,7 +44,7 @@ def prepare(root: Path, view: str, size: int, orders: int, keys: dict):
         "transform": {"angular_orders": orders, "radial_orders": orders},
         "pack": {"batches": 2, "test_batch": 1},
     }
-    parsed, found = parse_study(study), records.open(root / "batches")
+    parsed, found = parse_study(study), records.open_records(root / "batches")
     identity = training.identify(parsed, found, view, [])
     return training._Run(
         parsed, StudyPaths(root), view, found, identity, None, None, None, lambda _: None

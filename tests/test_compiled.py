@@ -12,7 +12,7 @@ import os
 import xscatter.core.compiled as c
 real = os.access
 os.access = lambda path, mode: False if Path(path) == Path(c.__file__).parent else real(path, mode)
-import xscatter.simulate.poisson
+import xscatter.simulate.instrument.poisson
 print(os.environ.get("NUMBA_CACHE_DIR"))
 """
 
@@ -36,7 +36,7 @@ import numpy as np
 from xscatter.fourier_bessel import Plan
 from xscatter.records.loops import decode
 from xscatter.simulate import Experiment
-from xscatter.simulate.shard import simulate_image
+from xscatter.simulate.image import simulate_image
 from xscatter.study import Study
 experiment = Experiment(Study(name="t", simulate={"size": 64}), 0)
 counts = np.empty((64, 64), np.uint32)

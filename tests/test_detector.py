@@ -1,12 +1,15 @@
 """Geometry and maps of detectors against pyFAI; gaps of the layouts; coverage."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tolerances import step_tolerance
 from xscatter.geometry import Geometry
 from xscatter.simulate import Experiment
-from xscatter.simulate.detector import LAYOUTS, gap_mask
+from xscatter.simulate.instrument.detector import gap_mask
+from xscatter.simulate.instrument.layouts import LAYOUTS
 from xscatter.study import parse_study
 
 pytestmark = pytest.mark.floats
@@ -114,7 +117,7 @@ def test_maps_of_an_experiment_are_those_of_its_geometry():
             atol=step_tolerance(8) * experiment.q_high,
         )
         expected = theirs.solidAngleArray((96, 96)) * theirs.polarization(
-            (96, 96), factor=experiment.settings["polarisation"]
+            (96, 96), factor=experiment.beam.polarisation
         )
         # What is left is the sensitivity of the pixels: 1 on average, a per cent or so wide.
         rest = experiment.response[live] / (expected[live] * experiment.scale**2)
@@ -127,7 +130,7 @@ def wide_experiments(strips, number=60, size=128):
         {"name": "m", "seed": 8, "simulate": {"experiments": number, "images": 1, "size": size}}
     )
     found = [Experiment(study, n) for n in range(number)]
-    return [e for e in found if min(e.frame.extent) < 0.9] if strips else found
+    return [e for e in found if min(e.detector.outline.extent) < 0.9] if strips else found
 
 
 def test_strips_are_masked_as_real_ones_are_in_the_square_input():
@@ -137,9 +140,9 @@ def test_strips_are_masked_as_real_ones_are_in_the_square_input():
 
     strips = wide_experiments(True)
     assert len(strips) > 8
-    assert any(min(e.frame.extent) < 0.2 for e in strips)
+    assert any(min(e.detector.outline.extent) < 0.2 for e in strips)
     for experiment in strips:
-        rows, cols = (round(1475 * part) for part in experiment.frame.extent)
+        rows, cols = (round(1475 * part) for part in experiment.detector.outline.extent)
         real = prepare(
             RealFrame(np.ones((rows, cols), np.int32), *np.zeros((2, rows, cols), bool)),
             experiment.size,
@@ -169,31 +172,31 @@ def test_a_detector_of_whole_modules_shows_all_of_them(turned):
 def test_the_beam_is_off_the_image_where_it_misses_the_detector():
     seen = set()
     for experiment in wide_experiments(False):
-        row, col = (round(x * 1000) for x in experiment.settings["center"])
+        row, col = (round(x * 1000) for x in experiment.placement.center)
         beside = np.ones(
             (1400, 1400), bool
         )  # 200 parts of a thousand about the square, for beams outside of it
-        beside[200:1200, 200:1200] = experiment.frame._replace(
-            aperture=None, bend=0.0, tilt=0.0
-        ).outside((np.arange(1000) + 0.5) / 1000)
+        rectangle = replace(experiment.detector.outline, aperture=None, bend=0.0, tilt=0.0)
+        beside[200:1200, 200:1200] = rectangle.outside((np.arange(1000) + 0.5) / 1000)
         near = beside[row + 198 : row + 203, col + 198 : col + 203]
         if near.all() or not near.any():
-            assert experiment.settings["on_image"] == (not near.any())
-            seen.add((experiment.settings["on_image"], 0 <= row < 1000 and 0 <= col < 1000))
+            assert experiment.placement.on_image == (not near.any())
+            seen.add((experiment.placement.on_image, 0 <= row < 1000 and 0 <= col < 1000))
     assert {(True, True), (False, False), (False, True)} <= seen
 
 
 def test_a_patch_darkens_its_rectangle_and_has_no_tag():
-    patched = [e for e in wide_experiments(False) if e.settings["patch"]]
+    patched = [e for e in wide_experiments(False) if e.patch]
     assert 3 < len(patched) < 20
     for experiment in patched:
-        patch, factor = experiment.settings["patch"], experiment.obstacles()["patch"]
+        patch = experiment.patch
+        (factor,) = (f.factor for f in experiment.factors() if f.name == "patch")
         assert "patch" not in experiment.altered
-        assert 1 - patch["opacity"] - step_tolerance(8) <= factor.min()
+        assert 1 - patch.opacity - step_tolerance(8) <= factor.min()
         index = (np.arange(experiment.size) + 0.5) / experiment.size
-        y, x = index[:, None] - patch["center"][0], index[None, :] - patch["center"][1]
-        far = np.hypot(y, x) > np.hypot(*patch["half"]) + 0.2
+        y, x = index[:, None] - patch.center[0], index[None, :] - patch.center[1]
+        far = np.hypot(y, x) > np.hypot(*patch.half) + 0.2
         assert not far.any() or factor[far].min() > 0.98
-        if experiment.scale * experiment.size * min(patch["half"]) > 6 * patch["blur"]:
-            middle = np.hypot(y, x) < 0.5 * min(patch["half"])
-            assert not middle.any() or factor[middle].max() < 1 - 0.7 * patch["opacity"]
+        if experiment.scale * experiment.size * min(patch.half) > 6 * patch.blur:
+            middle = np.hypot(y, x) < 0.5 * min(patch.half)
+            assert not middle.any() or factor[middle].max() < 1 - 0.7 * patch.opacity

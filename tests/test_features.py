@@ -9,9 +9,10 @@ from xscatter import tags
 from xscatter.core.errors import UserError
 from xscatter.simulate import Experiment
 from xscatter.simulate.components import Map, Modulation, Plane, Radial, Spots
-from xscatter.simulate.features import powder_rings, speckle, sphere
-from xscatter.simulate.features.registry import all_features, get
-from xscatter.simulate.settings import FAMILIES
+from xscatter.simulate.features import powder_rings, speckle
+from xscatter.simulate.physics.particles import sphere
+from xscatter.simulate.registry import all_features, get
+from xscatter.simulate.sample import FAMILIES
 from xscatter.study import Study
 
 pytestmark = pytest.mark.floats
@@ -197,7 +198,7 @@ def test_reflections_of_a_lattice_have_the_areas_of_z0(name, squares, multiplici
     strength = (
         np.array(multiplicities)
         / expected**2
-        * sphere.form_factor(expected, 0.2 * edge, 0.0)
+        * sphere(expected, 0.2 * edge, 0.0)
         * np.exp(-((displacement * edge * expected) ** 2))
     )
     np.testing.assert_allclose(

@@ -164,9 +164,11 @@ def test_a_frame_goes_the_way_of_the_records(models, tmp_path):
     tagger = tagging.Tagger.load(models)
     ready = tagger.ready(frames.read(tmp_path / "a.npy", center=(30.5, 28)))
     decoded, hidden = code.decode(code.encode(counts, mask))
-    np.testing.assert_array_equal(ready.prepared.image, np.where(hidden, -1, decoded))
+    np.testing.assert_array_equal(ready.inputs["image"], np.where(hidden, -1, decoded))
     wanted = Plan((64, 64), (30.5, 28), 64, 4, 6).forward(COUNTS["log"](counts), mask, "ring-mean")
-    np.testing.assert_allclose(ready.coefficients, wanted, atol=2e-3 * np.abs(wanted).max())
+    np.testing.assert_allclose(
+        ready.inputs["coefficients"], wanted, atol=2e-3 * np.abs(wanted).max()
+    )
 
 
 def test_missing_and_mismatched_models_are_refused(models, tmp_path):
@@ -391,69 +393,19 @@ def test_watch_refuses_the_table_of_another_model(models, files, tmp_path, capsy
     )
 
 
-def test_watch_waits_for_files_that_are_being_written(models, tmp_path):
-    from xscatter.tagging.watching import Folder
-
-    folder = tmp_path / "in"
-    folder.mkdir()
-    look = Folder(folder, "*.npy", settle=0.3)
-    (folder / "a.npy").write_bytes(b"x" * 10)
-    (folder / ".hidden.npy").write_bytes(b"x")
-    (folder / "b.txt").write_bytes(b"x")
-    assert look.waiting(set()) == ([], 1)
-    time.sleep(0.2)
-    with open(folder / "a.npy", "ab") as stream:
-        stream.write(b"y" * 10)
-    assert look.waiting(set()) == ([], 1)
-    time.sleep(0.2)
-    assert look.waiting(set()) == ([], 1)
-    time.sleep(0.2)
-    assert look.waiting(set()) == ([str(folder / "a.npy")], 0)
-    assert look.waiting({str(folder / "a.npy")}) == ([], 0)
-
-
-def test_watch_learns_how_long_writers_pause(tmp_path):
-    from xscatter.tagging.watching import Folder
-
-    path, look = tmp_path / "a.npy", Folder(tmp_path, settle=0.1)
-    path.write_bytes(b"x" * 10)
-    look.waiting(set())
-    time.sleep(0.3)
-    path.write_bytes(b"x" * 20)
-    assert look.waiting(set()) == ([], 1)
-    time.sleep(0.4)  # longer than `settle`, but it has paused nearly as long before
-    assert look.waiting(set()) == ([], 1)
-    time.sleep(0.4)
-    assert look.waiting(set()) == ([str(path)], 0)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
-def test_watch_leaves_alone_what_somebody_has_open_for_writing(tmp_path):
-    from xscatter.tagging.watching import Folder
-
-    path, look = tmp_path / "a.npy", Folder(tmp_path, settle=0.05)
-    program = "import sys, time; f = open(sys.argv[1], 'wb'); f.write(b'x' * 99); f.flush(); print(flush=True); input()"
-    writer = subprocess.Popen(
-        [sys.executable, "-c", program, str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    writer.stdout.readline()
-    look.waiting(set())
-    time.sleep(0.3)
-    assert look.waiting(set()) == ([], 1)
-    writer.communicate("\n")
-    assert look.waiting(set()) == ([str(path)], 0)
-
-
 def test_a_file_that_grows_while_or_after_it_is_tagged_gives_each_frame_once(models, tmp_path):
-    from xscatter.tagging.watching import Folder, Table, follow
+    from xscatter.sources.folder import Folder
+    from xscatter.tagging.follow import FollowOptions, follow
+    from xscatter.tagging.journal import Journal
 
     tagger, path = tagging.Tagger.load(models), tmp_path / "stack.npy"
     stack = np.stack([ring(shape=(64, 64), center=(30, 30), seed=n) for n in range(5)])
     np.save(path, stack[:2])
-    folder, found = Folder(tmp_path, settle=0.05), Table(tmp_path / "out" / "tags.csv", tagger.tags)
+    folder, journal = (
+        Folder(tmp_path, settle=0.05),
+        Journal(tmp_path / "out" / "tags.csv", tagger.tags),
+    )
+    once = FollowOptions(once=True)
     honest = tagger.tag
     grown = []
 
@@ -465,35 +417,36 @@ def test_a_file_that_grows_while_or_after_it_is_tagged_gives_each_frame_once(mod
         return honest(batch, view)
 
     tagger.tag = slow
-    for _ in follow(tagger, folder, found, once=True):
+    for _ in follow(tagger, folder, journal, once):
         pass
-    assert [number for _, number in watched(found.path)] == [0, 1, 2]
+    assert [number for _, number in watched(journal.path)] == [0, 1, 2]
     np.save(path, stack)
-    for _ in follow(tagger, folder, found, once=True):
+    for _ in follow(tagger, folder, journal, once):
         pass
-    found.close()
-    assert [number for _, number in watched(found.path)] == [0, 1, 2, 3, 4]
-    # A file that was given up as bad and is mended later, by another process.
+    journal.close()
+    assert [number for _, number in watched(journal.path)] == [0, 1, 2, 3, 4]
+    # A file that was given up as bad and is fixed later, by another process.
     bad = tmp_path / "bad.npy"
     bad.write_bytes(b"nothing")
     for content in (None, None, stack[:1]):
         if content is not None:
             time.sleep(0.05)
             np.save(bad, content)
-        found = Table(found.path, tagger.tags)
-        for _ in follow(tagger, Folder(tmp_path, settle=0.05), found, once=True, patience=0.1):
+        journal = Journal(journal.path, tagger.tags)
+        soon = FollowOptions(once=True, patience=0.1)
+        for _ in follow(tagger, Folder(tmp_path, settle=0.05), journal, soon):
             pass
-        found.close()
-    with open(found.path) as stream:
+        journal.close()
+    with open(journal.path) as stream:
         rows = [row for row in csv.DictReader(stream) if row["file"] == str(bad)]
     assert [row["center_from"] for row in rows] == ["", "estimate"]
 
 
 def test_two_watchers_never_add_to_one_table(models, files, tmp_path, capsys):
-    from xscatter.tagging.watching import Table
+    from xscatter.tagging.journal import Journal
 
     table = tmp_path / "tags.csv"
-    first = Table(table, TAGS)
+    first = Journal(table, TAGS)
     command = [
         "watch",
         str(files),

@@ -1,7 +1,7 @@
 """The gallery: a picture of a feature, and the page of all of them."""
 
-from xscatter.simulate.features.registry import all_features, get
 from xscatter.simulate.gallery import feature_figure, feature_page, find_experiments, write_gallery
+from xscatter.simulate.registry import all_features, get
 
 
 def test_page_names_every_feature_and_parameter():

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from xscatter.simulate import profiles
 from xscatter.simulate.features import cerium_dioxide, lanthanum_hexaboride, silver_behenate
-from xscatter.simulate.physics import crystal, grazing, lattice, powder, sizes
+from xscatter.simulate.physics import crystal, grazing, lattice, powder, profiles, sizes
 
 pytestmark = pytest.mark.floats
 

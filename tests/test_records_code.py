@@ -38,8 +38,8 @@ def test_marks_survive_and_hot_pixels_do_not_outshine():
     counts[:, 0, 0] = 2**32 - 1
     counts[:, 1, 1] = 2**20
     codes = code.encode(counts, counts == 2**32 - 1, counts >= 2**20)
-    assert (codes[:, 0, 0] == code.MASKED).all()
-    assert (codes[:, 1, 1] == code.SATURATED).all()
+    assert (codes[:, 0, 0] == code.MASKED_CODE).all()
+    assert (codes[:, 1, 1] == code.SATURATED_CODE).all()
     decoded, mask = code.decode(codes)
     assert mask.sum() == 2
     assert mask[:, 0, 0].all()
@@ -50,7 +50,7 @@ def test_marks_survive_and_hot_pixels_do_not_outshine():
 def test_masked_pixels_may_hold_anything():
     counts = np.array([[np.nan, -1.0], [np.inf, 3.4]])
     codes = code.encode(counts, ~np.isfinite(counts) | (counts < 0))
-    assert codes.tolist() == [[code.MASKED, code.MASKED], [code.MASKED, 3]]
+    assert codes.tolist() == [[code.MASKED_CODE, code.MASKED_CODE], [code.MASKED_CODE, 3]]
 
 
 def test_the_description_decodes_with_numpy_alone():

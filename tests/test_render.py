@@ -9,11 +9,11 @@ from xscatter import tags
 from xscatter.core.seeds import Purpose, sequence
 from xscatter.simulate import Experiment, simulate_image
 from xscatter.simulate.components import Plane
-from xscatter.simulate.features.ring import width_tag
-from xscatter.simulate.profiles import herman, peak, wrapped_cauchy
+from xscatter.simulate.instrument.smearing import mix_wavelengths, mixed_halves
+from xscatter.simulate.physics.profiles import herman, peak, wrapped_cauchy
 from xscatter.simulate.render import as_image, render
 from xscatter.simulate.scene import draw_scene
-from xscatter.simulate.smearing import mix_wavelengths, mixed_halves
+from xscatter.simulate.shared.rings import width_tag
 from xscatter.simulate.visibility import detectability
 from xscatter.study import parse_study
 
@@ -54,9 +54,9 @@ def test_detectability_is_the_sum_over_live_pixels(number):
     done = render(ring_scene(experiment), experiment)
     live = experiment.live
     whole = done.expected.astype(float)[live]
-    for number_of_part, part in enumerate(done.parts):
+    for number_of_part, part in enumerate(done.components):
         alone = render(ring_scene(experiment), experiment, only=number_of_part)
-        s = alone.expected.astype(float)[live] - experiment.dark
+        s = alone.expected.astype(float)[live] - experiment.detector.dark_counts
         expected = np.sqrt(np.sum(s**2 / whole))
         strength, contrast, flux = detectability(part, done, experiment)
         assert strength == pytest.approx(expected, rel=0.02)
@@ -67,14 +67,10 @@ def test_detectability_is_the_sum_over_live_pixels(number):
 def test_photons_of_a_scene_arrive_on_the_detector():
     for number in range(12):
         experiment = make_experiment(number)
-        if (
-            experiment.settings["beamstop"] == "none"
-            and not experiment.grazing
-            and not experiment.settings["window"]
-        ):
+        if experiment.beamstop.kind == "none" and not experiment.grazing and not experiment.window:
             scene = scene_of(("background", 1.0, {"flat": 1.0}), photons=3e5)
             counts = render(scene, experiment).expected[experiment.live].sum(dtype=float)
-            dark = experiment.dark * experiment.live.sum()
+            dark = experiment.detector.dark_counts * experiment.live.sum()
             assert counts - dark == pytest.approx(3e5, rel=0.05)
 
 
@@ -86,13 +82,13 @@ def test_a_tail_is_not_blown_up_to_all_the_photons(number):
         tail = {"form": 0, "length": radius / experiment.q_low}
         done = render(scene_of(("diffuse_low_q", 1.0, tail), photons=1e6), experiment)
         assert np.isfinite(done.expected).all()
-        assert (done.expected.astype(float)[beyond] - experiment.dark).sum() < 100
+        assert (done.expected.astype(float)[beyond] - experiment.detector.dark_counts).sum() < 100
 
 
 def test_resampling_keeps_the_scene_and_the_range_of_q():
     for number in range(25):
         small, large = make_experiment(number, 64), make_experiment(number, 160)
-        assert small.settings["center"] == large.settings["center"]
+        assert small.placement.center == large.placement.center
         assert small.q_low == pytest.approx(large.q_low, rel=0.02)
         assert small.q_high == pytest.approx(large.q_high, rel=0.02)
         for image in range(12):
@@ -153,10 +149,7 @@ def test_hidden_ring_is_not_tagged():
     """A ring wholly under the beamstop, or a thousandth of the background, is generated but not true."""
     for number in range(40):
         experiment = make_experiment(number)
-        dark = (
-            experiment.settings["beamstop"] == "circular"
-            and experiment.settings["stop"]["leak"] < 1e-4
-        )
+        dark = experiment.beamstop.kind == "circular" and experiment.beamstop.leak < 1e-4
         if dark and not experiment.grazing and experiment.stop_radius > 5:
             break
     flat = ("background", 1.0, {"flat": 1.0})
@@ -210,7 +203,7 @@ def test_rings_and_lines_of_a_neutron_camera_are_equally_wide():
     experiment = neutron_experiment()
     at = 0.7 * experiment.q_high
     ring = {"position": at, "width": 0.004, "orders": 1}
-    profile = render(scene_of(("ring", 1.0, ring)), experiment).parts[0].profile
+    profile = render(scene_of(("ring", 1.0, ring)), experiment).components[0].profile
     table = peak(experiment.axis, at, 0.004 * at) + peak(experiment.axis, -at, 0.004 * at)
     spread = mixed_halves(table[None], experiment.wavelength_spread)[0]
     np.testing.assert_allclose(spread, spread[::-1], rtol=1e-9)
@@ -226,7 +219,7 @@ def test_a_spread_of_wavelengths_makes_sharp_rings_broad():
     experiment = neutron_experiment()
     parts = render(
         scene_of(("ring", 1.0, {"position": experiment.q_high / 2, "width": 0.01})), experiment
-    ).parts
+    ).components
     assert width_tag(0.01, 0.12) == "ring: broad"
     assert width_tag(np.hypot(0.01, experiment.wavelength_spread)) in parts[0].component.tags
 
@@ -262,7 +255,7 @@ def test_layer_lines_on_a_flat_detector_are_hyperbolas():
     """Polanyi: y = √(D² + x²) tan asin(l λ/c) for a fibre across the beam."""
     found = [make_experiment(n, 256) for n in range(100)]
     experiment = max(
-        (e for e in found if abs(e.settings["rot1"]) < 4e-3),
+        (e for e in found if abs(e.placement.rot1) < 4e-3),
         key=lambda e: e.q_high * e.geometry.wavelength,
     )
     g = experiment.geometry

@@ -10,8 +10,8 @@ from sphinx.application import Sphinx
 
 from xscatter import pictures, tags
 from xscatter.simulate import simulate_experiment
-from xscatter.simulate.features.registry import all_features
 from xscatter.simulate.gallery import feature_figure
+from xscatter.simulate.registry import all_features
 from xscatter.store.experiments import open_experiment
 from xscatter.study import parse_study
 

@@ -9,24 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xscatter.core.errors import UserError
+    from xscatter.core.version import __version__ as __version__
     from xscatter.fourier_bessel.plan import Plan
-    from xscatter.frames.center import estimate as find_center
+    from xscatter.frames.center import find_center
     from xscatter.frames.frame import Frame
     from xscatter.frames.reading import read as read_frame
     from xscatter.frames.reading import read_all as read_frames
     from xscatter.geometry import Geometry
     from xscatter.pictures import show_frame
-    from xscatter.records.read import Records
-    from xscatter.records.read import open as open_records
+    from xscatter.records.read import Records, open_records
     from xscatter.simulate.experiment import Experiment
-    from xscatter.simulate.shard import simulate_experiment, simulate_image
+    from xscatter.simulate.image import simulate_image
+    from xscatter.simulate.shard import simulate_experiment
     from xscatter.store.experiments import ExperimentFile, open_experiment
     from xscatter.store.paths import StudyPaths
     from xscatter.study.reading import load_study
     from xscatter.study.study import Study
     from xscatter.tagging.tagger import Tagged, Tagger
-
-    __version__: str
 
 __all__ = [
     "Experiment",
@@ -52,6 +51,7 @@ __all__ = [
 ]
 
 _PLACES = {
+    "__version__": "core.version:__version__",
     "Experiment": "simulate.experiment:Experiment",
     "ExperimentFile": "store.experiments:ExperimentFile",
     "Frame": "frames.frame:Frame",
@@ -63,39 +63,27 @@ _PLACES = {
     "Tagged": "tagging.tagger:Tagged",
     "Tagger": "tagging.tagger:Tagger",
     "UserError": "core.errors:UserError",
-    "find_center": "frames.center:estimate",
+    "find_center": "frames.center:find_center",
     "load_study": "study.reading:load_study",
     "open_experiment": "store.experiments:open_experiment",
-    "open_records": "records.read:open",
+    "open_records": "records.read:open_records",
     "read_frame": "frames.reading:read",
     "read_frames": "frames.reading:read_all",
     "show_frame": "pictures:show_frame",
     "simulate_experiment": "simulate.shard:simulate_experiment",
-    "simulate_image": "simulate.shard:simulate_image",
+    "simulate_image": "simulate.image:simulate_image",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its room when it is first used."""
-    if name == "__version__":
-        value: Any = _version()
-    elif name in _PLACES:
-        module, _, attribute = _PLACES[name].partition(":")
-        value = getattr(import_module(f"{__name__}.{module}"), attribute)
-    else:
+    if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _PLACES[name].partition(":")
+    value = getattr(import_module(f"{__name__}.{module}"), attribute)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "__version__"})
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # 20 ms: loads `email`
-
-    try:
-        return version("xscatter")
-    except PackageNotFoundError:  # a source tree that was never installed
-        return "0.0.0"
+    return sorted({*globals(), *_PLACES})

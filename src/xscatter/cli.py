@@ -9,8 +9,8 @@ import re
 import sys
 import traceback
 
-from xscatter import __version__
 from xscatter.core.errors import UserError
+from xscatter.core.version import __version__
 
 VERBS = {
     "plan": "what a study will run, how long it takes, what it costs",

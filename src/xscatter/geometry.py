@@ -4,6 +4,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Sides of pixels in metres, by the beginning of a detector's name.
+PIXEL_SIZES = {
+    "pilatus": 172e-6,
+    "eiger": 75e-6,
+    "lambda": 55e-6,
+    "maxipix": 55e-6,
+    "jungfrau": 75e-6,
+    "mythen": 50e-6,
+}
+# Rows and columns by make and model: DECTRIS data sheets. Frames of the second EIGER are smaller.
+DETECTOR_SHAPES = {
+    "pilatus": {
+        "100k": (195, 487), "200k": (407, 487), "300k": (619, 487), "300kw": (195, 1475),
+        "900k": (619, 1475), "1m": (1043, 981), "2m": (1679, 1475), "6m": (2527, 2463),
+    },
+    "eiger": {
+        "500k": (514, 1030), "1m": (1065, 1030), "4m": (2167, 2070), "9m": (3269, 3110),
+        "16m": (4371, 4150),
+    },
+    "eiger2": {
+        "500k": (512, 1028), "1m": (1062, 1028), "4m": (2162, 2068), "9m": (3262, 3108),
+        "16m": (4362, 4148),
+    },
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Geometry:

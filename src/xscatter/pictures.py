@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.core.files import whole_file
+from xscatter.core.files import complete_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -329,5 +329,5 @@ def save_figure(figure: Figure, path: str | Path, dpi: int = 150) -> None:
     if path.suffix.lower() not in (".png", ".svg"):
         raise UserError(f"{path}: unknown picture format; use a name that ends in .png or .svg")
     data = to_bytes(figure, path.suffix.lower()[1:], dpi, margin=0.15)
-    with whole_file(path) as part:
+    with complete_file(path) as part:
         part.write_bytes(data)

@@ -48,11 +48,9 @@ def run(args: argparse.Namespace) -> None:
         if wrong:
             missing.append(number)
     if missing:
-        from xscatter.simulate.settings import draw_settings
+        from xscatter.simulate.setup import draw_setup
 
-        draw_settings(
-            study, missing[0]
-        )  # refused, if nothing can be drawn, before anything is written
+        draw_setup(study, missing[0])  # refuse what cannot be drawn before anything is written
     keep_study(args.study, study, paths)
     if not missing:
         print(f"nothing to do: {len(numbers)} experiments are whole")

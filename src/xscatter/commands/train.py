@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from xscatter.learn.train import check, train
 
     check(
-        study, records.open(paths.batches)
+        study, records.open_records(paths.batches)
     )  # first of all, so that a wrong study leaves nothing behind
     keep_study(args.study, study, paths)
     converged = train(study, paths, args.view, deadline, args.carry_on)

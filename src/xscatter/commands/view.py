@@ -15,7 +15,7 @@ import numpy as np
 
 from xscatter import pictures
 from xscatter.core.errors import UserError
-from xscatter.simulate.features.registry import all_features
+from xscatter.simulate.registry import all_features
 from xscatter.store.coefficients import is_coefficient_file
 from xscatter.store.experiments import ExperimentFile, open_experiment
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.core.files import whole_file, write_json
+from xscatter.core.files import complete_file, write_json
 from xscatter.core.provenance import run_record
 from xscatter.learn import data
 from xscatter.learn.data import Part
@@ -39,7 +39,7 @@ def evaluate(
     from xscatter.learn.train import check
     from xscatter.networks.quiet import import_tensorflow
 
-    records = records_room.open(paths.batches)
+    records = records_room.open_records(paths.batches)
     check(study, records)
     tested = data.whole(records, [records.test_batch])
     if not len(tested):
@@ -69,7 +69,7 @@ def evaluate(
     scores = calibration.probability(logits).astype(np.float32)
     found = describe(tags, labels, logits, scores, source[:, 0], calibration, study.seed)
     found = {"view": view, **found, "run": run_record()}
-    with whole_file(paths.scores(view)) as name, open(name, "wb") as stream:
+    with complete_file(paths.scores(view)) as name, open(name, "wb") as stream:
         np.savez_compressed(stream, scores=scores, logits=logits, labels=labels, source=source)
     write_json(paths.evaluation(view), found)
     ends = found["mean_average_precision_interval"]

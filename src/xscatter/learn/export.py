@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.core.files import whole_file, write_json, write_text
+from xscatter.core.files import complete_file, write_json, write_text
 from xscatter.core.provenance import run_record
 from xscatter.networks.load import weights_sha256
 from xscatter.scores import calibrate
@@ -28,7 +28,7 @@ def write(folder: Path, run: Any, logits: np.ndarray) -> None:
     )
     table(folder / "history.csv", run.progress.history)
     table(folder / "timings.csv", run.progress.timings)
-    with whole_file(folder / "model.keras") as part:
+    with complete_file(folder / "model.keras") as part:
         # Keras writes only to names that end in .keras.
         named = part.with_suffix(".keras")
         try:

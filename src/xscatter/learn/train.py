@@ -92,7 +92,7 @@ def train(
     """
     from xscatter import records as records_room
 
-    records = records_room.open(paths.batches)
+    records = records_room.open_records(paths.batches)
     check(study, records)
     hashes = _branches(paths, records) if view == "joint" else []
     identity = identify(study, records, view, hashes)

@@ -7,9 +7,10 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from xscatter import __version__, pictures
+from xscatter import pictures
 from xscatter.core.files import write_text
 from xscatter.core.provenance import git_revision
+from xscatter.core.version import __version__
 from xscatter.report import charts, samples
 from xscatter.report.gallery import draw_gallery
 from xscatter.report.results import (

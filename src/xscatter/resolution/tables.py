@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xscatter import views
-from xscatter.core.files import whole_file
+from xscatter.core.files import complete_file
 from xscatter.resolution.scores import Estimate, ResolutionScores
 
 
@@ -100,7 +100,7 @@ def _columns(name: str, estimate: Estimate) -> dict[str, Any]:
 
 def write_csv(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Write `rows` as a table, which appears only when it is complete."""
-    with whole_file(path) as name, open(name, "w", newline="") as stream:
+    with complete_file(path) as name, open(name, "w", newline="") as stream:
         table = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         table.writeheader()
         table.writerows(rows)

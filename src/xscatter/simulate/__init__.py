@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-_PLACES = {"Experiment": "experiment", "simulate_experiment": "shard", "simulate_image": "shard"}
+_PLACES = {"Experiment": "experiment", "simulate_experiment": "shard", "simulate_image": "image"}
 
 __all__ = ["Experiment", "simulate_experiment", "simulate_image"]
 

@@ -14,8 +14,8 @@ from xscatter import pictures
 from xscatter.core.files import write_text
 from xscatter.core.seeds import Purpose, generator
 from xscatter.simulate.experiment import Experiment
-from xscatter.simulate.features.registry import Feature, all_features, get
-from xscatter.simulate.shard import simulate_image
+from xscatter.simulate.image import simulate_image
+from xscatter.simulate.registry import Feature, all_features, get
 from xscatter.study import parse_study
 
 EXAMPLES = 6
@@ -29,8 +29,9 @@ def find_experiments(feature: Feature, number: int, size: int = 256) -> list[Exp
     found: list[Experiment] = []
     for n in range(1000):
         experiment = Experiment(study, n)
-        inside = experiment.settings["on_image"] and min(experiment.frame.extent) > 0.9
-        if inside and not experiment.settings["window"] and feature.weight(experiment) > 0:
+        wide = min(experiment.detector.outline.extent) > 0.9
+        inside = experiment.placement.on_image and wide and experiment.window is None
+        if inside and feature.weight(experiment) > 0:
             found.append(experiment)
         if len(found) == number:
             break
@@ -51,7 +52,7 @@ def feature_figure(feature: Feature, examples: int = EXAMPLES) -> Any:
                 "parameters": get("background").draw(rng, experiment),
             }
             entries.append(plain)
-        for photons in (3e7, 10 ** experiment.settings["exposure"]):
+        for photons in (3e7, 10**experiment.exposure.log_photons):
             scene = {
                 "photons": float(photons),
                 "drift": [0.0, 0.0],

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.simulate.features.registry import chosen_features
+from xscatter.simulate.registry import chosen_features
 from xscatter.study import Study
 
 BYTES_A_PIXEL = 130  # of the maps of an experiment and the image in hand, at their most

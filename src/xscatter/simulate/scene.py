@@ -10,7 +10,7 @@ import numpy as np
 
 from xscatter.core.seeds import Purpose, generator
 from xscatter.simulate.experiment import Experiment
-from xscatter.simulate.features.registry import Feature, chosen_features
+from xscatter.simulate.registry import Feature, chosen_features
 
 STANDARDS = 0.02  # part of images that show a calibration standard
 BLANKS = 0.006  # part of images without beam
@@ -21,7 +21,7 @@ def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
     """The scene of image number `image`: a pure function of (seed, experiment, image)."""
     study = experiment.study
     rng = generator(study.seed, Purpose.SCENE, experiment.number, image)
-    photons = 10 ** (experiment.settings["exposure"] + rng.normal(0, 0.45))
+    photons = 10 ** (experiment.exposure.log_photons + rng.normal(0, 0.45))
     if rng.random() < OVEREXPOSED:
         photons *= 10 ** rng.uniform(0.7, 2.0)
     scene: dict[str, Any] = {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from xscatter import __version__
 from xscatter.core import shards
+from xscatter.core.version import __version__
 from xscatter.fourier_bessel import loops
 from xscatter.store.coefficients import NO_LIVE_PIXEL, CoefficientWriter
 from xscatter.store.experiments import masked_value, open_experiment

@@ -7,9 +7,9 @@ loss of coherence by the spread of sizes; S sums peaks m L(q − q_hkl)/q², m t
 Source: Yager, Zhang, Lu & Gang, J. Appl. Cryst. 47 (2014) 118; Förster et al., J. Phys. Chem. B 109 (2005) 1347.
 """
 
-from xscatter.simulate.features.sphere import form_factor
 from xscatter.simulate.physics.lattice import BODY_CENTRED, reflections
-from xscatter.simulate.physics.superlattice import (
+from xscatter.simulate.physics.particles import sphere
+from xscatter.simulate.shared.superlattice import (
     DISORDER,
     FILLING,
     RING_TAGS,
@@ -51,6 +51,6 @@ def contribute(parameters, experiment):
         parameters,
         experiment,
         BODY_CENTRED,
-        lambda q: form_factor(q, radius, parameters["polydispersity"]),
+        lambda q: sphere(q, radius, parameters["polydispersity"]),
         IDENTIFIED,
     )

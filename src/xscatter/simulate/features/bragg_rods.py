@@ -12,7 +12,8 @@ import numpy as np
 
 from xscatter.simulate.components import Plane
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.profiles import between, log_uniform, peak
+from xscatter.simulate.physics.profiles import peak
+from xscatter.simulate.shared.draws import between, log_uniform
 
 KIND = "sample"
 FAMILIES: dict[str, float] = {}

@@ -10,17 +10,16 @@ Adv. Colloid Interface Sci. 70 (1997) 171.
 
 import numpy as np
 
-from xscatter.simulate.features.sphere import amplitude
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.particles import (
+from xscatter.simulate.physics.particles import ratio, sphere_amplitude
+from xscatter.simulate.physics.sizes import size_average
+from xscatter.simulate.shared.particles import (
     POLYDISPERSITY,
     RADIUS,
     draw_polydispersity,
     draw_size,
     particle_components,
-    ratio,
 )
-from xscatter.simulate.physics.sizes import size_average
 
 KIND = "sample"
 FAMILIES = {"solution": 2.0, "superlattice": 0.8, "polymer": 0.5, "any": 0.25}
@@ -48,7 +47,9 @@ def form_factor(
     total = max(abs(inner + 1), 1e-3)  # a matched particle: P is then not 1 at q = 0, but finite
 
     def shape(k: np.ndarray) -> np.ndarray:
-        return ((inner * amplitude(k * (radius * core)) + amplitude(k * radius)) / total) ** 2
+        return (
+            (inner * sphere_amplitude(k * (radius * core)) + sphere_amplitude(k * radius)) / total
+        ) ** 2
 
     return size_average(shape, q, polydispersity)
 

@@ -12,15 +12,15 @@ from functools import cache
 import numpy as np
 
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.particles import (
+from xscatter.simulate.physics.particles import disk_amplitude, ratio
+from xscatter.simulate.physics.sizes import tabulated_average
+from xscatter.simulate.shared.particles import (
     POLYDISPERSITY,
     RADIUS,
     draw_polydispersity,
     draw_size,
     particle_components,
-    ratio,
 )
-from xscatter.simulate.physics.sizes import tabulated_average
 
 KIND = "sample"
 FAMILIES = {"solution": 1.6, "superlattice": 0.5, "polymer": 0.6, "any": 0.2}
@@ -38,27 +38,6 @@ ANGLES = 64
 def _nodes() -> tuple[np.ndarray, np.ndarray]:
     nodes, weights = np.polynomial.legendre.leggauss(ANGLES)
     return (nodes + 1) / 2, weights / 2
-
-
-def disk_amplitude(x: np.ndarray) -> np.ndarray:
-    """2 J₁(x)/x, which is 1 at x = 0; any shape. By rational approximation (Abramowitz & Stegun 9.4.4, 9.4.6)."""
-    x = np.maximum(x, 1e-3)
-    squared = np.minimum(x / 3, 1.0) ** 2
-    small = 0.5 + squared * (
-        -0.56249985 + squared * (0.21093573 + squared * (-0.03954289 + squared * (
-            0.00443319 + squared * (-0.00031761 + squared * 0.00001109)))))  # fmt: skip
-    t = 3 / np.maximum(x, 3.0)
-    modulus = 0.79788456 + t * (
-        0.00000156
-        + t
-        * (0.01659667 + t * (0.00017105 + t * (-0.00249511 + t * (0.00113653 - t * 0.00020033))))
-    )
-    phase = -2.35619449 + t * (
-        0.12499612
-        + t
-        * (0.00005650 + t * (-0.00637879 + t * (0.00074348 + t * (0.00079824 - t * 0.00029166))))
-    )
-    return 2 * np.where(x < 3, small, modulus * np.cos(x + phase) / (x * np.sqrt(x)))
 
 
 def form_factor(q: np.ndarray, radius: float, aspect: float, polydispersity: float) -> np.ndarray:

@@ -10,15 +10,14 @@ from functools import cache
 
 import numpy as np
 
-from xscatter.simulate.features.sphere import form_factor as sphere
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.particles import (
+from xscatter.simulate.physics.particles import ratio, sphere
+from xscatter.simulate.shared.particles import (
     POLYDISPERSITY,
     RADIUS,
     draw_polydispersity,
     draw_size,
     particle_components,
-    ratio,
 )
 
 KIND = "sample"

@@ -11,8 +11,9 @@ import numpy as np
 
 from xscatter.simulate.components import Plane, Radial
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.fibre import fibre_axis
-from xscatter.simulate.profiles import between, log_uniform, peak
+from xscatter.simulate.physics.profiles import peak
+from xscatter.simulate.shared.draws import between, log_uniform
+from xscatter.simulate.shared.fibre import fibre_axis
 
 KIND = "sample"
 FAMILIES = {"fibre": 5.0, "polymer": 1.0, "block copolymer": 0.3, "any": 0.06}

@@ -8,9 +8,9 @@ their squares are in the ratios 3 : 4 : 8 : 11 : 12 : 16. P is the form factor o
 Source: Yager, Zhang, Lu & Gang, J. Appl. Cryst. 47 (2014) 118; Förster et al., J. Phys. Chem. B 109 (2005) 1347.
 """
 
-from xscatter.simulate.features.sphere import form_factor
 from xscatter.simulate.physics.lattice import FACE_CENTRED, reflections
-from xscatter.simulate.physics.superlattice import (
+from xscatter.simulate.physics.particles import sphere
+from xscatter.simulate.shared.superlattice import (
     DISORDER,
     FILLING,
     RING_TAGS,
@@ -52,6 +52,6 @@ def contribute(parameters, experiment):
         parameters,
         experiment,
         FACE_CENTRED,
-        lambda q: form_factor(q, radius, parameters["polydispersity"]),
+        lambda q: sphere(q, radius, parameters["polydispersity"]),
         IDENTIFIED,
     )

@@ -7,9 +7,10 @@ orientations with n maxima (Mardia & Jupp 2000).
 import numpy as np
 
 from xscatter.simulate.components import Radial
-from xscatter.simulate.features.ring import orientation_tags
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.profiles import between, peak, wrapped_cauchy
+from xscatter.simulate.physics.profiles import peak, wrapped_cauchy
+from xscatter.simulate.shared.draws import between
+from xscatter.simulate.shared.rings import orientation_tags
 
 KIND = "sample"
 FAMILIES = {"polymer": 2.5, "block copolymer": 1.5, "fibre": 1.5, "any": 0.7}

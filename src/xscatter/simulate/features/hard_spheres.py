@@ -12,16 +12,16 @@ Kotlarchyk & Chen, J. Chem. Phys. 79 (1983) 2461 (decoupling).
 
 import numpy as np
 
-from xscatter.simulate.features.sphere import amplitude
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.particles import (
+from xscatter.simulate.physics.particles import sphere_amplitude
+from xscatter.simulate.physics.sizes import size_nodes, tabulated
+from xscatter.simulate.shared.draws import between
+from xscatter.simulate.shared.particles import (
     POLYDISPERSITY,
     RADIUS,
     correlation_components,
     draw_polydispersity,
 )
-from xscatter.simulate.physics.sizes import size_nodes, tabulated
-from xscatter.simulate.profiles import between
 
 KIND = "sample"
 FAMILIES = {"solution": 2.0, "superlattice": 0.6, "polymer": 0.5, "any": 0.2}
@@ -58,7 +58,7 @@ def intensity(
 ) -> np.ndarray:
     """I (n,) at `q` (n,) in nm⁻¹; spheres of median `radius` that keep `gap` times their size apart, 1 for contact."""
     sizes, weights = size_nodes(polydispersity)
-    amplitudes = amplitude(sizes[:, None] * (radius * q)[None, :])
+    amplitudes = sphere_amplitude(sizes[:, None] * (radius * q)[None, :])
     squared = amplitudes**2
     # The weights count volume squared; ⟨A⟩² needs the mean of the volume-weighted amplitude.
     number = weights / sizes**3

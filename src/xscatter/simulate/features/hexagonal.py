@@ -8,10 +8,10 @@ Source: Förster et al., J. Phys. Chem. B 109 (2005) 1347; Yager, Zhang, Lu & Ga
 
 import numpy as np
 
-from xscatter.simulate.features.cylinder import disk_amplitude
 from xscatter.simulate.physics.lattice import HEXAGONAL, reflections, squared_ratios
+from xscatter.simulate.physics.particles import disk_amplitude
 from xscatter.simulate.physics.sizes import size_average
-from xscatter.simulate.physics.superlattice import (
+from xscatter.simulate.shared.superlattice import (
     DISORDER,
     FILLING,
     ORIENTATION,

@@ -8,17 +8,16 @@ Source: Kratky & Porod, J. Colloid Sci. 4 (1949) 35; Nallet, Laversanne & Roux, 
 
 import numpy as np
 
-from xscatter.simulate.features.cylinder import disk_amplitude
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.particles import (
+from xscatter.simulate.physics.particles import disk_amplitude, ratio
+from xscatter.simulate.physics.sizes import size_average
+from xscatter.simulate.shared.particles import (
     POLYDISPERSITY,
     RADIUS,
     draw_polydispersity,
     draw_size,
     particle_components,
-    ratio,
 )
-from xscatter.simulate.physics.sizes import size_average
 
 KIND = "sample"
 FAMILIES = {"solution": 1.5, "superlattice": 0.5, "polymer": 0.6, "any": 0.2}

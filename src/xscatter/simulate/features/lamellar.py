@@ -10,7 +10,7 @@ import numpy as np
 
 from xscatter.simulate.physics.lattice import LAMELLAR, reflections
 from xscatter.simulate.physics.sizes import size_average
-from xscatter.simulate.physics.superlattice import (
+from xscatter.simulate.shared.superlattice import (
     DISORDER,
     FILLING,
     ORIENTATION,

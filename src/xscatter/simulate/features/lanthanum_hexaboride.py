@@ -8,7 +8,7 @@ Source: NIST certificate of SRM 660c (cell edge; integrated intensities at Cu KÎ
 import numpy as np
 
 from xscatter.simulate.physics.powder import cubic_lines, ring_strengths
-from xscatter.simulate.physics.standards import (
+from xscatter.simulate.shared.standards import (
     RING_TAGS,
     WIDTH_AND_SCATTER,
     standard_components,

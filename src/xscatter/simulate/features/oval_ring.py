@@ -9,9 +9,10 @@ Source: Ward, Structure and Properties of Oriented Polymers (1975), chapter 9 (a
 import numpy as np
 
 from xscatter.simulate.components import Radial
-from xscatter.simulate.features.ring import widest, width_tag
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.profiles import between, log_uniform, peak
+from xscatter.simulate.physics.profiles import peak
+from xscatter.simulate.shared.draws import between, log_uniform
+from xscatter.simulate.shared.rings import widest, width_tag
 
 KIND = "sample"
 FAMILIES = {"polymer": 1.0, "block copolymer": 1.2, "fibre": 0.5, "superlattice": 0.3, "any": 0.15}

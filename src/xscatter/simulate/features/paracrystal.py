@@ -10,16 +10,16 @@ Source: Hosemann & Bagchi, Direct Analysis of Diffraction by Matter (1962), chap
 
 import numpy as np
 
-from xscatter.simulate.features.ring import width_tag
-from xscatter.simulate.features.sphere import form_factor
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.particles import (
+from xscatter.simulate.physics.particles import sphere
+from xscatter.simulate.physics.sizes import tabulated
+from xscatter.simulate.shared.draws import between
+from xscatter.simulate.shared.particles import (
     POLYDISPERSITY,
     correlation_components,
     draw_polydispersity,
 )
-from xscatter.simulate.physics.sizes import tabulated
-from xscatter.simulate.profiles import between
+from xscatter.simulate.shared.rings import width_tag
 
 KIND = "sample"
 FAMILIES = {
@@ -67,7 +67,7 @@ def intensity(
     """I (n,) at `q` (n,) in nm⁻¹; spheres of median radius `filling` × `distance`."""
     radius = filling * distance
     beta = np.exp(-((q * polydispersity * radius) ** 2))
-    return form_factor(q, radius, polydispersity) * (
+    return sphere(q, radius, polydispersity) * (
         1 + beta * (structure_factor(q, distance, disorder) - 1)
     )
 

@@ -11,9 +11,10 @@ Source: Warren, X-ray Diffraction (1969), chapters 4 and 5; Wilson, Acta Cryst. 
 import numpy as np
 
 from xscatter.simulate.components import Radial
-from xscatter.simulate.features.ring import orientation_tags, width_tag
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.profiles import between, debye_waller, log_uniform, peak, wrapped_cauchy
+from xscatter.simulate.physics.profiles import debye_waller, peak, wrapped_cauchy
+from xscatter.simulate.shared.draws import between, log_uniform
+from xscatter.simulate.shared.rings import orientation_tags, width_tag
 
 KIND = "sample"
 FAMILIES = {"powder": 3.0, "crystal": 0.5, "superlattice": 0.3, "any": 0.15}

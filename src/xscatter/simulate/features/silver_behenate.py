@@ -9,13 +9,13 @@ Source: Huang, Toraya, Blanton & Wu, J. Appl. Cryst. 26 (1993) 180 (d, and cryst
 
 import numpy as np
 
-from xscatter.simulate.physics.standards import (
+from xscatter.simulate.physics.profiles import debye_waller
+from xscatter.simulate.shared.standards import (
     RING_TAGS,
     WIDTH_AND_SCATTER,
     standard_components,
     visible,
 )
-from xscatter.simulate.profiles import debye_waller
 
 KIND = "standard"
 FAMILIES = {"any": 1.0}

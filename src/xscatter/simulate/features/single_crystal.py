@@ -11,7 +11,6 @@ fall with the Debye-Waller factor exp(−q²u²), those of superlattices with th
 import numpy as np
 
 from xscatter.simulate.components import Spots
-from xscatter.simulate.features.sphere import amplitude
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.crystal import (
     LARGEST_INDEX,
@@ -22,7 +21,9 @@ from xscatter.simulate.physics.crystal import (
     rotation,
     tilt,
 )
-from xscatter.simulate.profiles import debye_waller, log_uniform
+from xscatter.simulate.physics.particles import sphere_amplitude
+from xscatter.simulate.physics.profiles import debye_waller
+from xscatter.simulate.shared.draws import log_uniform
 
 KIND = "sample"
 FAMILIES = {"crystal": 3.5, "superlattice": 1.0, "any": 0.15}
@@ -77,7 +78,7 @@ def spots(p, wavelength: float, largest: float):
     if p["form"] == 0:
         intensity = intensity * rng.exponential(size=len(intensity))
     else:
-        intensity = intensity * (amplitude(found.q * 0.3 * p["cell"]) ** 2 + 1e-3)
+        intensity = intensity * (sphere_amplitude(found.q * 0.3 * p["cell"]) ** 2 + 1e-3)
     return found.q, found.chi, intensity
 
 
@@ -106,7 +107,7 @@ def applies(experiment):
 
 
 def draw(rng, experiment):
-    family = experiment.settings["family"]
+    family = experiment.family
     form = 0 if family == "crystal" and rng.random() < 0.75 else int(rng.integers(1, 3))
     across = log_uniform(rng, 2.5, 9)
     dense = form == 0 and rng.random() < 0.45
@@ -130,7 +131,7 @@ def draw(rng, experiment):
     }
     # A crystal in an unlucky orientation shows nothing: sway it, as one does at the beamline.
     for _ in range(6):
-        q, _, intensity = spots(drawn, experiment.settings["wavelength"] * 1e9, experiment.q_high)
+        q, _, intensity = spots(drawn, experiment.beam.wavelength * 1e9, experiment.q_high)
         if np.sum((q > experiment.q_low) & (intensity > 0.01 * intensity.max(initial=0))) >= (
             8 if form == 0 else 4
         ):
@@ -143,7 +144,7 @@ def draw(rng, experiment):
 
 def contribute(parameters, experiment):
     p = parameters
-    q, chi, intensity = spots(p, experiment.settings["wavelength"] * 1e9, 1.3 * experiment.q_high)
+    q, chi, intensity = spots(p, experiment.beam.wavelength * 1e9, 1.3 * experiment.q_high)
     chosen = np.argsort(intensity)[::-1][:MOST]
     q, chi, intensity = q[chosen], chi[chosen], intensity[chosen]
     if len(q) == 0:

@@ -11,7 +11,7 @@ import numpy as np
 
 from xscatter.simulate.components import Modulation
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.profiles import log_uniform
+from xscatter.simulate.shared.draws import log_uniform
 
 KIND = "sample"
 FAMILIES = {"any": 4.0}
@@ -55,7 +55,7 @@ REFERENCES = (
 
 def applies(experiment):
     """Only a coherent beam makes speckle."""
-    return experiment.settings["coherent"]
+    return experiment.exposure.coherent
 
 
 def draw(rng, experiment):

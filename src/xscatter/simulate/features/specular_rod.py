@@ -11,7 +11,7 @@ import numpy as np
 
 from xscatter.simulate.components import Plane
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.profiles import log_uniform
+from xscatter.simulate.shared.draws import log_uniform
 
 KIND = "sample"
 FAMILIES: dict[str, float] = {}
@@ -61,12 +61,8 @@ def contribute(parameters, experiment):
     near = np.exp(-0.5 * (axis / sigma) ** 2)
     foot = p["foot"] / (1 + (axis / (p["spread"] * sigma)) ** 2)
     along = rod(axis, p["decay"], p["power"], p["thickness"], p["fringes"])
-    specular = (
-        4e-9
-        * np.pi
-        / experiment.settings["wavelength"]
-        * np.sin(experiment.settings.get("incidence", 0.0))
-    )
+    incidence = experiment.film.incidence if experiment.film else 0.0
+    specular = 4e-9 * np.pi / experiment.beam.wavelength * np.sin(incidence)
     spot = (
         p["spot"]
         * rod(specular, p["decay"], p["power"], 0.0, 0.0)

@@ -10,10 +10,11 @@ Source: He, Two-dimensional X-ray Diffraction (2009), section 2.3 and chapter 13
 import numpy as np
 
 from xscatter.simulate.components import Radial, Spots
-from xscatter.simulate.features.ring import width_tag
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.crystal import TO_SIGMA
-from xscatter.simulate.profiles import between, log_uniform, peak
+from xscatter.simulate.physics.profiles import peak
+from xscatter.simulate.shared.draws import between, log_uniform
+from xscatter.simulate.shared.rings import width_tag
 
 KIND = "sample"
 FAMILIES = {"powder": 1.2, "crystal": 2.0, "superlattice": 1.0, "any": 0.2}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xscatter.simulate.profiles import FULL_WIDTH
+from xscatter.simulate.physics.profiles import FULL_WIDTH
 
 TO_SIGMA = 1 / FULL_WIDTH  # standard deviation of a Gaussian of full width 1 at half maximum
 LARGEST_INDEX = 18

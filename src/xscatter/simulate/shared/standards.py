@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from xscatter.simulate.components import Radial
-from xscatter.simulate.features.ring import width_tag
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.profiles import peak
+from xscatter.simulate.physics.profiles import peak
+from xscatter.simulate.shared.rings import width_tag
 
 COUNTED = 10  # rings that are components of their own; the rest go with the last of them
 RING_TAGS = (

@@ -1,4 +1,4 @@
-"""The table of features: reads the files of this folder, checks them, draws and looks them up."""
+"""The table of features: finds the files of the package `features`, checks them and looks them up."""
 
 import importlib
 import pkgutil
@@ -61,9 +61,8 @@ class Feature:
         if experiment.grazing:
             return float(getattr(self.module, "GRAZING", 0.0))
         table = self.module.FAMILIES
-        first, second = (
-            table.get(experiment.settings[key], table.get("any", 0.0)) for key in _FAMILY_KEYS
-        )
+        sample, other = experiment.setup.sample, table.get("any", 0.0)
+        first, second = table.get(sample.family, other), table.get(sample.second_family, other)
         return 0.7 * first + 0.3 * second
 
     def draw(self, rng: np.random.Generator, experiment: Any) -> dict[str, float | int]:
@@ -96,25 +95,19 @@ class Feature:
         return {name: parameters.get(name, p.default) for name, p in known.items()}
 
 
-_FAMILY_KEYS = ("family", "second_family")
-_NOT_FEATURES = ("registry", "__main__")
-
-
 @cache
 def all_features() -> dict[str, Feature]:
     """Every feature by name, in alphabetical order."""
-    found = {}
+    known = {}
     for entry in pkgutil.iter_modules(features.__path__):
-        if entry.name in _NOT_FEATURES:
-            continue
         feature = Feature(entry.name, importlib.import_module(f"{features.__name__}.{entry.name}"))
         unknown = set(feature.tags) - set(tags.NAMES)
         if unknown:
             raise ValueError(
                 f"feature {entry.name} names tags that tags.py does not: {sorted(unknown)}"
             )
-        found[entry.name] = feature
-    return dict(sorted(found.items()))
+        known[entry.name] = feature
+    return dict(sorted(known.items()))
 
 
 def get(name: str) -> Feature:

@@ -19,7 +19,7 @@ from functools import cache
 import numpy as np
 
 from xscatter.core.compiled import compiled
-from xscatter.simulate.experiment import Experiment
+from xscatter.simulate.instrument.detector import Detector
 
 
 def covariance(spread: float, reach: int) -> np.ndarray:
@@ -89,30 +89,38 @@ def _spread(image, kernel, row, held):
 
 
 def read_out(
-    out: np.ndarray, expected: np.ndarray, experiment: Experiment, rng: np.random.Generator
+    counts: np.ndarray,
+    expected: np.ndarray,
+    live: np.ndarray,
+    detector: Detector,
+    rng: np.random.Generator,
 ) -> None:
-    """Turn the photons `out` (rows, cols) uint32, of mean `expected` (rows, cols), into the digits of the detector.
+    """Turn photons into the digits of an integrating detector, in place.
 
     The point spread of the light is in `expected` already: here it is applied to the noise.
+
+    Args:
+        counts: (rows, cols) uint32, the photons; masked pixels keep their values.
+        expected: (rows, cols) float32, their mean.
+        live: (rows, cols) bool.
+        detector: its gain, noise and point spread are those of the digits.
+        rng: stream of the read-out noise of this image.
     """
-    settings = experiment.settings
-    noise = settings["read_out"] * experiment.scale
-    value = np.empty(out.shape, np.float32)
-    _deviation(out, expected, experiment.live, value)
-    kernel = spread_kernel(settings["point_spread"] / experiment.scale)
+    noise = detector.read_out * detector.scale
+    value = np.empty(counts.shape, np.float32)
+    _deviation(counts, expected, live, value)
+    kernel = spread_kernel(detector.point_spread / detector.scale)
+    columns = counts.shape[1]
     _spread(
-        value,
-        kernel,
-        np.empty(out.shape[1], np.float32),
-        np.empty((len(kernel), out.shape[1]), np.float32),
+        value, kernel, np.empty(columns, np.float32), np.empty((len(kernel), columns), np.float32)
     )
     value += expected
-    value *= np.float32(settings["gain"])
-    white = rng.standard_normal(out.shape, dtype=np.float32)
+    value *= np.float32(detector.gain)
+    white = rng.standard_normal(counts.shape, dtype=np.float32)
     white *= np.float32(noise)
     value += white
-    value += np.float32(3 * noise + 0.5)
-    full = value >= experiment.saturation
-    np.clip(value, 0, experiment.saturation, out=value)
-    np.copyto(out, value.astype(np.uint32), where=experiment.live)
-    out[full & experiment.live] = experiment.saturation
+    value += np.float32(3 * noise + 0.5)  # the offset keeps the digits of the dark above 0
+    full = value >= detector.saturation
+    np.clip(value, 0, detector.saturation, out=value)
+    np.copyto(counts, value.astype(np.uint32), where=live)
+    counts[full & live] = detector.saturation

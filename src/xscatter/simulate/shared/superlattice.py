@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from xscatter.simulate.components import Component, Radial
-from xscatter.simulate.features.ring import orientation_tags, width_tag
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.lattice import (
     HEXAGONAL,
@@ -14,8 +13,10 @@ from xscatter.simulate.physics.lattice import (
     peak_area,
     strengths,
 )
+from xscatter.simulate.physics.profiles import debye_waller, peak, wrapped_cauchy
 from xscatter.simulate.physics.sizes import Curve, tabulated
-from xscatter.simulate.profiles import between, debye_waller, log_uniform, peak, wrapped_cauchy
+from xscatter.simulate.shared.draws import between, log_uniform
+from xscatter.simulate.shared.rings import orientation_tags, width_tag
 
 REFLECTIONS = 24  # those beyond are lost in each other's flanks and in the Debye-Waller factor
 COUNTED = 10  # reflections that are components of their own; the rest are one

@@ -3,7 +3,7 @@
 import numpy as np
 
 from xscatter.core.compiled import compiled
-from xscatter.simulate.profiles import FULL_WIDTH
+from xscatter.simulate.physics.profiles import FULL_WIDTH
 
 
 @compiled
