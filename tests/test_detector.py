@@ -159,7 +159,7 @@ def test_strips_are_masked_as_real_ones_are_in_the_square_input():
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_detector_of_whole_modules_shows_all_of_them(turned):
-    """PILATUS 6M: 12 x 5 modules; at 1000 pixels a gap of 17 is seven pixels wide, one of 7 three."""
+    """PILATUS 6M: 12 x 5 modules; at 1000 pixels gaps are seven and three pixels wide."""
     layout = LAYOUTS["pilatus"]
     if turned:
         layout = layout._replace(module=layout.module[::-1], gap=layout.gap[::-1])
