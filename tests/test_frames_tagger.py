@@ -15,6 +15,8 @@ from xscatter.cli import main
 from xscatter.core.errors import UserError
 from xscatter.tagging import table
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
@@ -267,15 +269,14 @@ def test_names_that_are_not_utf_8(models, tmp_path):
         "--once",
     ]
     command += ["--settle", "0.05", "--patience", "0"]
-    for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-m", "xscatter", *command], capture_output=True, text=True
-        )
-        assert (done.returncode, "Traceback" in done.stderr) == (0, False)
-        assert sorted(name for name, _ in watched(tmp_path / "tags.csv")) == [
-            r"caf\xe9.npy",
-            r"d\xe9.npy",
-        ]
+    done = subprocess.run(
+        [sys.executable, "-m", "xscatter", *command], capture_output=True, text=True
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    names = [r"caf\xe9.npy", r"d\xe9.npy"]
+    assert sorted(name for name, _ in watched(tmp_path / "tags.csv")) == names
+    assert main(command) == 0
+    assert sorted(name for name, _ in watched(tmp_path / "tags.csv")) == names
 
 
 def test_the_newest_model_is_named(models, files, tmp_path, monkeypatch, capsys):

@@ -10,6 +10,8 @@ from toy_models import TAGS, ring, watched, write_frames, write_models
 from xscatter import tagging
 from xscatter.cli import main
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
