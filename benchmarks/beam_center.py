@@ -18,7 +18,7 @@ from xscatter.core.progress import track
 from xscatter.frames import find_center
 from xscatter.simulate import Experiment, simulate_image
 from xscatter.simulate.components import Radial
-from xscatter.simulate.features.registry import all_features
+from xscatter.simulate.registry import all_features
 from xscatter.simulate.visibility import detectability
 from xscatter.study import parse_study
 
@@ -27,7 +27,7 @@ NEAR = 0.01  # of the side: what the confidence is the chance of
 
 
 def seen_part(experiment, profile):
-    """Part of the circle of the maximum of `profile` that lies on live pixels."""
+    """Fraction of the circle of the maximum of `profile` that is on live pixels."""
     top = int(np.argmax(profile))
     near = (np.abs(experiment.q_index - top) < 4) & experiment.live
     return len(np.unique((experiment.chi_index[near] / 4096 * 72).astype(int))) / 72
@@ -35,9 +35,9 @@ def seen_part(experiment, profile):
 
 def can_be_known(done, experiment, labels):
     """Whether a third of a detectable ring is seen, or a low-q cone."""
-    if labels[tags.INDEX["diffuse low-q"]] and experiment.settings["on_image"]:
+    if labels[tags.INDEX["diffuse low-q"]] and experiment.placement.on_image:
         return True
-    for part in done.parts:
+    for part in done.components:
         if isinstance(part.component, Radial) and "ring" in tags.with_implied(
             set(part.component.tags)
         ):
@@ -57,7 +57,6 @@ def frames(seed, size, experiments, images):
     frame = np.empty((size, size), np.uint32)
     for number in track(range(experiments), "experiments"):
         experiment = Experiment(study, number)
-        settings = experiment.settings
         scenes = [None] * images
         rng = np.random.default_rng(number)
         apt = [f for f in standards if f.weight(experiment) > 0]
@@ -72,7 +71,7 @@ def frames(seed, size, experiments, images):
             entries += [[("single_crystal", crystal.draw(rng, experiment) | {"form": 0})], []]
             kinds += ["spots", "blank"]
         for parts in entries:
-            photons = 10 ** settings["exposure"] if parts else 0.0
+            photons = 10**experiment.exposure.log_photons if parts else 0.0
             listed = [{"feature": name, "share": 1.0, "parameters": p} for name, p in parts]
             scenes.append(
                 {"photons": photons, "drift": [0.0, 0.0], "zingers": 0, "features": listed}
@@ -82,7 +81,8 @@ def frames(seed, size, experiments, images):
             if kind in ("sample", "standard") and not can_be_known(done, experiment, labels):
                 kind = "unknown"
             kind = "grazing" if kind == "sample" and experiment.grazing else kind
-            yield kind, settings["detector"], frame, experiment.mask, experiment.geometry.center
+            detector = experiment.detector.layout.name
+            yield kind, detector, frame, experiment.mask, experiment.geometry.center
 
 
 def main():

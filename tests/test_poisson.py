@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from xscatter.simulate.poisson import poisson_counts
+from xscatter.simulate.instrument.poisson import poisson_counts
 
 pytestmark = pytest.mark.floats
 

@@ -6,7 +6,7 @@ import pytest
 from tolerances import step_tolerance
 from xscatter import tags
 from xscatter.simulate import Experiment, simulate_image
-from xscatter.simulate.features.registry import all_features
+from xscatter.simulate.registry import all_features
 from xscatter.study import parse_study
 
 pytestmark = pytest.mark.floats
@@ -93,7 +93,7 @@ def test_features_name_only_the_tags_that_they_declare(labelled):
             for entry in scene["features"]
             for name in tags.with_implied(set(known[entry["feature"]].tags))
         }
-        for part in done.parts:
+        for part in done.components:
             assert set(part.component.tags) <= declared
 
 

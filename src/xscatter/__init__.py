@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xscatter.core.errors import UserError
-    from xscatter.core.version import __version__
+    from xscatter.core.version import __version__ as __version__
     from xscatter.fourier_bessel.plan import Plan
-    from xscatter.frames.center import estimate as find_center
+    from xscatter.frames.center import find_center
     from xscatter.frames.frame import Frame
     from xscatter.frames.reading import read as read_frame
     from xscatter.frames.reading import read_all as read_frames
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from xscatter.pictures import show_frame
     from xscatter.records.read import Records, open_records
     from xscatter.simulate.experiment import Experiment
-    from xscatter.simulate.shard import simulate_experiment, simulate_image
+    from xscatter.simulate.image import simulate_image
+    from xscatter.simulate.shard import simulate_experiment
     from xscatter.store.experiments import ExperimentFile, open_experiment
     from xscatter.store.paths import StudyPaths
     from xscatter.study.reading import load_study
     from xscatter.study.study import Study
-    from xscatter.tagging.tagger import Tagged, Tagger
+    from xscatter.tagging.tagged import Tagged
+    from xscatter.tagging.tagger import Tagger
 
 __all__ = [
     "Experiment",
@@ -50,6 +52,7 @@ __all__ = [
 ]
 
 _PLACES = {
+    # The version is loaded late, too: importlib.metadata takes 20 ms.
     "__version__": "core.version:__version__",
     "Experiment": "simulate.experiment:Experiment",
     "ExperimentFile": "store.experiments:ExperimentFile",
@@ -59,10 +62,10 @@ _PLACES = {
     "Records": "records.read:Records",
     "Study": "study.study:Study",
     "StudyPaths": "store.paths:StudyPaths",
-    "Tagged": "tagging.tagger:Tagged",
+    "Tagged": "tagging.tagged:Tagged",
     "Tagger": "tagging.tagger:Tagger",
     "UserError": "core.errors:UserError",
-    "find_center": "frames.center:estimate",
+    "find_center": "frames.center:find_center",
     "load_study": "study.reading:load_study",
     "open_experiment": "store.experiments:open_experiment",
     "open_records": "records.read:open_records",
@@ -70,7 +73,7 @@ _PLACES = {
     "read_frames": "frames.reading:read_all",
     "show_frame": "pictures:show_frame",
     "simulate_experiment": "simulate.shard:simulate_experiment",
-    "simulate_image": "simulate.shard:simulate_image",
+    "simulate_image": "simulate.image:simulate_image",
 }
 
 

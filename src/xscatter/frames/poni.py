@@ -15,30 +15,8 @@ from pathlib import Path
 
 from xscatter.core.errors import UserError
 from xscatter.frames.frame import BeamGeometry
+from xscatter.geometry import DETECTOR_SHAPES, PIXEL_SIZES
 
-_PITCH = {
-    "pilatus": 172e-6,
-    "eiger": 75e-6,
-    "lambda": 55e-6,
-    "maxipix": 55e-6,
-    "jungfrau": 75e-6,
-    "mythen": 50e-6,
-}
-# Rows and columns, DECTRIS data sheets. Frames of the second EIGER are smaller than of the first.
-_SHAPES = {
-    "pilatus": {
-        "100k": (195, 487), "200k": (407, 487), "300k": (619, 487), "300kw": (195, 1475),
-        "900k": (619, 1475), "1m": (1043, 981), "2m": (1679, 1475), "6m": (2527, 2463),
-    },
-    "eiger": {
-        "500k": (514, 1030), "1m": (1065, 1030), "4m": (2167, 2070), "9m": (3269, 3110),
-        "16m": (4371, 4150),
-    },
-    "eiger2": {
-        "500k": (512, 1028), "1m": (1062, 1028), "4m": (2162, 2068), "9m": (3262, 3108),
-        "16m": (4362, 4148),
-    },
-}  # fmt: skip
 _NEEDED = ("distance", "poni1", "poni2")
 
 
@@ -53,20 +31,7 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> BeamGeometry:
         UserError: it cannot be read, lacks a value, tilts the detector by a right angle, or is of a
             detector whose images have another shape.
     """
-    try:
-        text = Path(path).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'it is not text'})"
-        ) from error
-    keys: dict[str, str] = {}
-    for line in text.splitlines():  # calibrations are appended: the last value is valid
-        name, colon, value = line.partition(":")
-        if colon and not line.lstrip().startswith("#"):
-            keys[name.strip().lower()] = value.strip()
-    missing = [name for name in _NEEDED if name not in keys]
-    if missing:
-        raise UserError(f"{path}: is not a PONI file: lacks {', '.join(missing)}")
+    keys = _entries(path)
     try:
         settings = json.loads(keys.get("detector_config") or "{}")
     except ValueError as error:
@@ -96,10 +61,10 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> BeamGeometry:
         raise UserError(f"{path}: distance, pixel size or tilt are impossible; calibrate again")
     if orientation not in (1, 2, 3, 4):
         raise UserError(f"{path}: orientation {orientation} is not one of 1, 2, 3, 4")
-    whole = settings.get("max_shape") or _shape(keys.get("detector", ""))
-    if shape and whole and tuple(whole) != shape:
+    full = settings.get("max_shape") or _shape(keys.get("detector", ""))
+    if shape and full and tuple(full) != shape:
         raise UserError(
-            f"{path}: is of a detector of {whole[0]}x{whole[1]} pixels, the frame has "
+            f"{path}: is of a detector of {full[0]}x{full[1]} pixels, the frame has "
             f"{shape[0]}x{shape[1]}; give the PONI file of this detector, and frames as it wrote "
             "them"
         )
@@ -113,19 +78,38 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> BeamGeometry:
     return BeamGeometry(wavelength, distance, (pitch1 + pitch2) / 2, (row, col))
 
 
+def _entries(path: str | Path) -> dict[str, str]:
+    """The entries of a PONI file, by name in lower case."""
+    try:
+        text = Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'it is not text'})"
+        ) from error
+    keys: dict[str, str] = {}
+    for line in text.splitlines():  # calibrations are appended: the last value is valid
+        name, colon, value = line.partition(":")
+        if colon and not line.lstrip().startswith("#"):
+            keys[name.strip().lower()] = value.strip()
+    missing = [name for name in _NEEDED if name not in keys]
+    if missing:
+        raise UserError(f"{path}: is not a PONI file: lacks {', '.join(missing)}")
+    return keys
+
+
 def _shape(detector: str) -> tuple[int, int] | None:
     """Rows and columns of a detector by its name in pyFAI; None if it is not known."""
     match = re.fullmatch(r"(pilatus|eiger2?)[\s_]*(?:cdte)?[\s_]*(\w+)", detector.lower())
-    return _SHAPES[match[1]].get(match[2]) if match else None
+    return DETECTOR_SHAPES[match[1]].get(match[2]) if match else None
 
 
 def _pitch(detector: str, path: str | Path) -> float:
     """Pixel size of a detector in metres."""
-    for name, pitch in _PITCH.items():
+    for name, pitch in PIXEL_SIZES.items():
         if detector.lower().startswith(name):
             return pitch
     try:
-        from pyFAI.detectors import detector_factory
+        from pyFAI.detectors import detector_factory  # an optional package
 
         return float(detector_factory(detector).pixel1)
     except Exception as error:  # pyFAI missing, or another kind of error for every unknown detector

@@ -4,18 +4,16 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.core.seeds import Purpose, generator
-
-AXIS = 3  # the stream of an experiment that the axis is drawn from
+from xscatter.simulate.streams import Stream, experiment_stream
 
 
 def fibre_axis(rng: np.random.Generator, experiment: Any) -> tuple[float, float]:
-    """Azimuth of the fibre axis and its tilt towards the beam in degrees: those of the experiment, a little off.
+    """Draw azimuth of a fibre axis and tilt towards the beam in degrees, near the experiment's.
 
-    Fibres are mounted upright or level; a few lie as they fell. Some are tilted, to bring a layer line onto the
-    Ewald sphere where it meets the meridian.
+    Fibres are mounted upright or level; a few lie as they fell. Some are tilted, to bring a layer
+    line onto the Ewald sphere where it meets the meridian.
     """
-    own = generator(experiment.study.seed, Purpose.EXPERIMENT, experiment.number, AXIS)
+    own = experiment_stream(experiment.study.seed, experiment.number, Stream.FIBRE_AXIS)
     mounted = own.choice([0.0, 90.0]) + own.normal(0, 5)
     axis = mounted if own.random() < 0.8 else own.uniform(-90, 90)
     tilt = own.normal(0, 4) if own.random() < 0.7 else own.uniform(-35, 35)
