@@ -89,7 +89,8 @@ def test_jobs_run_in_environment_modules(tmp_path):
     study = tmp_path / "study.yaml"
     study.write_text("name: a\nsimulate: {experiments: 2, images: 2, size: 64}\n")
     target = "results/a/coefficients/00001.h5"
-    command = f". {MODULES}; module use {ROOT}/envs/modules; {sys.executable} -m snakemake {target} --cores 1"
+    command = f". {MODULES}; module use {ROOT}/envs/modules; "
+    command += f"{sys.executable} -m snakemake {target} --cores 1"
     command += f" --sdm env-modules -s {ROOT}/Snakefile -d {tmp_path} --configfile {study}"
     environment = os.environ | {"MODULEPATH": ""}
     done = subprocess.run(
