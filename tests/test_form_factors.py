@@ -30,7 +30,7 @@ def sasmodels_curve(model, q=Q, **parameters):
 
 
 def agree(ours, theirs, tolerance=0.01):
-    """Within `tolerance` of the local envelope: at the minima of a curve only their position is compared."""
+    """Within `tolerance` of the local envelope: of minima only the position is compared."""
     theirs = theirs * (ours[0] / theirs[0])
     envelope = np.maximum.accumulate(theirs[::-1])[::-1]
     assert np.max(np.abs(ours - theirs) / envelope) < tolerance
@@ -98,7 +98,8 @@ def test_polydisperse_hard_spheres_agree_with_sasmodels_in_the_decoupling_approx
         "radius_pd_nsigma": 8,
     }
     theirs = sasmodels_curve(
-        "sphere@hardsphere", radius=50.0, volfraction=0.3, radius_effective=50.0, radius_effective_mode=0,
+        "sphere@hardsphere", radius=50.0, volfraction=0.3, radius_effective=50.0,
+        radius_effective_mode=0,
         structure_factor_mode=1, **sizes,
     )  # fmt: skip
     agree(hard_spheres.intensity(Q, 5.0, 0.1, 0.3, 1.0), theirs, 0.02)

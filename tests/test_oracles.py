@@ -38,7 +38,7 @@ def _hidden(experiment):
 
 
 def integrate(experiment, image, points):
-    """Radial average over live pixels clear of the beamstop, as pyFAI takes it: q (nm⁻¹), intensity."""
+    """Radial average by pyFAI over live pixels clear of the beamstop: q (nm⁻¹), intensity."""
     g = experiment.geometry
     ai = azimuthal.AzimuthalIntegrator(
         g.distance,
@@ -61,15 +61,22 @@ def integrate(experiment, image, points):
 @pytest.mark.parametrize(
     ("feature", "model", "parameters", "theirs"),
     [
-        ("sphere", "sphere", {"polydispersity": 0.12}, lambda r: {"radius": r, "sld": 4, "sld_solvent": 1}),
         (
-            "core_shell", "core_shell_sphere", {"core": 0.6, "contrast": 2.0, "polydispersity": 0.12},
-            lambda r: {"radius": 0.6 * r, "thickness": 0.4 * r, "sld_core": 4, "sld_shell": 2, "sld_solvent": 1},
+            "sphere", "sphere", {"polydispersity": 0.12},
+            lambda r: {"radius": r, "sld": 4, "sld_solvent": 1},
+        ),
+        (
+            "core_shell", "core_shell_sphere",
+            {"core": 0.6, "contrast": 2.0, "polydispersity": 0.12},
+            lambda r: {
+                "radius": 0.6 * r, "thickness": 0.4 * r,
+                "sld_core": 4, "sld_shell": 2, "sld_solvent": 1,
+            },
         ),
     ],
 )  # fmt: skip
 def test_radial_average_is_that_of_sasmodels(feature, model, parameters, theirs):
-    """Within 1 %: geometry, solid angle, polarisation and tables leave the curve as the model gives it."""
+    """Within 1 %: geometry, solid angle, polarisation and tables leave the curve as it is."""
     direct = pytest.importorskip("sasmodels.direct_model")
     from sasmodels.core import load_model
 
@@ -79,8 +86,8 @@ def test_radial_average_is_that_of_sasmodels(feature, model, parameters, theirs)
     scene = {"photons": 1e9, "drift": [0.0, 0.0], "zingers": 0, "features": [entry]}
     expected = render(scene, experiment).expected - experiment.detector.dark_counts
     q, curve = integrate(experiment, expected, 150)
-    # Sizes of sasmodels in Å; its polydispersity of one size scales the other only by a second distribution,
-    # so the average over sizes is taken here, of its monodisperse curves.
+    # Sizes of sasmodels in Å; its polydispersity of one size scales the other only by a second
+    # distribution, so the average over sizes is taken here, of its monodisperse curves.
     sigma = np.sqrt(np.log1p(parameters["polydispersity"] ** 2))
     nodes, weights = np.polynomial.hermite_e.hermegauss(41)
     kernel = load_model(model, dtype="double")

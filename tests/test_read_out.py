@@ -1,4 +1,4 @@
-"""Noise of an integrating detector: its correlation against photons followed one by one, its variance and its mean."""
+"""Noise of an integrating detector: correlation against photons one by one, variance, mean."""
 
 import math
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.floats
 
 
 def light(spread, lag):
-    """Σ over pixels of p_i p_(i + lag), averaged over where in a pixel the photon falls: by brute force."""
+    """Σ over pixels of p_i p_(i + lag), averaged over the place of the photon: by brute force."""
     total = 0.0
     for place in (np.arange(400) + 0.5) / 400:
         edges = np.arange(-15, 17) - place
@@ -26,22 +26,22 @@ def light(spread, lag):
 @pytest.mark.parametrize("spread", [0.08, 0.33, 0.7, 1.5])
 def test_covariance_is_that_of_the_light_of_photons(spread):
     middle = 10
-    found = covariance(spread, middle)
+    ours = covariance(spread, middle)
     for lag in range(4):
-        assert found[middle + lag] == pytest.approx(light(spread, lag), abs=2e-5)
+        assert ours[middle + lag] == pytest.approx(light(spread, lag), abs=2e-5)
     kernel = spread_kernel(spread).astype(float)
     again = np.convolve(np.pad(kernel, 4), np.pad(kernel, 4))
     for lag in range(4):
-        assert again[len(again) // 2 + lag] == pytest.approx(found[middle + lag], abs=3e-3)
+        assert again[len(again) // 2 + lag] == pytest.approx(ours[middle + lag], abs=3e-3)
     assert kernel.sum() == pytest.approx(1, abs=sum_tolerance(kernel.size))
 
 
 @pytest.mark.parametrize("lag", [1, 2, 3])
 def test_a_wide_spread_gives_the_correlation_of_a_gaussian(lag):
     """exp(−m²/4σ²): a Gaussian filter has a Gaussian autocorrelation √2 as wide."""
-    found = covariance(2.5, 20)
+    ours = covariance(2.5, 20)
     # The pixel adds 1/12 to the variance of the light.
-    assert found[20 + lag] / found[20] == pytest.approx(
+    assert ours[20 + lag] / ours[20] == pytest.approx(
         math.exp(-(lag**2) / (4 * (2.5**2 + 1 / 12))), abs=1e-3
     )
 

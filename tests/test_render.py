@@ -1,4 +1,4 @@
-"""Rendering and detectability: against sums taken pixel by pixel, and against the size of the image."""
+"""Rendering and detectability: against sums pixel by pixel, and at other image sizes."""
 
 from dataclasses import replace
 
@@ -32,7 +32,9 @@ def make_experiment(number=0, size=128, **simulate):
 def scene_of(*features, photons=1e6):
     return {
         "photons": photons, "drift": [0.0, 0.0], "zingers": 0,
-        "features": [{"feature": name, "share": share, "parameters": p} for name, share, p in features],
+        "features": [
+            {"feature": name, "share": share, "parameters": p} for name, share, p in features
+        ],
     }  # fmt: skip
 
 
@@ -54,11 +56,11 @@ def test_detectability_is_the_sum_over_live_pixels(number):
     done = render(ring_scene(experiment), experiment)
     live = experiment.live
     whole = done.expected.astype(float)[live]
-    for number_of_part, part in enumerate(done.components):
-        alone = render(ring_scene(experiment), experiment, only=number_of_part)
+    for index, rendered in enumerate(done.components):
+        alone = render(ring_scene(experiment), experiment, only=index)
         s = alone.expected.astype(float)[live] - experiment.detector.dark_counts
         expected = np.sqrt(np.sum(s**2 / whole))
-        strength, contrast, flux = detectability(part, done, experiment)
+        strength, contrast, flux = detectability(rendered, done, experiment)
         assert strength == pytest.approx(expected, rel=0.02)
         assert flux == pytest.approx(s.sum(), rel=0.02)
         assert contrast == pytest.approx(np.sum(s**2 / whole) / s.sum(), rel=0.03)
@@ -146,7 +148,7 @@ def test_order_parameter_of_the_orientation_distribution(eta):
 
 
 def test_hidden_ring_is_not_tagged():
-    """A ring wholly under the beamstop, or a thousandth of the background, is generated but not true."""
+    """A ring under the beamstop, or a thousandth of the background, is generated but not true."""
     for number in range(40):
         experiment = make_experiment(number)
         dark = experiment.beamstop.kind == "circular" and experiment.beamstop.leak < 1e-4
@@ -199,7 +201,7 @@ def test_a_spread_of_wavelengths_widens_rings_by_its_part_of_q(spread):
 
 
 def test_rings_and_lines_of_a_neutron_camera_are_equally_wide():
-    """Through the renderer: the profile of a ring, and a layer line where it crosses the meridian."""
+    """Through the renderer: the profile of a ring, and a layer line on the meridian."""
     experiment = neutron_experiment()
     at = 0.7 * experiment.q_high
     ring = {"position": at, "width": 0.004, "orders": 1}
@@ -253,17 +255,17 @@ def test_layer_lines_lie_where_the_planes_of_a_fibre_meet_the_ewald_sphere(tilt)
 
 def test_layer_lines_on_a_flat_detector_are_hyperbolas():
     """Polanyi: y = √(D² + x²) tan asin(l λ/c) for a fibre across the beam."""
-    found = [make_experiment(n, 256) for n in range(100)]
+    candidates = [make_experiment(n, 256) for n in range(100)]
     experiment = max(
-        (e for e in found if abs(e.placement.rot1) < 4e-3),
+        (e for e in candidates if abs(e.placement.rot1) < 4e-3),
         key=lambda e: e.q_high * e.geometry.wavelength,
     )
     g = experiment.geometry
     g = replace(g, rot1=0.0, rot2=0.0, center=(10.0, 128.0))
     experiment.geometry = g
     place = 0.5 * experiment.q_high
-    plane = Plane(along=peak(experiment.axis, place, 0.01 * place)[None], across=np.ones((1, len(experiment.axis))),
-                  angle=np.pi / 2, tilt=0.0)  # fmt: skip
+    along = peak(experiment.axis, place, 0.01 * place)[None]
+    plane = Plane(along=along, across=np.ones(along.shape), angle=np.pi / 2, tilt=0.0)
     image = as_image(plane, experiment)
     x = (np.arange(256) - 128.0) * g.pixel_size
     rise = np.tan(np.arcsin(place * 1e9 * g.wavelength / (2 * np.pi)))

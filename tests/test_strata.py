@@ -1,4 +1,4 @@
-"""Choices over experiments: balanced in every window, pure functions of the seed, independent of each other."""
+"""Choices over experiments: balanced in every window, functions of the seed, independent."""
 
 import numpy as np
 import pytest

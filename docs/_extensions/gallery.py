@@ -10,65 +10,19 @@ from sphinx.application import Sphinx
 
 from xscatter import pictures, tags
 from xscatter.simulate import simulate_experiment
-from xscatter.simulate.gallery import feature_figure
-from xscatter.simulate.registry import all_features
+from xscatter.simulate.gallery import feature_page, write_pictures
 from xscatter.store.experiments import open_experiment
 from xscatter.study import parse_study
 
 _ACROSS = 3
-_KINDS = {
-    "sample": "Features of samples",
-    "background": "Backgrounds",
-    "standard": "Calibration standards",
-}
 
 
 class FeatureGallery(Generated):
     """Every feature with its definition, its parameters, its possible tags and three draws."""
 
     def text(self) -> str:
-        folder = Path(self.env.srcdir) / "_build" / "gallery"
-        folder.mkdir(parents=True, exist_ok=True)
-        lines: list[str] = []
-        for kind, title in _KINDS.items():
-            chosen = [feature for feature in all_features().values() if feature.kind == kind]
-            if chosen:
-                lines += [f"## {title}", ""]
-            for feature in chosen:
-                name = feature.name.replace("_", " ")
-                pictures.save_figure(
-                    feature_figure(feature, _ACROSS), folder / f"{feature.name}.png", dpi=100
-                )
-                first, _, rest = (feature.module.__doc__ or "").partition("\n\n")
-                lines += [f"### {name}", "", _plain(first), "", _plain(rest), ""]
-                lines += [
-                    f"```{{figure}} /_build/gallery/{feature.name}.png",
-                    f":alt: Three draws of {name}",
-                    "",
-                ]
-                lines += [
-                    "Three draws, of different experiments. Above: with many photons; below: as "
-                    "exposed.",
-                    "```",
-                    "",
-                ]
-                lines += (
-                    [f"Gives: {', '.join(f'*{tag}*' for tag in feature.tags)}.", ""]
-                    if feature.tags
-                    else []
-                )
-                lines += [
-                    "| parameter | unit | default | bounds | meaning |",
-                    "|---|---|---|---|---|",
-                ]
-                for p in feature.parameters:
-                    bounds = f"{p.bounds[0]:g} to {p.bounds[1]:g}"
-                    meaning = _plain(p.meaning)
-                    lines.append(
-                        f"| `{p.name}` | {p.unit} | {p.default:g} | {bounds} | {meaning} |"
-                    )
-                lines.append("")
-        return "\n".join(lines)
+        write_pictures(gallery_folder(self.env.srcdir), examples=_ACROSS, dpi=100)
+        return feature_page("/_build/gallery/")
 
 
 class TagTable(Generated):
@@ -78,8 +32,7 @@ class TagTable(Generated):
         groups: dict[str, list[tags.Tag]] = {}
         for tag in tags.TAGS:
             groups.setdefault(tag.group, []).append(tag)
-        folder = Path(self.env.srcdir) / "_build" / "gallery"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = gallery_folder(self.env.srcdir)
         examples = tag_examples()
         lines: list[str] = []
         for place, (group, members) in enumerate(groups.items()):
@@ -113,6 +66,13 @@ class TagTable(Generated):
         return "\n".join(lines)
 
 
+def gallery_folder(source: Path | str) -> Path:
+    """Return the folder of the pictures, beside the built pages; it is made if need be."""
+    folder = Path(source) / "_build" / "gallery"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def tag_examples(experiments: int = 40, images: int = 8) -> dict[str, pictures.Panel]:
     """Return a simulated image for every tag that occurs.
 
@@ -137,15 +97,6 @@ def tag_examples(experiments: int = 40, images: int = 8) -> dict[str, pictures.P
                             pictures.Panel(frame.counts, frame.mask, frame.geometry, title=name),
                         )
     return {name: frame for name, (_, frame) in best.items()}
-
-
-def _plain(text: str) -> str:
-    """Return the text of a docstring as Markdown that shows the same characters."""
-    for mark in "\\*_<|+#":
-        text = text.replace(mark, "\\" + mark)
-    # Indented lines are formulas: each keeps a line of its own.
-    lines = [f"\\\n{line.strip()}" if line.startswith("  ") else line for line in text.split("\n")]
-    return "\n".join(lines).replace("``", "`").strip()
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class Geometry:
 
     @property
     def poni(self) -> tuple[float, float]:
-        """Point of normal incidence in metres from the corner of pixel (0, 0), along rows and columns."""
+        """Point of normal incidence in metres from the corner of pixel (0, 0): rows, columns."""
         return (
             (self.center[0] + 0.5) * self.pixel_size
             - self.distance * np.tan(self.rot2) / np.cos(self.rot1),
@@ -72,7 +72,7 @@ class Geometry:
     def directions(
         self, rows: np.ndarray, cols: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Position of pixels in the laboratory (metres): along rows, along columns, along the beam."""
+        """Return where pixels are in the laboratory (metres): along rows, columns and beam."""
         p1, p2 = self._plane(np.asarray(rows, float), np.asarray(cols, float))
         c1, s1, c2, s2 = np.cos(self.rot1), np.sin(self.rot1), np.cos(self.rot2), np.sin(self.rot2)
         up = p1 * c2 + p2 * s1 * s2 - self.distance * c1 * s2
@@ -81,13 +81,13 @@ class Geometry:
         return up, across, along
 
     def q_chi(self, rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Scattering vector q = 4π/λ sin(θ) in nm⁻¹ and azimuth atan2(row, column) in radians of pixels."""
+        """Return q = 4π/λ sin(θ) in nm⁻¹ and the azimuth atan2(row, column) in radians."""
         up, across, along = self.directions(rows, cols)
         two_theta = np.arctan2(np.hypot(up, across), along)
         return 4e-9 * np.pi / self.wavelength * np.sin(two_theta / 2), np.arctan2(up, across)
 
     def pixels(self, q: np.ndarray, chi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and columns (not rounded) where rays of `q` (nm⁻¹) and azimuth `chi` meet the detector plane.
+        """Return rows and columns (not rounded) where rays of `q` (nm⁻¹) and `chi` meet the plane.
 
         NaN where q exceeds what the wavelength allows, or the ray never meets the plane.
         """
@@ -114,12 +114,18 @@ class Geometry:
         ) / self.pixel_size - 0.5
 
     def solid_angle(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-        """Solid angle of pixels relative to one at the point of normal incidence: cos³ of the incidence angle."""
+        """Return the solid angle relative to normal incidence: cos³ of the angle of incidence."""
         p1, p2 = self._plane(np.asarray(rows, float), np.asarray(cols, float))
         return (self.distance / np.sqrt(self.distance**2 + p1**2 + p2**2)) ** 3
 
     def polarisation(self, rows: np.ndarray, cols: np.ndarray, factor: float) -> np.ndarray:
-        """(1 + cos²2θ − f cos 2χ sin²2θ) / 2, with f = 1 for a beam polarised along the columns."""
+        """Return (1 + cos²2θ − f cos 2χ sin²2θ) / 2 of pixels.
+
+        Args:
+            rows: of the pixels.
+            cols: of the pixels; both broadcast.
+            factor: f, 1 for a beam that is polarised along the columns.
+        """
         up, across, along = self.directions(rows, cols)
         squared = up**2 + across**2
         cosine2 = along**2 / (squared + along**2)

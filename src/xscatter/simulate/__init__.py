@@ -1,4 +1,10 @@
-"""Synthetic experiments: physics, detectors, tags by construction."""
+"""Synthetic experiments: physics, instruments, images, and tags by construction.
+
+From the ground up: `physics` (formulas), `instrument` (detector, beam, obstacles, noise), `shared`
+(what families of features have in common), `features` (one file each, found by `registry`), `setup`
+(what is constant within an experiment), `experiment` (its axes and maps), `scene` (what an image
+shows), `render` (expected counts), `visibility` and `labels` (tags), `image` and `shard`.
+"""
 
 from importlib import import_module
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the constants of an experiment are drawn from: one random stream and the balanced choices."""
+"""The source of what is drawn for an experiment: a random stream and the balanced choices."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

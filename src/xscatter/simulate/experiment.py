@@ -1,4 +1,4 @@
-"""The axes and maps of an experiment, on which features describe themselves and images are rendered.
+"""The axes and maps of an experiment: features describe themselves on them.
 
 `Experiment(study, number)` is a pure function of the study's seed and the number. What decides the
 scene is drawn by `setup.py` in quantities that do not depend on the image size; what belongs to
@@ -22,8 +22,37 @@ from xscatter.study import Study
 ANGLES = 4096  # points of azimuthal tables
 OVERSAMPLING = 4  # points of radial tables in a pixel
 BLOCK = 64  # rows of maps made at a time
+OfPixels = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of their rows (n, 1), columns (1, cols)
 LEAST_RADIUS = 6.0  # pixels of the layout about a beam without beamstop
 LEAST_OUTLINE = 60  # pixels of the layout on the detector by which a masked obstacle is recognised
+
+
+def _largest_q(geometry: Geometry, size: int) -> float:
+    # q grows from the beam outwards: its largest value lies on the rim, or in a corner.
+    index, ends = np.arange(size), (0, size - 1)
+    rim = [geometry.q_chi(index, np.full(size, end))[0].max() for end in ends]
+    rim += [geometry.q_chi(np.full(size, end), index)[0].max() for end in ends]
+    return max(rim)
+
+
+def _seen_range(experiment: "Experiment") -> tuple[float, float]:
+    """Return the least and largest q that are seen well, nm⁻¹."""
+    # On a coarse grid, so that the answer does not depend on the image size.
+    outline, size = experiment.detector.outline, experiment.size
+    along = (np.arange(100) + 0.5) / 100
+    rows, cols = (
+        (b + e * along) * size - 0.5 for b, e in zip(outline.begin, outline.extent, strict=True)
+    )
+    q, _ = experiment.geometry.q_chi(rows[:, None], cols[None, :])
+    least = 1.3 * experiment.stop_radius * experiment.q_per_pixel
+    most = float(np.quantile(q, 0.9))
+    if experiment.film:
+        # Below the Yoneda band the film hides most of what scatters.
+        exit_angle = experiment.film.incidence + experiment.film.critical
+        band = 1e-9 * 2 * np.pi / experiment.geometry.wavelength * exit_angle
+        least = max(least, min(band, 0.5 * most))
+    # The beam off the image: begin where the image begins.
+    return float(max(least, float(q.min()) * 1.05)), most
 
 
 class Experiment:
@@ -43,6 +72,15 @@ class Experiment:
         stop_radius: radius in pixels about the beam that the beamstop hides, or that of the beam.
         wavelength_spread: full width of the wavelengths over their mean; rings are widened by it.
         weights: of the features by kind, kept by `scene` between images.
+
+    Raises:
+        UserError: the study cannot be simulated.
+
+    Example:
+        >>> from xscatter import Experiment, Study
+        >>> experiment = Experiment(Study(name="example", simulate={"size": 64}), 0)
+        >>> experiment.mask.shape, experiment.q_low < experiment.q_high
+        ((64, 64), True)
     """
 
     def __init__(self, study: Study, number: int):
@@ -58,6 +96,7 @@ class Experiment:
         self.stop_radius = max(setup.beamstop.radius, LEAST_RADIUS) / self.scale
         self.wavelength_spread = setup.beam.wavelength_spread
         self.weights: dict[str, Any] = {}
+        self._spread = np.hypot(setup.detector.point_spread, setup.beam.beam_size)
 
     # ---- the axes on which features describe themselves -------------------------------------
 
@@ -96,7 +135,7 @@ class Experiment:
 
     @property
     def resolution(self) -> float:
-        """Standard deviation of q by point spread, pixel and beam, nm⁻¹; the renderer applies it."""
+        """Standard deviation of q by point spread, pixel and beam, nm⁻¹, as rendered."""
         return self.spread_pixels * self.q_per_pixel
 
     @property
@@ -109,9 +148,7 @@ class Experiment:
         """Standard deviation of point spread, beam and half a pixel, in pixels of the image."""
         return float(np.hypot(self._spread / self.scale, 0.29))
 
-    @property
-    def _spread(self) -> float:
-        return np.hypot(self.detector.point_spread, self.beam.beam_size)
+    _seen = cached_property(_seen_range)
 
     @property
     def q_low(self) -> float:
@@ -123,19 +160,11 @@ class Experiment:
         """q below which rings are still seen over a good part of their circle, nm⁻¹."""
         return self._seen[1]
 
-    @cached_property
-    def _seen(self) -> tuple[float, float]:
-        return _seen_range(self)
-
-    def pixels(self, q: np.ndarray, chi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows and columns (not rounded) at `q` (nm⁻¹) and azimuth `chi`; NaN where none."""
-        return self.geometry.pixels(q, chi)
-
     # ---- maps of the whole detector ---------------------------------------------------------
     # They are made in blocks of rows, and only those that every image needs are kept.
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-        """Yield blocks of rows: which they are, their indices (n, 1), indices of columns (1, cols)."""
+        """Yield blocks of rows: a slice, indices of rows (n, 1) and of columns (1, cols)."""
         columns = np.arange(self.size, dtype=float)[None, :]
         for first in range(0, self.size, BLOCK):
             rows = slice(first, min(first + BLOCK, self.size))
@@ -145,9 +174,7 @@ class Experiment:
         """Return a new map (rows, cols) to be filled."""
         return np.empty((self.size, self.size), dtype)
 
-    def map_of(
-        self, function: Callable[[np.ndarray, np.ndarray], np.ndarray], dtype: type = np.float32
-    ) -> np.ndarray:
+    def map_of(self, function: OfPixels, dtype: type = np.float32) -> np.ndarray:
         """Return the map (rows, cols) of ``function(rows, cols)``, a function of pixel indices."""
         values = self.empty_map(dtype)
         for block, rows, cols in self.blocks():
@@ -226,7 +253,7 @@ class Experiment:
         return value
 
     def factors(self) -> Iterator[Factor]:
-        """Yield what every obstacle does to the scattering."""
+        """Yield every change of the scattering by an obstacle."""
         for obstacle in self.setup.obstacles:
             yield from obstacle.factors(self)
 
@@ -253,38 +280,10 @@ class Experiment:
 
     @property
     def weight(self) -> np.ndarray:
-        """(radii,) sum of the response over the pixels nearest to each radius, without obstacles."""
+        """(radii,) sum of the response over the pixels of each radius, without obstacles."""
         return self._passage[1]
 
     @property
     def altered(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """By tag of an obstacle: live pixels (flat indices) that it changes visibly, its factor."""
         return self._passage[2]
-
-
-def _largest_q(geometry: Geometry, size: int) -> float:
-    # q grows from the beam outwards: its largest value lies on the rim, or in a corner.
-    index, ends = np.arange(size), (0, size - 1)
-    rim = [geometry.q_chi(index, np.full(size, end))[0].max() for end in ends]
-    rim += [geometry.q_chi(np.full(size, end), index)[0].max() for end in ends]
-    return max(rim)
-
-
-def _seen_range(experiment: Experiment) -> tuple[float, float]:
-    """Return the least and largest q that are seen well, nm⁻¹."""
-    # On a coarse grid, so that the answer does not depend on the image size.
-    outline, size = experiment.detector.outline, experiment.size
-    along = (np.arange(100) + 0.5) / 100
-    rows, cols = (
-        (b + e * along) * size - 0.5 for b, e in zip(outline.begin, outline.extent, strict=True)
-    )
-    q, _ = experiment.geometry.q_chi(rows[:, None], cols[None, :])
-    least = 1.3 * experiment.stop_radius * experiment.q_per_pixel
-    most = float(np.quantile(q, 0.9))
-    if experiment.film:
-        # Below the Yoneda band the film hides most of what scatters.
-        exit_angle = experiment.film.incidence + experiment.film.critical
-        band = 1e-9 * 2 * np.pi / experiment.geometry.wavelength * exit_angle
-        least = max(least, min(band, 0.5 * most))
-    # The beam off the image: begin where the image begins.
-    return float(max(least, float(q.min()) * 1.05)), most

@@ -18,7 +18,7 @@ MOST_PHOTONS = 0xFFFFFFFE  # of integrating detectors, whose digits saturate, no
 
 
 class SimulatedImage(NamedTuple):
-    """What is known of an image beside its counts.
+    """All that is known of an image beside its counts.
 
     Attributes:
         scene: what was drawn; it regenerates the image.
@@ -49,10 +49,8 @@ def simulate_image(
 
     Example:
         >>> import numpy as np
-        >>> from xscatter.simulate import Experiment, simulate_image
-        >>> from xscatter.study import parse_study
-        >>> study = parse_study({"name": "example", "simulate": {"size": 64}})
-        >>> experiment = Experiment(study, 3)
+        >>> from xscatter import Experiment, Study, simulate_image
+        >>> experiment = Experiment(Study(name="example", simulate={"size": 64}), 3)
         >>> counts = np.empty((64, 64), np.uint32)
         >>> simulated = simulate_image(experiment, 0, counts)
         >>> bool(counts[experiment.live].max() <= experiment.detector.saturation)
@@ -65,6 +63,7 @@ def simulate_image(
     rendering = render(scene, experiment)
     detector, live = experiment.detector, experiment.live
     integrating = detector.layout.integrating
+    # Each noise has its own stream: how many numbers one of them takes changes no other.
     key = experiment.study.seed, Purpose.NOISE, experiment.number, image
     most = MOST_PHOTONS if integrating else detector.saturation
     poisson_counts(rendering.expected, live, most, sequence(*key, Noise.PHOTONS), out)

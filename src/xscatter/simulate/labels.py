@@ -29,10 +29,11 @@ MEASURED = {
     "diffuse", "halo", "ring", "symmetry", "orientation", "orders", "lattice", "form factor",
     "structure", "sample", "fibre", "coherence", "grazing", "standard",
 }  # fmt: skip
+NOTHING = np.array([0.0 if tag.group in MEASURED else np.nan for tag in tags.TAGS], np.float32)
 
 
 class DrawnFacts(NamedTuple):
-    """What the drawn counts of an image show and its expected counts do not.
+    """Facts that the drawn counts of an image show, and its expected counts do not.
 
     Attributes:
         saturated: number of saturated pixels.
@@ -66,8 +67,7 @@ def label(
     Returns:
         Labels (T,) uint8, 0 or 1, and detectabilities (T,) float32.
     """
-    strengths = np.full(len(tags.NAMES), np.nan, np.float32)
-    strengths[[tag.group in MEASURED for tag in tags.TAGS]] = 0.0
+    strengths = NOTHING.copy()
     seen = [Seen(one, *detectability(one, rendering, experiment)) for one in rendering.components]
     true = _components(seen, strengths)
     if scene["photons"] > 0:
@@ -85,7 +85,9 @@ def label(
 
 def _raise(strengths: np.ndarray, name: str, strength: float) -> None:
     """Raise the detectability of a tag to `strength`; that of a tag without one stays NaN."""
-    strengths[tags.INDEX[name]] = np.maximum(strengths[tags.INDEX[name]], strength)
+    index = tags.INDEX[name]
+    if strength > strengths[index]:  # never true of NaN
+        strengths[index] = strength
 
 
 def _components(seen: Sequence[Seen], strengths: np.ndarray) -> set[str]:
@@ -105,6 +107,7 @@ def _components(seen: Sequence[Seen], strengths: np.ndarray) -> set[str]:
             orders.setdefault(rendered.feature, []).append(strength)
         if "ring" in names:
             rings.append(strength)
+    # Of n orders, the tag is as detectable as the faintest of those that it needs.
     for visible_orders in orders.values():
         for name, least, most in ORDERS:
             if least <= len(visible_orders) <= most:
@@ -129,11 +132,12 @@ def _exposure(seen: Sequence[Seen]) -> set[str]:
 
 
 def _obstacles(rendering: Rendering, experiment: Experiment, strengths: np.ndarray) -> set[str]:
-    """Return the tags of the instrument; d' of what changes counts on their way enters `strengths`."""
+    """Return the tags of obstacles and beam; d' of obstacles enter `strengths`."""
     true = set() if experiment.placement.on_image else {"beam off image"}
     true |= experiment.masked_tags  # seen by their outlines, whatever they take away
     for name in experiment.altered.keys() - experiment.masked_tags:
         strength = obstacle_detectability(name, rendering, experiment)
+        # Unlike components, obstacles give a detectability to tags that had none.
         for implied in tags.with_implied({name}):
             index = tags.INDEX[implied]
             strengths[index] = np.fmax(strengths[index], strength)

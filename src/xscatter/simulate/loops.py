@@ -32,9 +32,10 @@ def compose(
     """
     rows, cols = expected.shape
     radii, families = radial.shape
+    # Kept until λ of the pixel is known: A of each family, and the point of the table it falls on.
     weight = np.empty(families, np.float32)
     at = np.empty(families, np.int64)
-    last = np.float32(radii - 1.001)
+    last = np.float32(radii - 1.001)  # so that point i + 1 is in the table, too
     zero = np.float32(0)
     for r in range(rows):
         for c in range(cols):
@@ -49,6 +50,7 @@ def compose(
             x = min(max(q, zero), last)
             i = np.int64(x)
             u = x - np.float32(i)
+            # Family 0 stands alone: many images have no other.
             total = radial[i, 0] + u * (radial[i + 1, 0] - radial[i, 0])
             nearest = np.int64(x + np.float32(0.5))
             for f in range(1, families):
@@ -70,6 +72,7 @@ def compose(
                 total += extra[r, c]
             counts = g * total + dark
             expected[r, c] = counts
+            # d'² of a component of profile p is Σ p² times this sum, without another pass.
             power = g * g / counts
             information[nearest, 0] += power
             flux[nearest, 0] += g
@@ -107,7 +110,7 @@ def plane(image, q_index, chi_index, cosine, sine, along, across, scale):
 
 @compiled
 def fibre(image, q_index, chi_index, cosine, sphere, tilt, along, across):
-    """As `_plane`, x and y those along and across a fibre: `sphere` is sin θ over q_index, `tilt` β in radians."""
+    """As `plane`, x and y along and across a fibre: `sphere` is sin θ over q_index, `tilt` β."""
     rows, cols = image.shape
     points = len(along)
     middle = np.float32((points - 1) // 2)
@@ -133,7 +136,7 @@ def spots(image, rows, cols, intensity, radial_width, tangential_width, center_r
     height, width = image.shape
     for n in range(len(rows)):
         wide = max(radial_width[n], tangential_width[n])
-        reach = 4.0 * wide
+        reach = 4.0 * wide  # beyond lies exp(-8) of a spot
         first, last = max(0, int(rows[n] - reach)), min(height - 1, int(rows[n] + reach + 1))
         left, right = max(0, int(cols[n] - reach)), min(width - 1, int(cols[n] + reach + 1))
         drow, dcol = rows[n] - center_row, cols[n] - center_col
@@ -162,7 +165,7 @@ def modulate(expected, live, factor, dark):
                 expected[r, c] = after
                 if after > 0:
                     information += s * s / after
-                    flux += abs(s)
+                    flux += abs(s)  # the mean of the factor is 1: s alone would sum to nothing
     return information, flux
 
 

@@ -1,4 +1,4 @@
-"""The table of features: finds the files of the package `features`, checks them and looks them up."""
+"""The table of features: finds the files of the package `features` and checks them."""
 
 import importlib
 import pkgutil
@@ -19,7 +19,7 @@ __all__ = ["Feature", "Parameter", "all_features", "chosen_features", "get"]
 
 
 class Reference(NamedTuple):
-    """A value known from elsewhere: function(*arguments) must give `value`; `source` says where from."""
+    """A value known from elsewhere: ``function(*arguments)`` must give `value`."""
 
     function: Any
     arguments: tuple
@@ -55,7 +55,7 @@ class Feature:
         return tuple(Reference(*entry) for entry in getattr(self.module, "REFERENCES", ()))
 
     def weight(self, experiment: Any) -> float:
-        """How likely the feature is in `experiment`, relative to others of its kind."""
+        """Return how likely the feature is in `experiment`, relative to others of its kind."""
         if not getattr(self.module, "applies", lambda _: True)(experiment):
             return 0.0
         if experiment.grazing:
@@ -66,17 +66,17 @@ class Feature:
         return 0.7 * first + 0.3 * second
 
     def draw(self, rng: np.random.Generator, experiment: Any) -> dict[str, float | int]:
-        """One set of parameters, as plain Python numbers."""
+        """Draw one set of parameters, as plain Python numbers."""
         return self.check(
             {key: np.asarray(v).item() for key, v in self.module.draw(rng, experiment).items()}
         )
 
     def contribute(self, parameters: dict[str, Any], experiment: Any) -> list[Component]:
-        """What the feature adds to the expected image."""
+        """Return what the feature adds to the expected image."""
         return self.module.contribute(self.check(parameters), experiment)
 
     def check(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """`parameters` with defaults filled in.
+        """Return `parameters` with defaults filled in.
 
         Raises:
             UserError: a parameter is unknown or out of its bounds.
@@ -90,14 +90,15 @@ class Feature:
             low, high = known[key].bounds
             if not low <= value <= high:
                 raise UserError(
-                    f"{self.name}.{key} is {value}, outside of its bounds {low} to {high} {known[key].unit}"
+                    f"{self.name}.{key} is {value}, "
+                    f"outside of its bounds {low} to {high} {known[key].unit}"
                 )
         return {name: parameters.get(name, p.default) for name, p in known.items()}
 
 
 @cache
 def all_features() -> dict[str, Feature]:
-    """Every feature by name, in alphabetical order."""
+    """Return every feature by name, in alphabetical order."""
     known = {}
     for entry in pkgutil.iter_modules(features.__path__):
         feature = Feature(entry.name, importlib.import_module(f"{features.__name__}.{entry.name}"))
@@ -111,7 +112,7 @@ def all_features() -> dict[str, Feature]:
 
 
 def get(name: str) -> Feature:
-    """The feature called `name`.
+    """Return the feature called `name`.
 
     Raises:
         UserError: there is none.
@@ -123,7 +124,7 @@ def get(name: str) -> Feature:
 
 
 def chosen_features(names: tuple[str, ...] | None) -> dict[str, Feature]:
-    """The features of a study: all, or those in `names`.
+    """Return the features of a study: all, or those in `names`.
 
     Raises:
         UserError: a name is unknown.

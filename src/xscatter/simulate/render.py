@@ -127,6 +127,7 @@ def _smear_profiles(rendered: Sequence[RenderedComponent], experiment: Experimen
 def _scaled_components(scene: dict[str, Any], experiment: Experiment) -> list[RenderedComponent]:
     """Return the components of all features of `scene`, scaled to their shares of the photons."""
     rendered: list[RenderedComponent] = []
+    # Photons are counted beside the beamstop: what it hides would take them all at low q.
     outside = experiment.q > 1.2 * experiment.stop_radius * experiment.q_per_pixel
     weight = np.where(outside, experiment.weight, 0.0)
     for entry in scene["features"]:
@@ -208,12 +209,13 @@ def render(scene: dict[str, Any], experiment: Experiment, only: int | None = Non
     rendered = rendered if only is None else [rendered[only]]
     families, plain = _families(rendered)
     radial, azimuth, stretch = _family_tables(families, len(experiment.q))
-    extra = np.zeros((1, 1), np.float32)
+    extra = np.zeros((1, 1), np.float32)  # compiled code takes an array even where there is none
     images = [one for one in rendered if one.image is not None]
     if images:
         extra = images[0].image * np.float32(images[0].scale)
         for one in images[1:]:
             extra += one.image * np.float32(one.scale)
+    # A beam that drifts by a part of a pixel moves q along each azimuth by its component there.
     drow, dcol = (x / experiment.scale for x in scene["drift"])
     turn = np.append(experiment.chi, np.pi)
     steps = experiment.q_per_pixel / experiment.q_step

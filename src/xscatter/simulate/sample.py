@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from xscatter.simulate.draws import Draws
 
 FAMILIES = {
-    "powder": 0.16, "solution": 0.14, "block copolymer": 0.14, "superlattice": 0.16, "polymer": 0.14,
-    "fibre": 0.12, "crystal": 0.14,
+    "powder": 0.16, "solution": 0.14, "block copolymer": 0.14, "superlattice": 0.16,
+    "polymer": 0.14, "fibre": 0.12, "crystal": 0.14,
 }  # fmt: skip
 SOFT = {"solution", "block copolymer", "polymer"}  # measured with a spread of wavelengths, too
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What is measured in an experiment: a family of samples, with features of a second one."""
+    """The samples of an experiment: a family, with some features of a second one."""
 
     family: str
     second_family: str

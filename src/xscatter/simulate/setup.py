@@ -1,4 +1,4 @@
-"""What is constant within an experiment, drawn: a pure function of the seed and the number."""
+"""The constants of an experiment: a pure function of the seed and the number."""
 
 import zlib
 from dataclasses import asdict, dataclass, replace
@@ -141,7 +141,7 @@ def _draw_others(
     drawn = {}
     for name, module in all_obstacles().items():
         if name not in FIRST:
-            key = zlib.crc32(name.encode())
+            key = zlib.crc32(name.encode())  # hash() differs from one process to the next
             rng = experiment_stream(study.seed, number, Stream.OBSTACLE, key)
             obstacle = module.draw(Draws(study, number, rng), detector, placement)
             if obstacle is not None:

@@ -26,10 +26,8 @@ def simulate_experiment(study: Study, number: int, path: str | Path) -> None:
 
     Example:
         >>> import tempfile
-        >>> from xscatter.simulate import simulate_experiment
-        >>> from xscatter.store.experiments import open_experiment
-        >>> from xscatter.study import parse_study
-        >>> study = parse_study({"name": "example", "simulate": {"size": 32, "images": 1}})
+        >>> from xscatter import Study, open_experiment, simulate_experiment
+        >>> study = Study(name="example", simulate={"size": 32, "images": 1})
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     simulate_experiment(study, 0, f"{folder}/00000.h5")
         ...     with open_experiment(f"{folder}/00000.h5") as experiment:

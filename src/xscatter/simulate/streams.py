@@ -1,4 +1,4 @@
-"""The random streams of the simulator. Never renumber them: the bytes of every study depend on it."""
+"""The random streams of the simulator. Never renumber them: all bytes depend on it."""
 
 from enum import IntEnum
 
@@ -8,7 +8,7 @@ from xscatter.core.seeds import Purpose, generator
 
 
 class Stream(IntEnum):
-    """What a stream of one experiment is for."""
+    """Streams of one experiment."""
 
     SETUP = 0  # detector, beam and the first obstacles, in the order of `setup.draw_setup`
     BAD_PIXELS = 1
@@ -18,7 +18,7 @@ class Stream(IntEnum):
 
 
 class Noise(IntEnum):
-    """What a stream of noise of one image is for."""
+    """Streams of the noise of one image."""
 
     PHOTONS = 0
     ZINGERS = 1

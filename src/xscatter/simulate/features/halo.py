@@ -16,8 +16,8 @@ KIND = "sample"
 FAMILIES = {"polymer": 2.5, "block copolymer": 1.5, "fibre": 1.5, "any": 0.7}
 GRAZING = 0.8
 TAGS = (
-    "halo", "halo: isotropic", "halo: anisotropic", "symmetry halo", "2-fold", "4-fold", "6-fold", "8-fold and higher",
-    "orientation: broad", "orientation: intermediate", "orientation: sharp",
+    "halo", "halo: isotropic", "halo: anisotropic", "symmetry halo", "2-fold", "4-fold", "6-fold",
+    "8-fold and higher", "orientation: broad", "orientation: intermediate", "orientation: sharp",
 )  # fmt: skip
 PARAMETERS = (
     Parameter("position", "nm⁻¹", 1.0, (1e-3, 300.0), "q of the maximum"),
@@ -54,6 +54,7 @@ def contribute(parameters, experiment):
     azimuth, kinds = None, ("halo: isotropic",)
     if p["fold"] and p["eta"] > 0:
         azimuth = wrapped_cauchy(experiment.chi, p["eta"], np.deg2rad(p["angle"]), p["fold"])
+        # A halo is oriented as rings are, but no tag says in which direction.
         oriented = tuple(
             t for t in orientation_tags(p["fold"], p["eta"], p["angle"]) if not t.startswith("ring")
         )

@@ -41,6 +41,7 @@ def applies(experiment):
 def draw(rng, experiment):
     kind = experiment.exposure.slits / 0.2
     tall = 0.0 if kind < 0.35 else 1.0 if kind < 0.7 else float(rng.beta(3, 3))
+    # The beamstop is as large as the core of the beam asks for.
     near = experiment.stop_radius * experiment.q_per_pixel
     return {
         "core": float(np.clip(near * np.exp(rng.normal(0.5, 0.4)), 1e-5, 50)),

@@ -18,13 +18,14 @@ FAMILIES = {"powder": 1.0, "block copolymer": 2.5, "polymer": 2.0, "fibre": 1.5,
 GRAZING = 1.0
 TAGS = (
     "ring", "ring: isotropic", "ring: anisotropic", "ring: textured", "ring: oriented in plane",
-    "ring: oriented out of plane", "ring: sharp", "ring: intermediate", "ring: broad", "symmetry ring", "2-fold",
-    "4-fold", "6-fold", "8-fold and higher", "orientation: broad", "orientation: intermediate", "orientation: sharp",
+    "ring: oriented out of plane", "ring: sharp", "ring: intermediate", "ring: broad",
+    "symmetry ring", "2-fold", "4-fold", "6-fold", "8-fold and higher",
+    "orientation: broad", "orientation: intermediate", "orientation: sharp",
 )  # fmt: skip
 PARAMETERS = (
     Parameter("position", "nm⁻¹", 1.0, (1e-3, 300.0), "q of the first order"),
     Parameter("width", "", 0.05, (0.002, 0.2), "full width at half maximum over q"),
-    Parameter("lorentzian", "", 0.3, (0.0, 1.0), "part of the Lorentzian in the peaks"),
+    Parameter("lorentzian", "", 0.3, (0.0, 1.0), "fraction of the Lorentzian in the peaks"),
     Parameter("orders", "", 1, (1, 20), "number of orders"),
     Parameter(
         "displacement",
@@ -78,6 +79,7 @@ def contribute(parameters, experiment):
     else:
         azimuth, kinds = None, ("ring: isotropic",)
     first = p["position"]
+    # All orders share one azimuth array, so that the renderer treats them as one family.
     components = []
     for order in range(1, p["orders"] + 1):
         at = order * first

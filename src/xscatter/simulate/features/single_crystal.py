@@ -1,11 +1,12 @@
 """Bragg spots of one crystal, where its reciprocal lattice meets the Ewald sphere.
 
-form 0: a molecular crystal in any orientation: |F|² exponentially distributed (Wilson, Acta Cryst. 2 (1949) 318)
+form 0: a molecular crystal in any orientation, |F|² exponentially distributed (Wilson 1949)
 form 1: a cubic superlattice of spheres, its [001] axis near the beam
 form 2: rods packed hexagonally, their axis near the beam
 
-Excitation errors, mosaic and grain size: `physics/crystal.py` (Warren, X-ray Diffraction, 1969); all intensities
-fall with the Debye-Waller factor exp(−q²u²), those of superlattices with the form factor of their particles.
+Excitation errors, mosaic and grain size: `physics/crystal.py` (Warren, X-ray Diffraction, 1969);
+all intensities fall with the Debye-Waller factor exp(−q²u²), those of superlattices with the form
+factor of their particles. Source of form 0: Wilson, Acta Cryst. 2 (1949) 318.
 """
 
 import numpy as np
@@ -54,7 +55,13 @@ ALIGNED = 1.0  # degrees; beyond, the symmetry of the zone is no longer seen
 
 
 def spots(p, wavelength: float, largest: float):
-    """Spots of the crystal up to q = `largest` in nm⁻¹: q, azimuth and intensity (n,); `wavelength` in nm."""
+    """Return q in nm⁻¹, azimuth and intensity (n,) of the spots of a crystal.
+
+    Args:
+        p: parameters of the feature.
+        wavelength: in nm.
+        largest: q in nm⁻¹.
+    """
     rng = np.random.default_rng(p["seed"])
     turned = None
     if p["form"] == 0 and largest * p["cell"] / (2 * np.pi) > LARGEST_INDEX:
@@ -71,19 +78,19 @@ def spots(p, wavelength: float, largest: float):
             vectors
             @ tilt(np.deg2rad(p["tilt"]), rng.uniform(-np.pi, np.pi), np.deg2rad(p["turn"])).T
         )
-    found = ewald_spots(
+    seen = ewald_spots(
         turned, wavelength, p["cells"] * p["cell"], np.deg2rad(p["mosaic"]), np.deg2rad(p["swing"])
     )
-    intensity = found.intensity * debye_waller(found.q, p["displacement"] * p["cell"])
+    intensity = seen.intensity * debye_waller(seen.q, p["displacement"] * p["cell"])
     if p["form"] == 0:
         intensity = intensity * rng.exponential(size=len(intensity))
     else:
-        intensity = intensity * (sphere_amplitude(found.q * 0.3 * p["cell"]) ** 2 + 1e-3)
-    return found.q, found.chi, intensity
+        intensity = intensity * (sphere_amplitude(seen.q * 0.3 * p["cell"]) ** 2 + 1e-3)
+    return seen.q, seen.chi, intensity
 
 
 def count_nearest(form: int, largest: float) -> int:
-    """Number of spots up to q = `largest` of a cell of 100 nm whose axis lies along a beam of 0.1 nm."""
+    """Return how many spots a cell of 100 nm shows, whose axis lies along a beam of 0.1 nm."""
     still = dict.fromkeys(("swing", "displacement", "tilt", "turn", "centring", "seed"), 0)
     return len(
         spots({**still, "form": form, "cell": 100.0, "cells": 20.0, "mosaic": 0.2}, 0.1, largest)[0]
@@ -149,7 +156,7 @@ def contribute(parameters, experiment):
     q, chi, intensity = q[chosen], chi[chosen], intensity[chosen]
     if len(q) == 0:
         return []
-    rows, cols = experiment.pixels(q, chi)
+    rows, cols = experiment.geometry.pixels(q, chi)
     grain = 2.0 / (p["cells"] * p["cell"])  # standard deviation of q by Scherrer's equation
     radial = np.hypot(grain / experiment.q_per_pixel, experiment.spread_pixels)
     across = np.hypot(np.deg2rad(p["mosaic"]) * q / experiment.q_per_pixel, radial)
@@ -158,7 +165,11 @@ def contribute(parameters, experiment):
         tags += ("4-fold",) if p["form"] == 1 else ("6-fold",)
     return [
         Spots(
-            tags=tags, rows=rows, cols=cols, intensity=intensity, radial_width=np.full(len(q), radial),
+            tags=tags,
+            rows=rows,
+            cols=cols,
+            intensity=intensity,
+            radial_width=np.full(len(q), radial),
             tangential_width=across,
         )
-    ]  # fmt: skip
+    ]

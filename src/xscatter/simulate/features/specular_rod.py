@@ -1,10 +1,12 @@
-"""The specular rod of a film: mirror reflection, and diffuse scattering by correlated roughness in its plane.
+"""The specular rod of a film: mirror reflection, and diffuse scattering by its roughness.
 
-Along q_z: the specular spot at q_z = 2 k α_i, and a rod that falls as 1/(1 + (q_z/κ)ᵖ), with the fringes
-1 + c cos(q_z d) of a film of thickness d (Kiessig). Across: exp(−q_y²/2w²) about q_y = 0, w that of the beam, and a
-wider foot by roughness, 1/(1 + (q_y ξ)²). Fresnel's factors and the horizon are those of the experiment.
+Along q_z: the specular spot at q_z = 2 k α_i, and a rod that falls as 1/(1 + (q_z/κ)ᵖ), with the
+fringes 1 + c cos(q_z d) of a film of thickness d (Kiessig). Across: exp(−q_y²/2w²) about q_y = 0, w
+that of the beam, and a wider foot by roughness, 1/(1 + (q_y ξ)²). Fresnel's factors and the horizon
+are those of the experiment.
 
-Source: Sinha, Sirota, Garoff & Stanley, Phys. Rev. B 38 (1988) 2297; Kiessig, Ann. Phys. 402 (1931) 769.
+Source: Sinha, Sirota, Garoff & Stanley, Phys. Rev. B 38 (1988) 2297; Kiessig, Ann. Phys. 402 (1931)
+769.
 """
 
 import numpy as np
@@ -31,7 +33,7 @@ PARAMETERS = (
 
 
 def rod(q, decay, power, thickness, fringes):
-    """Intensity of the rod at `q` = q_z (n,) in nm⁻¹, 1 at 0 without fringes."""
+    """Return the intensity of the rod at `q` = q_z (n,) in nm⁻¹, 1 at 0 without fringes."""
     x = np.maximum(np.asarray(q, float), 0.0) / decay
     return (1 + fringes * (thickness > 0) * np.cos(x * thickness)) / (1 + x**power)
 
@@ -57,6 +59,7 @@ def draw(rng, experiment):
 
 def contribute(parameters, experiment):
     p, axis = parameters, experiment.axis
+    # Never narrower than a step of the table, between whose points it could vanish.
     sigma = max(p["width"] * experiment.resolution, experiment.q_step)
     near = np.exp(-0.5 * (axis / sigma) ** 2)
     foot = p["foot"] / (1 + (axis / (p["spread"] * sigma)) ** 2)

@@ -2,7 +2,8 @@
 
 P(q) = [3 (sin x − x cos x) / x³]², x = q R, averaged over a log-normal distribution of R.
 
-Source: Lord Rayleigh, Proc. R. Soc. Lond. A 90 (1914) 219; Pedersen, Adv. Colloid Interface Sci. 70 (1997) 171.
+Source: Lord Rayleigh, Proc. R. Soc. Lond. A 90 (1914) 219; Pedersen, Adv. Colloid Interface Sci. 70
+(1997) 171.
 """
 
 import numpy as np
@@ -43,6 +44,7 @@ def draw(rng, experiment):
 
 def contribute(parameters, experiment):
     p = parameters
+    # Scattering weighs sizes with the square of the volume, which shifts the minimum by exp(6σ²).
     split = FIRST_ZERO / (p["radius"] * np.exp(6 * p["polydispersity"] ** 2))
     return particle_components(
         lambda q: sphere(q, **p), experiment.q, split, ("form factor: sphere",)

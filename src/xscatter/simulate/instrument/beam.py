@@ -33,7 +33,7 @@ class Beam:
         )
 
     def of_neutrons(self, rng: np.random.Generator) -> "Beam":
-        """Return cold neutrons behind a velocity selector, in a beam as wide as its flux asks for."""
+        """Return cold neutrons behind a velocity selector, in a beam as wide as the flux asks."""
         return replace(
             self,
             wavelength_spread=float(rng.uniform(0.06, 0.19)),

@@ -125,10 +125,11 @@ def gap_mask(layout: Layout, size: int, scale: float, offset: tuple[float, float
     if layout.module:
         for axis in (0, 1):
             live, gap = layout.module[axis], layout.gap[axis]
-            # Length of gap below each pixel edge; its difference is the part of a pixel that is gap.
+            # Length of gap below each pixel edge; differences are how much of a pixel is gap.
             position = edges + offset[axis]
             periods, rest = np.divmod(position, live + gap)
             below = periods * gap + np.maximum(rest - live, 0)
+            # A pixel of the image counts as dead if four tenths of it lie in a gap.
             dead = np.diff(below) > 0.4 * scale
             mask |= dead[:, None] if axis == 0 else dead[None, :]
     return mask

@@ -1,4 +1,4 @@
-"""What all obstacles have in common; see the package `obstacles` for what one file of it holds."""
+"""The base of all obstacles; the package `obstacles` tells what one file of it holds."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -8,12 +8,12 @@ import numpy as np
 
 
 class Factor(NamedTuple):
-    """What an obstacle does to the scattering on its way to the detector.
+    """A change of the scattering on its way to the detector.
 
     Attributes:
         name: a tag of `tags.py`, or a name of its own if no tag is about it.
         factor: (rows, cols) float32, 1 where nothing is changed.
-        brightens: whether it is seen where it adds to the scattering; otherwise where it takes away.
+        brightens: whether it is seen where it adds to the scattering, not where it takes away.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Obstacle:
         return None
 
     def factors(self, experiment: Any) -> Iterator[Factor]:
-        """Yield what it does to the scattering."""
+        """Yield its changes of the scattering."""
         raise NotImplementedError
 
     def mask(self, experiment: Any) -> np.ndarray | None:
@@ -42,7 +42,7 @@ class Obstacle:
         return None
 
     def settings(self) -> dict[str, Any]:
-        """Return what was drawn as plain values for the shard."""
+        """Return all that was drawn as plain values for the shard."""
         return asdict(self)  # type: ignore[call-overload]
 
 

@@ -100,9 +100,9 @@ def _draw_center(
     most = disk.covered(np.array([0.5, 0.5]), outline)
     study = draws.study
     raise UserError(
-        f"transform.minimum_coverage: is {disk.minimum}, but at most {most:.3f} of a disk of radius "
-        f"{study.radius:g} pixels lies on an image of {study.simulate.size}; lower it or "
-        "transform.radius"
+        f"transform.minimum_coverage: is {disk.minimum}, but at most {most:.3f} of a disk of "
+        f"radius {study.radius:g} pixels lies on an image of {study.simulate.size}; "
+        "lower it or transform.radius"
     )
 
 

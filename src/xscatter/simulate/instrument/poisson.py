@@ -20,7 +20,11 @@ COARSE = 64  # tables of means 0, 64, 128 ... below 4096
 
 @cache
 def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Alias tables of all tabulated means: begin (n + 1,), first value (n,), threshold and alias (total,)."""
+    """Alias tables of all tabulated means.
+
+    Returns:
+        Begin (n + 1,) of each table, its first value (n,), threshold and alias (total,).
+    """
     means = np.concatenate([np.arange(FINE) / 16.0, np.arange(COARSE) * 64.0])
     log_factorial = np.cumsum(np.log(np.maximum(np.arange(6000), 1)))
     begin, first, threshold, alias = [0], [], [], []
@@ -39,8 +43,11 @@ def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         alias.append(other)
         begin.append(begin[-1] + len(values))
     return (
-        np.array(begin, np.int64), np.array(first, np.int64), np.concatenate(threshold), np.concatenate(alias),
-    )  # fmt: skip
+        np.array(begin, np.int64),
+        np.array(first, np.int64),
+        np.concatenate(threshold),
+        np.concatenate(alias),
+    )
 
 
 def _alias(chance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -106,6 +113,7 @@ def _fill(counts, expected, live, largest, state, begin, first, threshold, alias
     half = np.uint64(32)
     low_half = np.uint64(0xFFFFFFFF)
     for r in range(rows):
+        # Three words of bits for each pixel, used or not: one pass without a branch makes them.
         _random_bits(state, bits)
         for c in range(cols):
             if not live[r, c]:
@@ -142,9 +150,8 @@ def _fill(counts, expected, live, largest, state, begin, first, threshold, alias
                 )
                 count += first[table] + chosen
             u = (np.int64(bits[2 * cols + c] >> np.uint64(11)) + 0.5) * 2.0**-53
-            if (
-                u >= 1.0 - mean
-            ):  # exp(-mean) is never below 1 - mean: only here can the rest exceed 0
+            # exp(-mean) is never below 1 - mean: only here can the rest exceed 0.
+            if u >= 1.0 - mean:
                 chance = math.exp(-mean)
                 k = 0
                 while u >= chance and k < 60:
@@ -162,9 +169,14 @@ def poisson_counts(
     sequence: np.random.SeedSequence,
     out: np.ndarray,
 ) -> np.ndarray:
-    """Fill `out` (rows, cols) uint32 with Poisson counts of mean `expected` (rows, cols) float32.
+    """Fill an image with Poisson counts, and return it.
 
-    Counts are cut at `largest`; pixels that are not `live` get the largest value of the type.
+    Args:
+        expected: (rows, cols) float32, their mean.
+        live: (rows, cols) bool; other pixels get the largest value of the type.
+        largest: counts are cut here.
+        sequence: seed of the noise.
+        out: (rows, cols) uint32, filled.
     """
     state = sequence.generate_state(4, np.uint64)
     _fill(out, expected, live, largest, state, *_tables())

@@ -1,16 +1,18 @@
-"""What an integrating detector makes of photons: light that spreads, a gain, read-out noise, an offset.
+"""Read-out of an integrating detector: light that spreads, gain, read-out noise, offset.
 
-The light of each photon falls on several pixels of a CCD, so the noise of neighbours is correlated, and that of a
-pixel is less than the root of its photons. The covariance of pixels m apart along one axis, for a photon anywhere
-in a pixel whose light is a Gaussian of standard deviation σ, is
+The light of each photon falls on several pixels of a CCD, so the noise of neighbours is correlated,
+and that of a pixel is less than the root of its photons. The covariance of pixels m apart along one
+axis, for a photon anywhere in a pixel whose light is a Gaussian of standard deviation σ, is
 
     C_m = ∫ p(x) p(x + m) dx = (box ∗ box ∗ Gaussian of √2 σ)(m) = F(m + 1) − 2 F(m) + F(m − 1),
     F(x) = √2 σ [z Φ(z) + φ(z)], z = x / (√2 σ),
 
-p the part of the light that a pixel collects, φ and Φ the density and distribution of the standard normal.
+p the part of the light that a pixel collects, φ and Φ the density and distribution of the standard
+normal.
 
-Source: Gruner, Tate & Eikenberry, Rev. Sci. Instrum. 73 (2002) 2815 (CCD detectors, noise and point spread);
-Barrett & Myers, Foundations of Image Science (2004), chapter 12 (autocovariance of a linear detector).
+Source: Gruner, Tate & Eikenberry, Rev. Sci. Instrum. 73 (2002) 2815 (CCD detectors, noise and point
+spread); Barrett & Myers, Foundations of Image Science (2004), chapter 12 (autocovariance of a
+linear detector).
 """
 
 import math
@@ -23,7 +25,7 @@ from xscatter.simulate.instrument.detector import Detector
 
 
 def covariance(spread: float, reach: int) -> np.ndarray:
-    """C_m (2 reach + 1,) of a `spread` σ in pixels, m from -reach to reach; its sum is 1."""
+    """Return C_m (2 reach + 1,) for a `spread` σ in pixels, m from -reach to reach; sum 1."""
     width = math.sqrt(2) * spread
 
     def integral(x: float) -> float:
@@ -38,7 +40,7 @@ def covariance(spread: float, reach: int) -> np.ndarray:
 
 @cache
 def spread_kernel(spread: float) -> np.ndarray:
-    """Symmetric weights (2 n + 1,) that give white noise of variance 1 the `covariance` of `spread` along an axis."""
+    """Return symmetric weights (2 n + 1,) that give white noise the `covariance` of `spread`."""
     reach = math.ceil(4 * spread) + 2
     size = 16 * reach
     padded = np.zeros(size)
@@ -52,7 +54,7 @@ def spread_kernel(spread: float) -> np.ndarray:
 
 @compiled
 def _deviation(counts, expected, live, out):
-    """What the drawn counts are above the expected ones; 0 on masked pixels."""
+    """Fill `out` with drawn less expected counts; 0 on masked pixels."""
     rows, cols = out.shape
     for r in range(rows):
         for c in range(cols):
@@ -61,7 +63,7 @@ def _deviation(counts, expected, live, out):
 
 @compiled
 def _spread(image, kernel, row, held):
-    """Convolve `image` (rows, cols) with `kernel` along both axes, in place; what leaves an edge is lost.
+    """Convolve `image` (rows, cols) with `kernel` along both axes, in place; edges lose light.
 
     `row` (cols,) and `held` (taps, cols) are room to work in.
     """
@@ -107,6 +109,7 @@ def read_out(
         rng: stream of the read-out noise of this image.
     """
     noise = detector.read_out * detector.scale
+    # Only what the photons deviate by is spread: their mean has been, by the point spread.
     value = np.empty(counts.shape, np.float32)
     _deviation(counts, expected, live, value)
     kernel = spread_kernel(detector.point_spread / detector.scale)

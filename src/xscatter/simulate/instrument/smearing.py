@@ -1,4 +1,4 @@
-"""What the resolution of an instrument does to tables over q: point spread, and a band of wavelengths."""
+"""Resolution of the instrument in tables over q: point spread, and a band of wavelengths."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def _convolve(padded, kernel, out):
 
 
 def smear(profiles: np.ndarray, width: float) -> np.ndarray:
-    """`profiles` (n, points) convolved with a Gaussian of standard deviation `width` points."""
+    """Return `profiles` (n, points) convolved with a Gaussian of deviation `width` in points."""
     reach = int(np.ceil(4 * width))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
     kernel /= kernel.sum()
@@ -29,10 +29,11 @@ def smear(profiles: np.ndarray, width: float) -> np.ndarray:
 
 
 def mix_wavelengths(profiles: np.ndarray, spread: float) -> np.ndarray:
-    """`profiles` (n, points), evenly spaced from q = 0, of wavelengths with the relative full width `spread`.
+    """Return `profiles` (n, points), evenly spaced from q = 0, after mixing of wavelengths.
 
-    Every wavelength shows the profile at another scale: ∫ p(s) I(q s) ds, with p normal in ln s, is a convolution over
-    ln q, σ = spread / √(8 ln 2) (Pedersen, Posselt & Mortensen, J. Appl. Cryst. 23 (1990) 321, for a selector).
+    Every wavelength shows the profile at another scale: ∫ p(s) I(q s) ds, with p normal in ln s, is
+    a convolution over ln q, σ = spread / √(8 ln 2), `spread` the relative full width (Pedersen,
+    Posselt & Mortensen, J. Appl. Cryst. 23 (1990) 321, for a selector).
     """
     points = profiles.shape[1]
     sigma = spread / FULL_WIDTH
@@ -56,7 +57,7 @@ def mix_wavelengths(profiles: np.ndarray, spread: float) -> np.ndarray:
 
 
 def mixed_halves(tables: np.ndarray, spread: float) -> np.ndarray:
-    """`tables` (n, 2 points - 1) of a Plane after mixing of wavelengths, along each of its axes by itself."""
+    """Return `tables` (n, 2 points - 1) of a Plane after mixing of wavelengths, axis by axis."""
     if not spread:
         return tables
     middle = tables.shape[1] // 2

@@ -1,7 +1,7 @@
 """Form factors that several features use: spheres, and the disk that is the cross-section of rods.
 
-Sources: Lord Rayleigh, Proc. R. Soc. Lond. A 90 (1914) 219 (sphere); Fournet, Bull. Soc. Fr. Minéral.
-Cristallogr. 74 (1951) 39 (cylinder); Pedersen, Adv. Colloid Interface Sci. 70 (1997) 171.
+Sources: Lord Rayleigh, Proc. R. Soc. Lond. A 90 (1914) 219 (sphere); Fournet, Bull. Soc. Fr.
+Minéral. Cristallogr. 74 (1951) 39 (cylinder); Pedersen, Adv. Colloid Interface Sci. 70 (1997) 171.
 """
 
 from collections.abc import Callable

@@ -50,5 +50,5 @@ def herman(eta: float) -> float:
 
 
 def debye_waller(q: np.ndarray | float, displacement: float) -> np.ndarray:
-    """Return exp(−σ² q²), σ the root mean square `displacement` (nm) along q (Debye 1913, Waller 1923)."""
+    """Return exp(−σ² q²), σ the root mean square `displacement` along q (Debye, Waller)."""
     return np.exp(-((displacement * np.asarray(q)) ** 2))

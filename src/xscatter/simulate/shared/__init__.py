@@ -1,4 +1,4 @@
-"""What families of features share: how parameters are drawn, and what their components look like.
+"""Code that families of features share: how parameters are drawn, components, tags.
 
 Formulas are in `physics/`; features import both rooms, and never one another.
 """

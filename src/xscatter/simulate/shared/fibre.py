@@ -8,10 +8,10 @@ from xscatter.simulate.streams import Stream, experiment_stream
 
 
 def fibre_axis(rng: np.random.Generator, experiment: Any) -> tuple[float, float]:
-    """Azimuth of the fibre axis and its tilt towards the beam in degrees: those of the experiment, a little off.
+    """Draw azimuth of a fibre axis and tilt towards the beam in degrees, near the experiment's.
 
-    Fibres are mounted upright or level; a few lie as they fell. Some are tilted, to bring a layer line onto the
-    Ewald sphere where it meets the meridian.
+    Fibres are mounted upright or level; a few lie as they fell. Some are tilted, to bring a layer
+    line onto the Ewald sphere where it meets the meridian.
     """
     own = experiment_stream(experiment.study.seed, experiment.number, Stream.FIBRE_AXIS)
     mounted = own.choice([0.0, 90.0]) + own.normal(0, 5)

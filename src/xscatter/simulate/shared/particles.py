@@ -1,4 +1,4 @@
-"""What the features of single particles have in common: how they are drawn and tagged."""
+"""Single and correlated particles: how their sizes are drawn, their components and tags."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ POLYDISPERSITY = Parameter(
 
 
 def draw_size(rng: np.random.Generator, experiment: Any, minimum: float) -> float:
-    """A size in nm that puts the first minimum, at q size = `minimum`, where it is seen with some that follow."""
+    """Draw a size in nm whose first minimum, at q size = `minimum`, is seen with some others."""
     return float(np.clip(minimum / between(rng, experiment, 0.05, 0.5), *RADIUS))
 
 
@@ -30,10 +30,15 @@ def draw_polydispersity(rng: np.random.Generator) -> float:
 def particle_components(
     curve: Callable[[np.ndarray], np.ndarray], q: np.ndarray, split: float, tags: tuple[str, ...]
 ) -> list[Component]:
-    """The scattering of particles in two parts, of which only that beyond the first minimum tells their shape.
+    """Return the scattering of particles below and beyond its first minimum.
 
-    `curve` gives the intensity at q (n,); `split` is q of the first minimum in nm⁻¹. What lies below it
-    is a shoulder as any compact object has.
+    Below it is a shoulder as any compact object has; only what is beyond tells their shape.
+
+    Args:
+        curve: gives the intensity at q (n,).
+        q: scattering vectors (n,) in nm⁻¹.
+        split: q of the first minimum in nm⁻¹.
+        tags: of what is beyond.
     """
     profile = tabulated(curve, q)
     beyond = 1 / (1 + np.exp(np.clip((split - q) / (0.04 * split), -60, 60)))
@@ -46,9 +51,13 @@ def particle_components(
 def correlation_components(
     profile: np.ndarray, q: np.ndarray, peak: float, tags: tuple[str, ...]
 ) -> list[Component]:
-    """Intensity `profile` (n,) at `q` (n,) of correlated particles: what lies below the peak, the peak, the rest.
+    """Return the scattering of correlated particles: below their first peak, the peak, the rest.
 
-    `peak` is its q, `tags` say what it looks like.
+    Args:
+        profile: intensity (n,).
+        q: scattering vectors (n,) in nm⁻¹.
+        peak: q of the peak in nm⁻¹.
+        tags: what the peak looks like.
     """
     above = 1 / (1 + np.exp(np.clip((0.6 * peak - q) / (0.05 * peak), -60, 60)))
     beyond = 1 / (1 + np.exp(np.clip((1.5 * peak - q) / (0.05 * peak), -60, 60)))

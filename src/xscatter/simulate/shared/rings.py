@@ -1,4 +1,4 @@
-"""What rings and halos share: the tags of their width and orientation, and how their place is drawn."""
+"""Tags of the width and the orientation of rings and halos."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the calibration standards have in common: their rings as components."""
+"""Calibration standards: their parameters, and their rings as components."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ WIDTH_AND_SCATTER = (
 
 
 def visible(experiment: Any, rings: np.ndarray) -> bool:
-    """Whether at least two of `rings` (n,) in nm⁻¹ are well on the detector and can be told apart."""
+    """Return whether two of `rings` (n,) in nm⁻¹ are well on the detector and can be told apart."""
     seen = (rings > experiment.q_low) & (rings < experiment.q_high)
     apart = np.diff(rings).min()
     return bool(
@@ -45,7 +45,14 @@ def visible(experiment: Any, rings: np.ndarray) -> bool:
 def standard_components(
     parameters: dict[str, Any], experiment: Any, tag: str, rings: Any
 ) -> list[Radial]:
-    """Components of the `rings`, two arrays (n,): q in nm⁻¹ and strength. The second seen ring tells the standard."""
+    """Return the components of a calibration standard; its second seen ring tells which it is.
+
+    Args:
+        parameters: of the feature.
+        experiment: it is drawn in.
+        tag: of the standard.
+        rings: q in nm⁻¹ (n,) and strength (n,).
+    """
     q, width = experiment.q, parameters["width"]
     shown = max(width, 2.5 * experiment.resolution)
     components = [Radial(profile=parameters["scatter"] / (1 + (q / experiment.q_low) ** 2))]

@@ -1,4 +1,4 @@
-"""What the lattices of particles have in common: parameters, how they are drawn, and their components."""
+"""Lattices of particles: their parameters, how these are drawn, and their components."""
 
 from typing import Any
 
@@ -22,9 +22,10 @@ REFLECTIONS = 24  # those beyond are lost in each other's flanks and in the Deby
 COUNTED = 10  # reflections that are components of their own; the rest are one
 RING_TAGS = (
     "ring", "ring: isotropic", "ring: anisotropic", "ring: textured", "ring: oriented in plane",
-    "ring: oriented out of plane", "ring: sharp", "ring: intermediate", "ring: broad", "symmetry ring", "2-fold",
-    "6-fold",
-    "orientation: broad", "orientation: intermediate", "orientation: sharp", "polycrystalline", "structure factor",
+    "ring: oriented out of plane", "ring: sharp", "ring: intermediate", "ring: broad",
+    "symmetry ring", "2-fold",
+    "6-fold", "orientation: broad", "orientation: intermediate", "orientation: sharp",
+    "polycrystalline", "structure factor",
 )  # fmt: skip
 SPACING = Parameter(
     "spacing", "nm", 30.0, (0.05, 1e5), "edge of the cell, or distance of rods or sheets"
@@ -41,7 +42,7 @@ DISORDER = (
     ),
     Parameter("width", "", 0.04, (0.002, 0.2), "full width of the first reflection over its q"),
     Parameter("strain", "", 0.0, (0.0, 0.1), "width that grows with q, relative to it"),
-    Parameter("lorentzian", "", 0.5, (0.0, 1.0), "part of the Lorentzian in the peaks"),
+    Parameter("lorentzian", "", 0.5, (0.0, 1.0), "fraction of the Lorentzian in the peaks"),
 )
 ORIENTATION = (
     Parameter("fold", "", 0, (0, 6), "maxima on a turn; 0: isotropic"),
@@ -51,7 +52,7 @@ ORIENTATION = (
 
 
 def draw_lattice(rng: np.random.Generator, experiment: Any, lattice: str) -> dict[str, float]:
-    """Parameters of a `lattice` whose first reflection lies where the next ones are seen too."""
+    """Draw parameters of a `lattice` whose first reflection and some others are seen."""
     first = between(rng, experiment, 0.1, 0.6)
     drawn = {
         "spacing": float(np.clip(first_reflection(lattice, 1.0) / first, 0.05, 1e5)),
@@ -74,10 +75,14 @@ def draw_lattice(rng: np.random.Generator, experiment: Any, lattice: str) -> dic
 def lattice_components(
     parameters: dict[str, Any], experiment: Any, lattice: str, form_factor: Curve, identified: int
 ) -> list[Component]:
-    """Reflections, one component each, and the diffuse scattering that disorder leaves.
+    """Return reflections, one component each, and the diffuse scattering that disorder leaves.
 
-    `form_factor` gives P at q (n,). The lattice is told by its reflection number `identified`: that one, if it is
-    detectable, makes the image one of this `lattice`.
+    Args:
+        parameters: of the feature.
+        experiment: it is drawn in.
+        lattice: its name, which is its tag.
+        form_factor: gives P at q (n,).
+        identified: number of the reflection that tells the lattice, if it is detectable.
     """
     p, q = parameters, experiment.q
     azimuth = None
@@ -93,6 +98,7 @@ def lattice_components(
     )
     centres, areas = strengths(lattice, p["spacing"], REFLECTIONS)
     bragg = particles * coherent
+    # What disorder takes from the reflections is diffuse: 1 − β G of the scattering of particles.
     components: list[Component] = [Radial(profile=particles * (1 - coherent))]
     widths = np.hypot(p["width"] * centres[0], p["strain"] * centres)
     heights = areas / (widths * peak_area(p["lorentzian"]))

@@ -22,7 +22,7 @@ class Beamstop(Obstacle):
 
     Attributes:
         kind: circular, linear, wedge or none.
-        radius: of a disk, half the width of a rod, or distance of the beam from the edges of a wedge.
+        radius: of a disk, half the width of a rod, or distance from the beam to a wedge's edges.
         blur: of its edges.
         holder: full width of the rod that holds a disk; 0 for none.
         holder_opacity: fraction of the scattering that the holder takes away.
@@ -130,7 +130,7 @@ class Beamstop(Obstacle):
         return edge(side, self.blur)
 
     def covering(self, drow: np.ndarray, dcol: np.ndarray) -> np.ndarray:
-        """Return the mask (rows, cols) bool that somebody laid over it: its outline, grown by `margin`.
+        """Return the mask (rows, cols) bool that somebody drew: its outline, grown by `margin`.
 
         Holes are covered, and the holder where it is masked. Arguments as for :meth:`shadow`.
         """
@@ -188,6 +188,7 @@ def draw(draws: Draws, detector: Detector, placement: Placement, disk: Expansion
     rng, simulate = draws.rng, draws.study.simulate
     kind = draws.choose("beamstop", BEAMSTOPS) if placement.on_image else "none"
     side = simulate.size * layout_pixels(simulate)  # pixels of the layout
+    # On small or narrow images a large beamstop would leave nothing to see.
     largest = 0.1 * side * min(1.0, 2 * min(detector.outline.extent))
     stop = Beamstop(
         kind=kind,

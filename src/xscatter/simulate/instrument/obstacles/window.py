@@ -1,4 +1,4 @@
-"""A window: an opening, often the end of a flight tube, that leaves only a part of the detector open."""
+"""A window: an opening, often the end of a flight tube; beyond it the detector is dark."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
