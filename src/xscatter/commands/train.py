@@ -1,9 +1,10 @@
 """Train one network on the record batches of a study until it converges.
 
-Killed or stopped at any moment, the same command goes on exactly where it was: the result is bit for
-bit that of an undisturbed run with the same number of threads on the same kind of CPU. The joint
-network starts from the two others, which are trained first. Writes model.keras, calibration.json,
-history.csv, timings.csv, training.json and tensorboard/ below results/<study>/models/<view>/.
+If the training is interrupted, run the same command again: it resumes exactly where it was, and the
+result is bit for bit that of an undisturbed run with the same number of threads on the same kind of
+CPU. The joint network starts from the two others, which are trained first. Writes model.keras,
+calibration.json, history.csv, timings.csv, training.json and tensorboard/ below
+results/<study>/models/<view>/.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from xscatter.commands import add_study, belongs, keep_study, read_study
 from xscatter.core.files import write_json
-from xscatter.store.paths import VIEWS
+from xscatter.views import VIEWS
 
 EXAMPLE = """examples:
   xscatter train config/demo.yaml --view image
@@ -28,16 +29,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--continue",
         dest="carry_on",
         action="store_true",
-        help="when batches were added, go on from the weights of the earlier training with old and new batches",
+        help="when batches were added, continue from the weights of the earlier training with old "
+        "and new batches",
     )
     parser.add_argument(
         "--leg-minutes",
         type=float,
         metavar="M",
-        help="stop after M minutes with the whole state saved and exit status 0; the same command goes on",
+        help="stop after M minutes with a checkpoint and exit status 0; the same command resumes",
     )
     parser.add_argument(
-        "--leg-file", type=Path, metavar="JSON", help="say here whether the training has converged"
+        "--leg-file",
+        type=Path,
+        metavar="JSON",
+        help="write here whether the training has converged",
     )
 
 
@@ -46,9 +51,10 @@ def run(args: argparse.Namespace) -> int:
     study, paths = read_study(args)
     belongs(args.study, study, paths)
     from xscatter import records
-    from xscatter.learn.train import check, train
+    from xscatter.learn.identity import check_records
+    from xscatter.learn.train import train
 
-    check(
+    check_records(
         study, records.open(paths.batches)
     )  # first of all, so that a wrong study leaves nothing behind
     keep_study(args.study, study, paths)

@@ -17,7 +17,7 @@ from xscatter.frames import center
 from xscatter.frames.frame import Frame
 from xscatter.frames.reading import read_all
 from xscatter.networks.load import TOGETHER, Network, load_network
-from xscatter.scores import calibrate
+from xscatter.scores import calibration
 from xscatter.store.bundle import Bundle, open_bundle
 from xscatter.tagging import prepare
 from xscatter.tagging.prepare import Prepared
@@ -83,7 +83,7 @@ class Tagger:
         folder: Path,
         bundle: Bundle,
         networks: dict[str, Network],
-        calibrations: dict[str, calibrate.Calibration],
+        calibrations: dict[str, calibration.Calibration],
     ):
         self.folder, self._networks, self._calibrations = folder, networks, calibrations
         self._bundle, self.tags, self.size = bundle, bundle.tags, bundle.size
@@ -98,7 +98,9 @@ class Tagger:
         """
         bundle = open_bundle(folder)
         networks = {view: load_network(model) for view, model in bundle.models.items()}
-        calibrations = {v: calibrate.load(model.calibration) for v, model in bundle.models.items()}
+        calibrations = {
+            v: calibration.load(model.calibration) for v, model in bundle.models.items()
+        }
         return cls(Path(folder), bundle, networks, calibrations)
 
     @property
