@@ -1,31 +1,38 @@
-# make demo: the whole pipeline on this machine. make test: the tests. Nothing but Python 3.11 to 3.13 is needed.
+# make demo: run the complete pipeline on this machine. make test: run the tests.
+# Both need Python 3.11 to 3.13, and nothing else.
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 DEMO := config/demo.yaml
-# `gpu` for TensorFlow with CUDA, in an environment that holds no `tensorflow-cpu` yet; once so, it stays so.
+# `TRAIN=gpu` installs TensorFlow with CUDA, in an environment without `tensorflow-cpu`. An
+# environment that has CUDA keeps it.
 TRAIN ?= $(if $(wildcard $(VENV)/lib/*/site-packages/nvidia),gpu,train)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check docs lock clean
+.PHONY: demo test check processors docs lock clean
 
 demo: $(VENV)/.demo
 	$(BIN)/snakemake --cores $(CORES) --configfile $(DEMO)
 	$(BIN)/xscatter report $(DEMO) --table
 
-# The tests on the private cluster wait for real daemons and minutes of walltime: what fails there on a
-# busy machine is tried once more, and has to pass then.
+# The tests on the private cluster wait for real daemons and minutes of walltime. On a busy machine
+# some of them may fail, so those that failed run once more and must then pass.
 test: $(VENV)/.test check
 	$(BIN)/pytest -n $(CORES) --ignore=tests/slurm
 	$(BIN)/pytest tests/slurm || $(BIN)/pytest tests/slurm --last-failed
 
-# What the code must look like; part of the tests.
+# Style, types, and which room may import which; part of `make test`.
 check: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/snakemake --lint
+
+# The tests that compare floats, as older processors and other numbers of threads would run them.
+processors: $(VENV)/.test
+	PATH="$(abspath $(BIN)):$$PATH" CORES=$(CORES) tests/processors.sh
 
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
@@ -38,7 +45,7 @@ $(VENV)/.demo $(VENV)/.test $(VENV)/.docs: $(VENV)/bin/python pyproject.toml env
 	$(BIN)/python -m pip install --quiet --constraint envs/lock.txt --editable '.[$(EXTRAS)]'
 	@touch $@
 
-# The first Python from 3.11 to 3.13 that can make an environment.
+# Use the first Python from 3.11 to 3.13 that can make an environment.
 $(VENV)/bin/python:
 	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 	  if $$python -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
@@ -47,7 +54,7 @@ $(VENV)/bin/python:
 	echo "no Python 3.11 to 3.13 with venv found; install one (Debian: apt install python3-venv) or name it: make PYTHON=/path/to/python3.12"; \
 	exit 2
 
-# Newest versions that fit pyproject.toml, for all supported Pythons at once.
+# Lock the newest versions that pyproject.toml allows, for all supported Pythons at once.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header \
 	  --extra mpi --extra train --extra workflow --extra test --extra docs pyproject.toml --output-file envs/lock.txt

@@ -53,4 +53,6 @@ rule all:
     input:
         list(WHOLE.tables.values()) if SEVERAL else PATHS.report,
         # Shards and batches that somebody deleted are made again, though the report is there.
-        driver.lost(STUDY, PATHS, foreseen()[0]) if workflow.is_main_process and not SEVERAL else [],
+        driver.lost(STUDY, PATHS, foreseen().batches)
+        if workflow.is_main_process and not SEVERAL
+        else [],

@@ -1,10 +1,12 @@
-"""How well the beam centre is found: errors and confidence on simulated frames of every detector, and on standards.
+"""How well the beam centre is found: errors and confidence on simulated frames, and on standards.
 
-    python benchmarks/beam_center.py [--size 1000] [--experiments 60] [--images 2] [--seed 900001] [--fit]
+    python benchmarks/beam_center.py [--size 1000] [--experiments 60] [--images 2]
+        [--seed 900001] [--fit]
 
-Errors in pixels, where at least a third of a ring, or a low-q cone about a beam on the detector, is seen; the
-confidence on frames where nothing can be known (blank, and spots of one crystal alone). The seed is none that the
-estimator was fitted on (`FITTED` below). With --fit, the weights of the confidence are fitted anew and printed.
+Frames of every detector. Errors are in pixels, where at least a third of a ring, or a low-q cone
+about a beam on the detector, is seen; the confidence is also that of frames that tell nothing
+(blank, and spots of one crystal alone). The default seed is not the one that the confidence was
+fitted on (`FITTED` below). With --fit, the weights of the confidence are fitted again and printed.
 """
 
 import argparse
@@ -13,10 +15,10 @@ import numpy as np
 
 from xscatter import tags
 from xscatter.core.progress import track
-from xscatter.frames.center import estimate
+from xscatter.frames import find_center
 from xscatter.simulate import Experiment, simulate_image
 from xscatter.simulate.components import Radial
-from xscatter.simulate.features.registry import all_features
+from xscatter.simulate.registry import all_features
 from xscatter.simulate.visibility import detectability
 from xscatter.study import parse_study
 
@@ -25,7 +27,7 @@ NEAR = 0.01  # of the side: what the confidence is the chance of
 
 
 def seen_part(experiment, profile):
-    """Part of the circle of the maximum of `profile` that lies on live pixels."""
+    """Fraction of the circle of the maximum of `profile` that is on live pixels."""
     top = int(np.argmax(profile))
     near = (np.abs(experiment.q_index - top) < 4) & experiment.live
     return len(np.unique((experiment.chi_index[near] / 4096 * 72).astype(int))) / 72
@@ -33,9 +35,9 @@ def seen_part(experiment, profile):
 
 def can_be_known(done, experiment, labels):
     """Whether a third of a detectable ring is seen, or a low-q cone."""
-    if labels[tags.INDEX["diffuse low-q"]] and experiment.settings["on_image"]:
+    if labels[tags.INDEX["diffuse low-q"]] and experiment.placement.on_image:
         return True
-    for part in done.parts:
+    for part in done.components:
         if isinstance(part.component, Radial) and "ring" in tags.with_implied(
             set(part.component.tags)
         ):
@@ -55,7 +57,6 @@ def frames(seed, size, experiments, images):
     frame = np.empty((size, size), np.uint32)
     for number in track(range(experiments), "experiments"):
         experiment = Experiment(study, number)
-        settings = experiment.settings
         scenes = [None] * images
         rng = np.random.default_rng(number)
         apt = [f for f in standards if f.weight(experiment) > 0]
@@ -70,7 +71,7 @@ def frames(seed, size, experiments, images):
             entries += [[("single_crystal", crystal.draw(rng, experiment) | {"form": 0})], []]
             kinds += ["spots", "blank"]
         for parts in entries:
-            photons = 10 ** settings["exposure"] if parts else 0.0
+            photons = 10**experiment.exposure.log_photons if parts else 0.0
             listed = [{"feature": name, "share": 1.0, "parameters": p} for name, p in parts]
             scenes.append(
                 {"photons": photons, "drift": [0.0, 0.0], "zingers": 0, "features": listed}
@@ -80,7 +81,8 @@ def frames(seed, size, experiments, images):
             if kind in ("sample", "standard") and not can_be_known(done, experiment, labels):
                 kind = "unknown"
             kind = "grazing" if kind == "sample" and experiment.grazing else kind
-            yield kind, settings["detector"], frame, experiment.mask, experiment.geometry.center
+            detector = experiment.detector.layout.name
+            yield kind, detector, frame, experiment.mask, experiment.geometry.center
 
 
 def main():
@@ -100,14 +102,15 @@ def main():
         arguments.experiments,
         arguments.images,
     ):
-        found = estimate(np.where(mask, 0, counts).astype(np.int64), mask)
+        found = find_center(np.where(mask, 0, counts).astype(np.int64), mask)
         rows.append((kind, detector, float(np.hypot(*np.subtract(found.center, truth))), found))
     error = np.array([row[2] for row in rows])
     sure = np.array([row[3].confidence for row in rows])
     kinds, detectors = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
     print(f"size {arguments.size}; error in pixels; confident: above 0.5")
     print(
-        "                      frames  median  75 %   90 %   confident: part, median error, within 1 %"
+        "                      frames  median  75 %   90 %   "
+        "confident: fraction, median error, within 1 %"
     )
     for name, chosen in [
         *((f"{kind}", kinds == kind) for kind in ("sample", "standard", "grazing", "unknown")),
@@ -128,14 +131,16 @@ def main():
             wrong = chosen & (error > NEAR * arguments.size)
             print(
                 f"{kind}: {chosen.sum()} frames, mean confidence {sure[chosen].mean():.2f}, "
-                f"confident and wrong {np.mean(sure[wrong] > 0.5) if wrong.any() else 0:.2f} of the wrong"
+                f"confident and wrong {np.mean(sure[wrong] > 0.5) if wrong.any() else 0:.2f} "
+                "of the wrong"
             )
     right = error < NEAR * arguments.size
     for low, high in ((0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 1.01)):
         chosen = (sure >= low) & (sure < high)
         if chosen.any():
             print(
-                f"confidence {low:.2f} to {min(high, 1):.2f}: right {right[chosen].mean():.2f} of {chosen.sum()}"
+                f"confidence {low:.2f} to {min(high, 1):.2f}: "
+                f"right {right[chosen].mean():.2f} of {chosen.sum()}"
             )
     if arguments.fit:
         from sklearn.linear_model import LogisticRegression

@@ -2,16 +2,17 @@
 
     python benchmarks/form_factor_kinds.py results/tagger-128 [--examples 2000 10000]
 
-On test images that show exactly one kind: how often each view names it right, its score above that kind's mean
-being the highest; of all, and where the part beyond the first minimum, which carries the tag, has a d' above 50
-and above 200. Beside it boosted trees that are told more than any network: the azimuthal mean of all that is
-expected in an image, without noise, of all images of the study; and the scattering of the particles alone, without
-noise, of as many examples as are asked for. What the trees lose from the last to the first is hidden by the rest of
-the image; what they gain with examples is a matter of the size of a study.
+On test images that show exactly one kind: how often each view names it correctly, its score above
+that kind's mean being the highest; of all images, and of those where d' of what lies beyond the
+first minimum, which carries the tag, is above 50 and above 200.
+
+Beside it are boosted trees that know more than any network: the azimuthal mean of the expected
+image, without noise, of all images of the study; and the scattering of the particles alone, without
+noise, for as many examples as requested. What the trees lose from the last to the first is hidden
+by the rest of the image; what they gain with examples depends on the size of a study.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -20,12 +21,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from xscatter import tags
 from xscatter.core.errors import UserError
-from xscatter.core.shards import open_shard
 from xscatter.report.results import read_views
 from xscatter.simulate.experiment import Experiment
-from xscatter.simulate.features.registry import get
+from xscatter.simulate.instrument.smearing import smear
+from xscatter.simulate.registry import get
 from xscatter.simulate.render import render
-from xscatter.simulate.smearing import smear
+from xscatter.store.experiments import open_experiment
 from xscatter.store.paths import StudyPaths
 from xscatter.study import load_study
 
@@ -35,7 +36,7 @@ RADII = np.exp(np.linspace(np.log(1 / 64), 0, 160))  # of half the image side
 
 
 def views_right(paths: StudyPaths, detectability: dict[tuple[int, int], float]) -> None:
-    """Print how often each view names the kind of the test images in `detectability`, which show one."""
+    """Print how often each view names the kind of the images in `detectability` correctly."""
     for view in read_views(paths):
         rows = [n for n, source in enumerate(view.source) if tuple(source) in detectability]
         strength = np.array([detectability[tuple(view.source[n])] for n in rows])
@@ -46,12 +47,13 @@ def views_right(paths: StudyPaths, detectability: dict[tuple[int, int], float]) 
         for least in (0, 50, 200):
             seen = strength >= least
             print(
-                f"  {view.name:12} d' at least {least:3}: {right[seen].mean():.2f} of {seen.sum()} images"
+                f"  {view.name:12} d' at least {least:3}: "
+                f"{right[seen].mean():.2f} of {seen.sum()} images"
             )
 
 
 def expected_mean(scene: dict, experiment: Experiment) -> np.ndarray:
-    """Azimuthal mean of the expected counts at `RADII`, logarithm."""
+    """Return the logarithm of the azimuthal mean of the expected counts at `RADII`."""
     side = np.arange(experiment.size)
     row, col = experiment.geometry.center
     ring = np.round(4 * np.hypot(side[:, None] - row, side - col)).astype(int)
@@ -64,10 +66,10 @@ def expected_mean(scene: dict, experiment: Experiment) -> np.ndarray:
 
 
 def alone(rng: np.random.Generator, experiment: Experiment, kind: int) -> np.ndarray:
-    """Scattering of newly drawn particles at `RADII` after the experiment's resolution, logarithm."""
+    """Return the logarithm of the scattering of new particles at `RADII`, with resolution."""
     feature = get(KINDS[kind].replace("-", "_"))
     curve = sum(
-        part.profile for part in feature.contribute(feature.draw(rng, experiment), experiment)
+        one.profile for one in feature.contribute(feature.draw(rng, experiment), experiment)
     )
     smeared = smear(curve[None], experiment.resolution / experiment.q_step)[0]
     at = RADII * experiment.size / 2 * experiment.q_per_pixel
@@ -77,10 +79,11 @@ def alone(rng: np.random.Generator, experiment: Experiment, kind: int) -> np.nda
 
 
 def trees_right(values: list[np.ndarray], kinds: list[int], test: list[bool]) -> str:
-    """Train on the examples that are not `test`, and say how many of those are named right."""
+    """Train on the examples that are not `test`; return how many of these are named correctly."""
     x, y, held = np.array(values), np.array(kinds), np.array(test)
     model = HistGradientBoostingClassifier(max_iter=80, random_state=0).fit(x[~held], y[~held])
-    return f"{(model.predict(x[held]) == y[held]).mean():.2f} of {held.sum()}, trained on {(~held).sum()}"
+    right = (model.predict(x[held]) == y[held]).mean()
+    return f"{right:.2f} of {held.sum()}, trained on {(~held).sum()}"
 
 
 def main() -> None:
@@ -102,14 +105,14 @@ def main() -> None:
     detectability: dict[tuple[int, int], float] = {}
     values, kinds, test = [], [], []
     for number in range(study.simulate.experiments):
-        with open_shard(paths.experiment(number)) as shard:
-            labels = shard["entry/tags/labels"][:, COLUMNS]
-            strength = shard["entry/tags/detectability"][:, COLUMNS]
-            scenes = shard["entry/parameters"].asstr()[()]
+        with open_experiment(paths.experiment(number)) as file:
+            labels = file.labels[:, COLUMNS]
+            strength = file.detectability[:, COLUMNS]
+            scenes = [file.parameters(image) for image in range(len(file))]
         experiment = Experiment(study, number)
         for image in np.flatnonzero(labels.sum(axis=1) == 1):
             kind = int(labels[image].argmax())
-            values.append(expected_mean(json.loads(scenes[image]), experiment))
+            values.append(expected_mean(scenes[image], experiment))
             kinds.append(kind)
             test.append(number in tested)
             if number in tested:

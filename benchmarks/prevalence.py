@@ -1,8 +1,8 @@
-"""How often each tag is true over a default study: ``python benchmarks/prevalence.py [images] [size]``.
+"""How often each tag is true by default: ``python benchmarks/prevalence.py [images] [size]``.
 
-250 experiments of the default seed, a sample of the images of each (default 8, at 128 pixels: labels
-do not depend on the size), split as the records are: one experiment in ten to the test. Tags outside
-of the bounds that `tags.py` promises are marked.
+250 experiments of the default seed, a sample of the images of each (default 8, at 128 pixels:
+labels do not depend on the size), split as the records are: one experiment in ten to the test. Tags
+outside of the bounds that `tags.py` promises are marked.
 """
 
 import sys
@@ -30,7 +30,7 @@ def main() -> None:
         for i in range(images):
             labels[number, i] = simulate_image(experiment, i, frame)[2]
     test = np.isin(np.arange(250), tested(study.seed, list(range(250)), study.pack.batches))
-    print(f"{'tag':<32} train   test   (parts of images that have it; experiments that show it)")
+    print(f"{'tag':<32} train   test   (fraction of images that have it; experiments that show it)")
     for t, tag in enumerate(tags.TAGS):
         train, held = labels[~test, :, t].mean(), labels[test, :, t].mean()
         low, high = BOUNDS[tag.expected]

@@ -1,11 +1,11 @@
-"""How well a model tags real frames: average precision per tag and per source, micro and macro, beside the prevalence.
+"""How well a model tags real frames: average precision per tag and source, beside the prevalence.
 
     python benchmarks/real_frames.py FOLDER --model results/demo/models [--json out.json]
 
-FOLDER holds frames and MANIFEST.csv with the columns `file`, `tags` and `tags17` (names separated by
-semicolons). Tags of which the truth is unknown in every row are left out. Intervals (95 %) are by
-bootstrap over sources, the first part of a file's name up to `__`. For evaluation only: no threshold
-and no weight may ever be chosen by this table.
+FOLDER holds frames and MANIFEST.csv with the columns `file`, `tags` and `tags17` (names separated
+by semicolons). Tags of which the truth is unknown in every row are left out. Intervals (95 %) are
+by bootstrap over sources, the first part of a file's name up to `__`. For evaluation only: no
+threshold and no weight may ever be chosen by this table.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from xscatter.scores import metrics
 from xscatter.tagging.tagger import Tagger
 
 UNKNOWN = {"BCC", "FCC", "Structure factor", "High background", "Diffuse high-q"}
-# What the eye calls by one name may have several in the vocabulary; the most probable of them counts.
+# One name of the manifest may be several tags; the most probable of them counts.
 NAMES = {
     "ring": ("ring",),
     "arcs": ("ring: anisotropic", "halo: anisotropic"),
@@ -57,12 +57,12 @@ def truth(folder: Path, column: str) -> tuple[list[str], list[str], np.ndarray]:
     """Files, tags, and labels (files, tags) of one column of the manifest."""
     with open(folder / "MANIFEST.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    said = [{word.strip() for word in row[column].split(";")} for row in rows]
-    tags = sorted(set().union(*said) & set(NAMES) - UNKNOWN)
+    named = [{word.strip() for word in row[column].split(";")} for row in rows]
+    tags = sorted(set().union(*named) & set(NAMES) - UNKNOWN)
     return (
         [row["file"] for row in rows],
         tags,
-        np.array([[tag in some for tag in tags] for some in said], float),
+        np.array([[tag in some for tag in tags] for some in named], float),
     )
 
 
@@ -91,14 +91,16 @@ def report(
 
     print(f"\n{view}, column {column}: {len(files)} frames of {len(sources[0])} sources")
     print(
-        f"  {'macro mean':24s} {macro:.3f} {bounds(metrics.mean_of(drawn), macro)}  prevalence {labels.mean():.3f}"
+        f"  {'macro mean':24s} {macro:.3f} {bounds(metrics.mean_of(drawn), macro)}  "
+        f"prevalence {labels.mean():.3f}"
     )
     print(
         f"  {'micro':24s} {micro:.3f} {bounds(micro_drawn, micro)}  prevalence {labels.mean():.3f}"
     )
     for t, tag in enumerate(tags):
         print(
-            f"  {tag:24s} {each[t]:.3f} {bounds(drawn[:, t], each[t])}  prevalence {labels[:, t].mean():.3f}"
+            f"  {tag:24s} {each[t]:.3f} {bounds(drawn[:, t], each[t])}  "
+            f"prevalence {labels[:, t].mean():.3f}"
         )
     by_source = {}
     for number, name in enumerate(sources[0]):
@@ -106,7 +108,8 @@ def report(
         part = metrics.average_precision(labels[mine].ravel(), scores[mine].ravel())
         by_source[str(name)] = part
         print(
-            f"  source {name:17s} {part:.3f}  prevalence {labels[mine].mean():.3f}  ({mine.sum()} frames)"
+            f"  source {name:17s} {part:.3f}  prevalence {labels[mine].mean():.3f}  "
+            f"({mine.sum()} frames)"
         )
     figures = {
         "macro": macro,
@@ -134,7 +137,7 @@ def main():
     ]
     for view in tagger.views:
         answers = [tagger.tag([item], view)[0] for item in ready]
-        # Where a view cannot answer for want of a beam centre, the image view does, as in `xscatter predict`.
+        # Where a view lacks the beam centre, the image view answers, as in `xscatter predict`.
         lacking = [n for n, answer in enumerate(answers) if answer.view is None]
         for n in lacking:
             answers[n] = tagger.tag([ready[n]], "image" if "image" in tagger.views else None)[0]

@@ -94,7 +94,7 @@ def main():
         step = 32 if size <= 512 else 4
         with tempfile.TemporaryDirectory() as name:
             write(Path(name), size, count, 32 if size <= 512 else 64)
-            found = records.open(name)
+            found = records.open_records(name)
             spent = {way: [] for way in WAYS}
             for _ in range(
                 arguments.repeats

@@ -1,8 +1,8 @@
 """Speed of the simulator against its floor, on one core: ``python benchmarks/simulate.py [sizes]``.
 
-The floor of an image is what nobody can leave out with NumPy and HDF5: `Generator.poisson` on the same
-expected image, and the compressed write of the counts. Both are measured in CPU time, image by image in
-the same loop, over experiments of the default study. Set-up of an experiment (its maps) is measured
+The floor of an image is what NumPy and HDF5 need at least: `Generator.poisson` on the same expected
+image, and the compressed write of the counts. Both are measured in CPU time, image by image in the
+same loop, over experiments of the default study. Set-up of an experiment (its maps) is measured
 apart, and counted with 200 images an experiment.
 """
 
@@ -17,7 +17,7 @@ import hdf5plugin
 import numpy as np
 
 from xscatter.simulate import Experiment, simulate_image
-from xscatter.simulate.features.registry import all_features
+from xscatter.simulate.registry import all_features
 from xscatter.study import parse_study
 
 EXPERIMENTS = 12
@@ -83,7 +83,8 @@ def main() -> None:
     warm_up()
     sizes = [int(word) for word in sys.argv[1:]] or [256, 1000, 2000]
     print(
-        "CPU ms an image   simulate   write   set-up/200   floor = poisson + write   ratio   ns a pixel   peak MB"
+        "CPU ms an image   simulate   write   set-up/200   floor = poisson + write"
+        "   ratio   ns a pixel   peak MB"
     )
     for size in sizes:
         t = measure(size)
@@ -92,8 +93,8 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
             f"{size:>6} x {size:<6} {t['simulate']:11.2f} {t['write']:7.2f} {t['set-up']:12.2f}"
-            f" {floor:12.2f} = {t['poisson']:.2f} + {t['write']:.2f} {whole / floor:9.2f} {whole / size**2 * 1e6:12.1f}"
-            f" {peak:9.0f}"
+            f" {floor:12.2f} = {t['poisson']:.2f} + {t['write']:.2f} {whole / floor:9.2f}"
+            f" {whole / size**2 * 1e6:12.1f} {peak:9.0f}"
         )
 
 

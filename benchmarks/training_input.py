@@ -47,7 +47,7 @@ def prepare(root: Path, view: str, size: int, orders: int, keys: dict):
         "transform": {"angular_orders": orders, "radial_orders": orders},
         "pack": {"batches": 2, "test_batch": 1},
     }
-    parsed, found = parse_study(study), records.open(root / "batches")
+    parsed, found = parse_study(study), records.open_records(root / "batches")
     identity = identify(parsed, found, VIEWS[view])
     paths = StudyPaths(root)
     started = start(parsed, paths, VIEWS[view], found, identity, say=lambda _: None)

@@ -29,7 +29,7 @@ import numpy as np  # noqa: E402
 
 from xscatter.core import shards  # noqa: E402
 from xscatter.study import dump_study, parse_study  # noqa: E402
-from xscatter.transform.files import study_plan  # noqa: E402
+from xscatter.transform.plans import build_plan, transform_parameters  # noqa: E402
 
 SHARDS, FEW, REPEATS = 8, 2, 3
 
@@ -120,7 +120,7 @@ def set_up(study, folder: Path) -> tuple[float, float]:
                 file["entry/data/counts"].shape[1:],
             )
         start = time.process_time()
-        plan = study_plan(study, shape, tuple(center))
+        plan = build_plan(transform_parameters(study), shape, tuple(center))
         plan.prepare(study.transform.fill)
         best = min(best, time.process_time() - start)
     tables = plan._pixels.tables

@@ -1,4 +1,4 @@
-"""How many frames a day `xscatter watch` keeps up with: frames of 256×256 by process CPU time, each part apart.
+"""How many frames a day `xscatter watch` keeps up with: frames of 256×256 by process CPU time.
 
     python benchmarks/watch.py --model results/demo/models [--frames 200] [--view image]
 
@@ -16,8 +16,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from xscatter.tagging.tagger import Tagger
-from xscatter.tagging.watching import Folder, Table, follow
+from xscatter.frames import from_array
+from xscatter.sources.folder import Folder
+from xscatter.tagging import Tagger
+from xscatter.tagging.follow import FollowOptions, follow
+from xscatter.tagging.journal import Journal
+from xscatter.views import VIEWS
 
 
 def scene(random, center):
@@ -36,44 +40,33 @@ def main():
     )
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--frames", type=int, default=200)
-    parser.add_argument("--view", choices=("image", "coefficient", "joint"))
+    parser.add_argument("--view", choices=tuple(VIEWS))
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     tagger, random = Tagger.load(arguments.model), np.random.default_rng(1)
-    list(tagger.predict([scene_frame(random)], arguments.view))  # compile first: it happens once
+    # Compile first: it happens once.
+    list(tagger.predict(from_array(scene(random, (128, 120))), arguments.view))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for n in range(arguments.frames):
             np.save(folder / f"{n:06d}.npy", scene(random, random.uniform(60, 200, 2)))
-        table = Table(folder / "out" / "tags.csv", tagger.tags)
+        journal = Journal(folder / "out" / "tags.csv", tagger.tags)
+        options = FollowOptions(once=True, view=arguments.view, threads=arguments.threads)
         begin, wall = time.process_time(), time.monotonic()
-        for _ in follow(
-            tagger,
-            Folder(folder, "*.npy", 0.01),
-            table,
-            once=True,
-            view=arguments.view,
-            threads=arguments.threads,
-        ):
+        for _ in follow(tagger, Folder(folder, "*.npy", 0.01), journal, options):
             pass
         spent, wall = time.process_time() - begin, time.monotonic() - wall
-        table.close()
-        done = len(table.done)
+        journal.close()
+        done = len(journal)
     each = spent / done
     print(
-        f"{done} frames: {1e3 * each:.0f} ms of CPU time each, {done / wall:.1f} a second on this machine now"
+        f"{done} frames: {1e3 * each:.0f} ms of CPU time each, {done / wall:.1f} a second on this "
+        "machine now"
     )
     print(
-        f"on two cores {2 / each:.1f} a second, {2 / each * 86400 / 1e6:.2f} million a day (wanted: 1 million)"
+        f"on two cores {2 / each:.1f} a second, {2 / each * 86400 / 1e6:.2f} million a day "
+        "(wanted: 1 million)"
     )
-
-
-def scene_frame(random):
-    """One such frame, as if it had been read."""
-    from xscatter.frames import Frame
-
-    empty = np.zeros((256, 256), bool)
-    return Frame(scene(random, (128, 120)), empty, empty)
 
 
 if __name__ == "__main__":

@@ -1,36 +1,38 @@
 """Masked beamstops: what the mask covers, and that its outline makes the tag."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from xscatter import tags
 from xscatter.simulate import Experiment, simulate_image
-from xscatter.simulate.beamstop import beamstop_mask, beamstop_shadow
+from xscatter.simulate.instrument.obstacles.beamstop import Beamstop
 from xscatter.study import parse_study
 
 GRID = np.arange(-200.0, 201.0)
 ROWS, COLS = GRID[:, None], GRID[None, :]
-STOP = {
-    "radius": 20.0, "blur": 2.0, "holder": 9.0, "holder_opacity": 0.8, "elbow": 90.0, "bend": 0.04, "mount": 0.0,
-    "angle": 0.7, "opening": 0.1, "leak": 1e-4, "head": 1.5, "rod_opacity": 0.7, "hole": 0.2, "hole_opacity": 0.5,
-    "margin": 3.0, "holder_masked": True,
-}  # fmt: skip
+STOP = Beamstop(
+    kind="circular", radius=20.0, blur=2.0, holder=9.0, holder_opacity=0.8, elbow=90.0, bend=0.04,
+    mount=0.0, angle=0.7, opening=0.1, leak=1e-4, head=1.5, rod_opacity=0.7, hole=0.2,
+    hole_opacity=0.5, margin=3.0, holder_masked=True, masked=True,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["circular", "linear", "wedge"])
 def test_the_mask_covers_the_shadow_and_is_not_much_larger(kind):
-    mask = beamstop_mask(kind, ROWS, COLS, STOP)
-    dark = beamstop_shadow(kind, ROWS, COLS, STOP) > 0.4
+    stop = replace(STOP, kind=kind)
+    mask = stop.covering(ROWS, COLS)
+    dark = stop.shadow(ROWS, COLS) > 0.4
     assert mask[dark].all()
-    assert np.count_nonzero(mask) < np.count_nonzero(
-        beamstop_mask(kind, ROWS, COLS, STOP | {"margin": 6.0})
-    )
-    light = beamstop_shadow(kind, ROWS, COLS, STOP | {"margin": 0.0}) < 1e-4
+    larger = replace(stop, margin=6.0).covering(ROWS, COLS)
+    assert np.count_nonzero(mask) < np.count_nonzero(larger)
+    light = replace(stop, margin=0.0).shadow(ROWS, COLS) < 1e-4
     assert mask[light].mean() < 0.02  # all of it within the margin
 
 
 def test_a_disk_whose_holder_is_not_masked_is_a_disk():
-    mask = beamstop_mask("circular", ROWS, COLS, STOP | {"holder_masked": False})
+    mask = replace(STOP, holder_masked=False).covering(ROWS, COLS)
     assert mask.sum() == pytest.approx(np.pi * 23**2, rel=0.02)
     assert np.array_equal(mask, np.hypot(ROWS, COLS) < 23)
 
@@ -43,14 +45,14 @@ def experiments(size, number=160, part=0.28):
 
 @pytest.fixture(scope="module")
 def masked():
-    return [e for e in experiments(96) if e.settings["stop"]["masked"]]
+    return [e for e in experiments(96) if e.beamstop.masked]
 
 
 def test_the_part_of_the_beamstops_that_the_study_says_is_masked_and_all_kinds_of_them(masked):
-    stopped = sum(e.settings["beamstop"] != "none" for e in experiments(32))
+    stopped = sum(e.beamstop.kind != "none" for e in experiments(32))
     assert 0.18 < len(masked) / stopped < 0.36
-    assert not any(e.settings["stop"]["masked"] for e in experiments(32, part=0.0))
-    assert {e.settings["beamstop"] for e in masked} == {"circular", "linear", "wedge"}
+    assert not any(e.beamstop.masked for e in experiments(32, part=0.0))
+    assert {e.beamstop.kind for e in masked} == {"circular", "linear", "wedge"}
 
 
 def test_no_mask_takes_so_much_that_the_expansion_is_not_covered():
@@ -60,7 +62,7 @@ def test_no_mask_takes_so_much_that_the_expansion_is_not_covered():
     rows, cols = np.indices((64, 64))
     found = []
     for experiment in (Experiment(study, n) for n in range(600)):
-        if experiment.settings["stop"]["masked"]:
+        if experiment.beamstop.masked:
             center = experiment.geometry.center
             inside = np.hypot(rows - center[0], cols - center[1]) <= study.radius
             found.append(np.count_nonzero(inside & experiment.live) / (np.pi * study.radius**2))
@@ -69,7 +71,7 @@ def test_no_mask_takes_so_much_that_the_expansion_is_not_covered():
 
 
 def test_a_masked_beamstop_is_tagged_however_few_photons_there_are(masked):
-    """Its outline does not depend on the exposure, so neither does the tag; a shadow of no counts has none."""
+    """Its outline does not depend on the exposure; a shadow of no counts has no tag."""
     scene = {
         "photons": 3.0, "drift": [0.0, 0.0], "zingers": 0,
         "features": [{"feature": "background", "share": 1.0, "parameters": {}}],
@@ -77,23 +79,23 @@ def test_a_masked_beamstop_is_tagged_however_few_photons_there_are(masked):
     frame = np.empty((96, 96), np.uint32)
     for experiment in masked:
         labels, seen = simulate_image(experiment, 0, frame, scene)[2:]
-        own = tags.INDEX[f"{experiment.settings['beamstop']} beamstop"]
-        assert labels[own] == (experiment.masked_beamstop is not None)
+        own = tags.INDEX[experiment.beamstop.tag]
+        assert labels[own] == bool(experiment.masked_tags)
         if labels[own]:
             assert np.isnan(seen[own])
         row, col = (round(x) for x in experiment.geometry.center)
         if 0 <= row < 96 and 0 <= col < 96:
             assert frame[row, col] == 2**32 - 1
     for experiment in experiments(96, 40):
-        if not experiment.settings["stop"]["masked"]:
-            assert not any(simulate_image(experiment, 0, frame, scene)[2][tags.INDEX[f"{kind} beamstop"]]
-                           for kind in ("circular", "linear", "wedge"))  # fmt: skip
+        if not experiment.beamstop.masked:
+            labels = simulate_image(experiment, 0, frame, scene).labels
+            kinds = ("circular", "linear", "wedge")
+            assert not any(labels[tags.INDEX[f"{kind} beamstop"]] for kind in kinds)
 
 
 def test_the_tag_and_the_part_that_is_masked_do_not_depend_on_the_size():
     for small, large in zip(experiments(192, 60), experiments(384, 60), strict=True):
-        assert small.masked_beamstop == large.masked_beamstop
-        if small.masked_beamstop:
-            assert small._masked_stop.mean() == pytest.approx(
-                large._masked_stop.mean(), rel=0.15, abs=2e-3
-            )
+        assert small.masked_tags == large.masked_tags
+        if small.masked_tags:
+            covered = [e.beamstop.mask(e).mean() for e in (small, large)]
+            assert covered[0] == pytest.approx(covered[1], rel=0.15, abs=2e-3)

@@ -1,4 +1,4 @@
-"""One test for every feature: the registry is walked, so that a new file is tested by being there."""
+"""One test for every feature: it walks the registry, so a new file is tested by being there."""
 
 import json
 
@@ -9,10 +9,13 @@ from xscatter import tags
 from xscatter.core.errors import UserError
 from xscatter.simulate import Experiment
 from xscatter.simulate.components import Map, Modulation, Plane, Radial, Spots
-from xscatter.simulate.features import powder_rings, speckle, sphere
-from xscatter.simulate.features.registry import all_features, get
-from xscatter.simulate.settings import FAMILIES
+from xscatter.simulate.features import powder_rings, speckle
+from xscatter.simulate.physics.particles import sphere
+from xscatter.simulate.registry import all_features, get
+from xscatter.simulate.sample import FAMILIES
 from xscatter.study import Study
+
+pytestmark = pytest.mark.floats
 
 FEATURES = all_features()
 
@@ -59,7 +62,7 @@ def test_table_of_parameters(name):
 
 
 class Tails(np.random.Generator):
-    """Numbers at the ends of their distributions, and far out in the tails of those that have none."""
+    """Numbers at the ends of their distributions, or far out in the tails of those without."""
 
     def uniform(self, low=0.0, high=1.0, size=None):
         return self.choice([low, high], size)
@@ -76,7 +79,7 @@ class Tails(np.random.Generator):
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_a_rare_draw_stays_within_the_bounds(name, small):
-    """Draws of one in 10 million: a study has as many, and one that is out of bounds would end its shard."""
+    """Draws of one in 10 million, as many as a study has: one out of bounds would end its shard."""
     for experiment in small:
         for seed in range(20):
             assert FEATURES[name].draw(Tails(np.random.PCG64(seed)), experiment)
@@ -84,7 +87,7 @@ def test_a_rare_draw_stays_within_the_bounds(name, small):
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_drawn_components(name, small):
-    """What is drawn regenerates from JSON, is finite and not negative, and names declared tags only."""
+    """Draws regenerate from JSON, are finite and not negative, and name declared tags only."""
     feature = FEATURES[name]
     for experiment in small:
         drawn = feature.draw(np.random.default_rng(experiment.number), experiment)
@@ -115,7 +118,7 @@ FIELDS = {
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_a_profile_does_not_depend_on_the_image_size(name):
-    """At 256 and 512 pixels the same parameters give the same curves over q, up to what a pixel blurs."""
+    """At 256 and 512 pixels parameters give the same curves over q, up to the blur of a pixel."""
     feature = FEATURES[name]
     compared = 0
     for coarse, fine in zip(experiments(256, range(6)), experiments(512, range(6)), strict=True):
@@ -138,8 +141,8 @@ def test_a_profile_does_not_depend_on_the_image_size(name):
 
 
 WITHOUT_PROFILE = {
-    "bragg_rods", "equatorial_streak", "layer_lines", "parasitic_slits", "single_crystal", "speckle", "specular_rod",
-    "spotted_rings", "cerium_dioxide", "lanthanum_hexaboride",
+    "bragg_rods", "equatorial_streak", "layer_lines", "parasitic_slits", "single_crystal",
+    "speckle", "specular_rod", "spotted_rings", "cerium_dioxide", "lanthanum_hexaboride",
 }  # fmt: skip
 
 
@@ -177,13 +180,13 @@ def test_fully_developed_speckle_is_exponentially_distributed():
     ],
 )
 def test_reflections_of_a_lattice_have_the_areas_of_z0(name, squares, multiplicities):
-    """Area over q of reflection k: P(q) m exp(−q²u²)/q² (Yager et al. 2014), at q = 2π √(h² + k² + l²)/a."""
+    """Area over q of reflection k: P(q) m exp(−q²u²)/q², q = 2π √(h² + k² + l²)/a (Yager 2014)."""
     experiment = experiments(512, [3])[0]
     edge = 2 * np.pi * 3**0.5 / (0.15 * experiment.q_high)
     displacement = 0.03
     parameters = {
-        "spacing": edge, "filling": 0.2, "polydispersity": 0.0, "displacement": displacement, "width": 0.02,
-        "lorentzian": 0.0,
+        "spacing": edge, "filling": 0.2, "polydispersity": 0.0, "displacement": displacement,
+        "width": 0.02, "lorentzian": 0.0,
     }  # fmt: skip
     reflections = [c for c in get(name).contribute(parameters, experiment) if c.order]
     positions, areas = [], []
@@ -195,7 +198,7 @@ def test_reflections_of_a_lattice_have_the_areas_of_z0(name, squares, multiplici
     strength = (
         np.array(multiplicities)
         / expected**2
-        * sphere.form_factor(expected, 0.2 * edge, 0.0)
+        * sphere(expected, 0.2 * edge, 0.0)
         * np.exp(-((displacement * edge * expected) ** 2))
     )
     np.testing.assert_allclose(

@@ -10,8 +10,10 @@ from xscatter.simulate.features import (
     hard_spheres,
     lamella,
     paracrystal,
-    sphere,
 )
+from xscatter.simulate.physics.particles import sphere
+
+pytestmark = pytest.mark.floats
 
 Q = np.geomspace(0.01, 3.0, 250)  # nm⁻¹
 
@@ -28,7 +30,7 @@ def sasmodels_curve(model, q=Q, **parameters):
 
 
 def agree(ours, theirs, tolerance=0.01):
-    """Within `tolerance` of the local envelope: at the minima of a curve only their position is compared."""
+    """Within `tolerance` of the local envelope: of minima only the position is compared."""
     theirs = theirs * (ours[0] / theirs[0])
     envelope = np.maximum.accumulate(theirs[::-1])[::-1]
     assert np.max(np.abs(ours - theirs) / envelope) < tolerance
@@ -43,7 +45,7 @@ def test_sphere_agrees_with_sasmodels(polydispersity):
         "radius_pd_nsigma": 8,
     }
     theirs = sasmodels_curve("sphere", radius=100.0, **(sizes if polydispersity else {}))
-    agree(sphere.form_factor(Q, 10.0, polydispersity), theirs)
+    agree(sphere(Q, 10.0, polydispersity), theirs)
 
 
 @pytest.mark.parametrize(("core", "shell"), [(4.0, 2.0), (-3.0, 2.0), (1.0, 2.0)])
@@ -96,7 +98,8 @@ def test_polydisperse_hard_spheres_agree_with_sasmodels_in_the_decoupling_approx
         "radius_pd_nsigma": 8,
     }
     theirs = sasmodels_curve(
-        "sphere@hardsphere", radius=50.0, volfraction=0.3, radius_effective=50.0, radius_effective_mode=0,
+        "sphere@hardsphere", radius=50.0, volfraction=0.3, radius_effective=50.0,
+        radius_effective_mode=0,
         structure_factor_mode=1, **sizes,
     )  # fmt: skip
     agree(hard_spheres.intensity(Q, 5.0, 0.1, 0.3, 1.0), theirs, 0.02)
@@ -105,7 +108,7 @@ def test_polydisperse_hard_spheres_agree_with_sasmodels_in_the_decoupling_approx
 @pytest.mark.parametrize(
     ("curve", "radius_of_gyration"),
     [
-        (lambda q: sphere.form_factor(q, 10.0, 0.0), (3 / 5) ** 0.5 * 10),
+        (lambda q: sphere(q, 10.0, 0.0), (3 / 5) ** 0.5 * 10),
         (lambda q: ellipsoid.form_factor(q, 10.0, 2.0, 0.0), 10 * ((2 + 4) / 5) ** 0.5),
         (lambda q: cylinder.form_factor(q, 5.0, 4.0, 0.0), (25 / 2 + 40**2 / 12) ** 0.5),
     ],
@@ -120,7 +123,7 @@ def test_guinier_limit(curve, radius_of_gyration):
 def test_porod_limit():
     """Averaged over oscillations, q⁴ P(q) of a sphere is 9/(2 R⁴); sizes weigh as R⁶ then."""
     q = np.linspace(20, 60, 4000)
-    assert np.mean(q**4 * sphere.form_factor(q, 1.0, 0.0)) == pytest.approx(4.5, rel=0.02)
+    assert np.mean(q**4 * sphere(q, 1.0, 0.0)) == pytest.approx(4.5, rel=0.02)
 
 
 def test_paracrystal_tends_to_the_gas_and_to_the_lattice():

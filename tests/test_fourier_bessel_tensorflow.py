@@ -6,6 +6,8 @@ from xscatter.core.errors import UserError
 from xscatter.fourier_bessel import Plan
 from xscatter.fourier_bessel.tensorflow import FourierBessel
 
+pytestmark = pytest.mark.floats
+
 
 @pytest.mark.parametrize(
     ("shape", "center", "radius", "orders", "boundary"),

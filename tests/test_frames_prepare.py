@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 
-from xscatter.frames import Frame
-from xscatter.tagging.prepare import photons, prepare
+from xscatter.frames import Frame, from_array
+from xscatter.frames.photons import in_photons
+from xscatter.tagging.prepare import prepare
+
+pytestmark = pytest.mark.floats
 
 
 def frame(counts, mask=None, saturated=None, **keys):
@@ -32,7 +35,10 @@ def test_single_photons_survive_and_none_is_invented(shape):
     done = prepare(frame(counts), 256)
     scale = max(shape) / 256
     lit = {
-        (int((y + 0.5 + done.padding[0]) / scale), int((x + 0.5 + done.padding[1]) / scale))
+        (
+            int((y + 0.5 + done.grid.padding[0]) / scale),
+            int((x + 0.5 + done.grid.padding[1]) / scale),
+        )
         for y, x in places
     }
     lit = {place for place in lit if not done.mask[place]}
@@ -76,11 +82,9 @@ def test_center_and_features_land_where_the_scale_says():
 def test_hot_and_saturated_pixels_do_not_decide_the_scale():
     counts = np.random.default_rng(4).poisson(3, (512, 512)).astype(np.int32)
     counts[50, 50] = 1_378_010
-    saturated = np.zeros(counts.shape, bool)
-    saturated[200, 200] = True
-    saturated[300:308, 300:308] = True
-    counts[saturated] = 2**20
-    done = prepare(frame(counts, saturated=saturated), 256)
+    counts[200, 200] = 2**20
+    counts[300:308, 300:308] = 2**20
+    done = prepare(from_array(counts, saturation=2**20), 256)
     assert done.counts[25, 25] < 40
     assert done.counts[100, 100] < 40
     assert done.counts[151, 151] == done.counts.max() < 60
@@ -92,9 +96,9 @@ def test_values_that_are_no_counts_get_photon_noise():
     y, x = np.mgrid[:200, :200]
     expected = 5 + 400 * np.exp(-np.hypot(y - 90, x - 80) / 30)
     counts = random.poisson(expected)
-    done = photons((counts * 0.0371 + 1e-4).astype(np.float32), np.zeros(counts.shape, bool))
+    done = in_photons((counts * 0.0371 + 1e-4).astype(np.float32), np.zeros(counts.shape, bool))
     assert np.median(done / np.maximum(counts, 1)) == pytest.approx(1, rel=0.15)
-    smooth = photons(expected.astype(np.float32) + 0.123, np.zeros(counts.shape, bool))
+    smooth = in_photons(expected.astype(np.float32) + 0.123, np.zeros(counts.shape, bool))
     assert np.percentile(smooth, 99) <= 1.01e6
 
 
@@ -108,7 +112,7 @@ def test_photons_of_small_frames_are_shared_out(shape):
     done = prepare(frame(np.where(mask, 0, counts), mask), 256)
     live = ~done.mask
     inner = np.zeros(live.shape, bool)
-    for axis, beside in enumerate(done.padding):
+    for axis, beside in enumerate(done.grid.padding):
         edge = int(np.ceil(beside / scale)) + 2
         keep = np.arange(256)
         keep = (keep >= edge) & (keep < 256 - edge)

@@ -1,19 +1,19 @@
 """The gallery: a picture of a feature, and the page of all of them."""
 
-from xscatter.simulate.features.registry import all_features, get
-from xscatter.simulate.gallery import feature_figure, feature_page, find_experiments, write_gallery
+from xscatter.simulate.gallery import feature_figure, feature_page, find_experiments, write_pictures
+from xscatter.simulate.registry import all_features, get
 
 
 def test_page_names_every_feature_and_parameter():
-    page = feature_page()
+    page = feature_page("folder/")
     for feature in all_features().values():
-        assert f"({feature.name}.png)" in page
+        assert f"(folder/{feature.name}.png)" in page
         for parameter in feature.parameters:
-            assert f"| {parameter.name} | {parameter.unit} |" in page
+            assert f"| `{parameter.name}` | {parameter.unit} |" in page
 
 
 def test_picture_of_one_feature(tmp_path):
-    (path,) = write_gallery(tmp_path, ["ring"])
+    (path,) = write_pictures(tmp_path, ["ring"])
     assert path.read_bytes().startswith(b"\x89PNG")
 
 

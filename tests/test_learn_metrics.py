@@ -17,6 +17,8 @@ from xscatter.scores.evaluation import (
     read_scores,
 )
 
+pytestmark = pytest.mark.floats
+
 
 @given(
     st.lists(

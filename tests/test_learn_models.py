@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tolerances import step_tolerance, sum_tolerance
 from xscatter.core.errors import UserError
 from xscatter.fourier_bessel import Plan
 from xscatter.networks import models
@@ -82,6 +83,7 @@ def test_image_networks_take_any_size_and_come_back_from_disk(network, shape, tm
     )
 
 
+@pytest.mark.floats
 def test_what_stands_for_a_masked_pixel_does_not_matter():
     layer = ImageChannels("anscombe")
     counts = np.random.default_rng(2).poisson(3.0, (1, 8, 8)).astype("float32")
@@ -93,10 +95,13 @@ def test_what_stands_for_a_masked_pixel_does_not_matter():
     assert mask[2].tolist() == [1.0] * 8
     assert mask.sum() == 8
     usable = value[mask == 0]
-    assert abs(usable.mean()) < 1e-5
-    assert usable.std() == pytest.approx(1, abs=1e-5)
+    # The mean that is subtracted, and the mean here, are sums over the pixels.
+    tolerance = 2 * sum_tolerance(usable.size) * np.abs(usable).max()
+    assert abs(usable.mean()) < tolerance
+    assert usable.std() == pytest.approx(1, abs=tolerance)
 
 
+@pytest.mark.floats
 @pytest.mark.parametrize("kind", ["magnitude", "real-imaginary", "mixed", "invariant"])
 def test_coefficient_channels_are_standardised(kind):
     random = np.random.default_rng(3)
@@ -112,6 +117,7 @@ def test_coefficient_channels_are_standardised(kind):
     assert ((np.abs(varied - 1) < 1e-3) | (varied < 1e-3)).all()
 
 
+@pytest.mark.floats
 @pytest.mark.parametrize("kind", ["magnitude", "invariant"])
 def test_invariant_channels_do_not_see_a_rotation(kind):
     random = np.random.default_rng(4)
@@ -122,7 +128,8 @@ def test_invariant_channels_do_not_see_a_rotation(kind):
     first, second = (
         layer(np.stack([x.real, x.imag], -1).astype("float32")).numpy() for x in (c, turned)
     )
-    assert np.allclose(first, second, atol=1e-5)
+    # Both start from rounded coefficients, and go through products, a root and a logarithm.
+    np.testing.assert_allclose(first, second, rtol=0, atol=step_tolerance(32) * np.abs(first).max())
 
 
 def ring(radius, fold=0, turn=0.0, side=256, width=0.1):
@@ -133,6 +140,7 @@ def ring(radius, fold=0, turn=0.0, side=256, width=0.1):
     return profile(r) * (1 + np.cos(fold * (theta - turn)) * (fold > 0)), profile
 
 
+@pytest.mark.floats
 @pytest.mark.parametrize("boundary", ["dirichlet", "neumann"])
 def test_profiles_are_the_harmonics_along_the_azimuth(boundary):
     image, expected = ring(0.5, fold=4, turn=0.3)
@@ -149,6 +157,7 @@ def test_profiles_are_the_harmonics_along_the_azimuth(boundary):
     assert np.abs(profiles[[1, 2, 3, 5, 6, 7]])[:, inside].max() < 0.005
 
 
+@pytest.mark.floats
 def test_profiles_of_one_pattern_at_two_scales_differ_by_a_shift_along_log_r():
     found = []
     for radius in (0.25, 0.25 * 64 ** (20 / 128)):
@@ -161,6 +170,7 @@ def test_profiles_of_one_pattern_at_two_scales_differ_by_a_shift_along_log_r():
     assert np.abs(found[0][20:-20] - found[1][40:]).max() < 0.05
 
 
+@pytest.mark.floats
 def test_profiles_are_standardised_and_their_magnitudes_do_not_see_a_rotation():
     random = np.random.default_rng(7)
     c = random.normal(size=(50, 6, 9)) + 1j * random.normal(size=(50, 6, 9))

@@ -144,7 +144,7 @@ def test_the_joint_network_starts_at_the_mean_of_the_logits(whole, batches):
     from xscatter.networks.load import load_model
     from xscatter.store.models import ModelFolder
 
-    subset = data.all_records(records.open(batches), [0])
+    subset = data.all_records(records.open_records(batches), [0])
     branches = [load_model(ModelFolder(whole.model(view))) for view in ("image", "coefficient")]
     joint = models.joint_network({}, len(TAGS), toy_study().train, branches=branches)
     inputs = subset.inputs(VIEWS["joint"], slice(None))
@@ -331,7 +331,7 @@ def validation(folder):
     from xscatter.learn import data
 
     study = toy_study()
-    return data.split(records.open(folder), study.seed, study.train.validation)[1]
+    return data.split(records.open_records(folder), study.seed, study.train.validation)[1]
 
 
 def test_an_answer_that_is_not_a_number_names_the_record(batches, tmp_path):
@@ -419,15 +419,15 @@ def test_a_damaged_model_or_one_of_other_weights_is_refused(copied, whole):
 def test_a_kill_while_the_model_is_written_leaves_none_that_is_half_old(copied, whole, monkeypatch):
     shutil.copytree(whole.training("image"), copied.training("image"))
     (copied.model("image") / "history.csv").unlink()  # so that it is written again
-    whole_file = files.whole_file
+    complete_file = files.complete_file
 
     def full(path):
         if str(path).endswith("model.keras"):
             raise UserError("no space left")
-        return whole_file(path)
+        return complete_file(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(shards, "whole_file", full)
+        patch.setattr(shards, "complete_file", full)
         with pytest.raises(UserError, match="no space left"):
             train(copied, "image")
     assert "missing" in refused(copied, "image")

@@ -5,10 +5,12 @@ import pytest
 
 from xscatter.simulate import Experiment
 from xscatter.simulate.features import silver_behenate
-from xscatter.simulate.features.registry import get
-from xscatter.simulate.poisson import poisson_counts
+from xscatter.simulate.instrument.poisson import poisson_counts
+from xscatter.simulate.registry import get
 from xscatter.simulate.render import render
 from xscatter.study import parse_study
+
+pytestmark = pytest.mark.floats
 
 azimuthal = pytest.importorskip("pyFAI.integrator.azimuthal")
 SIZE = 400
@@ -21,7 +23,7 @@ def experiments(keep, number, size=SIZE):
     found = []
     for n in range(2000):
         experiment = Experiment(study, n)
-        if not experiment.grazing and not experiment.settings["window"] and keep(experiment):
+        if not experiment.grazing and not experiment.window and keep(experiment):
             found.append(experiment)
         if len(found) == number:
             return found
@@ -30,13 +32,13 @@ def experiments(keep, number, size=SIZE):
 
 def _hidden(experiment):
     hidden = experiment.mask.copy()
-    for factor in experiment.obstacles().values():
-        hidden |= factor < 0.999
+    for factor in experiment.factors():
+        hidden |= factor.factor < 0.999
     return hidden
 
 
 def integrate(experiment, image, points):
-    """Radial average over live pixels clear of the beamstop, as pyFAI takes it: q (nm⁻¹), intensity."""
+    """Radial average by pyFAI over live pixels clear of the beamstop: q (nm⁻¹), intensity."""
     g = experiment.geometry
     ai = azimuthal.AzimuthalIntegrator(
         g.distance,
@@ -50,7 +52,7 @@ def integrate(experiment, image, points):
     )
     result = ai.integrate1d(
         image, points, unit="q_nm^-1", mask=_hidden(experiment),
-        correctSolidAngle=True, polarization_factor=experiment.settings["polarisation"],
+        correctSolidAngle=True, polarization_factor=experiment.beam.polarisation,
         flat=experiment.flat_field, method=("full", "csr", "cython"),
     )  # fmt: skip
     return result.radial, result.intensity
@@ -59,26 +61,33 @@ def integrate(experiment, image, points):
 @pytest.mark.parametrize(
     ("feature", "model", "parameters", "theirs"),
     [
-        ("sphere", "sphere", {"polydispersity": 0.12}, lambda r: {"radius": r, "sld": 4, "sld_solvent": 1}),
         (
-            "core_shell", "core_shell_sphere", {"core": 0.6, "contrast": 2.0, "polydispersity": 0.12},
-            lambda r: {"radius": 0.6 * r, "thickness": 0.4 * r, "sld_core": 4, "sld_shell": 2, "sld_solvent": 1},
+            "sphere", "sphere", {"polydispersity": 0.12},
+            lambda r: {"radius": r, "sld": 4, "sld_solvent": 1},
+        ),
+        (
+            "core_shell", "core_shell_sphere",
+            {"core": 0.6, "contrast": 2.0, "polydispersity": 0.12},
+            lambda r: {
+                "radius": 0.6 * r, "thickness": 0.4 * r,
+                "sld_core": 4, "sld_shell": 2, "sld_solvent": 1,
+            },
         ),
     ],
 )  # fmt: skip
 def test_radial_average_is_that_of_sasmodels(feature, model, parameters, theirs):
-    """Within 1 %: geometry, solid angle, polarisation and tables leave the curve as the model gives it."""
+    """Within 1 %: geometry, solid angle, polarisation and tables leave the curve as it is."""
     direct = pytest.importorskip("sasmodels.direct_model")
     from sasmodels.core import load_model
 
-    (experiment,) = experiments(lambda e: e.settings["rot1"] ** 2 < 1e-3 and 1 < e.q_high < 8, 1)
+    (experiment,) = experiments(lambda e: e.placement.rot1**2 < 1e-3 and 1 < e.q_high < 8, 1)
     radius = 8 / experiment.q_high
     entry = {"feature": feature, "share": 1.0, "parameters": {"radius": radius, **parameters}}
     scene = {"photons": 1e9, "drift": [0.0, 0.0], "zingers": 0, "features": [entry]}
-    expected = render(scene, experiment).expected - experiment.dark
+    expected = render(scene, experiment).expected - experiment.detector.dark_counts
     q, curve = integrate(experiment, expected, 150)
-    # Sizes of sasmodels in Å; its polydispersity of one size scales the other only by a second distribution,
-    # so the average over sizes is taken here, of its monodisperse curves.
+    # Sizes of sasmodels in Å; its polydispersity of one size scales the other only by a second
+    # distribution, so the average over sizes is taken here, of its monodisperse curves.
     sigma = np.sqrt(np.log1p(parameters["polydispersity"] ** 2))
     nodes, weights = np.polynomial.hermite_e.hermegauss(41)
     kernel = load_model(model, dtype="double")
@@ -105,7 +114,7 @@ def test_rings_of_standards_lie_where_pyfai_expects_them_on_tilted_detectors(nam
     low, high = (2, 12) if name == "silver_behenate" else (25, 200)
     feature = get(name)
     tilted = experiments(
-        lambda e: np.hypot(e.settings["rot1"], e.settings["rot2"]) > 0.03 and low < e.q_high < high,
+        lambda e: np.hypot(e.placement.rot1, e.placement.rot2) > 0.03 and low < e.q_high < high,
         2,
     )
     for experiment in tilted:
@@ -132,7 +141,7 @@ def test_rings_of_standards_lie_where_pyfai_expects_them_on_tilted_detectors(nam
 
 
 def test_counts_of_an_image_are_poisson_about_what_is_expected():
-    (experiment,) = experiments(lambda e: e.settings["beamstop"] == "none", 1, 200)
+    (experiment,) = experiments(lambda e: e.beamstop.kind == "none", 1, 200)
     ring = {"position": 0.5 * experiment.q_high, "width": 0.1}
     entries = [
         {"feature": "background", "share": 1.0, "parameters": {}},

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from xscatter.simulate import profiles
 from xscatter.simulate.features import cerium_dioxide, lanthanum_hexaboride, silver_behenate
-from xscatter.simulate.physics import crystal, grazing, lattice, powder, sizes
+from xscatter.simulate.physics import crystal, grazing, lattice, powder, profiles, sizes
+
+pytestmark = pytest.mark.floats
 
 STANDARDS = {"LaB6": lanthanum_hexaboride, "CeO2": cerium_dioxide}
 
-# Squares of the ratios of q to the first reflection, and multiplicities: standard tables of powder diffraction.
+# Squares of q over that of the first reflection, and multiplicities: standard tables.
 TABLES = {
     lattice.SIMPLE_CUBIC: ([1, 2, 3, 4, 5, 6, 8, 9], [6, 12, 8, 6, 24, 24, 12, 30]),
     lattice.BODY_CENTRED: ([1, 2, 3, 4, 5, 6, 7, 8], [12, 6, 24, 12, 24, 8, 48, 6]),
@@ -30,7 +31,7 @@ def test_reflections_agree_with_tables(name):
 
 @pytest.mark.parametrize("name", TABLES)
 def test_all_reflections_are_found(name):
-    """The number of reciprocal lattice points below q is the volume of the sphere over that of the cell."""
+    """The number of reciprocal lattice points below q is the volume over that of the cell."""
     ratio, multiplicity = lattice.reflections(name, 30)
     spacing = 20.0
     radius = ratio[-1] * lattice.first_reflection(name, spacing)
@@ -40,7 +41,7 @@ def test_all_reflections_are_found(name):
     ]
     ball = {3: 4 / 3 * np.pi * radius**3, 2: np.pi * radius**2, 1: 2 * radius}[dimension]
     points = 1 + multiplicity.sum() - multiplicity[-1] / 2
-    # The particles of a cell scatter in phase: allowed points carry the weight of the forbidden ones.
+    # The particles of a cell scatter in phase: allowed points carry the weight of the others.
     assert points == pytest.approx(ball * volume / (2 * np.pi) ** dimension, rel=0.06)
 
 

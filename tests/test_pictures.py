@@ -76,10 +76,10 @@ def test_masked_empty_and_saturated_pixels_have_colours_of_their_own():
     mask[3] = True
     axes, image = draw(counts, mask, saturation=65534)
     colours = colours_of(image)
-    assert tuple(colours[1, 0]) == tuple(colours[3, 3]) == to_rgba(pictures.MASKED)
-    assert tuple(colours[0, 0]) != to_rgba(pictures.MASKED)
+    assert tuple(colours[1, 0]) == tuple(colours[3, 3]) == to_rgba(pictures.MASKED_COLOUR)
+    assert tuple(colours[0, 0]) != to_rgba(pictures.MASKED_COLOUR)
     marks = colours_of(axes.images[1])
-    assert tuple(marks[2, 0]) == to_rgba(pictures.SATURATED)
+    assert tuple(marks[2, 0]) == to_rgba(pictures.SATURATED_COLOUR)
     assert marks[..., 3].sum() == 1
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["masked", "saturated"]
 

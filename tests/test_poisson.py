@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from xscatter.simulate.poisson import poisson_counts
+from xscatter.simulate.instrument.poisson import poisson_counts
+
+pytestmark = pytest.mark.floats
 
 
 def draw(mean, shape=(500, 400), key=1, largest=2**32 - 2):

@@ -10,9 +10,10 @@ from toy_shards import TAGS, toy_study, write_coefficients, write_experiment, wr
 from xscatter import records, tags
 from xscatter.cli import main
 from xscatter.core.errors import UserError
-from xscatter.records import assign, layout, pack
+from xscatter.records import assign, layout, marks, pack
 from xscatter.store.paths import StudyPaths
 from xscatter.study import dump_study, load_study
+from xscatter.views import VIEWS
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_every_image_lies_in_one_record_with_its_own_tags_and_coefficients(packe
     _study, paths = packed
     import h5py
 
-    found = records.open(paths.batches, verify=True)
+    found = records.open_records(paths.batches, verify=True)
     seen = []
     for batch in found.batches:
         for record in batch:
@@ -70,14 +71,14 @@ def test_a_batch_is_read_with_numpy_and_the_json_alone(packed):
         .view(f["dtype"])
         .reshape(-1, *f["shape"])
     )
-    np.testing.assert_array_equal(source, records.open(paths.batches).batches[0]["source"])
+    np.testing.assert_array_equal(source, records.open_records(paths.batches).batches[0]["source"])
     assert manifest["tags"] == TAGS
     assert set(field) == {"tags", "image", "coefficients", "source"}
     assert manifest["batches"][0]["experiments"] == sorted({int(e) for e in source[:, 0]})
 
 
 def test_test_batch_shares_no_experiment_and_training_records_are_spread(packed):
-    found = records.open(packed[1].batches)
+    found = records.open_records(packed[1].batches)
     held = set(found.batches[2]["source"][:, 0])
     assert len(held) == 2
     for batch in (0, 1):
@@ -123,7 +124,7 @@ def test_added_experiments_fill_new_batches_only(packed):
     grown = json.loads(paths.records.read_text())
     assert grown["batches"][:3] == manifest["batches"]
     assert grown["test_batch"] == 2
-    found = records.open(paths.batches, verify=True)
+    found = records.open_records(paths.batches, verify=True)
     assert len(found.batches) == 6
     assert sorted(e for batch in found.batches[3:] for e, _ in sources(batch)) == sorted(
         list(range(6, 12)) * 5
@@ -132,16 +133,21 @@ def test_added_experiments_fill_new_batches_only(packed):
 
 def test_what_will_be_packed_is_foreseen(packed):
     study, paths = packed
-    number, contents = assign.foreseen(study, paths)
-    assert number == 3
-    assert contents == [pack.made_from(paths.batch(n)) for n in range(3)]
+    foreseen = assign.foresee(study, paths)
+    assert foreseen.batches == 3
+    assert foreseen.contents == [marks.made_from(paths.batch(n)) for n in range(3)]
     more = toy_study(experiments=12)
-    assert assign.foreseen(more, paths) == (6, contents)
+    grown = assign.foresee(more, paths)
+    assert (grown.batches, grown.contents) == (6, foreseen.contents)
+    assert [grown.stays(n) for n in range(6)] == [True] * 3 + [False] * 3
     write_shards(more, paths, range(6, 12))
     assert assign.assign(more, paths).batches == 6
-    assert assign.foreseen(more, paths)[1][:3] == contents
-    other = toy_study(seed=5)
-    assert assign.foreseen(other, paths) == (3, [])
+    assert assign.foresee(more, paths).contents[:3] == foreseen.contents
+    paths.batch(1).unlink()
+    assert [assign.foresee(more, paths).stays(n) for n in range(3)] == [True, False, True]
+    other = assign.foresee(toy_study(seed=5), paths)
+    assert (other.batches, other.contents) == (3, [])
+    assert not other.stays(0)
 
 
 def test_a_batch_that_was_damaged_before_the_index_is_not_blessed(packed):
@@ -153,7 +159,7 @@ def test_a_batch_that_was_damaged_before_the_index_is_not_blessed(packed):
     paths.records.unlink()
     assert pack.index(study, paths) == manifest
     with pytest.raises(UserError, match="batch-1"):
-        records.open(paths.batches, verify=True)
+        records.open_records(paths.batches, verify=True)
 
 
 def test_growth_survives_outputs_that_a_workflow_removed(packed):
@@ -202,7 +208,7 @@ def test_a_damaged_index_is_named(packed, change):
     change(manifest)
     paths.records.write_text(json.dumps(manifest))
     with pytest.raises(UserError, match=r"records\.json: is damaged"):
-        records.open(paths.batches)
+        records.open_records(paths.batches)
 
 
 def test_another_study_is_packed_anew(packed, capsys):
@@ -210,8 +216,8 @@ def test_another_study_is_packed_anew(packed, capsys):
     other = toy_study(seed=5)
     write_shards(other, paths)
     pack.pack(other, paths)
-    assert "anew" in capsys.readouterr().out
-    assert len(records.open(paths.batches, verify=True).batches) == 3
+    assert "packed again" in capsys.readouterr().out
+    assert len(records.open_records(paths.batches, verify=True).batches) == 3
 
 
 def test_a_damaged_shard_is_named(packed, tmp_path):
@@ -275,21 +281,21 @@ def test_a_truncated_or_changed_batch_is_named(packed):
     data = bytearray(path.read_bytes())
     data[100] ^= 1
     path.write_bytes(data)
-    records.open(paths.batches)
+    records.open_records(paths.batches)
     with pytest.raises(UserError, match=r"batch-1\.bin: does not match its sha256"):
-        records.open(paths.batches, verify=True)
+        records.open_records(paths.batches, verify=True)
     os.truncate(path, len(data) - 5)
     with pytest.raises(UserError, match=r"batch-1\.bin: .*truncated"):
-        records.open(paths.batches)
+        records.open_records(paths.batches)
     path.unlink()
     with pytest.raises(UserError, match=r"batch-1\.bin: missing"):
-        records.open(paths.batches)
+        records.open_records(paths.batches)
     with pytest.raises(UserError, match=r"records\.json: missing"):
-        records.open(paths.root)
+        records.open_records(paths.root)
 
 
 def test_order_is_a_pure_function_and_resumes_by_skipping(packed):
-    found = records.open(packed[1].batches)
+    found = records.open_records(packed[1].batches)
     steps = list(found.iterate(3, seed=4, epoch=1))
     rest = list(found.iterate(3, seed=4, epoch=1, skip=2))
     assert len(steps) == 7
@@ -304,16 +310,16 @@ def test_order_is_a_pure_function_and_resumes_by_skipping(packed):
 
 
 def test_what_was_given_away_is_never_written_again(packed):
-    found = records.open(packed[1].batches)
+    found = records.open_records(packed[1].batches)
     # Large enough for memory that is used again.
-    found._memory.empty((2**17,), np.dtype("u1")).fill(1)
-    held = [found._memory.empty((2**17,), np.dtype("u1")) for _ in range(40)]
+    found._buffers.empty((2**17,), np.dtype("u1")).fill(1)
+    held = [found._buffers.empty((2**17,), np.dtype("u1")) for _ in range(40)]
     for number, array in enumerate(held):
         array.fill(number)
     part = held[7][5:9]
     assert [int(array[0]) for array in held] == list(range(40))
     del held
-    taken = [found._memory.empty((2**17,), np.dtype("u1")) for _ in range(40)]
+    taken = [found._buffers.empty((2**17,), np.dtype("u1")) for _ in range(40)]
     for array in taken:
         array.fill(255)
     assert part.tolist() == [7] * 4
@@ -325,7 +331,7 @@ def test_what_was_given_away_is_never_written_again(packed):
 
 
 def test_files_of_any_layout_are_decoded(packed, tmp_path):
-    found = records.open(packed[1].batches)
+    found = records.open_records(packed[1].batches)
     manifest = json.loads((packed[1].batches / "records.json").read_text())
     names = [
         "tags",
@@ -346,7 +352,7 @@ def test_files_of_any_layout_are_decoded(packed, tmp_path):
             tight[name] = batch[name]
         tight.tofile(tmp_path / f"batch-{number}.bin")
     (tmp_path / "records.json").write_text(json.dumps(manifest))
-    other = records.open(tmp_path)
+    other = records.open_records(tmp_path)
     assert packed_tight.fields["image"][1] % 2
     for a, b in zip(found.iterate(4, seed=2), other.iterate(4, seed=2), strict=True):
         assert all(np.array_equal(a[name], b[name]) for name in a)
@@ -361,6 +367,11 @@ def test_fifty_thousand_images_with_coefficients_fit(name, most):
     )
     assert study.simulate.experiments * study.simulate.images == 50_000
     assert 50_000 * dtype.itemsize <= most
+
+
+def test_every_input_of_a_view_is_a_field_of_a_record():
+    fields = layout.record_dtype(3, (4, 4), (2, 2)).names
+    assert {field for view in VIEWS.values() for field in view.fields} <= set(fields)
 
 
 def test_opening_records_does_not_import_tensorflow():

@@ -1,8 +1,12 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tolerances import step_tolerance
 from xscatter.records import code
+
+pytestmark = pytest.mark.floats
 
 
 def test_small_counts_are_exact():
@@ -17,7 +21,7 @@ def test_error_stays_below_the_photon_noise(values):
     counts = np.array(values)[None]
     error = np.abs(code.decode(code.encode(counts))[0].astype(float) - counts)
     allowed = np.where(counts <= 2**20, np.sqrt(counts) / 16, 0.64 * np.sqrt(counts)) + 0.01
-    assert (error <= allowed + 1e-6 * counts).all()
+    assert (error <= allowed + step_tolerance(8) * counts).all()
 
 
 def test_codes_rise_with_counts_and_decode_to_themselves():
@@ -34,8 +38,8 @@ def test_marks_survive_and_hot_pixels_do_not_outshine():
     counts[:, 0, 0] = 2**32 - 1
     counts[:, 1, 1] = 2**20
     codes = code.encode(counts, counts == 2**32 - 1, counts >= 2**20)
-    assert (codes[:, 0, 0] == code.MASKED).all()
-    assert (codes[:, 1, 1] == code.SATURATED).all()
+    assert (codes[:, 0, 0] == code.MASKED_CODE).all()
+    assert (codes[:, 1, 1] == code.SATURATED_CODE).all()
     decoded, mask = code.decode(codes)
     assert mask.sum() == 2
     assert mask[:, 0, 0].all()
@@ -46,15 +50,15 @@ def test_marks_survive_and_hot_pixels_do_not_outshine():
 def test_masked_pixels_may_hold_anything():
     counts = np.array([[np.nan, -1.0], [np.inf, 3.4]])
     codes = code.encode(counts, ~np.isfinite(counts) | (counts < 0))
-    assert codes.tolist() == [[code.MASKED, code.MASKED], [code.MASKED, 3]]
+    assert codes.tolist() == [[code.MASKED_CODE, code.MASKED_CODE], [code.MASKED_CODE, 3]]
 
 
 def test_the_description_decodes_with_numpy_alone():
     codes = np.arange(65536, dtype=np.uint16)
     namespace = {"np": np, "code": codes}
     exec(code.describe()["numpy"], namespace)
-    np.testing.assert_allclose(
-        namespace["counts"][:65534], code.decode(codes[None])[0][0, :65534], rtol=1e-6
-    )
+    # Float32 through a sum, a quotient and a square.
+    decoded = code.decode(codes[None])[0][0, :65534]
+    np.testing.assert_allclose(namespace["counts"][:65534], decoded, rtol=step_tolerance(8))
     assert np.flatnonzero(namespace["masked"]).tolist() == [code.describe()["masked"]]
     assert np.flatnonzero(namespace["saturated"]).tolist() == [code.describe()["saturated"]]

@@ -1,4 +1,4 @@
-"""A small folder of results is made up, with the layout of the real ones; the page written from it is read back."""
+"""The report of a small study with made-up evaluations, read back and checked."""
 
 import json
 import re
@@ -11,8 +11,15 @@ import pytest
 from xscatter.cli import main
 from xscatter.core.files import write_json, write_text
 from xscatter.core.shards import open_shard
-from xscatter.report import page as page_room
-from xscatter.report import results, samples, times
+from xscatter.report import results, samples, summary, times
+from xscatter.scores.evaluation import (
+    CalibrationEvaluation,
+    Confusion,
+    Evaluation,
+    RecordScores,
+    Reliability,
+    TagEvaluation,
+)
 from xscatter.simulate import simulate_experiment
 from xscatter.store.paths import StudyPaths
 from xscatter.study import dump_study, parse_study
@@ -47,34 +54,38 @@ def make_shards(paths):
 def make_evaluation(paths, view, labels, source, random):
     scores = np.clip(0.5 + 0.4 * (labels - 0.5) + random.normal(0, 0.25, labels.shape), 0.01, 0.99)
     tags = {
-        name: {
-            "average_precision": 0.8 if some else None,
-            "interval": [0.7, 0.9] if some else None,
-            "prevalence": float(labels[:, column].mean()),
-            "threshold": 0.5,
-            "precision": 0.8 if some else None,
-            "recall": 0.7 if some else None,
-        }
+        name: TagEvaluation(
+            average_precision=0.8 if some else None,
+            interval=[0.7, 0.9] if some else None,
+            prevalence=float(labels[:, column].mean()),
+            positives=int(labels[:, column].sum()),
+            threshold=0.5,
+            precision=0.8 if some else None,
+            recall=0.7 if some else None,
+        )
         for column, (name, some) in enumerate(zip(NAMES, labels.any(0), strict=True))
     }
-    bins = {
-        "expected_calibration_error": 0.0321,
-        "probability": [0.2, 0.8],
-        "frequency": [0.3, 0.7],
-        "count": [9, 9],
-    }
-    content = {
-        "mean_average_precision": 0.8,
-        "mean_average_precision_interval": [0.75, 0.85],
-        "tags": tags,
-        "calibration": {"raw": bins, "per_tag": bins},
-        "confusions": [{"shown": "ring", "said": "halo", "records": 5, "by_chance": 1.25, "of": 7}],
-        "run": {"versions": {"xscatter": "0.1.0"}, "host": "here"},
-    }
-    write_json(paths.evaluation(view), content)
-    np.savez(
-        paths.scores(view), scores=scores.astype("f4"), labels=labels.astype("u1"), source=source
-    )
+    bins = Reliability(0.0321, probability=[0.2, 0.8], frequency=[0.3, 0.7], count=[9, 9])
+    Evaluation(
+        view=view,
+        mean_average_precision=0.8,
+        mean_average_precision_interval=[0.75, 0.85],
+        micro_average_precision=0.8,
+        micro_average_precision_interval=[0.75, 0.85],
+        mean_prevalence=0.3,
+        tags_that_occur=int(labels.any(0).sum()),
+        tags_without_positives=[],
+        records=len(labels),
+        experiments=2,
+        tags=tags,
+        calibration=CalibrationEvaluation(1.0, bins, bins, bins),
+        confusions=[Confusion("ring", "halo", records=5, by_chance=1.25, of=7)],
+        bootstrap={},
+        run={"versions": {"xscatter": "0.1.0"}, "host": "here"},
+    ).write(paths.evaluation(view))
+    scores = scores.astype("f4")
+    logits = np.log(scores / (1 - scores))
+    RecordScores(scores, logits, labels.astype("u1"), source).write(paths.scores(view))
 
 
 @pytest.fixture(scope="module")
@@ -195,19 +206,18 @@ def test_look_alikes_are_held_against_chance(page):
 
 
 def test_one_test_experiment_has_no_interval(folder, page):
-    """Views without intervals, as they are read from null, are told as such."""
+    """Intervals that are null in the file are reported as unknown."""
     views = [
         replace(view, interval=(np.nan, np.nan), source=np.zeros_like(view.source))
         for view in results.read_views(StudyPaths(folder / "small"))
     ]
-    assert results.paired_intervals(views, [("joint", "mean")], 1) == [
-        pytest.approx((np.nan, np.nan), nan_ok=True)
-    ]
+    intervals = results.paired_intervals(views, [("joint", "mean")], 1)
+    assert intervals == {("joint", "mean"): pytest.approx((np.nan, np.nan), nan_ok=True)}
     assert results.score_table(views).count("0.800   unknown") == 4
-    told = page_room._scores(STUDY, views)
-    assert "95 % interval unknown" in told["verdict"]
-    assert [row["left"] for row in told["means"]] == [None] * 4
-    assert "nan" not in json.dumps([told["verdict"], told["means"]])
+    content = summary.summarise(STUDY, views)
+    assert "95 % interval unknown" in content["verdict"]
+    assert [row["left"] for row in content["means"]] == [None] * 4
+    assert "nan" not in json.dumps([content["verdict"], content["means"]])
 
 
 def test_the_table_goes_to_the_terminal(folder, page, capsys):
@@ -266,8 +276,8 @@ def test_precision_and_recall_by_hand():
 def test_samples_are_clear_typical_and_faint_and_of_different_experiments():
     values = np.linspace(5, 100, 40, dtype=np.float32)[:, None]
     source = np.stack([np.arange(40) // 10, np.arange(40) % 10], axis=1)
-    found = samples.Labels(["ring"], source, np.ones((40, 1), bool), values)
-    picked = samples.pick_samples(found, 0)
+    labels = samples.Labels(["ring"], source, np.ones((40, 1), bool), values)
+    picked = samples.pick_samples(labels, 0)
     assert [word for word, _ in picked] == ["clear", "typical", "faint"]
     strengths = [values[row, 0] for _, row in picked]
     assert strengths == sorted(strengths, reverse=True)
@@ -282,14 +292,16 @@ def test_mistakes_are_wrong_confident_first_and_not_all_of_one_tag():
     random = np.random.default_rng(5)
     labels = random.random((200, 3)) < 0.5
     scores = random.random((200, 3))
-    view = results.View("joint", 0, (0, 0), {}, scores, labels, np.zeros((200, 2)), {}, [], {})
-    for wanted in (True, False):
-        picked = samples.pick_mistakes(view, wanted, count=6)
+    view = results.ViewScores(
+        "joint", 0, (0, 0), {}, scores, labels, np.zeros((200, 2)), {}, [], {}
+    )
+    for missed in (True, False):
+        picked = samples.pick_mistakes(view, missed, count=6)
         assert len(picked) == 6
-        assert all(labels[place] == wanted for place in picked)
-        assert all((view.scores[place] < 0.5) == wanted for place in picked)
+        assert all(labels[place] == missed for place in picked)
+        assert all((view.scores[place] < 0.5) == missed for place in picked)
         assert max(np.bincount([column for _, column in picked])) == 2
-        given = [view.scores[place] if wanted else -view.scores[place] for place in picked]
+        given = [view.scores[place] if missed else -view.scores[place] for place in picked]
         assert given == sorted(given)
 
 
@@ -314,9 +326,11 @@ def test_a_difference_is_judged_on_the_same_drawn_experiments():
     good = labels + noise
     worse = good + random.normal(0, 0.5, labels.shape)
     views = [
-        results.View(name, 0, (0, 0), {}, scores, labels, source, {}, [], {})
+        results.ViewScores(name, 0, (0, 0), {}, scores, labels, source, {}, [], {})
         for name, scores in {"joint": good, "mean": worse, "image": good}.items()
     ]
-    (low, high), same = results.paired_intervals(views, [("joint", "mean"), ("joint", "image")], 1)
+    pairs = [("joint", "mean"), ("joint", "image")]
+    intervals = results.paired_intervals(views, pairs, 1)
+    low, high = intervals["joint", "mean"]
     assert 0 < low < high
-    assert same == (0, 0)
+    assert intervals["joint", "image"] == (0, 0)

@@ -71,7 +71,7 @@ def test_flipped_bytes_of_the_data_are_found(tmp_path):
 def test_failed_writing_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.txt"
     files.write_text(path, "old")
-    with pytest.raises(RuntimeError), files.whole_file(path) as part:
+    with pytest.raises(RuntimeError), files.complete_file(path) as part:
         part.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old"
@@ -82,7 +82,7 @@ def test_full_disk_and_forbidden_folder_are_one_line(tmp_path):
     if os.path.exists("/dev/full"):
         with (
             pytest.raises(UserError, match="no space left"),
-            files.whole_file(tmp_path / "a") as part,
+            files.complete_file(tmp_path / "a") as part,
         ):
             part.symlink_to("/dev/full")
             with open(part, "w") as stream:

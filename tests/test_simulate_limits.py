@@ -1,4 +1,4 @@
-"""Bad input of the simulator is refused before anything is drawn, in one line that names the key."""
+"""Bad input is refused before anything is drawn, in one line that names the key."""
 
 import numpy as np
 import pytest

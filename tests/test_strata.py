@@ -1,10 +1,12 @@
-"""Choices over experiments: balanced in every window, pure functions of the seed, independent of each other."""
+"""Choices over experiments: balanced in every window, functions of the seed, independent."""
 
 import numpy as np
 import pytest
 
-from xscatter.simulate.detector import LAYOUTS
-from xscatter.simulate.settings import BEAMSTOPS, FAMILIES, draw_settings
+from xscatter.simulate.instrument.layouts import LAYOUTS
+from xscatter.simulate.instrument.obstacles.beamstop import BEAMSTOPS
+from xscatter.simulate.sample import FAMILIES
+from xscatter.simulate.setup import draw_setup
 from xscatter.simulate.strata import CHOICES, choose, fraction
 from xscatter.study import parse_study
 
@@ -38,10 +40,10 @@ def test_another_seed_gives_another_order():
 
 def test_forty_experiments_miss_no_class():
     study = parse_study({"name": "s", "simulate": {"experiments": 40}})
-    drawn = [draw_settings(study, n) for n in range(40)]
-    assert {d["detector"] for d in drawn} == set(LAYOUTS)
-    assert {d["beamstop"] for d in drawn} == set(BEAMSTOPS)
-    assert {d["family"] for d in drawn} == set(FAMILIES)
-    assert {d["geometry"] for d in drawn} == {"grazing", "transmission"}
-    assert any(d["window"] for d in drawn)
-    assert any(not 0 <= x < 1 for d in drawn for x in d["center"])
+    drawn = [draw_setup(study, n) for n in range(40)]
+    assert {d.detector.layout.name for d in drawn} == set(LAYOUTS)
+    assert {d.beamstop.kind for d in drawn} == set(BEAMSTOPS)
+    assert {d.sample.family for d in drawn} == set(FAMILIES)
+    assert {d.film is None for d in drawn} == {True, False}
+    assert any(d.window for d in drawn)
+    assert any(not 0 <= x < 1 for d in drawn for x in d.placement.center)

@@ -1,4 +1,4 @@
-"""The study file: what is refused, in which words; the schema; what a fingerprint depends on."""
+"""The study file: errors and their messages, the schema, and what fingerprints depend on."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def test_shipped_studies_are_valid_and_named_after_their_file(path):
 def test_schema_file_is_that_of_the_typed_study():
     stored = (ROOT / "workflow/schemas/study.schema.json").read_text()
     assert stored == schema(), (
-        "write it anew: python -c 'import xscatter.study as s; print(s.schema(), end=\"\")'"
+        "write it again: python -c 'import xscatter.study as s; print(s.schema(), end=\"\")'"
     )
 
 
@@ -39,7 +39,7 @@ def test_every_key_is_documented():
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         ({"name": "a", "simulat": {}}, "simulat is not a key of a study"),
         ({"name": "a", "simulate": {"sizes": 3}}, "simulate.sizes is not a key"),
@@ -71,15 +71,15 @@ def test_every_key_is_documented():
         ({}, "name is missing"),
     ],
 )
-def test_bad_studies_are_refused_in_one_line(content, says):
+def test_bad_studies_are_refused_in_one_line(content, message):
     with pytest.raises(UserError) as caught:
         parse_study(content)
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_study_of_several_sizes_is_told_from_a_misspelt_key():
-    with pytest.raises(UserError, match=r"several image sizes; .*results/study-resolution/<mode>"):
+    with pytest.raises(UserError, match=r"several image sizes, .*results/study-resolution/<mode>"):
         load_study(SHIPPED[0].parent / "study-resolution.yaml")
 
 

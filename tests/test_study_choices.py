@@ -10,7 +10,7 @@ from xscatter.fourier_bessel.fill import FILLS
 from xscatter.learn import learner
 from xscatter.networks import models
 from xscatter.networks.inputs import CoefficientChannels, ImageChannels
-from xscatter.simulate.detector import LAYOUTS
+from xscatter.simulate.instrument.layouts import LAYOUTS
 from xscatter.study import Simulate, Train, Transform, networks
 from xscatter.transform.counts import COUNTS
 

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
+from tolerances import step_tolerance
 from xscatter import tags
 from xscatter.simulate import Experiment, simulate_image
-from xscatter.simulate.features.registry import all_features
+from xscatter.simulate.registry import all_features
 from xscatter.study import parse_study
+
+pytestmark = pytest.mark.floats
 
 
 def test_every_published_name_is_found():
@@ -47,11 +50,11 @@ def labelled():
         {"name": "t", "seed": 11, "simulate": {"experiments": 60, "images": 8, "size": 64}}
     )
     frame = np.empty((64, 64), np.uint32)
-    found = []
+    images = []
     for number in range(60):
         experiment = Experiment(study, number)
-        found += [(experiment, *simulate_image(experiment, image, frame)) for image in range(8)]
-    return found
+        images += [(experiment, *simulate_image(experiment, image, frame)) for image in range(8)]
+    return images
 
 
 def test_expected_counts_are_finite_and_not_negative(labelled):
@@ -78,9 +81,8 @@ def test_a_true_tag_with_a_detectability_reaches_the_threshold(labelled):
         for tag in tags.TAGS:
             if labels[tags.INDEX[tag.name]] and np.isfinite(strength[tags.INDEX[tag.name]]):
                 for implied in tag.implies:
-                    assert strength[tags.INDEX[implied]] >= strength[tags.INDEX[tag.name]] * (
-                        1 - 1e-6
-                    )
+                    least = strength[tags.INDEX[tag.name]] * (1 - step_tolerance(8))
+                    assert strength[tags.INDEX[implied]] >= least
 
 
 def test_features_name_only_the_tags_that_they_declare(labelled):
@@ -91,7 +93,7 @@ def test_features_name_only_the_tags_that_they_declare(labelled):
             for entry in scene["features"]
             for name in tags.with_implied(set(known[entry["feature"]].tags))
         }
-        for part in done.parts:
+        for part in done.components:
             assert set(part.component.tags) <= declared
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from toy_records import TAGS, write_records
-from xscatter import records, views
+from xscatter import open_records, views
 from xscatter.commands import train as train_command
 from xscatter.networks.load import load_network
 from xscatter.store.bundle import open_bundle
@@ -49,7 +49,7 @@ def test_a_fourth_view_trains_is_tested_and_loaded(study, tmp_path):
     assert bundle.evaluation("polar") == paths.evaluation("polar")
     network = load_network(bundle.models["polar"])
     assert network.inputs == ("coefficients",)
-    tested = records.open(paths.batches).batches[3]
+    tested = open_records(paths.batches).batches[3]
     logits = network.logits({"coefficients": tested["coefficients"]})
     with np.load(paths.scores("polar")) as saved:
         np.testing.assert_allclose(logits, saved["logits"], atol=1e-4)

@@ -1,4 +1,4 @@
-"""Pictures for the reference: every scattering feature, and an example of every tag, made of the code itself."""
+"""Pictures for the reference, drawn by the code: every scattering feature and every tag."""
 
 import tempfile
 from pathlib import Path
@@ -10,63 +10,19 @@ from sphinx.application import Sphinx
 
 from xscatter import pictures, tags
 from xscatter.simulate import simulate_experiment
-from xscatter.simulate.features.registry import all_features
-from xscatter.simulate.gallery import feature_figure
+from xscatter.simulate.gallery import feature_page, write_pictures
 from xscatter.store.experiments import open_experiment
 from xscatter.study import parse_study
 
 _ACROSS = 3
-_KINDS = {
-    "sample": "Features of samples",
-    "background": "Backgrounds",
-    "standard": "Calibration standards",
-}
 
 
 class FeatureGallery(Generated):
-    """Every feature: what it is, its parameters, the tags it can give, and three draws of it."""
+    """Every feature with its definition, its parameters, its possible tags and three draws."""
 
     def text(self) -> str:
-        folder = Path(self.env.srcdir) / "_build" / "gallery"
-        folder.mkdir(parents=True, exist_ok=True)
-        lines: list[str] = []
-        for kind, title in _KINDS.items():
-            chosen = [feature for feature in all_features().values() if feature.kind == kind]
-            if chosen:
-                lines += [f"## {title}", ""]
-            for feature in chosen:
-                name = feature.name.replace("_", " ")
-                pictures.save_figure(
-                    feature_figure(feature, _ACROSS), folder / f"{feature.name}.png", dpi=100
-                )
-                first, _, rest = (feature.module.__doc__ or "").partition("\n\n")
-                lines += [f"### {name}", "", _plain(first), "", _plain(rest), ""]
-                lines += [
-                    f"```{{figure}} /_build/gallery/{feature.name}.png",
-                    f":alt: Three draws of {name}",
-                    "",
-                ]
-                lines += [
-                    "Three draws, of different experiments: above with many photons, below as exposed.",
-                    "```",
-                    "",
-                ]
-                lines += (
-                    [f"Gives: {', '.join(f'*{tag}*' for tag in feature.tags)}.", ""]
-                    if feature.tags
-                    else []
-                )
-                lines += [
-                    "| parameter | unit | default | bounds | meaning |",
-                    "|---|---|---|---|---|",
-                ]
-                for p in feature.parameters:
-                    bounds = f"{p.bounds[0]:g} to {p.bounds[1]:g}"
-                    lines.append(
-                        f"| `{p.name}` | {p.unit} | {p.default:g} | {bounds} | {_plain(p.meaning)} |"
-                    )
-                lines.append("")
-        return "\n".join(lines)
+        write_pictures(gallery_folder(self.env.srcdir), examples=_ACROSS, dpi=100)
+        return feature_page("/_build/gallery/")
 
 
 class TagTable(Generated):
@@ -76,8 +32,7 @@ class TagTable(Generated):
         groups: dict[str, list[tags.Tag]] = {}
         for tag in tags.TAGS:
             groups.setdefault(tag.group, []).append(tag)
-        folder = Path(self.env.srcdir) / "_build" / "gallery"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = gallery_folder(self.env.srcdir)
         examples = tag_examples()
         lines: list[str] = []
         for place, (group, members) in enumerate(groups.items()):
@@ -104,15 +59,25 @@ class TagTable(Generated):
                     "",
                 ]
                 lines += [
-                    "An image for each tag, with what else was in it; masked pixels in blue-grey.",
+                    "An image for each tag, which may show other tags too. Masked pixels are blue-grey.",
                     "```",
                 ]
             lines.append("")
         return "\n".join(lines)
 
 
+def gallery_folder(source: Path | str) -> Path:
+    """Return the folder of the pictures, beside the built pages; it is made if need be."""
+    folder = Path(source) / "_build" / "gallery"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def tag_examples(experiments: int = 40, images: int = 8) -> dict[str, pictures.Panel]:
-    """A simulated frame for every tag that occurs: of those that show it clearly, the one with the fewest tags."""
+    """Return a simulated image for every tag that occurs.
+
+    Of the images that show a tag clearly, it is the one with the fewest other tags.
+    """
     simulate = {"experiments": experiments, "images": images, "size": 192}
     study = parse_study({"name": "examples", "seed": 4, "simulate": simulate})
     best: dict[str, tuple[float, pictures.Panel]] = {}
@@ -134,17 +99,8 @@ def tag_examples(experiments: int = 40, images: int = 8) -> dict[str, pictures.P
     return {name: frame for name, (_, frame) in best.items()}
 
 
-def _plain(text: str) -> str:
-    """Text of a docstring as Markdown that shows the same characters."""
-    for mark in "\\*_<|+#":
-        text = text.replace(mark, "\\" + mark)
-    # Indented lines are formulas: each keeps a line of its own.
-    lines = [f"\\\n{line.strip()}" if line.startswith("  ") else line for line in text.split("\n")]
-    return "\n".join(lines).replace("``", "`").strip()
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Called by Sphinx."""
+    """Register directives with Sphinx."""
     app.add_directive("feature-gallery", FeatureGallery)
     app.add_directive("tag-table", TagTable)
     return {"version": "1", "parallel_read_safe": True}

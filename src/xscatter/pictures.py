@@ -1,7 +1,7 @@
-"""One way to draw a detector frame: log scale, perceptual colours, masked pixels apart, axes in q.
+"""Draw detector frames: logarithmic scale, perceptual colours, masked pixels marked, axes in q.
 
-Nothing here touches the state of pyplot or needs a screen, and matplotlib is imported only when
-something is drawn. Row 0 of a frame is drawn at the top.
+Row 0 of a frame is drawn at the top. Nothing here uses pyplot or needs a screen. Matplotlib is
+imported only when something is drawn, because most commands draw nothing and it is slow to load.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.core.files import whole_file
+from xscatter.core.files import complete_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,15 +25,16 @@ if TYPE_CHECKING:
 
     from xscatter.geometry import Geometry
 
-# Inferno runs from black over red to pale yellow: blues are told from it by every kind of colour vision.
+# Inferno runs from black over red to pale yellow, so blues stand out for every kind of colour
+# vision.
 COLOURS = "inferno"
-MASKED = "#8da9c4"
-SATURATED = "#00e5ff"
+MASKED_COLOUR = "#8da9c4"
+SATURATED_COLOUR = "#00e5ff"
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One frame to be drawn; the fields are the arguments of :func:`show_frame`."""
+    """One frame to draw; the fields are arguments of :func:`show_frame`."""
 
     counts: np.ndarray
     mask: np.ndarray | None = None
@@ -43,9 +44,9 @@ class Panel:
 
     @property
     def hidden(self) -> np.ndarray:
-        """(rows, cols) bool, True = masked or saturated: no count is known."""
-        hidden = _hidden(self.counts, self.mask)
-        return hidden if self.saturation is None else hidden | (self.counts >= self.saturation)
+        """(rows, cols) bool, True = masked or saturated: the count is not known."""
+        masked = _masked(self.counts, self.mask)
+        return masked if self.saturation is None else masked | (self.counts >= self.saturation)
 
 
 def show_frame(
@@ -61,56 +62,73 @@ def show_frame(
     label: str = "counts per pixel",
     most: int = 800,
 ) -> AxesImage:
-    """Draw `counts` (rows, cols) on `axes`.
+    """Draw a detector frame on `axes`.
 
     Args:
-        axes: where to draw.
-        counts: counts of each pixel; not finite ones, and the largest value of an unsigned type, count as masked.
+        axes: Matplotlib axes to draw on.
+        counts: (rows, cols). Values that are not finite, and the largest value of an unsigned type,
+            are drawn as masked.
         mask: (rows, cols) bool, True = not usable.
-        geometry: gives axes in q; without it they are in pixels.
-        saturation: live pixels at or above this value are marked as saturated.
-        title: title of the axes.
-        limits: counts at the ends of the colour scale; default: :func:`count_limits`.
-        colorbar: whether a colour bar, and a key to the marked pixels, are drawn.
-        label: what the colour bar says.
-        most: frames of more pixels a side than this are averaged over square blocks first.
+        geometry: For axes in q (nm⁻¹); without it they are in pixels.
+        saturation: Live pixels with this count or more are marked as saturated.
+        title: Title of the axes.
+        limits: Counts at the ends of the colour scale; by default from :func:`count_limits`.
+        colorbar: Whether to draw a colour bar and a legend of the marked pixels.
+        label: Label of the colour bar.
+        most: A frame with more pixels than this on a side is averaged over square blocks first.
 
     Returns:
         The drawn image.
+
+    Example:
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from xscatter import show_frame
+        >>> figure = Figure()
+        >>> counts = np.random.default_rng(1).poisson(20.0, (100, 120))
+        >>> image = show_frame(figure.add_subplot(), counts, title="a dark evening")
+        >>> figure.savefig("frame.png")
     """
     from matplotlib import colormaps
     from matplotlib.colors import LogNorm
 
     counts = np.asarray(counts)
-    hidden = _hidden(counts, mask)
-    full = ~hidden & (counts >= saturation) if saturation is not None else np.zeros_like(hidden)
-    low, high = limits or count_limits(counts, hidden | full)
+    masked = _masked(counts, mask)
+    saturated = (
+        ~masked & (counts >= saturation) if saturation is not None else np.zeros_like(masked)
+    )
+    low, high = limits or count_limits(counts, masked | saturated)
     block = max(1, math.ceil(max(counts.shape) / most))
-    shown, hidden, full = _reduce(counts, hidden, full, block)
-    # Empty pixels get the lowest colour; on a log scale they would else be lost among the masked ones.
-    shown = np.ma.array(np.maximum(shown, low), mask=hidden)
-    colours = colormaps[COLOURS].with_extremes(bad=MASKED)
+    shown, masked, saturated = _reduce(counts, masked, saturated, block)
+    # A logarithmic scale has no place for 0: without this, empty pixels would look masked.
+    shown = np.ma.array(np.maximum(shown, low), mask=masked)
+    colours = colormaps[COLOURS].with_extremes(bad=MASKED_COLOUR)
     rows, cols = counts.shape
     extent = (-0.5, cols - 0.5, rows - 0.5, -0.5)
     image = axes.imshow(
         shown, cmap=colours, norm=LogNorm(low, high), extent=extent, interpolation="nearest"
     )
-    if full.any():
-        _mark(axes, full, extent)
+    if saturated.any():
+        _mark(axes, saturated, extent)
     axes.set_title(title)
     label_axes(axes, counts.shape, geometry)
     if colorbar:
         bar = axes.figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03, extend="both")
         bar.set_label(label)
-        _key(
-            axes,
-            {"masked": (MASKED, bool(hidden.any())), "saturated": (SATURATED, bool(full.any()))},
-        )
+        entries = {"masked": (MASKED_COLOUR, masked), "saturated": (SATURATED_COLOUR, saturated)}
+        _legend(axes, {name: colour for name, (colour, where) in entries.items() if where.any()})
     return image
 
 
 def count_limits(counts: np.ndarray, hidden: np.ndarray | None = None) -> tuple[float, float]:
-    """Ends of a log scale that a few hot pixels cannot stretch: the 1st and 99.8th percentile of live pixels."""
+    """Return the ends of the colour scale: the 1st and the 99.8th percentile of the live pixels.
+
+    Percentiles, not extremes, so that a few hot pixels do not darken the whole picture.
+
+    Args:
+        counts: (rows, cols).
+        hidden: (rows, cols) bool, True = leave this pixel out.
+    """
     live = np.asarray(counts)[~hidden] if hidden is not None else np.asarray(counts).ravel()
     if not live.size:
         return 0.5, 10.0
@@ -119,16 +137,21 @@ def count_limits(counts: np.ndarray, hidden: np.ndarray | None = None) -> tuple[
     return low, max(float(high), 4 * low)
 
 
-def _hidden(counts: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    hidden = ~np.isfinite(counts)
+def _masked(counts: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    masked = ~np.isfinite(counts)
     if counts.dtype.kind == "u":
-        hidden |= counts == np.iinfo(counts.dtype).max
-    return hidden if mask is None else hidden | np.asarray(mask, bool)
+        masked |= counts == np.iinfo(counts.dtype).max
+    return masked if mask is None else masked | np.asarray(mask, bool)
 
 
-def _reduce(counts, hidden, full, block: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean of the live pixels of every block; a block without any is hidden, one saturated pixel marks it."""
-    counts = np.where(hidden, 0.0, counts)
+def _reduce(
+    counts: np.ndarray, masked: np.ndarray, saturated: np.ndarray, block: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Average the live pixels of every block of `block` x `block`.
+
+    A block without live pixels is masked; a single saturated pixel marks its block as saturated.
+    """
+    counts = np.where(masked, 0.0, counts)
     if block > 1:
         rows, cols = (-(-side // block) * block for side in counts.shape)
         wider = [(0, rows - counts.shape[0]), (0, cols - counts.shape[1])]
@@ -137,46 +160,52 @@ def _reduce(counts, hidden, full, block: int) -> tuple[np.ndarray, np.ndarray, n
             padded = np.pad(values.astype(float), wider, constant_values=fill)
             return padded.reshape(rows // block, block, cols // block, block).sum((1, 3))
 
-        live = block**2 - total(hidden, 1)
-        counts, hidden, full = total(counts, 0) / np.maximum(live, 1), live == 0, total(full, 0) > 0
-    return counts, hidden, full
+        live = block**2 - total(masked, 1)
+        counts, masked = total(counts, 0) / np.maximum(live, 1), live == 0
+        saturated = total(saturated, 0) > 0
+    return counts, masked, saturated
 
 
-def _mark(axes: Axes, full: np.ndarray, extent: tuple[float, float, float, float]) -> None:
+def _mark(axes: Axes, saturated: np.ndarray, extent: tuple[float, float, float, float]) -> None:
     from matplotlib.colors import ListedColormap
 
     axes.imshow(
-        np.ma.array(np.ones(full.shape), mask=~full),
-        cmap=ListedColormap([SATURATED]),
+        np.ma.array(np.ones(saturated.shape), mask=~saturated),
+        cmap=ListedColormap([SATURATED_COLOUR]),
         extent=extent,
         interpolation="nearest",
     )
 
 
-def _key(axes: Axes, entries: dict[str, tuple[str, bool]]) -> None:
+def _legend(axes: Axes, colours: dict[str, str]) -> None:
+    """Name the colours of marked pixels, on white: the frame below may be of any colour."""
     from matplotlib.patches import Patch
 
-    handles = [
-        Patch(color=colour, label=name) for name, (colour, present) in entries.items() if present
-    ]
-    paper: dict[str, Any] = {
-        "facecolor": "white",
-        "labelcolor": "black",
-        "edgecolor": "none",
-        "framealpha": 0.85,
-    }
-    if handles:
+    if colours:
         axes.legend(
-            handles=handles, loc="lower left", fontsize="x-small", handlelength=1.0, **paper
+            handles=[Patch(color=colour, label=name) for name, colour in colours.items()],
+            loc="lower left",
+            fontsize="x-small",
+            handlelength=1.0,
+            facecolor="white",
+            labelcolor="black",
+            edgecolor="none",
+            framealpha=0.85,
         )
 
 
 def signed_q(geometry: Geometry, side: int, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places of pixel edges along an axis through the beam centre, and q (nm^-1) there; both (side + 1,).
+    """Return the pixel edges along an axis through the beam centre, and q (nm⁻¹) at these edges.
 
-    `axis` 1 is the row through the beam: q_x, which grows with the column, to the right. `axis` 0 is the
-    column through the beam: q_y, which falls with the row, so that it grows upwards in a frame that is
-    drawn with row 0 at the top, and what a surface scatters above its horizon has q_y > 0.
+    Args:
+        geometry: Geometry of the detector.
+        side: Number of pixels along the axis.
+        axis: 1 for the row through the beam: q_x, which grows to the right. 0 for the column
+            through the beam: q_y, which falls with the row, so that it grows upwards in a frame
+            drawn with row 0 at the top, and scattering above the horizon of a surface has q_y > 0.
+
+    Returns:
+        Edges in pixels and q, both (side + 1,).
     """
     places = np.arange(side + 1) - 0.5
     across = np.full(places.shape, geometry.center[1 - axis])
@@ -185,9 +214,9 @@ def signed_q(geometry: Geometry, side: int, axis: int) -> tuple[np.ndarray, np.n
 
 
 def label_axes(axes: Axes, shape: tuple[int, ...], geometry: Geometry | None = None) -> None:
-    """Label both axes: in q (nm^-1) along the row and the column through the beam centre, or in pixels.
+    """Label both axes in q (nm⁻¹) through the beam centre; in pixels without a geometry.
 
-    q_x grows to the right and q_y upwards; rows, which are counted from the top, grow downwards.
+    q_x grows to the right and q_y upwards. Rows are counted from the top.
     """
     if geometry is None:
         axes.set_xlabel("column (pixels)")
@@ -201,7 +230,8 @@ def label_axes(axes: Axes, shape: tuple[int, ...], geometry: Geometry | None = N
             places, q = places[::-1], q[::-1]
         ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(q[0], q[-1])
         ticks = ticks[(ticks >= q[0]) & (ticks <= q[-1])]
-        # Pixels stay evenly spaced; the ticks lie where q has round values, at wide angles and on tilted detectors too.
+        # Pixels stay evenly spaced, and ticks are placed at round values of q: at wide angles and
+        # on tilted detectors q is not proportional to the pixel number.
         axis.set_major_locator(FixedLocator(list(np.interp(ticks, q, places))))
         axis.set_major_formatter(
             FixedFormatter([f"{tick:.6g}".replace("-", "−") if tick else "0" for tick in ticks])
@@ -211,7 +241,13 @@ def label_axes(axes: Axes, shape: tuple[int, ...], geometry: Geometry | None = N
 
 
 def new_figure(width: float, height: float, **options: Any) -> Figure:
-    """An empty figure, `width` by `height` inches, that draws without a screen."""
+    """Return an empty figure, `width` by `height` inches, that draws without a screen.
+
+    Args:
+        width: Width in inches.
+        height: Height in inches.
+        options: Other arguments of Matplotlib's ``Figure``.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -223,7 +259,14 @@ def new_figure(width: float, height: float, **options: Any) -> Figure:
 def contact_sheet(
     frames: Sequence[Panel], columns: int = 4, side: float = 2.6, most: int = 256
 ) -> Figure:
-    """A figure of many frames, `columns` in a row, each `side` inches wide, on colour scales of their own."""
+    """Draw many frames in one figure, each with its own colour scale.
+
+    Args:
+        frames: The frames.
+        columns: Frames in a row.
+        side: Width of each frame in inches.
+        most: A frame with more pixels than this on a side is averaged over square blocks first.
+    """
     rows = max(1, math.ceil(len(frames) / columns))
     figure = new_figure(side * columns, (side + 0.25) * rows)
     grid = figure.subplots(rows, columns, squeeze=False)
@@ -239,7 +282,7 @@ def contact_sheet(
         )
         axes.set_title(frame.title, fontsize="small")
         axes.tick_params(labelsize="x-small")
-        # Every frame may have a beam centre of its own, so each keeps its ticks; only the words are shared.
+        # Each frame may have its own beam centre, so each keeps its ticks; only labels are shared.
         if not axes.get_subplotspec().is_first_col():
             axes.set_ylabel("")
         if number + columns < len(frames):
@@ -252,9 +295,14 @@ def contact_sheet(
 def to_bytes(
     figure: Figure, kind: str = "png", dpi: int = 100, margin: float | None = None
 ) -> bytes:
-    """The figure as the bytes of a PNG or SVG file, the same bytes every time.
+    """Return the figure as the bytes of a file; equal figures give equal bytes.
 
-    With a `margin` (inches) the page fits all that is drawn, whatever the size of the figure.
+    Args:
+        figure: The figure.
+        kind: "png" or "svg".
+        dpi: Pixels per inch.
+        margin: Crop the page to the drawing, with this margin in inches; None: keep the figure's
+            size.
     """
     from matplotlib import rc_context
 
@@ -267,14 +315,19 @@ def to_bytes(
 
 
 def save_figure(figure: Figure, path: str | Path, dpi: int = 150) -> None:
-    """Write the figure, whole or not at all.
+    """Write the figure to a PNG or SVG file, which appears only when it is complete.
+
+    Args:
+        figure: The figure.
+        path: Name of the file, ending in ``.png`` or ``.svg``.
+        dpi: Pixels per inch.
 
     Raises:
-        UserError: the name ends in neither .png nor .svg, or the file cannot be written.
+        UserError: The name has another ending, or the file cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in (".png", ".svg"):
-        raise UserError(f"{path}: unknown kind of picture; let the name end in .png or .svg")
+        raise UserError(f"{path}: unknown picture format; use a name that ends in .png or .svg")
     data = to_bytes(figure, path.suffix.lower()[1:], dpi, margin=0.15)
-    with whole_file(path) as part:
+    with complete_file(path) as part:
         part.write_bytes(data)

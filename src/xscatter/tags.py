@@ -1,30 +1,39 @@
-"""The vocabulary: every tag, its order, its definition, its group, and what it implies.
+"""The vocabulary: every tag with its group, its definition and the tags that it implies.
 
-A tag is true of an image when a component that carries it was generated and is detectable: d' and
-contrast (`simulate/visibility.py`) at least `DETECTABLE` and `CONTRAST`. A beamstop, a window or a
-horizon is tagged where the counts that it takes away are detectable; a beamstop that is masked where
-its outline is on the detector (detectability NaN). The other tags of the groups
-"instrument", "exposure" and "background" follow the rule in their definition; their detectability is
-NaN. Names are those of the published vocabularies where a tag exists there.
+A tag is true of an image when a component that carries it was generated and is detectable: its
+detectability d' is at least `DETECTABLE` and its contrast at least `CONTRAST`. A beamstop, a window
+or a horizon is tagged where the counts that it removes are detectable; a beamstop that is part of
+the mask is tagged where its outline is on the detector (d' is NaN). The other tags of the groups
+"instrument", "exposure" and "background" follow the rule in their definition; their d' is NaN.
+
+Names are those of the published vocabularies where a tag exists there.
 """
 
 from dataclasses import dataclass
 
-DETECTABLE = 8.0  # least d' of a component that is tagged
-CONTRAST = (
-    0.02  # least Σ(s²/λ) / Σs: a component that is a smaller part of what is seen is not tagged
-)
+# Smallest d' = sqrt(Σ s²/λ) of a component that is tagged: s are its expected counts, λ all counts.
+DETECTABLE = 8.0
+# Smallest contrast Σ(s²/λ) / Σs: without it, a thousandth of a ring under 10⁸ photons were a ring.
+CONTRAST = 0.02
 
 
 @dataclass(frozen=True)
 class Tag:
-    """One tag. `implies` are true whenever it is; `expected` says how often it is true of images."""
+    """One tag.
+
+    Attributes:
+        name: Name; files and trained networks refer to it.
+        group: Group in which tables show it.
+        definition: What an image with the tag shows.
+        implies: Tags that are true whenever this one is.
+        expected: Expected prevalence: "usual" is 2 to 70 % of images, "rare" less, "common" more.
+    """
 
     name: str
     group: str
     definition: str
     implies: tuple[str, ...] = ()
-    expected: str = "usual"  # usual: 2 to 70 % of images; rare; common
+    expected: str = "usual"
 
 
 def _orders(text: str) -> Tag:
@@ -40,58 +49,74 @@ TAGS: tuple[Tag, ...] = (
     Tag(
         "diffuse low-q",
         "diffuse",
-        "Scattering that falls from the beam outwards (Guinier, Porod, correlation).",
+        "Diffuse scattering that decreases with q (Guinier, Porod, correlation).",
     ),
-    Tag("diffuse low-q: isotropic", "diffuse", "Equal at all azimuths.", ("diffuse low-q",)),
+    Tag(
+        "diffuse low-q: isotropic",
+        "diffuse",
+        "The same intensity at all azimuths.",
+        ("diffuse low-q",),
+    ),
     Tag(
         "diffuse low-q: anisotropic",
         "diffuse",
-        "Elliptical, axes differ by more than 1.2.",
+        "Elliptical contours with an axis ratio above 1.2.",
         ("diffuse low-q",),
     ),
-    Tag("diffuse high-q", "diffuse", "Scattering that rises towards the edge of the image."),
-    Tag("halo", "halo", "A broad ring: width over radius above 0.2."),
-    Tag("halo: isotropic", "halo", "Equal at all azimuths.", ("halo",)),
-    Tag("halo: anisotropic", "halo", "Its intensity varies with azimuth.", ("halo",)),
+    Tag(
+        "diffuse high-q",
+        "diffuse",
+        "Diffuse scattering that increases towards the edge of the image.",
+    ),
+    Tag("halo", "halo", "A broad ring: its width is more than 0.2 of its radius."),
+    Tag("halo: isotropic", "halo", "A halo with the same intensity at all azimuths.", ("halo",)),
+    Tag("halo: anisotropic", "halo", "A halo whose intensity varies with azimuth.", ("halo",)),
     Tag("symmetry halo", "halo", "A halo with n-fold symmetry, n ≥ 2.", ("halo: anisotropic",)),
-    Tag("ring", "ring", "A ring: width over radius at most 0.2."),
-    Tag("ring: isotropic", "ring", "Equal at all azimuths.", ("ring",)),
-    Tag("ring: anisotropic", "ring", "Its intensity varies with azimuth.", ("ring",)),
+    Tag("ring", "ring", "A ring: its width is at most 0.2 of its radius."),
+    Tag("ring: isotropic", "ring", "A ring with the same intensity at all azimuths.", ("ring",)),
+    Tag("ring: anisotropic", "ring", "A ring whose intensity varies with azimuth.", ("ring",)),
     Tag(
         "ring: textured",
         "ring",
-        "Oriented arcs, η at least 0.5 (wrapped Cauchy).",
+        "A ring of oriented arcs, with orientation η ≥ 0.5 (wrapped Cauchy).",
         ("ring: anisotropic",),
     ),
-    Tag("ring: spotted", "ring", "Made of distinct spots: a finite number of grains.", ("ring",)),
+    Tag(
+        "ring: spotted",
+        "ring",
+        "A ring of separate spots, from a finite number of grains.",
+        ("ring",),
+    ),
     Tag(
         "ring: oriented in plane",
         "ring",
-        "Arcs within 15° of the horizontal.",
+        "A ring with arcs within 15° of the horizontal.",
         ("ring: anisotropic",),
     ),
     Tag(
         "ring: oriented out of plane",
         "ring",
-        "Arcs within 15° of the vertical.",
+        "A ring with arcs within 15° of the vertical.",
         ("ring: anisotropic",),
     ),
-    Tag("ring: sharp", "ring", "Width over radius below 0.025.", ("ring",)),
-    Tag("ring: intermediate", "ring", "Width over radius 0.025 to 0.1.", ("ring",)),
-    Tag("ring: broad", "ring", "Width over radius above 0.1.", ("ring",)),
-    Tag("oval ring", "ring", "An ellipse: strained or sheared sample.", ("ring",)),
+    Tag("ring: sharp", "ring", "A ring whose width is less than 0.025 of its radius.", ("ring",)),
+    Tag(
+        "ring: intermediate", "ring", "A ring whose width is 0.025 to 0.1 of its radius.", ("ring",)
+    ),
+    Tag("ring: broad", "ring", "A ring whose width is more than 0.1 of its radius.", ("ring",)),
+    Tag("oval ring", "ring", "An elliptical ring, from a strained or sheared sample.", ("ring",)),
     Tag("symmetry ring", "ring", "A ring with n-fold symmetry, n ≥ 2.", ("ring: anisotropic",)),
-    Tag("2-fold", "symmetry", "Two maxima on a turn."),
-    Tag("4-fold", "symmetry", "Four maxima on a turn."),
-    Tag("6-fold", "symmetry", "Six maxima on a turn."),
-    Tag("8-fold and higher", "symmetry", "Eight or more maxima on a turn.", expected="rare"),
+    Tag("2-fold", "symmetry", "Two maxima around the beam."),
+    Tag("4-fold", "symmetry", "Four maxima around the beam."),
+    Tag("6-fold", "symmetry", "Six maxima around the beam."),
+    Tag("8-fold and higher", "symmetry", "Eight or more maxima around the beam.", expected="rare"),
     Tag(
         "orientation: broad",
         "orientation",
-        "η below 0.3 (wrapped Cauchy: 0 without orientation, 1 perfect).",
+        "Orientation η < 0.3 (wrapped Cauchy; 0: none, 1: perfect).",
     ),
-    Tag("orientation: intermediate", "orientation", "η 0.3 to 0.75."),
-    Tag("orientation: sharp", "orientation", "η above 0.75."),
+    Tag("orientation: intermediate", "orientation", "Orientation 0.3 ≤ η ≤ 0.75."),
+    Tag("orientation: sharp", "orientation", "Orientation η > 0.75."),
     Tag(
         "higher orders",
         "orders",
@@ -105,61 +130,89 @@ TAGS: tuple[Tag, ...] = (
     Tag("bcc", "lattice", "Body-centred cubic lattice of particles."),
     Tag("fcc", "lattice", "Face-centred cubic lattice of particles."),
     Tag("simple cubic", "lattice", "Simple cubic lattice of particles."),
-    Tag("hexagonal", "lattice", "Hexagonally packed cylinders, 1 : √3 : 2 : √7."),
-    Tag("lamellar", "lattice", "Lamellae, 1 : 2 : 3."),
-    Tag("form factor", "form factor", "Scattering of single particles."),
-    Tag("form factor: sphere", "form factor", "Of spheres.", ("form factor",)),
-    Tag("form factor: core-shell", "form factor", "Of spheres with a shell.", ("form factor",)),
-    Tag("form factor: cylinder", "form factor", "Of cylinders.", ("form factor",)),
-    Tag("form factor: ellipsoid", "form factor", "Of ellipsoids.", ("form factor",)),
-    Tag("form factor: lamella", "form factor", "Of single lamellae.", ("form factor",)),
-    Tag("structure factor", "structure", "Positions of particles are correlated."),
-    Tag("polycrystalline", "sample", "Very many grains: smooth powder rings of a crystal."),
-    Tag("large grains", "sample", "Ten to a thousand grains: spotty rings.", ("ring: spotted",)),
-    Tag("single crystal", "sample", "Isolated spots of one crystal."),
-    Tag("layer lines", "fibre", "Lines across the fibre axis."),
-    Tag("equatorial streak", "fibre", "A streak across the fibre axis, through the beam."),
-    Tag("coherent speckle", "coherence", "Grains of interference over the scattering."),
-    Tag("grazing incidence", "grazing", "The beam meets a film at a small angle."),
-    Tag("Yoneda", "grazing", "A band at the critical angle.", ("grazing incidence",)),
-    Tag("horizon", "grazing", "The edge of the sample's shadow.", ("grazing incidence",)),
+    Tag("hexagonal", "lattice", "Hexagonally packed cylinders, peaks at 1 : √3 : 2 : √7."),
+    Tag("lamellar", "lattice", "Lamellar stack, peaks at 1 : 2 : 3."),
+    Tag("form factor", "form factor", "Scattering of individual particles."),
+    Tag("form factor: sphere", "form factor", "Form factor of spheres.", ("form factor",)),
+    Tag(
+        "form factor: core-shell",
+        "form factor",
+        "Form factor of spheres with a shell.",
+        ("form factor",),
+    ),
+    Tag("form factor: cylinder", "form factor", "Form factor of cylinders.", ("form factor",)),
+    Tag("form factor: ellipsoid", "form factor", "Form factor of ellipsoids.", ("form factor",)),
+    Tag("form factor: lamella", "form factor", "Form factor of single lamellae.", ("form factor",)),
+    Tag("structure factor", "structure", "The positions of particles are correlated."),
+    Tag("polycrystalline", "sample", "Very many crystal grains: smooth powder rings."),
+    Tag(
+        "large grains",
+        "sample",
+        "Ten to a thousand crystal grains: spotty rings.",
+        ("ring: spotted",),
+    ),
+    Tag("single crystal", "sample", "Separate spots of a single crystal."),
+    Tag("layer lines", "fibre", "Layer lines perpendicular to the fibre axis."),
+    Tag(
+        "equatorial streak", "fibre", "A streak through the beam, perpendicular to the fibre axis."
+    ),
+    Tag("coherent speckle", "coherence", "Speckle: interference of a coherent beam."),
+    Tag("grazing incidence", "grazing", "The beam hits a film at a small angle."),
+    Tag("Yoneda", "grazing", "A bright band at the critical angle.", ("grazing incidence",)),
+    Tag("horizon", "grazing", "The edge of the shadow of the sample.", ("grazing incidence",)),
     Tag(
         "specular rod",
         "grazing",
         "A vertical rod through the specular spot.",
         ("grazing incidence",),
     ),
-    Tag("Bragg rods", "grazing", "Vertical rods of an in-plane lattice.", ("grazing incidence",)),
+    Tag("Bragg rods", "grazing", "Vertical rods from an in-plane lattice.", ("grazing incidence",)),
     Tag("standard", "standard", "A calibration standard.", expected="rare"),
-    Tag("silver behenate", "standard", "Silver behenate, 5.838 nm.", ("standard",), "rare"),
-    Tag("LaB6", "standard", "Lanthanum hexaboride, 0.41569 nm.", ("standard",), "rare"),
-    Tag("CeO2", "standard", "Ceria, 0.54116 nm.", ("standard",), "rare"),
+    Tag(
+        "silver behenate",
+        "standard",
+        "Silver behenate, layer spacing 5.838 nm.",
+        ("standard",),
+        "rare",
+    ),
+    Tag(
+        "LaB6",
+        "standard",
+        "Lanthanum hexaboride, lattice constant 0.41569 nm.",
+        ("standard",),
+        "rare",
+    ),
+    Tag("CeO2", "standard", "Cerium dioxide, lattice constant 0.54116 nm.", ("standard",), "rare"),
     Tag(
         "strong scattering",
         "exposure",
-        "More than 10⁷ expected counts of the sample on live pixels.",
+        "More than 10⁷ counts expected from the sample on live pixels.",
     ),
-    Tag("intermediate scattering", "exposure", "10⁵ to 10⁷ expected counts of the sample."),
-    Tag("weak scattering", "exposure", "Fewer than 10⁵ expected counts of the sample."),
     Tag(
-        "high background", "background", "The background is more than half of all expected counts."
+        "intermediate scattering",
+        "exposure",
+        "10⁵ to 10⁷ counts expected from the sample on live pixels.",
     ),
-    Tag("blank", "exposure", "No beam: noise of the detector alone.", expected="rare"),
+    Tag(
+        "weak scattering",
+        "exposure",
+        "Fewer than 10⁵ counts expected from the sample on live pixels.",
+    ),
+    Tag("high background", "background", "More than half of all expected counts are background."),
+    Tag("blank", "exposure", "No beam: only noise of the detector.", expected="rare"),
     Tag("saturation", "exposure", "At least one live pixel in 10⁵ is saturated."),
     Tag(
         "zingers",
         "instrument",
-        "Pixels hit by cosmic rays or decays, at least one live and clear of the noise.",
+        "Pixels hit by cosmic rays or decays; at least one is live and well above the noise.",
     ),
     Tag(
         "parasitic slit scattering",
         "instrument",
-        "Streaks through the beam from the edges of slits.",
+        "Streaks through the beam, from the edges of slits.",
     ),
-    Tag(
-        "windowed", "instrument", "Only a part of the detector is open: a window or a flight tube."
-    ),
-    Tag("beam off image", "instrument", "The beam centre lies outside of the image."),
+    Tag("windowed", "instrument", "A window or a flight tube shadows part of the detector."),
+    Tag("beam off image", "instrument", "The beam centre is outside the image."),
     Tag("circular beamstop", "instrument", "The beamstop is a disk."),
     Tag("linear beamstop", "instrument", "The beamstop is a rod."),
     Tag("wedge beamstop", "instrument", "The beamstop is a wedge."),
@@ -168,7 +221,7 @@ TAGS: tuple[Tag, ...] = (
 NAMES: tuple[str, ...] = tuple(tag.name for tag in TAGS)
 INDEX: dict[str, int] = {name: i for i, name in enumerate(NAMES)}
 
-# Only one of each row can be true of an image.
+# At most one tag of each row can be true of an image.
 EXCLUSIVE: tuple[tuple[str, ...], ...] = (
     ("circular beamstop", "linear beamstop", "wedge beamstop", "beam off image"),
     ("strong scattering", "intermediate scattering", "weak scattering", "blank"),
@@ -188,7 +241,7 @@ DOUBLE_VIEW_15 = (
     "symmetry halo", "symmetry ring", "circular beamstop", "wedge beamstop", "linear beamstop",
     "beam off image",
 )  # fmt: skip
-# Published names of tags that already carry another published name: one column serves both.
+# Published names of tags whose column has another published name.
 ALIASES = {"low-q": "diffuse low-q", "high-q": "diffuse high-q", "BCC": "bcc", "FCC": "fcc"}
 VOCABULARIES = {
     "wacv-17": WACV_2017,
@@ -198,21 +251,21 @@ VOCABULARIES = {
 
 
 def find(name: str) -> int:
-    """Column of the tag called `name` in any of the vocabularies.
+    """Return the column of the tag with this name in any of the vocabularies.
 
     Raises:
-        KeyError: no such tag.
+        KeyError: There is no such tag.
     """
     return INDEX[ALIASES.get(name, name)]
 
 
 def with_implied(names: set[str]) -> set[str]:
-    """`names` and all tags that they imply, directly or not."""
-    found = set()
+    """Return `names` and all tags that they imply, directly or through others."""
+    true: set[str] = set()
     left = list(names)
     while left:
         name = left.pop()
-        if name not in found:
-            found.add(name)
+        if name not in true:
+            true.add(name)
             left.extend(TAGS[INDEX[name]].implies)
-    return found
+    return true

@@ -1,7 +1,7 @@
-"""The views: which inputs a network has, which networks it is built on, and which keys shape it.
+"""The views: the inputs of each network, the networks it is built on, and the keys that shape it.
 
-This table is the only place that knows them. To add a view, add an entry: records, training, test,
-report, workflow rules and taggers follow from it.
+To add a view, add an entry to the table: records, training, test, report, workflow rules and
+taggers read it.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,15 @@ class View:
     """One kind of network.
 
     Attributes:
-        name: as in ``models/<name>/`` and ``xscatter train --view <name>``.
-        fields: fields of a record that are inputs of the network: "image", "coefficients", or both.
-        network: the function that builds it, as "module:function"; see `networks.build`.
-        seed_key: number that keeps its random streams apart from those of other views; never reused.
-        parents: views whose trained networks are its branches.
-        keys: keys of the study's section `train` that only some views depend on, this one among
-            them. Keys that no view claims are keys of every view.
-        learning_rate: the key of its first learning rate.
+        name: Name, as in ``models/<name>/`` and ``xscatter train --view <name>``.
+        fields: Fields of a record that the network takes: "image", "coefficients", or both.
+        network: Function that builds the network, as "module:function".
+        seed_key: Number that separates its random streams from those of other views. A number
+            stays with its view, or old studies would train other weights.
+        parents: Views whose trained networks are its branches.
+        keys: Keys of the study's section `train` that this view depends on and some others do not.
+            Every view depends on the keys that no view lists.
+        learning_rate: Key of the first learning rate.
     """
 
     name: str
@@ -32,7 +33,7 @@ class View:
 
     @property
     def needs_center(self) -> bool:
-        """Whether its inputs can only be made where the beam centre is known."""
+        """Whether its inputs need the beam centre."""
         return "coefficients" in self.fields
 
 
@@ -64,25 +65,33 @@ _ALL = (
 VIEWS: dict[str, View] = {view.name: view for view in _ALL}
 
 MEAN = "mean"
-"""Name of the baseline that a view with parents must beat: the mean of its parents' logits."""
+"""Name of the baseline of a view with parents: the mean of the logits of its parents."""
 
 
 def evaluated() -> tuple[str, ...]:
-    """Names of everything that the test scores: all views, and the baseline."""
+    """Return the names of all that is scored on the test set: the views and the baseline."""
     return (*VIEWS, MEAN)
 
 
 def averaged() -> tuple[str, ...]:
-    """Names of the views whose logits the baseline averages: the parents of the first view that has any."""
+    """Return the names of the views whose logits the baseline averages.
+
+    They are the parents of the first view that has parents.
+    """
     return next(view.parents for view in VIEWS.values() if view.parents)
 
 
 def by_inputs() -> tuple[View, ...]:
-    """All views, those with most inputs first: the order in which a tagger prefers them."""
+    """Return all views, those with most inputs first: the order in which a tagger prefers them."""
     return tuple(sorted(VIEWS.values(), key=lambda view: -len(view.fields)))
 
 
+def title(name: str) -> str:
+    """Return the name of a view, or of the baseline, as figures and tables show it."""
+    return "mean of logits" if name == MEAN else name
+
+
 def keys_of_others(view: str) -> set[str]:
-    """Keys of the study's section `train` that do not matter for `view`, because only others claim them."""
-    claimed = set[str]().union(*(other.keys for other in VIEWS.values()))
-    return claimed - VIEWS[view].keys
+    """Return the keys of the study's section `train` that only other views depend on."""
+    listed = set[str]().union(*(other.keys for other in VIEWS.values()))
+    return listed - VIEWS[view].keys

@@ -146,22 +146,15 @@ def trained(view):
 
 @cache
 def foreseen():
-    """Number of batches, and what those that were packed before are made from."""
-    if not (PATHS.batches / ".assignment.json").exists():
-        return STUDY.pack.batches, []
-    from xscatter.records.assign import foreseen
+    """The batches there will be, by what was packed before."""
+    from xscatter.records.assign import foresee
 
-    return foreseen(STUDY, PATHS)
+    return foresee(STUDY, PATHS)
 
 
 def assignment(wildcards):
-    """The assignment; where a batch was made from what it says already, no matter when it was written anew."""
-    from xscatter.records.pack import made_from
-
-    number, contents = int(wildcards.batch), foreseen()[1]
-    if number < len(contents) and made_from(PATHS.batch(number)) == contents[number]:
-        return ancient(PATHS.assignment)
-    return PATHS.assignment
+    """The assignment; a batch that stays as it is does not depend on when that was written."""
+    return ancient(PATHS.assignment) if foreseen().stays(int(wildcards.batch)) else PATHS.assignment
 
 
 def last_leg(view):

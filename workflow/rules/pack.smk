@@ -57,7 +57,7 @@ rule pack:
 rule index:
     input:
         assignment=PATHS.assignment,
-        batches=lambda wildcards: [PATHS.batch(number) for number in range(foreseen()[0])],
+        batches=lambda wildcards: [PATHS.batch(number) for number in range(foreseen().batches)],
     output:
         PATHS.records,
     log:

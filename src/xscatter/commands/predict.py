@@ -1,26 +1,30 @@
-"""Tag detector frames: TIFF, CBF, EDF, mar345, Bruker, HDF5, NeXus, .npy, packed with gz or bz2 or not.
+"""Tag detector frames: TIFF, CBF, EDF, mar345, Bruker, HDF5, NeXus, .npy, packed with gz or bz2.
 
 Writes OUT/tags.csv and OUT/tags.json: calibrated probabilities, the network that answered, the beam
-centre and how sure it is; OUT/legend.csv: what each tag means, and how often it was right in the
-test; with --html also OUT/tags.html, with each frame and where in it the evidence lies. A file that
-cannot be read is reported, and the rest goes on.
+centre and its confidence; OUT/legend.csv: the meaning of each tag, and its precision on the test
+set; with --html also OUT/tags.html, with each frame and where in it the evidence is. A file that
+cannot be read is reported, and the other files are tagged.
 
-Exit status 0: every file was tagged; 1: some could not be read, all others are tagged and the tables
-are written; 2: no file could be read, or an argument is wrong, and nothing is written.
+Exit status 0: every file was tagged; 1: some could not be read, all others are tagged and the
+tables are written; 2: no file could be read, or an argument is wrong, and nothing is written.
 """
 
 import argparse
 import sys
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xscatter.commands import positive
 from xscatter.core.errors import UserError
+from xscatter.views import VIEWS
+
+if TYPE_CHECKING:
+    from xscatter.tagging import Tagger
 
 EXAMPLE = """example:
-  xscatter predict frames/*.cbf scan.h5::/entry/data/data --model results/demo/models -o tags --html"""
+  xscatter predict frames/*.cbf scan.h5::/entry/data/data \\
+    --model results/demo/models -o tags --html"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,17 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which networks are used, and how frames are read."""
     parser.add_argument(
         "--model",
         type=Path,
         metavar="DIR",
         help="a study's models (default: the newest below results)",
     )
-    parser.add_argument(
-        "--view",
-        choices=("image", "coefficient", "joint"),
-        help="network to use (default: the best)",
-    )
+    parser.add_argument("--view", choices=tuple(VIEWS), help="network to use (default: the best)")
     parser.add_argument(
         "--mask",
         type=Path,
@@ -73,19 +74,19 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_tagger(args: argparse.Namespace):
-    """The tagger that the arguments of :func:`add_model` name, and the options of reading."""
+def load_tagger(args: argparse.Namespace) -> "Tagger":
+    """Return the tagger that the arguments of :func:`add_model` name."""
     from xscatter.store.models import newest
-    from xscatter.tagging.tagger import Tagger
+    from xscatter.tagging import Tagger
 
     folder = args.model or newest(Path("results"))
     if not args.model:
         print(f"model: {folder}", file=sys.stderr)
-    return Tagger.load(folder), read_options(args)
+    return Tagger.load(folder)
 
 
 def read_options(args: argparse.Namespace) -> dict[str, Any]:
-    """How frames are to be read, by the arguments of :func:`add_model`."""
+    """Return the options of :func:`xscatter.frames.read` from the arguments of `add_model`."""
     return {
         "mask": args.mask,
         "poni": args.poni,
@@ -94,63 +95,34 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def run(args: argparse.Namespace) -> int:
-    from xscatter.core.files import whole_file
     from xscatter.core.progress import track
-    from xscatter.tagging import table
+    from xscatter.tagging.tables import Tables
 
-    names = listed(args.files)
-    outputs = {
-        kind: args.output / f"tags.{kind}"
-        for kind in ("csv", "json", *(["html"] if args.html else []))
-    }
-    outputs["legend"] = args.output / "legend.csv"
-    for path in outputs.values():
+    names, options = listed(args.files), read_options(args)
+    tables = Tables(args.output, html=args.html)
+    for path in tables.paths.values():
         if path.exists() and not args.force:
             raise UserError(
                 f"{path}: exists already; choose another folder with -o, or add --force"
             )
-    check(names, read_options(args))
-    _writable(args.output)
-    tagger, options = load_tagger(args)
-    count = bad = 0
-    with ExitStack() as stack:
-        parts = {kind: stack.enter_context(whole_file(path)) for kind, path in outputs.items()}
-        files = {
-            kind: stack.enter_context(open(part, "w", encoding="utf-8"))
-            for kind, part in parts.items()
-        }
-        files["csv"].write(table.csv_header(tagger.tags))
-        files["json"].write("[\n")
-        files["legend"].write(table.legend(tagger))
-        if args.html:
-            from xscatter.tagging import page
-
-            files["html"].write(page.head(tagger, names))
-        for batch in tagger.batches(
-            track(names, "predict", end=False), args.view, args.threads, **options
-        ):
+    _check_readable(names, options)
+    _check_writable(args.output)
+    tagger = load_tagger(args)
+    with tables.written(tagger, names):
+        shown = track(names, "predict", end=False)
+        for batch in tagger.batches(shown, args.view, args.threads, **options):
             for item, tagged in zip(batch, tagger.tag(batch, args.view), strict=True):
-                found = table.row(tagged, tagger.tags)
-                files["csv"].write(table.csv_line(found))
-                files["json"].write((",\n" if count else "") + table.json_item(found))
-                if args.html:
-                    files["html"].write(page.section(tagger, item, tagged))
+                tables.add(item, tagged)
                 if tagged.failed:
-                    bad += 1
                     print(f"xscatter predict: {tagged.note}", file=sys.stderr)
-                count += 1
-        files["json"].write("\n]\n")
-        if args.html:
-            files["html"].write(page.FOOT)
-        for file in files.values():
-            file.close()
-    some = f"{count - bad} frame{'s' * (count - bad != 1)}"
-    print(f"{some} tagged, {bad} could not be read; {', '.join(map(str, outputs.values()))}")
-    return 1 if bad else 0
+    some = f"{tables.tagged} frame{'s' * (tables.tagged != 1)}"
+    paths = ", ".join(map(str, tables.paths.values()))
+    print(f"{some} tagged, {tables.failed} could not be read; {paths}")
+    return 1 if tables.failed else 0
 
 
-def check(names: list[str], options: dict[str, Any]) -> None:
-    """Find one frame that can be read, before a network is loaded and a table begun.
+def _check_readable(names: list[str], options: dict[str, Any]) -> None:
+    """Find one frame that can be read before networks are loaded and tables begun.
 
     Raises:
         UserError: there is none, or the mask or the PONI file cannot be read.
@@ -158,25 +130,21 @@ def check(names: list[str], options: dict[str, Any]) -> None:
     from xscatter.frames.reading import check_options, read
 
     check_options(**options)
-    wrong = []
+    errors = []
     for name in names:
         try:
             read(name, **options)
             return
         except UserError as error:
-            wrong.append(error)
-    for earlier in wrong[:-1]:
+            errors.append(error)
+    for earlier in errors[:-1]:
         print(f"xscatter predict: {earlier}", file=sys.stderr)
-    more = (
-        f"; none of the {len(names)} files can be read, so nothing is written"
-        if len(names) > 1
-        else ""
-    )
-    raise UserError(f"{wrong[-1]}{more}")
+    more = f"; none of the {len(names)} files can be read, so nothing is written"
+    raise UserError(f"{errors[-1]}{more if len(names) > 1 else ''}")
 
 
-def _writable(folder: Path) -> None:
-    """Look whether the tables can be written, before a network is loaded; leave nothing there."""
+def _check_writable(folder: Path) -> None:
+    """Check that the tables can be written before networks are loaded; leave nothing there."""
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     try:
         with tempfile.TemporaryFile(dir=there):
@@ -188,22 +156,21 @@ def _writable(folder: Path) -> None:
 
 
 def listed(words: list[str]) -> list[str]:
-    """Names of files; a folder stands for the files in it, in order."""
+    """Return names of files, with the files in a folder, in order, for its name."""
     names: list[str] = []
     for word in words:
         path = Path(word)
         try:
-            inside = (
-                sorted(str(p) for p in path.iterdir() if p.is_file() and p.name[0] != ".")
-                if path.is_dir()
-                else []
-            )
+            if not path.is_dir():
+                names.append(word)
+                continue
+            inside = sorted(str(p) for p in path.iterdir() if p.is_file() and p.name[0] != ".")
         except OSError as error:
             raise UserError(
                 f"{path}: cannot be listed ({error.strerror}); ask its owner for permission"
             ) from error
-        names.extend(inside if path.is_dir() else [word])
-        if path.is_dir() and not inside and len(words) > 1:
+        names.extend(inside)
+        if not inside and len(words) > 1:
             print(f"xscatter predict: {path}: no file in it", file=sys.stderr)
     if not names:
         raise UserError(f"{' '.join(words)}: no file in it")

@@ -1,7 +1,7 @@
-"""Score a trained network on the test batch.
+"""Score a trained network on the test set.
 
-`--view mean` scores the mean of the logits of the image and the coefficient network, the baseline
-of the joint one. Writes evaluation/<view>.json and evaluation/<view>-scores.npz below
+`--view mean` scores the mean of the logits of the image and the coefficient network, with which
+the joint network is compared. Writes evaluation/<view>.json and evaluation/<view>-scores.npz to
 results/<study>/.
 """
 
@@ -18,14 +18,14 @@ EXAMPLE = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
-    # Written out, because a STUDY after --view would be taken for a view.
+    # STUDY comes first: after --view it would be taken for a view.
     parser.usage = "%(prog)s [-h] [-v] [-o OUTPUT] STUDY --view VIEW [VIEW ...]"
     parser.add_argument(
         "--view",
         required=True,
         nargs="+",
         choices=evaluated(),
-        help="which networks, or the mean of two",
+        help="networks to score, or the mean of their logits",
     )
 
 

@@ -1,13 +1,14 @@
 """Tag frames as a detector writes them into a folder, and append them to a table.
 
 A file is read once it has come to rest; one that stays unreadable for --patience seconds is entered
-as bad. The table (CSV) remembers what is done: started again, watch goes on where it stopped,
-nothing is skipped or repeated. Every few seconds it says its rate and how many files wait.
+as bad. The table (CSV) remembers what is done: started again, watch resumes where it stopped, and
+skips or repeats nothing. Every few seconds it prints its rate and how many files wait.
 """
 
 import argparse
 import math
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from xscatter.commands.predict import add_model, load_tagger, read_options
@@ -17,11 +18,14 @@ EXAMPLE = """example:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder to follow")
+    parser.add_argument(
+        "source", metavar="DIR", help="folder to follow, or scheme:address of another source"
+    )
     parser.add_argument(
         "-o",
         "--output",
         type=Path,
+        default=Path("tags.csv"),
         metavar="OUT",
         help="table, .csv (default: tags.csv in the current folder)",
     )
@@ -50,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def seconds(text: str) -> float:
-    """A time of 0 seconds or more."""
+    """Return a time of 0 seconds or more."""
     try:
         value = float(text)
     except ValueError:
@@ -62,41 +66,28 @@ def seconds(text: str) -> float:
 
 def run(args: argparse.Namespace) -> None:
     from xscatter.frames.reading import check_options
-    from xscatter.tagging.watching import Folder, Table, follow
+    from xscatter.sources.registry import open_source
+    from xscatter.sources.source import SourceOptions
+    from xscatter.tagging.follow import FollowOptions, follow
+    from xscatter.tagging.journal import Journal
 
-    folder = Folder(args.folder, args.pattern, args.settle)
-    folder.waiting(
-        set()
-    )  # a folder that cannot be listed is told before anything is loaded or written
-    check_options(**read_options(args))
-    print("watch: loads the networks", file=sys.stderr, flush=True)
-    tagger, options = load_tagger(args)
-    table = Table(args.output or Path("tags.csv"), tagger.tags)
-    settings = {"patience": args.patience, "every": args.every, "once": args.once}
-    settings |= {"view": args.view, "threads": args.threads}
-    if table.done:
-        print(f"watch: {table.path} holds {len(table.done)} files already", file=sys.stderr)
-    print(
-        f"watch: follows {args.folder}, adds to {table.path}; Ctrl-C stops",
-        file=sys.stderr,
-        flush=True,
-    )
-    try:
-        for rows in follow(
-            tagger,
-            folder,
-            table,
-            say=lambda line: print(line, file=sys.stderr, flush=True),
-            **settings,
-            **options,
-        ):
+    read = read_options(args)
+    source = open_source(args.source, SourceOptions(args.pattern, args.settle, read))
+    check_options(**read)
+    _print("watch: loads the networks")
+    tagger = load_tagger(args)
+    options = FollowOptions(args.patience, args.every, args.once, args.view, args.threads)
+    with closing(Journal(args.output, tagger.tags)) as journal:
+        if len(journal):
+            _print(f"watch: {journal.path} holds {len(journal)} files already")
+        _print(f"watch: follows {args.source}, adds to {journal.path}; Ctrl-C stops")
+        for rows in follow(tagger, source, journal, options, report=_print):
             for tagged in rows:
-                print(
-                    tagged.note
-                    if tagged.failed
-                    else f"{tagged.source} [{tagged.index}]: {', '.join(tagged.tags)}"
-                )
+                name = f"{tagged.source} [{tagged.index}]"
+                print(tagged.note if tagged.failed else f"{name}: {', '.join(tagged.tags)}")
             if rows:
                 sys.stdout.flush()
-    finally:
-        table.close()
+
+
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

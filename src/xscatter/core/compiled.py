@@ -1,8 +1,8 @@
 """Compiled inner loops: numba, with its cache shared by all jobs of a user.
 
-The cache lies beside the package. Where that folder cannot be written (a container, a shared
-installation) it goes to ``NUMBA_CACHE_DIR`` or, by default, to a folder of the user's alone: reading
-a cache runs what it holds, so one that others could write is never read.
+The cache is beside the package. Where that folder cannot be written (a container, a shared
+installation) it is in ``NUMBA_CACHE_DIR`` or, by default, in a folder that only the user can write:
+reading a cache runs what it holds, so a cache that others could write is never read.
 """
 
 import os
@@ -15,15 +15,12 @@ from typing import Any
 
 
 def _use_writable_cache() -> bool:
-    """Name a folder for the cache to numba; False: there is none that is safe."""
+    """Tell numba the folder of its cache; return False if no folder is safe."""
     if "NUMBA_CACHE_DIR" in os.environ or os.access(Path(__file__).parent, os.W_OK):
         return True
-    home = (
-        Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
-        / "xscatter"
-        / "numba"
-    )
-    for folder in (home, Path(tempfile.gettempdir()) / f"xscatter-numba-{os.getuid()}"):
+    home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+    temporary = Path(tempfile.gettempdir())
+    for folder in (home / "xscatter" / "numba", temporary / f"xscatter-numba-{os.getuid()}"):
         if _private(folder):
             os.environ["NUMBA_CACHE_DIR"] = str(folder)
             return True
@@ -31,15 +28,15 @@ def _use_writable_cache() -> bool:
 
 
 def _private(folder: Path) -> bool:
-    """Make `folder` if need be; whether it is ours, no link, and nobody else may write it."""
+    """Make `folder` if needed; return whether it is ours, no link, and writable by us alone."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
+        status = folder.lstat()
     except OSError:
         return False
-    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
-    return ours and os.access(folder, os.W_OK)
+    ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    return ours and not status.st_mode & 0o022 and os.access(folder, os.W_OK)
 
 
 def compiled(
@@ -49,14 +46,17 @@ def compiled(
 ) -> Any:
     """Decorator: compile `function` at its first call, or load it from the cache.
 
-    It runs on one core, without the interpreter's lock: other threads go on meanwhile. To divide by zero is no error,
-    for to look for it would keep loops out of vector registers. `fastmath` names what LLVM may do to sums and products.
+    It runs on one core and without the interpreter's lock, so that other threads continue
+    meanwhile. Division by zero is no error: a check would keep loops out of vector registers.
+
+    Args:
+        function: the function, where the decorator is used without arguments.
+        fastmath: what LLVM may do to sums and products; None: nothing.
     """
     if function is None:
         return partial(compiled, fastmath=fastmath)
     cache = _use_writable_cache()
-    import numba
+    import numba  # reads NUMBA_CACHE_DIR when it is imported
 
-    return numba.njit(
-        cache=cache, fastmath=set(fastmath) if fastmath else False, error_model="numpy", nogil=True
-    )(function)
+    allowed = set(fastmath) if fastmath else False
+    return numba.njit(cache=cache, fastmath=allowed, error_model="numpy", nogil=True)(function)

@@ -1,8 +1,16 @@
-"""The one error that a user is meant to read."""
+"""The error that a user can fix."""
 
 
 class UserError(Exception):
-    """Input that cannot be used; the message is one line: what is wrong, where, how to mend it.
+    """A wrong input. Its message says in one line what is wrong, where, and how to fix it.
 
-    The command line prints the message without a traceback and exits with status 2.
+    The `xscatter` command prints the message and ends with status 2.
+
+    Example:
+        >>> from xscatter import UserError, load_study
+        >>> try:
+        ...     load_study("nowhere.yaml")
+        ... except UserError as error:
+        ...     print(error)
+        nowhere.yaml: cannot be read (No such file or directory)
     """

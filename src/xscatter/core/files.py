@@ -11,17 +11,25 @@ from pathlib import Path
 
 from xscatter.core.errors import UserError
 
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what systems report for a full disk
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
+def complete_file(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success flush it to disk and rename it to `path`.
 
     On any exception the temporary file is removed and `path` is untouched.
 
     Raises:
         UserError: the disk is full, or the folder cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with complete_file(folder / "note.txt") as part:
+        ...     characters = part.write_text("complete")
+        >>> (folder / "note.txt").read_text()
+        'complete'
     """
     path = Path(path)
     # Writers on other nodes may have the same process number.
@@ -40,6 +48,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 
 def _flush_folder(folder: Path) -> None:
+    """Flush the names in `folder`: without it a power failure could undo the rename."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -48,14 +57,12 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _explain(error: OSError | RuntimeError, path: Path) -> Exception:
+    """Return the error that tells the user what to do about `path`, or `error` itself."""
     text = str(error)
     number = getattr(error, "errno", None)
-    if (
-        number in NO_SPACE
-        or any(f"errno = {n}," in text for n in NO_SPACE)
-        or "No space left" in text
-        or "Disk quota" in text
-    ):
+    # HDF5 gives the number, or only the words, in the text of its error.
+    signs = ("No space left", "Disk quota", *(f"errno = {n}," for n in NO_SPACE))
+    if number in NO_SPACE or any(sign in text for sign in signs):
         return UserError(
             f"{path}: no space left on the disk; free some, then run the same command again"
         )
@@ -67,17 +74,17 @@ def _explain(error: OSError | RuntimeError, path: Path) -> Exception:
 
 
 def write_json(path: str | Path, value: object) -> None:
-    """Write `value` as indented JSON, whole or not at all."""
+    """Write `value` as indented JSON, completely or not at all."""
     write_text(path, json.dumps(value, indent=1) + "\n")
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text`, whole or not at all."""
-    with whole_file(path) as part:
+    """Write `text` as UTF-8, completely or not at all."""
+    with complete_file(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
 def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, lower-case hex, read in pieces."""
+    """Return the SHA-256 of a file's bytes in lower-case hex; the file is read in pieces."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

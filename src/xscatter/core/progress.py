@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
+from tqdm import tqdm
+
 Item = TypeVar("Item")
 
 
@@ -15,30 +17,31 @@ def track(
     every: float = 30.0,
     end: bool = True,
 ) -> Iterator[Item]:
-    """Yield `items`; show how many are done on stderr: a bar on a terminal, else a line every `every` seconds.
+    """Yield `items` and show on stderr how many are done.
 
-    Without `end`, a log gets no last line: for work that says itself when it is done.
+    Args:
+        items: what to go through.
+        label: name of the work, at the start of every line.
+        total: number of items; default: their length, if they have one.
+        every: seconds between two lines in a log; a terminal gets a bar instead.
+        end: print a last line in a log; False for work that reports its own end.
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
     if sys.stderr.isatty():
-        from tqdm import tqdm
-
         yield from tqdm(items, desc=label, total=total, unit_scale=False, leave=False)
         return
-    start = said = time.monotonic()
+    start = last = time.monotonic()
     done = 0
     for done, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
-        if now - said >= every:
-            said = now
-            print(
-                f"{label}: {done}{f' of {total}' if total else ''}, {now - start:.0f} s",
-                file=sys.stderr,
-                flush=True,
-            )
+        if now - last >= every:
+            last = now
+            _log(f"{label}: {done}{f' of {total}' if total else ''}, {now - start:.0f} s")
     if end:
-        print(
-            f"{label}: {done} done in {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True
-        )
+        _log(f"{label}: {done} done in {time.monotonic() - start:.1f} s")
+
+
+def _log(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
-"""Who made a file, with what: the part that is the same every time, and the part that is not.
+"""Which program made a file: versions, revision, command, host and time.
 
-Shards carry only the stable part, so that the same seed gives the same bytes; time, host and
-command go to the log of the job, and into the JSON products of training and evaluation.
+Shards carry only the version, so that the same seed gives the same bytes. Time, host and command
+go to the log of the job, and into the JSON files of training and evaluation.
 """
 
 import os
@@ -14,12 +14,15 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from xscatter import __version__
+from xscatter.core.version import __version__
 
 
 @cache
 def git_revision() -> str | None:
-    """Revision of the source tree that runs, with ``+changes`` when it differs, or None outside git."""
+    """Return the git revision of the running source tree, or None outside git.
+
+    ``+changes`` at its end says that the tree differs from the revision.
+    """
     try:
         done = subprocess.run(
             ["git", "describe", "--always", "--dirty=+changes", "--abbrev=12"],
@@ -34,18 +37,18 @@ def git_revision() -> str | None:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Versions of xscatter, Python and those `packages` that are installed."""
-    found = {"xscatter": __version__, "python": platform.python_version()}
+    """Return the versions of xscatter, Python and those `packages` that are installed."""
+    installed = {"xscatter": __version__, "python": platform.python_version()}
     for name in packages:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def run_record(**facts: object) -> dict[str, object]:
-    """Versions, revision, command, host, time and `facts`: for logs and JSON products."""
+    """Return versions, revision, command, host, time and `facts`, for logs and JSON files."""
     return {
         "versions": versions(
             "numpy", "scipy", "h5py", "hdf5plugin", "numba", "mpi4py", "keras", "tensorflow-cpu"

@@ -16,18 +16,20 @@ import hdf5plugin  # noqa: F401 - registers the compression filters with HDF5
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.core.files import NO_SPACE, whole_file
+from xscatter.core.files import NO_SPACE, complete_file
 
 _MARKS = ("checksum", "complete")
 
 
 @contextmanager
 def new_shard(path: str | Path, **attributes: object) -> Iterator[h5py.File]:
-    """Yield an open HDF5 file that becomes `path` when the block ends well.
+    """Yield an open HDF5 file that becomes `path` when the block ends without an error.
 
-    `attributes` become attributes of the root; ``checksum`` and ``complete`` follow last.
+    Args:
+        path: name of the shard; until the end, nothing has it.
+        attributes: attributes of the root; ``checksum`` and ``complete`` are added last.
     """
-    with whole_file(path) as part:
+    with complete_file(path) as part:
         with (
             h5py.File(h5py.h5f.create(os.fsencode(part), fapl=_access())) as file,
             _able_to_close(file),
@@ -45,7 +47,10 @@ def new_shard(path: str | Path, **attributes: object) -> Iterator[h5py.File]:
 
 
 def _access() -> h5py.h5p.PropFAID:
-    """Open without buffers of data: what they still hold when a disk is full would end the interpreter later."""
+    """Return properties that open a file without buffers of data.
+
+    Data that buffers still hold when the disk is full would crash the interpreter later.
+    """
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
     access.set_libver_bounds(h5py.h5f.LIBVER_EARLIEST, h5py.h5f.LIBVER_V110)
@@ -56,9 +61,10 @@ def _access() -> h5py.h5p.PropFAID:
 
 @contextmanager
 def _able_to_close(file: h5py.File) -> Iterator[None]:
-    """Flush `file` at the end of the block; after a failure, let HDF5 write what it still holds to nowhere.
+    """Flush `file` at the end of the block; after a failure, make sure that it can be closed.
 
-    HDF5 cannot close a file whose last writes fail, and ends the interpreter with a segmentation fault.
+    HDF5 crashes the interpreter when the writes fail that it makes while it closes a file. After a
+    failure its file handle therefore leads to memory, which takes whatever is still written.
     """
     try:
         yield
@@ -71,18 +77,18 @@ def _able_to_close(file: h5py.File) -> Iterator[None]:
 
 
 def _settle(file: h5py.File) -> None:
-    """Flush, once the disk has given all the space that `file` will take: HDF5 is lost after a flush that fails."""
+    """Reserve the space that `file` takes, then flush: HDF5 does not survive a failed flush."""
     try:
         os.posix_fallocate(file.id.get_vfd_handle(), 0, file.id.get_filesize())
     except OSError as error:
         if error.errno in NO_SPACE:
             raise
-        # This file system cannot give space before it is written.
+        # This file system cannot reserve space.
     file.flush()
 
 
 def checksum(file: h5py.File) -> str:
-    """SHA-256 (lower-case hex) over names, types, shapes, stored bytes and attributes of `file`."""
+    """Return the SHA-256 (lower-case hex) of `file`: names, types, shapes, bytes and attributes."""
     digest = hashlib.sha256()
 
     def add(name: str, item: h5py.HLObject) -> None:
@@ -101,12 +107,13 @@ def checksum(file: h5py.File) -> str:
 
 
 def _add_data(digest, data: h5py.Dataset) -> None:
+    """Add the bytes of `data` to `digest`; chunks as they are stored, not decompressed."""
     if data.chunks is None:
-        # In slabs: the digest is the same, and memory stays small.
+        # In slabs of 16 MB: the digest is the same, and memory stays small.
         rows = max(1, 2**24 * len(data) // max(1, data.nbytes)) if data.shape else 1
-        slabs: list[Any] = (
-            [slice(n, n + rows) for n in range(0, len(data), rows)] if data.shape else [()]
-        )
+        slabs: list[Any] = [()]
+        if data.shape:
+            slabs = [slice(n, n + rows) for n in range(0, len(data), rows)]
         for slab in slabs:
             value = np.asarray(data[slab])
             digest.update(
@@ -121,10 +128,12 @@ def _add_data(digest, data: h5py.Dataset) -> None:
 
 
 def problem(path: str | Path, deep: bool = True, **expected: object) -> str | None:
-    """What is wrong with the HDF5 shard at `path`, in a few words, or None if it is whole.
+    """Return in a few words what is wrong with the HDF5 shard at `path`; None: nothing.
 
-    `expected` names root attributes and the values that they must have. `deep` compares the
-    checksum with the content; without it only the marks and `expected` are looked at.
+    Args:
+        path: the shard.
+        deep: compare the content with the checksum; else only the marks and `expected` are checked.
+        expected: attributes of the root and the values that they must have.
     """
     path = Path(path)
     if not path.exists():

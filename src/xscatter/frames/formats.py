@@ -1,15 +1,17 @@
-"""Open detector files of any format: HDF5 by its NeXus marks, .npy, and all else through fabio."""
+"""Open detector files of any format: HDF5 by its NeXus marks, .npy, and all others with fabio."""
 
 import bz2
 import gzip
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fabio
 import h5py
 import hdf5plugin  # noqa: F401 - the compression filters of detector files
 import numpy as np
@@ -20,7 +22,7 @@ from xscatter.frames.frame import Raw
 
 _HDF5 = (".h5", ".hdf5", ".hdf", ".nxs", ".nx5", ".nexus")
 _PACKED = {".gz": gzip.open, ".bz2": bz2.open}
-_CBF_DATA = b"\x0c\x1a\x04\xd5"  # what the compressed pixels begin with
+_CBF_DATA = b"\x0c\x1a\x04\xd5"  # the compressed pixels begin with it
 KNOWN = "TIFF, CBF, EDF, mar345, Bruker, HDF5, NeXus and .npy"
 _HDF5_MARK = b"\x89HDF\r\n\x1a\n"
 _CUT = "ends before its data does; it is truncated or still being written"
@@ -34,12 +36,21 @@ _CUT_WORDS = (
 )
 
 
+@dataclass(frozen=True)
+class Reader:
+    """An open file: the number of its frames, and a function that reads one of them."""
+
+    count: int
+    get: Callable[[int], Raw]
+
+
 @contextmanager
-def opened(source: str) -> Iterator["Reader"]:
+def opened(source: str) -> Iterator[Reader]:
     """Yield a reader of the frames of `source`: a file name, or ``file.h5::/path/to/dataset``.
 
     Raises:
-        UserError: there is no such file, it is empty, truncated or of an unknown format.
+        UserError: there is no such file, it is empty, truncated or of an unknown format; also for
+            errors of the libraries while the file is open.
     """
     name, colons, dataset = str(source).partition("::")
     path = Path(name)
@@ -54,7 +65,7 @@ def opened(source: str) -> Iterator["Reader"]:
             raise UserError(f"{path}: is empty")
         with ExitStack() as stack:
             reader = _reader(path, dataset, stack)
-            if len(reader) == 0:
+            if reader.count == 0:
                 raise UserError(
                     f"{source}: holds no frames; the scan was stopped before the first, or goes on"
                 )
@@ -68,73 +79,58 @@ def opened(source: str) -> Iterator["Reader"]:
         raise UserError(f"{path}: may not be read; ask its owner for permission") from error
     except MemoryError as error:
         raise UserError(f"{path}: needs more memory than there is") from error
-    except (
-        Exception
-    ) as error:  # every format library has its own kinds of errors for files that are not whole
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
-        if reason.startswith("Fabio could not identify"):
-            raise UserError(f"{source}: is no detector frame; {KNOWN} are read") from error
-        # The CBF reader only asserts that there are as many numbers as the header says.
-        if isinstance(error, (AssertionError, EOFError)) or any(
-            words in reason.lower() for words in _CUT_WORDS
-        ):
-            raise UserError(f"{source}: {_CUT}") from error
-        raise UserError(f"{source}: cannot be read as a detector frame ({reason})") from error
+    except Exception as error:  # every library has its own kinds of errors for incomplete files
+        raise UserError(_explained(source, error)) from error
 
 
-class Reader:
-    """Frames of one file: `len(reader)` of them, `reader[n]` gives a :class:`Raw`."""
-
-    def __init__(self, count: int, get: Any):
-        self.count, self.get = count, get
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, number: int) -> Raw:
-        raw = self.get(number)
-        raw.frames = self.count
-        return raw
+def _explained(source: str, error: Exception) -> str:
+    reason = " ".join(str(error).split())[:160] or type(error).__name__
+    if reason.startswith("Fabio could not identify"):
+        return f"{source}: is no detector frame; {KNOWN} are read"
+    # The CBF reader only asserts that there are as many numbers as the header says.
+    asserted = isinstance(error, (AssertionError, EOFError))
+    if asserted or any(words in reason.lower() for words in _CUT_WORDS):
+        return f"{source}: {_CUT}"
+    return f"{source}: cannot be read as a detector frame ({reason})"
 
 
 def _reader(path: Path, dataset: str, stack: ExitStack) -> Reader:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = _PACKED.get(suffixes[-1]) if suffixes else None
-    inner = (
-        (suffixes[-2] if len(suffixes) > 1 else "")
-        if packed
-        else (suffixes[-1] if suffixes else "")
-    )
-    opener: Any = packed or open
+    suffixes = ["", "", *(suffix.lower() for suffix in path.suffixes)]
+    unpack = _PACKED.get(suffixes[-1])
+    inner = suffixes[-2] if unpack else suffixes[-1]
+    opener: Any = unpack or open
     with opener(path, "rb") as stream:
         start = stream.read(8)
-        # fabio looks for this mark for ever in a file that ends before it.
+        # fabio never stops looking for this mark in a file that ends before it.
         if (start.startswith(b"###CBF") or inner == ".cbf") and _CBF_DATA not in stream.read():
             raise UserError(f"{path}: {_CUT}, or no CBF")
     if dataset or inner in _HDF5 or start == _HDF5_MARK:
         if start != _HDF5_MARK:
             raise UserError(f"{path}: is not an HDF5 file, or is not complete")
-        file = stack.enter_context(
-            h5py.File(io.BytesIO(opener(path, "rb").read()) if packed else path, "r")
-        )
+        content = io.BytesIO(opener(path, "rb").read()) if unpack else path
+        file = stack.enter_context(h5py.File(content, "r"))
         return Reader(*nexus.frames(file, dataset, path))
     if inner == ".npy":
-        with opener(path, "rb") as stream:
-            array = np.load(
-                io.BytesIO(stream.read()) if packed else path, mmap_mode=None if packed else "r"
-            )
-        if array.ndim not in (2, 3) or array.dtype.kind not in "iufb":
-            raise UserError(
-                f"{path}: holds an array of {array.shape} {array.dtype}, not one or more frames of numbers"
-            )
-        stacked = array if array.ndim == 3 else array[None]
-        return Reader(len(stacked), lambda number: Raw(np.array(stacked[number]), {}))
+        return _npy(path, unpack)
     return _fabio(path, stack)
 
 
-def _fabio(path: Path, stack: ExitStack) -> Reader:
-    import fabio
+def _npy(path: Path, unpack: Any) -> Reader:
+    if unpack:
+        with unpack(path, "rb") as stream:
+            array = np.load(io.BytesIO(stream.read()))
+    else:
+        array = np.load(path, mmap_mode="r")
+    if array.ndim not in (2, 3) or array.dtype.kind not in "iufb":
+        raise UserError(
+            f"{path}: holds an array of {array.shape} {array.dtype}, not one or more frames of "
+            "numbers"
+        )
+    stacked = array if array.ndim == 3 else array[None]
+    return Reader(len(stacked), lambda number: Raw(np.array(stacked[number])))
 
+
+def _fabio(path: Path, stack: ExitStack) -> Reader:
     logging.getLogger("fabio").setLevel(logging.CRITICAL)
     stack.enter_context(warnings.catch_warnings())
     warnings.simplefilter("ignore")
@@ -146,20 +142,20 @@ def _fabio(path: Path, stack: ExitStack) -> Reader:
             warnings.simplefilter("ignore")
             one = image if image.nframes == 1 else image.getframe(number)
             data, header = one.data, dict(one.header or {})
-            # fabio fills what is missing of an EDF file with zeros, and only notes it on its own frame.
+            # fabio fills the missing end of an EDF file with zeros, and notes it on its own frame.
             parts = getattr(image, "_frames", None) or []
             cut = number < len(parts) and getattr(parts[number], "incomplete_data", False)
-        if cut or data is None:  # None: as the TIFF reader says it
+        if cut or data is None:  # None: the TIFF reader reports it so
             raise UserError(f"{path}: {_CUT}")
         if data.ndim != 2:
             raise UserError(
-                f"{path}: holds an array of {data.shape}, not a frame of rows and columns (a colour picture?)"
+                f"{path}: holds an array of {data.shape}, not a frame of rows and columns "
+                "(a colour picture?)"
             )
-        raw = Raw(np.asarray(data), header)
-        raw.geometry, raw.saturation = (
-            headers.geometry(header, data.shape),
-            headers.saturation(header),
+        return Raw(
+            np.asarray(data),
+            saturation=headers.saturation(header),
+            geometry=headers.geometry(header, data.shape),
         )
-        return raw
 
     return Reader(image.nframes, get)

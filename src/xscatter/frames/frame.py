@@ -1,16 +1,19 @@
-"""One detector frame: counts, what of it is usable, and where the beam was."""
+"""One detector frame: counts, which pixels can be used, and where the beam was."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 
 @dataclass(frozen=True)
-class Geometry:
-    """What is known of where a frame was taken; None = not told. Lengths in metres.
+class BeamGeometry:
+    """How a frame was taken, according to its header or a PONI file; None = not known.
 
-    The beam centre is (row, column) in pixels of the array, pixel centres at integers.
+    Attributes:
+        wavelength: in metres.
+        distance: from sample to detector, in metres.
+        pixel_size: in metres.
+        center: beam centre (row, column) in pixels of the array, pixel centres at integers.
     """
 
     wavelength: float | None = None
@@ -21,24 +24,36 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame as it was read.
+    """A complete frame, as :func:`xscatter.frames.read` and `from_array` return it.
 
     Attributes:
-        counts: (rows, cols); integers stay integers, the rest is float32; masked pixels hold 0.
-        mask: (rows, cols) bool, True = not usable.
-        saturated: (rows, cols) bool, True = the count is this large or larger.
-        geometry: what the header or a PONI file tells.
-        center_from: where the beam centre comes from: "user", "poni", "header", "estimate", or None.
+        counts: (rows, cols); integers stay integers, everything else is float32. Masked pixels
+            hold 0, except hot ones.
+        mask: (rows, cols) bool, True = not usable; includes hot pixels.
+        saturated: (rows, cols) bool, True = the true count is this large or larger.
+        hot: (rows, cols) bool, single pixels that count far more than any neighbour; None: none.
+        geometry: according to the header or a PONI file.
+        center_from: where the beam centre comes from: "user", "poni", "header", "estimate", None.
         confidence: 0 to 1, of the beam centre.
-        source: name of the file, with ``::/dataset`` where it matters.
+        source: name of the file, with ``::/dataset`` if one was named.
         index: number of the frame in its file.
-        frames: how many frames the file holds.
+        frames: number of frames in the file.
+
+    Example:
+        >>> import numpy as np
+        >>> from xscatter.frames import from_array
+        >>> counts = np.random.default_rng(0).poisson(9, (64, 48))
+        >>> counts[20:24] = -1  # a gap between two modules
+        >>> frame = from_array(counts)
+        >>> frame.shape, int(frame.mask.sum())
+        ((64, 48), 192)
     """
 
     counts: np.ndarray
     mask: np.ndarray
     saturated: np.ndarray
-    geometry: Geometry = Geometry()
+    hot: np.ndarray | None = None
+    geometry: BeamGeometry = BeamGeometry()
     center_from: str | None = None
     confidence: float = 0.0
     source: str = ""
@@ -52,7 +67,7 @@ class Frame:
 
     @property
     def center_outside(self) -> bool:
-        """Whether the beam centre is known, and no pixel of the frame is there."""
+        """Whether the beam centre is known and lies outside the frame."""
         return self.center is not None and not all(
             0 <= c < n for c, n in zip(self.center, self.shape, strict=True)
         )
@@ -65,7 +80,13 @@ class Frame:
     def with_center(
         self, center: tuple[float, float] | None, origin: str | None, confidence: float
     ) -> "Frame":
-        """The same frame with another beam centre."""
+        """Return the same frame with another beam centre.
+
+        Args:
+            center: (row, column) in pixels.
+            origin: where it comes from, see `center_from`.
+            confidence: 0 to 1.
+        """
         return replace(
             self,
             geometry=replace(self.geometry, center=center),
@@ -74,13 +95,33 @@ class Frame:
         )
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """A frame that could not be read.
+
+    Attributes:
+        source: name of the file.
+        index: number of the frame in its file.
+        reason: why, in one line that names the file.
+    """
+
+    source: str
+    index: int
+    reason: str
+
+
 @dataclass
 class Raw:
-    """What a format reader hands on: one array and what its header says."""
+    """An array as a format's reader returns it, and the facts that the file holds about it.
+
+    Attributes:
+        data: (rows, cols), as stored.
+        mask: (rows, cols) bool, True = not usable; None: the file has none.
+        saturation: counts at which a pixel is full; None: not known.
+        geometry: according to the header.
+    """
 
     data: np.ndarray
-    header: dict[str, Any]
-    frames: int = 1
     mask: np.ndarray | None = None
     saturation: float | None = None
-    geometry: Geometry = Geometry()
+    geometry: BeamGeometry = BeamGeometry()

@@ -1,22 +1,24 @@
-"""Geometry and saturation that the headers of detector files tell, in SI units."""
+"""Geometry and saturation from the headers of detector files, in SI units."""
 
 import math
 import re
 from typing import Any
 
-from xscatter.frames.frame import Geometry
+from xscatter.frames.frame import BeamGeometry
 
 _NUMBER = r"([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)"
 
 
 def saturation(header: dict[str, Any]) -> float | None:
-    """Counts at which a pixel is full, or None."""
-    found = re.search(rf"Count_cutoff\D*{_NUMBER}", _text(header))
-    return float(found[1]) if found else None
+    """Return the counts at which a pixel is full, or None."""
+    return _one(rf"Count_cutoff\D*{_NUMBER}", _text(header))
 
 
-def geometry(header: dict[str, Any], shape: tuple[int, int]) -> Geometry:
-    """What `header` of fabio says of the geometry of an image of `shape`; impossible values count as not told."""
+def geometry(header: dict[str, Any], shape: tuple[int, int]) -> BeamGeometry:
+    """Return the geometry that a `header` of fabio gives to an image of `shape` (rows, cols).
+
+    Impossible values count as not known.
+    """
     if "DETTYPE" in header and "CENTER" in header:
         return _bruker(header, shape)
     if "PSize_1" in header or "Center_1" in header:
@@ -29,8 +31,9 @@ def geometry(header: dict[str, Any], shape: tuple[int, int]) -> Geometry:
     center = _pair(rf"Beam_xy\D*{_NUMBER}\s*,\s*{_NUMBER}", text)
     turned = _one(rf"Detector_2theta\s+{_NUMBER}", text)
     if center is None or 0.0 in center or (turned and abs(turned) > 0.5):
-        center = None  # (0, 0) is what nobody filled in; on a turned arm the beam does not meet the detector there
-    return Geometry(
+        # (0, 0) was not filled in; on a turned arm the beam does not meet the detector there.
+        center = None
+    return BeamGeometry(
         _length(_one(rf"Wavelength\s+{_NUMBER}", text), 1e-10, 1e-12, 1e-8),
         _length(_one(rf"Detector_distance\s+{_NUMBER}", text), 1.0, 1e-3, 100),
         _length(_one(rf"Pixel_size\s+{_NUMBER}", text), 1.0, 1e-6, 1e-2),
@@ -38,7 +41,7 @@ def geometry(header: dict[str, Any], shape: tuple[int, int]) -> Geometry:
     )
 
 
-def _bruker(header: dict[str, Any], shape: tuple[int, int]) -> Geometry:
+def _bruker(header: dict[str, Any], shape: tuple[int, int]) -> BeamGeometry:
     numbers = [float(word) for word in str(header["CENTER"]).split()[:2]]
     turned = str(header.get("ANGLES", "0")).split()
     center = None
@@ -48,7 +51,7 @@ def _bruker(header: dict[str, Any], shape: tuple[int, int]) -> Geometry:
     distance = str(header.get("DISTANC", "0")).split()
     per_cm = [w for w in str(header["DETTYPE"]).split() if re.fullmatch(_NUMBER, w)]
     pitch = 0.01 / float(per_cm[0]) * 512 / shape[0] if per_cm and float(per_cm[0]) > 0 else None
-    return Geometry(
+    return BeamGeometry(
         _length(float(waves[0]), 1e-10, 1e-12, 1e-8),
         _length(float(distance[0]), 1e-2, 1e-3, 100),
         pitch,
@@ -56,17 +59,16 @@ def _bruker(header: dict[str, Any], shape: tuple[int, int]) -> Geometry:
     )
 
 
-def _edf(header: dict[str, Any]) -> Geometry:
+def _edf(header: dict[str, Any]) -> BeamGeometry:
     def value(name: str) -> float | None:
-        found = re.search(_NUMBER, str(header.get(name, "")))
-        return float(found[1]) if found else None
+        return _one(_NUMBER, str(header.get(name, "")))
 
     x, y = value("Center_1"), value("Center_2")
     center = (y - 0.5, x - 0.5) if x is not None and y is not None and (x or y) else None
-    return Geometry(value("WaveLength"), value("SampleDistance"), value("PSize_1"), center)
+    return BeamGeometry(value("WaveLength"), value("SampleDistance"), value("PSize_1"), center)
 
 
-def _mar(header: dict[str, Any]) -> Geometry:
+def _mar(header: dict[str, Any]) -> BeamGeometry:
     def value(name: str) -> float:
         try:
             return float(header.get(name, 0))
@@ -74,7 +76,7 @@ def _mar(header: dict[str, Any]) -> Geometry:
             return 0.0
 
     x, y = value("beam_x") / 1000, value("beam_y") / 1000
-    return Geometry(
+    return BeamGeometry(
         _length(value("source_wavelength") / 1e5, 1e-10, 1e-12, 1e-8),
         _length(value("xtal_to_detector") / 1000, 1e-3, 1e-3, 100),
         _length(value("pixelsize_x"), 1e-9, 1e-6, 1e-2),
@@ -82,16 +84,16 @@ def _mar(header: dict[str, Any]) -> Geometry:
     )
 
 
-def _mar345(header: dict[str, Any], shape: tuple[int, int]) -> Geometry:
-    """Image plates: millimetres, and angstroms (https://github.com/silx-kit/fabio, mar345image.py)."""
+def _mar345(header: dict[str, Any], shape: tuple[int, int]) -> BeamGeometry:
+    """Image plates: millimetres and angstroms (https://github.com/silx-kit/fabio, mar345image)."""
     center = _pair(rf"CENTER_X {_NUMBER}\nCENTER_Y {_NUMBER}", _text(header))
-    # The middle of the plate is what nobody filled in; the beam does not meet a plate there that is turned away.
+    # The middle of the plate was not filled in; the beam does not meet a turned plate there.
     if center and (
         max(abs(2 * center[0] - shape[1]), abs(2 * center[1] - shape[0])) <= 1
         or abs(header["TwoTheta"]) > 0.5
     ):
         center = None
-    return Geometry(
+    return BeamGeometry(
         _length(header["Wavelength"], 1e-10, 1e-12, 1e-8),
         _length(header["Distance"], 1e-3, 1e-3, 100),
         _length(header["PixelLength"], 1e-3, 1e-6, 1e-2),
@@ -104,17 +106,17 @@ def _text(header: dict[str, Any]) -> str:
 
 
 def _one(pattern: str, text: str) -> float | None:
-    found = re.search(pattern, text)
-    return float(found[1]) if found else None
+    match = re.search(pattern, text)
+    return float(match[1]) if match else None
 
 
 def _pair(pattern: str, text: str) -> tuple[float, float] | None:
-    found = re.search(pattern, text)
-    return (float(found[1]), float(found[2])) if found else None
+    match = re.search(pattern, text)
+    return (float(match[1]), float(match[2])) if match else None
 
 
 def _length(value: float | None, unit: float, least: float, most: float) -> float | None:
-    """`value` in metres, or None where no such length can be."""
+    """Return `value` times `unit` in metres, or None where such a length is impossible."""
     if value is None or not math.isfinite(value) or not least <= value * unit <= most:
         return None
     return value * unit

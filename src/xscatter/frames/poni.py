@@ -14,49 +14,24 @@ import re
 from pathlib import Path
 
 from xscatter.core.errors import UserError
-from xscatter.frames.frame import Geometry
+from xscatter.frames.frame import BeamGeometry
+from xscatter.geometry import DETECTOR_SHAPES, PIXEL_SIZES
 
-_PITCH = {
-    "pilatus": 172e-6,
-    "eiger": 75e-6,
-    "lambda": 55e-6,
-    "maxipix": 55e-6,
-    "jungfrau": 75e-6,
-    "mythen": 50e-6,
-}
-# Rows and columns, DECTRIS data sheets. The frames of the second EIGER are smaller than those of the first.
-_SHAPES = {
-    "pilatus": {
-        "100k": (195, 487), "200k": (407, 487), "300k": (619, 487), "300kw": (195, 1475), "900k": (619, 1475),
-        "1m": (1043, 981), "2m": (1679, 1475), "6m": (2527, 2463),
-    },
-    "eiger": {"500k": (514, 1030), "1m": (1065, 1030), "4m": (2167, 2070), "9m": (3269, 3110), "16m": (4371, 4150)},
-    "eiger2": {"500k": (512, 1028), "1m": (1062, 1028), "4m": (2162, 2068), "9m": (3262, 3108), "16m": (4362, 4148)},
-}  # fmt: skip
 _NEEDED = ("distance", "poni1", "poni2")
 
 
-def read_poni(path: str | Path, shape: tuple[int, int] | None) -> Geometry:
-    """Geometry that the PONI file at `path` gives to an image of `shape` (rows, cols); None: of its detector's.
+def read_poni(path: str | Path, shape: tuple[int, int] | None) -> BeamGeometry:
+    """Return the geometry that a PONI file gives to an image.
+
+    Args:
+        path: the file.
+        shape: rows and columns of the image; None: those of the detector it names.
 
     Raises:
-        UserError: it cannot be read, lacks a value, tilts the detector by a right angle, or is of a detector whose
-            images have another shape.
+        UserError: it cannot be read, lacks a value, tilts the detector by a right angle, or is of a
+            detector whose images have another shape.
     """
-    try:
-        text = Path(path).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'it is not text'})"
-        ) from error
-    keys: dict[str, str] = {}
-    for line in text.splitlines():  # calibrations are appended: the last value counts
-        name, colon, value = line.partition(":")
-        if colon and not line.lstrip().startswith("#"):
-            keys[name.strip().lower()] = value.strip()
-    missing = [name for name in _NEEDED if name not in keys]
-    if missing:
-        raise UserError(f"{path}: is not a PONI file: lacks {', '.join(missing)}")
+    keys = _entries(path)
     try:
         settings = json.loads(keys.get("detector_config") or "{}")
     except ValueError as error:
@@ -86,11 +61,12 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> Geometry:
         raise UserError(f"{path}: distance, pixel size or tilt are impossible; calibrate again")
     if orientation not in (1, 2, 3, 4):
         raise UserError(f"{path}: orientation {orientation} is not one of 1, 2, 3, 4")
-    whole = settings.get("max_shape") or _shape(keys.get("detector", ""))
-    if shape and whole and tuple(whole) != shape:
+    full = settings.get("max_shape") or _shape(keys.get("detector", ""))
+    if shape and full and tuple(full) != shape:
         raise UserError(
-            f"{path}: is of a detector of {whole[0]}x{whole[1]} pixels, the frame has {shape[0]}x{shape[1]}; "
-            "give the PONI file of this detector, and frames as it wrote them"
+            f"{path}: is of a detector of {full[0]}x{full[1]} pixels, the frame has "
+            f"{shape[0]}x{shape[1]}; give the PONI file of this detector, and frames as it wrote "
+            "them"
         )
     shape = shape or (0, 0)
     row = (poni1 + distance * math.tan(rot2) / math.cos(rot1)) / pitch1 - 0.5
@@ -99,24 +75,45 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> Geometry:
         row = shape[0] - 1 - row
     if orientation in (1, 4):
         col = shape[1] - 1 - col
-    return Geometry(wavelength, distance, (pitch1 + pitch2) / 2, (row, col))
+    return BeamGeometry(wavelength, distance, (pitch1 + pitch2) / 2, (row, col))
+
+
+def _entries(path: str | Path) -> dict[str, str]:
+    """The entries of a PONI file, by name in lower case."""
+    try:
+        text = Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'it is not text'})"
+        ) from error
+    keys: dict[str, str] = {}
+    for line in text.splitlines():  # calibrations are appended: the last value is valid
+        name, colon, value = line.partition(":")
+        if colon and not line.lstrip().startswith("#"):
+            keys[name.strip().lower()] = value.strip()
+    missing = [name for name in _NEEDED if name not in keys]
+    if missing:
+        raise UserError(f"{path}: is not a PONI file: lacks {', '.join(missing)}")
+    return keys
 
 
 def _shape(detector: str) -> tuple[int, int] | None:
-    """Rows and columns of a detector by the name that pyFAI has for it; None of one that is not known."""
-    found = re.fullmatch(r"(pilatus|eiger2?)[\s_]*(?:cdte)?[\s_]*(\w+)", detector.lower())
-    return _SHAPES[found[1]].get(found[2]) if found else None
+    """Rows and columns of a detector by its name in pyFAI; None if it is not known."""
+    match = re.fullmatch(r"(pilatus|eiger2?)[\s_]*(?:cdte)?[\s_]*(\w+)", detector.lower())
+    return DETECTOR_SHAPES[match[1]].get(match[2]) if match else None
 
 
 def _pitch(detector: str, path: str | Path) -> float:
-    for name, pitch in _PITCH.items():
+    """Pixel size of a detector in metres."""
+    for name, pitch in PIXEL_SIZES.items():
         if detector.lower().startswith(name):
             return pitch
     try:
-        from pyFAI.detectors import detector_factory
+        from pyFAI.detectors import detector_factory  # an optional package
 
         return float(detector_factory(detector).pixel1)
     except Exception as error:  # pyFAI missing, or another kind of error for every unknown detector
         raise UserError(
-            f"{path}: the pixel size of {detector!r} is not known; give pixel1 and pixel2 in Detector_config"
+            f"{path}: the pixel size of {detector!r} is not known; give pixel1 and pixel2 in "
+            "Detector_config"
         ) from error

@@ -8,11 +8,13 @@ import numpy as np
 
 from xscatter.core.errors import UserError
 from xscatter.frames import formats
-from xscatter.frames.frame import Frame, Raw
+from xscatter.frames.frame import Frame, Raw, Unreadable
 from xscatter.frames.poni import read_poni
-from xscatter.frames.usable import usable
+from xscatter.frames.usable import hot_pixels, usable
 
 LEAST = 32  # pixels a side that a frame must have
+MOST_MASKED = 0.98  # fraction of a frame
+_CONFIDENCE = {"user": 1.0, "poni": 1.0, "header": 0.9, None: 0.0}
 
 
 def read(
@@ -23,22 +25,34 @@ def read(
     poni: str | Path | None = None,
     center: tuple[float, float] | None = None,
 ) -> Frame:
-    """One frame of a TIFF, CBF, EDF, mar345, Bruker, HDF5, NeXus or .npy file, packed with gz or bz2 or not.
+    """Read one frame of a TIFF, CBF, EDF, mar345, Bruker, HDF5, NeXus or .npy file.
 
     Args:
-        path: the file; ``file.h5::/path/to/dataset`` names a dataset.
+        path: the file, which may be packed with gz or bz2; ``file.h5::/path/to/dataset`` names a
+            dataset.
         index: number of the frame, for files of several.
-        mask: another file of the same shape, or an array (rows, cols): not 0 = not usable, in addition.
-        poni: PONI file that gives the geometry.
-        center: beam centre (row, column) in pixels; goes before PONI and header.
+        mask: pixels that are not usable, beside those that the file marks: an array (rows, cols)
+            or another file of the same shape, where not 0 = not usable.
+        poni: PONI file with the geometry.
+        center: beam centre (row, column) in pixels; goes before PONI file and header.
 
     Raises:
         UserError: the file cannot be read as a frame, with its name and the reason.
+
+    Example:
+        >>> import numpy as np, tempfile
+        >>> from xscatter import frames
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/a.npy", np.random.default_rng(0).poisson(9, (64, 48)))
+        ...     frame = frames.read(f"{folder}/a.npy", center=(30, 20.5))
+        >>> frame.shape, frame.center, frame.center_from
+        ((64, 48), (30.0, 20.5), 'user')
     """
     with formats.opened(str(path)) as reader:
-        if not 0 <= index < len(reader):
-            raise UserError(f"{path}: holds {len(reader)} frames, there is no number {index}")
-        return _frame(reader[index], str(path), index, _mask(mask), poni, center)
+        if not 0 <= index < reader.count:
+            raise UserError(f"{path}: holds {reader.count} frames, there is no number {index}")
+        raw = reader.get(index)
+        return _complete(raw, str(path), index, reader.count, _mask(mask), poni, center)
 
 
 def read_all(
@@ -48,11 +62,93 @@ def read_all(
     poni: str | Path | None = None,
     center: tuple[float, float] | None = None,
 ) -> Iterator[Frame]:
-    """Every frame of a file, one in memory at a time; see :func:`read`."""
-    given = _mask(mask)
-    with formats.opened(str(path)) as reader:
-        for index in range(len(reader)):
-            yield _frame(reader[index], str(path), index, given, poni, center)
+    """Yield every frame of a file, one in memory at a time.
+
+    Args:
+        path: see :func:`read`, also for the other arguments.
+        mask: pixels that are not usable.
+        poni: PONI file with the geometry.
+        center: beam centre (row, column) in pixels.
+
+    Raises:
+        UserError: the file, or its next frame, cannot be read.
+
+    Example:
+        >>> import numpy as np, tempfile
+        >>> from xscatter import frames
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/a.npy", np.random.default_rng(0).poisson(9, (3, 64, 48)))
+        ...     [frame.index for frame in frames.read_all(f"{folder}/a.npy")]
+        [0, 1, 2]
+    """
+    for frame in read_each(path, mask=mask, poni=poni, center=center):
+        if isinstance(frame, Unreadable):
+            raise UserError(frame.reason)
+        yield frame
+
+
+def read_each(
+    path: str | Path,
+    *,
+    mask: str | Path | np.ndarray | None = None,
+    poni: str | Path | None = None,
+    center: tuple[float, float] | None = None,
+) -> Iterator[Frame | Unreadable]:
+    """Yield every frame of a file; where one cannot be read, yield why and stop.
+
+    Args:
+        path: see :func:`read`, also for the other arguments.
+        mask: pixels that are not usable.
+        poni: PONI file with the geometry.
+        center: beam centre (row, column) in pixels.
+    """
+    source, index = str(path), 0
+    try:
+        given = _mask(mask)
+        with formats.opened(source) as reader:
+            for index in range(reader.count):
+                yield _complete(reader.get(index), source, index, reader.count, given, poni, center)
+    except UserError as error:
+        yield Unreadable(source, index, str(error))
+
+
+def from_array(
+    data: np.ndarray,
+    *,
+    mask: np.ndarray | None = None,
+    saturation: float | None = None,
+    center: tuple[float, float] | None = None,
+    source: str = "array",
+    index: int = 0,
+) -> Frame:
+    """Return the frame that an array (rows, cols) holds, treated like one from a file.
+
+    Args:
+        data: counts as the detector delivers them, with its marks of pixels that are not usable.
+        mask: (rows, cols), not 0 = not usable, beside the marks.
+        saturation: counts at which a pixel is full; None: the largest value of an integer type.
+        center: beam centre (row, column) in pixels.
+        source: name of what the frame is from, in tables and messages.
+        index: number of the frame in it.
+
+    Raises:
+        UserError: the frame is too small, nearly all of it is masked, or the mask has another
+            shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from xscatter.frames import from_array
+        >>> counts = np.random.default_rng(0).poisson(9, (64, 48))
+        >>> counts[5, 7] = 400_000  # a hot pixel
+        >>> frame = from_array(counts, center=(30, 20))
+        >>> np.argwhere(frame.mask).tolist()
+        [[5, 7]]
+    """
+    data = np.asarray(data)
+    if data.ndim != 2:
+        raise UserError(f"{source}: is an array of {data.shape}, not a frame of rows and columns")
+    raw = Raw(data, saturation=saturation)
+    return _complete(raw, source, index, 1, mask, None, center)
 
 
 def check_options(
@@ -60,10 +156,16 @@ def check_options(
     poni: str | Path | None = None,
     center: tuple[float, float] | None = None,
 ) -> None:
-    """Look at the options of :func:`read` alone, before any frame is there.
+    """Check the options of :func:`read` before any frame exists.
+
+    Args:
+        mask: pixels that are not usable.
+        poni: PONI file with the geometry.
+        center: beam centre (row, column) in pixels.
 
     Raises:
-        UserError: mask or PONI file cannot be read, the mask is a stack, or the beam centre is no place.
+        UserError: mask or PONI file cannot be read, the mask is a stack, or the beam centre is not
+            finite.
     """
     _mask(mask)
     if poni is not None:
@@ -78,47 +180,56 @@ def _mask(mask: str | Path | np.ndarray | None) -> np.ndarray | None:
     if mask is None or isinstance(mask, np.ndarray):
         return mask
     with formats.opened(str(mask)) as reader:
-        if len(reader) > 1:
+        if reader.count > 1:
             raise UserError(
-                f"{mask}: holds {len(reader)} frames; a mask is one of rows and columns"
+                f"{mask}: holds {reader.count} frames; a mask is one of rows and columns"
             )
-        return reader[0].data != 0
+        return reader.get(0).data != 0
 
 
-def _frame(
+def _complete(
     raw: Raw,
     source: str,
     index: int,
+    frames: int,
     mask: np.ndarray | None,
     poni: str | Path | None,
     center: tuple[float, float] | None,
 ) -> Frame:
+    """The frame with its final mask, and the beam centre of the most trustworthy origin."""
     shape = raw.data.shape
     if min(shape) < LEAST:
         raise UserError(
             f"{source}: is {shape[0]}x{shape[1]} pixels; a frame needs {LEAST} or more a side"
         )
-    if mask is not None and mask.shape != shape:
-        turned = (
-            "turn it as the file is stored"
-            if mask.shape == shape[::-1]
-            else "give one of this detector"
-        )
-        sides = "x".join(map(str, mask.shape))
-        raise UserError(f"{source}: is {shape[0]}x{shape[1]} pixels, its mask {sides}; {turned}")
-    given = raw.mask if mask is None else (mask != 0) | (False if raw.mask is None else raw.mask)
-    counts, bad, full = usable(raw.data, raw.saturation, given)
-    if bad.mean() > 0.98:
+    if mask is not None:
+        _check_shape(mask, shape, source)
+        mask = mask != 0
+    known = [m for m in (raw.mask, mask) if m is not None]
+    counts, bad, full = usable(raw.data, raw.saturation, np.any(known, axis=0) if known else None)
+    if bad.mean() > MOST_MASKED:
         why = (
             "is the mask inverted? True means bad"
-            if given is not None
+            if known
             else "they hold no counts but marks or NaN"
         )
         raise UserError(f"{source}: {bad.mean():.0%} of its pixels are masked; {why}")
+    hot = hot_pixels(counts, bad)
     geometry, origin = raw.geometry, "header" if raw.geometry.center else None
     if poni is not None:
         geometry, origin = read_poni(poni, shape), "poni"
     if center is not None:
         geometry, origin = replace(geometry, center=(float(center[0]), float(center[1]))), "user"
-    confidence = {"user": 1.0, "poni": 1.0, "header": 0.9, None: 0.0}[origin]
-    return Frame(counts, bad, full, geometry, origin, confidence, source, index, raw.frames)
+    confidence = _CONFIDENCE[origin]
+    mask = bad | hot
+    return Frame(counts, mask, full, hot, geometry, origin, confidence, source, index, frames)
+
+
+def _check_shape(mask: np.ndarray, shape: tuple[int, ...], source: str) -> None:
+    if mask.shape == shape:
+        return
+    sides = "x".join(map(str, mask.shape))
+    fix = "give one of this detector"
+    if mask.shape == shape[::-1]:
+        fix = "turn it as the file is stored"
+    raise UserError(f"{source}: is {shape[0]}x{shape[1]} pixels, its mask {sides}; {fix}")

@@ -1,15 +1,19 @@
-"""Which pixels of a frame can be used: sentinels, gaps that were written as zeros, saturation."""
+"""Which pixels of a frame can be used: marks, gaps written as zeros, saturated and hot pixels."""
 
 import numpy as np
 from scipy import ndimage
 
-PILATUS_TOP = 2**20 - 1  # counters of 20 bits
+from xscatter.frames.photons import are_counts
+
+_PATCH = 16  # zeros that touch and are as many were blotted out
+_HOT = 1e4  # counts that a hot pixel has at least
+_HOT_RATIO = 100  # to its brightest neighbour
 
 
 def usable(
     data: np.ndarray, saturation: float | None = None, mask: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Counts, mask and saturated pixels (rows, cols) of `data` as it stands in a file.
+    """Return counts, mask and saturated pixels (rows, cols) of `data` as it is stored in a file.
 
     Masked are: not finite; -1 and -2 and other negative marks; the largest value of an unsigned
     32- or 64-bit type, or of a 16-bit type where it fills whole rows or columns; whole rows and
@@ -17,9 +21,9 @@ def usable(
     values that are not whole numbers.
 
     Args:
-        data: as read.
+        data: (rows, cols), as read.
         saturation: counts at which a pixel is full; None: the largest value of the type.
-        mask: True = not usable, in addition.
+        mask: (rows, cols), True = not usable, in addition.
     """
     bad = np.zeros(data.shape, bool) if mask is None else mask.astype(bool).copy()
     full = np.zeros(data.shape, bool)
@@ -29,10 +33,10 @@ def usable(
         bad |= ~np.isfinite(data)
         counts = np.where(bad, 0, data).astype(np.float32)
         bad |= _marks(counts, bad)
-        if not whole(counts[~bad]):
+        if not are_counts(counts[~bad]):
             # Single zeros are values; patches of them were blotted out.
             labels, _ = ndimage.label((counts == 0) & ~bad)
-            bad |= np.bincount(labels.ravel())[labels] * (labels > 0) >= 16
+            bad |= np.bincount(labels.ravel())[labels] * (labels > 0) >= _PATCH
     else:
         counts = data
         top = np.iinfo(data.dtype).max
@@ -45,19 +49,32 @@ def usable(
         full = (data >= top) & ~bad
     if saturation is not None:
         full |= counts >= saturation
-    if whole(counts[~bad]):
+    if are_counts(counts[~bad]):
         bad |= _blank_parts(np.where(bad, 0, counts))
     full &= ~bad
     counts = np.where(bad, counts.dtype.type(0), counts)
     return counts, bad, full
 
 
-def whole(values: np.ndarray) -> bool:
-    """Whether `values` are counts: whole numbers, but for rounding."""
-    if values.dtype.kind != "f":
-        return True
-    some = values[:: max(1, values.size // 20000)]
-    return some.size == 0 or bool((np.abs(some - np.rint(some)) < 1e-3).mean() > 0.99)
+def hot_pixels(counts: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the single pixels (rows, cols) that count far more than any of their neighbours.
+
+    They count 10⁴ or more, and a hundred times more than the brightest neighbour. Where many pixels
+    count so much, they are a signal.
+    """
+    hot = np.zeros(counts.shape, bool)
+    rows, cols = np.nonzero((counts > _HOT) & ~mask)
+    if len(rows) == 0 or len(rows) > 0.01 * counts.size:
+        return hot
+    down, right = np.mgrid[-1:2, -1:2].reshape(2, 9, 1)
+    near_rows, near_cols = rows + down, cols + right  # (9, n)
+    place = near_rows.clip(0, counts.shape[0] - 1), near_cols.clip(0, counts.shape[1] - 1)
+    outside = (place[0] != near_rows) | (place[1] != near_cols)
+    near = np.where(outside | mask[place], 0, counts[place])
+    brightest = np.partition(near, -2, axis=0)[-2]  # but for the pixel itself
+    chosen = counts[rows, cols] > _HOT_RATIO * (brightest + 1.0)
+    hot[rows[chosen], cols[chosen]] = True
+    return hot
 
 
 def _marks(counts: np.ndarray, bad: np.ndarray) -> np.ndarray:
@@ -74,45 +91,29 @@ def _marks(counts: np.ndarray, bad: np.ndarray) -> np.ndarray:
 
 
 def _lines(hit: np.ndarray) -> np.ndarray:
-    """Those of `hit` that lie in rows or columns that are hit nearly everywhere; none without such lines."""
+    """Return `hit` if it fills a row or a column nearly everywhere; nothing is hit otherwise."""
     rows, cols = hit.mean(axis=1) > 0.9, hit.mean(axis=0) > 0.9
     return hit if rows.any() or cols.any() else np.zeros_like(hit)
 
 
 def _blank_parts(counts: np.ndarray) -> np.ndarray:
-    """Rows, columns and corners of zeros where the rest counts: gaps and the outside of a round window."""
+    """Rows, columns and corners of zeros where the rest counts: gaps, outside of a round window."""
     zero = counts == 0
-    found = np.zeros(counts.shape, bool)
+    blank = np.zeros(counts.shape, bool)
     typical = float((~zero).mean())
     for axis in (0, 1):
         lines = zero.all(axis=1 - axis)
         # A line is a gap only if chance would never leave it empty.
         if lines.any() and not lines.all() and typical * counts.shape[1 - axis] > 50:
-            found |= lines[:, None] if axis == 0 else lines[None, :]
+            blank |= lines[:, None] if axis == 0 else lines[None, :]
     if typical < 0.5:
-        return found
+        return blank
     labels, _ = ndimage.label(zero)
     corners = {int(labels[y, x]) for y in (0, -1) for x in (0, -1)} - {0}
     for number in corners:
         region = labels == number
         rim = ndimage.binary_dilation(region, iterations=3) & ~region
-        if (
-            region.sum() > 0.002 * region.size
-            and np.median(counts[rim & ~zero] if (rim & ~zero).any() else [0]) >= 3
-        ):
-            found |= region
-    return found
-
-
-def hot(counts: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Single pixels (rows, cols) bool that count ten thousand or more, and a hundred times more than any neighbour."""
-    candidates = np.argwhere((counts > 1e4) & ~mask)
-    found = np.zeros(counts.shape, bool)
-    if len(candidates) > 0.01 * counts.size:
-        return found
-    for y, x in candidates:
-        near = (slice(max(y - 1, 0), y + 2), slice(max(x - 1, 0), x + 2))
-        values = np.where(mask[near], 0, counts[near]).ravel()
-        if float(counts[y, x]) > 100 * (np.partition(values, -2)[-2] + 1.0):
-            found[y, x] = True
-    return found
+        bright = counts[rim & ~zero]
+        if region.sum() > 0.002 * region.size and bright.size and np.median(bright) >= 3:
+            blank |= region
+    return blank

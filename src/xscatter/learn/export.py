@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.core.files import whole_file, write_json, write_text
+from xscatter.core.files import complete_file, write_json, write_text
 from xscatter.core.provenance import run_record
 from xscatter.learn.progress import Progress
 from xscatter.networks.load import weights_sha256
@@ -63,7 +63,7 @@ def write(folder: ModelFolder, finished: Finished) -> None:
     fitted.save(folder.calibration)
     write_table(folder.history, finished.progress.history)
     write_table(folder.timings, finished.progress.timings)
-    with whole_file(folder.network) as part:
+    with complete_file(folder.network) as part:
         # Keras writes only to names that end in .keras.
         named = part.with_suffix(".keras")
         try:

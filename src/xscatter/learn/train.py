@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from xscatter import records as records_room
 from xscatter.core.errors import UserError
 from xscatter.core.progress import track
 from xscatter.core.seeds import Purpose, generator
@@ -17,6 +16,7 @@ from xscatter.learn.augment import augmented
 from xscatter.learn.board import Board
 from xscatter.learn.identity import branch_hashes, check_records, exported, identify
 from xscatter.learn.start import Training, find_parent, start
+from xscatter.records.read import open_records
 from xscatter.scores import metrics
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
@@ -52,7 +52,7 @@ def train(
             checkpoint.
     """
     what = VIEWS[view]
-    records = records_room.open(paths.batches)
+    records = open_records(paths.batches)
     check_records(study, records)
     identity = identify(study, records, what, branch_hashes(paths, records, what))
     saved = checkpoint.newest(

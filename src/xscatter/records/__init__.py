@@ -1,5 +1,5 @@
-"""Fixed-length binary record batches: `records.open(folder)` reads them, `xscatter pack` writes them."""
+"""Fixed-length binary record batches: `xscatter pack` writes them, `open_records` reads them."""
 
-from xscatter.records.read import Records, open
+from xscatter.records.read import Records, open_records
 
-__all__ = ["Records", "open"]
+__all__ = ["Records", "open_records"]

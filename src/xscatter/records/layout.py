@@ -1,27 +1,31 @@
-"""Where each field of a record lies, and what records.json says."""
+"""The fields of a record, and how records.json describes them."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from xscatter.records import code
+from xscatter.records.constants import DTYPE
 
 FORMAT = 1
 
 
 def record_dtype(tags: int, image: tuple[int, int], coefficients: tuple[int, int]) -> np.dtype:
-    """The structured type of a record: little-endian, and aligned to eight bytes.
+    """Return the structured type of a record: little-endian, and aligned to eight bytes.
 
     Args:
         tags: number of tags.
         image: rows and columns.
         coefficients: angular and radial orders.
+
+    Example:
+        >>> record_dtype(3, (4, 4), (2, 2)).itemsize  # 32 + 8 + 32 + 3 bytes, rounded up
+        80
     """
     fields: list[tuple[str, np.dtype, tuple[int, ...]]] = [
         ("coefficients", np.dtype("<c8"), coefficients),
         ("source", np.dtype("<i4"), (2,)),
-        ("image", code.DTYPE, image),
+        ("image", DTYPE, image),
         ("tags", np.dtype("u1"), (tags,)),
     ]
     lengths = [kind.itemsize * int(np.prod(shape)) for _, kind, shape in fields]
@@ -37,18 +41,18 @@ def record_dtype(tags: int, image: tuple[int, int], coefficients: tuple[int, int
 
 
 def describe_fields(dtype: np.dtype) -> list[dict[str, Any]]:
-    """`fields` of records.json."""
-    found = []
+    """Return `fields` of records.json."""
+    fields = []
     for name in dtype.names or ():
         kind, offset = dtype.fields[name][:2]  # type: ignore[index]
-        found.append(
+        fields.append(
             {"name": name, "dtype": kind.base.str, "shape": list(kind.shape), "offset": int(offset)}
         )
-    return found
+    return fields
 
 
 def dtype_of(manifest: dict[str, Any]) -> np.dtype:
-    """The structured type that `fields` and `record_length` of records.json describe."""
+    """Return the structured type that `fields` and `record_length` of records.json describe."""
     fields: Sequence[dict[str, Any]] = manifest["fields"]
     return np.dtype(
         {

@@ -1,20 +1,6 @@
-"""Read record batches: NumPy views, and an iterator in a repeatable order.
-
-::
-
-    from xscatter import records
-
-    found = records.open("results/demo/batches")
-    found.batches[0][0]["tags"]                         # a record, as stored
-    for batch in found.iterate(32, seed=1, epoch=0):    # dict of NumPy arrays, shuffled
-        batch["counts"], batch["mask"], batch["coefficients"], batch["tags"], batch["source"]
-"""
+"""Read record batches: as memory maps, or step by step in a repeatable order."""
 
 import json
-import math
-import sys
-import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,32 +11,64 @@ from xscatter.core.errors import UserError
 from xscatter.core.files import file_sha256
 from xscatter.core.seeds import Purpose, generator
 from xscatter.records import code, layout
+from xscatter.records.buffers import Buffers
 
 _REQUIRED = ("fields", "record_length", "tags", "test_batch", "batches")
-_LARGE = 2**16  # bytes from which memory is kept for the next step
 
 
-def open(folder: str | Path, verify: bool = False) -> "Records":
-    """Open the batches below `folder`; `verify` compares every byte with its checksum first.
+def open_records(folder: str | Path, verify: bool = False) -> "Records":
+    """Open the record batches in `folder`, such as ``results/demo/batches``.
+
+    Args:
+        folder: where records.json is.
+        verify: compare every batch with its checksum first.
 
     Raises:
         UserError: records.json is missing or damaged; a batch is missing, truncated or changed.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from xscatter import open_records
+        >>> from xscatter.cli import main
+        >>> text = '''
+        ... name: tiny
+        ... simulate: {experiments: 2, images: 4, size: 32}
+        ... transform: {angular_orders: 2, radial_orders: 2}
+        ... pack: {batches: 2, test_batch: 1}
+        ... '''
+        >>> characters = Path("tiny.yaml").write_text(text)
+        >>> [main([stage, "tiny.yaml"]) for stage in ("simulate", "transform", "pack")]
+        [0, 0, 0]
+        >>> records = open_records("results/tiny/batches")
+        >>> records
+        Records('results/tiny/batches': 8 records in 2 batches)
+        >>> records.batches[0]["image"].shape
+        (4, 32, 32)
     """
-    found = Records(folder)
+    records = Records(folder)
     if verify:
-        found.verify()
-    return found
+        records.verify()
+    return records
 
 
 class Records:
-    """The record batches of a study.
+    """The record batches of a study; open them with :func:`open_records`.
 
     Attributes:
-        folder: where they lie.
+        folder: where the batches are.
         manifest: content of records.json.
         tags: names of the tags, T.
         dtype: structured type of one record.
-        batches: one memory map a batch, (records,) of `dtype`: only what is touched is read.
+        batches: a memory map for each batch, (records,) of `dtype`: it reads only what is used.
+
+    Example:
+        Images are stored as 16-bit codes, of which the largest marks masked pixels:
+
+        >>> import numpy as np
+        >>> from xscatter import Records
+        >>> counts, mask = Records.decode(np.array([[0, 7, 65535]], np.uint16))
+        >>> counts.tolist(), mask.tolist()
+        ([[0.0, 7.0, 0.0]], [[False, False, True]])
     """
 
     def __init__(self, folder: str | Path):
@@ -64,11 +82,9 @@ class Records:
             raise UserError(
                 f"{path}: cannot be read ({error}); run `xscatter pack` again"
             ) from error
-        absent = (
-            [key for key in _REQUIRED if key not in self.manifest]
-            if isinstance(self.manifest, dict)
-            else ["all"]
-        )
+        if not isinstance(self.manifest, dict):
+            raise UserError(f"{path}: lacks all keys; run `xscatter pack` again")
+        absent = [key for key in _REQUIRED if key not in self.manifest]
         if absent:
             raise UserError(f"{path}: lacks {', '.join(absent)}; run `xscatter pack` again")
         try:
@@ -79,21 +95,20 @@ class Records:
                 raise ValueError(f"there is no batch {self.test_batch}")
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path}: is damaged ({error}); run `xscatter pack` again") from error
-        self._memory = _Memory()
-        self._plain = [
-            np.asarray(batch) for batch in self.batches
-        ]  # the same memory, without memmap's slow views
+        self._buffers = Buffers()
+        # The same memory, without the slow views of np.memmap.
+        self._plain = [np.asarray(batch) for batch in self.batches]
 
     def _map(self, entry: dict[str, Any]) -> np.ndarray:
         path, length = self.folder / entry["file"], entry["records"] * self.dtype.itemsize
         size = path.stat().st_size if path.exists() else None
+        if size is None:
+            raise UserError(f"{path}: missing; run `xscatter pack` again")
         if size != length:
-            what = (
-                "missing"
-                if size is None
-                else f"{size} bytes long, not {length}: truncated or of another study"
+            raise UserError(
+                f"{path}: {size} bytes long, not {length}: truncated or of another study; "
+                "run `xscatter pack` again"
             )
-            raise UserError(f"{path}: {what}; run `xscatter pack` again")
         if not length:
             return np.zeros(0, self.dtype)
         return np.memmap(path, self.dtype, "r")
@@ -111,13 +126,13 @@ class Records:
         for entry in self.manifest["batches"]:
             if file_sha256(self.folder / entry["file"]) != entry["sha256"]:
                 raise UserError(
-                    f"{self.folder / entry['file']}: does not match its sha256 in records.json; delete it and run "
-                    "`xscatter pack` again"
+                    f"{self.folder / entry['file']}: does not match its sha256 in records.json; "
+                    "delete it and run `xscatter pack` again"
                 )
 
     @property
     def test_batch(self) -> int:
-        """Number of the batch that no training may see."""
+        """Number of the batch that no training sees."""
         return self.manifest["test_batch"]
 
     @property
@@ -127,11 +142,17 @@ class Records:
 
     @staticmethod
     def decode(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Counts float32 and mask bool (True = not usable) of images as stored, (..., rows, cols)."""
+        """Return counts float32 and mask bool (True = not usable) of stored images.
+
+        All arrays are (..., rows, cols).
+        """
         return code.decode(codes)
 
     def where(self, batches: Sequence[int] | None = None) -> np.ndarray:
-        """Batch and row (n, 2) int64 of every record of `batches` (default: training), in stored order."""
+        """Return batch and row (n, 2) int64 of every record of `batches`, in stored order.
+
+        Default: all but the test batch.
+        """
         chosen = self.training_batches if batches is None else batches
         parts = [
             np.stack([np.full(len(self.batches[n]), n), np.arange(len(self.batches[n]))], 1)
@@ -140,13 +161,24 @@ class Records:
         return np.concatenate(parts).astype(np.int64) if parts else np.zeros((0, 2), np.int64)
 
     def order(self, seed: int, epoch: int, batches: Sequence[int] | None = None) -> np.ndarray:
-        """:meth:`where`, permuted: a pure function of (seed, epoch), so that a run resumes by skipping."""
-        found = self.where(batches)
-        return found[generator(seed, Purpose.SHUFFLE, epoch, 1).permutation(len(found))]
+        """Return :meth:`where` in a random order.
+
+        It is a pure function of its arguments, so that a run resumes by skipping steps.
+
+        Args:
+            seed: seed of the study.
+            epoch: number of the pass over the data.
+            batches: numbers of the batches; default: all but the test batch.
+        """
+        where = self.where(batches)
+        return where[generator(seed, Purpose.SHUFFLE, epoch, 1).permutation(len(where))]
 
     def field(self, name: str, where: np.ndarray) -> np.ndarray:
-        """One field (n, ...) at `where` (n, 2): batch and row of each record; as stored, writable, contiguous."""
-        out = self._memory.empty((len(where), *self.dtype[name].shape), self.dtype[name].base)
+        """Return the field `name` (n, ...) of the records at `where` (n, 2), batch and row of each.
+
+        It is as stored, writable and contiguous.
+        """
+        out = self._buffers.empty((len(where), *self.dtype[name].shape), self.dtype[name].base)
         views = {batch: self._plain[batch][name] for batch in np.unique(where[:, 0]).tolist()}
         for n, (batch, row) in enumerate(where.tolist()):
             out[n] = views[batch][row]
@@ -155,19 +187,21 @@ class Records:
     def counts(
         self, where: np.ndarray, masked: float = 0.0, mask: np.ndarray | None = None
     ) -> np.ndarray:
-        """Counts float32 (n, rows, cols) at `where` (n, 2); masked pixels hold `masked`. See :meth:`decode`.
+        """Return the counts float32 (n, rows, cols) of the images at `where`; see :meth:`decode`.
 
-        `mask` bool (n, rows, cols), if given, becomes True where a pixel is masked.
+        Args:
+            where: (n, 2) batch and row of each record.
+            masked: value of masked pixels.
+            mask: (n, rows, cols) bool; if given, it becomes True where a pixel is masked.
         """
         shape, offset = self.dtype["image"].shape, self.dtype.fields["image"][1]  # type: ignore[index]
-        counts = self._memory.empty((len(where), *shape), np.dtype(np.float32))
+        counts = self._buffers.empty((len(where), *shape), np.dtype(np.float32))
         flat = (
             counts.reshape(len(where), -1),
             None if mask is None else mask.reshape(len(where), -1),
         )
-        if (
-            self.dtype.itemsize % 2 or offset % 2
-        ):  # no file of ours; the loop needs whole pixels from the first byte on
+        if self.dtype.itemsize % 2 or offset % 2:
+            # Not packed by us: an image may begin between two of the loop's two-byte words.
             codes, places = self.field("image", where).reshape(-1), np.arange(len(where))
             code.decode_into(codes, places * flat[0].shape[1], places, *flat, masked)
             return counts
@@ -189,14 +223,14 @@ class Records:
     ) -> Iterator[dict[str, np.ndarray]]:
         """Yield `size` records at a time (the last time fewer), as a dict of arrays (n, ...).
 
-        The arrays are writable and of their own, so that ``torch.from_numpy`` takes them as they are.
+        The arrays are writable and independent, so that ``torch.from_numpy`` accepts them directly.
 
         Args:
             size: records in a step.
             batches: numbers of the batches; default: all but the test batch.
             seed: shuffle by (seed, epoch); None: in stored order.
             epoch: number of the pass over the data.
-            skip: steps to leave out, to go on where an earlier run stopped.
+            skip: steps to leave out, to resume where an earlier run stopped.
             decode: give `counts` float32 and `mask` bool; else `image`, the codes as stored.
         """
         where = self.where(batches) if seed is None else self.order(seed, epoch, batches)
@@ -206,37 +240,9 @@ class Records:
     def read(self, where: np.ndarray, decode: bool = True) -> dict[str, np.ndarray]:
         """Return the records at `where` (n, 2) as a dict of arrays; `decode` as in `iterate`."""
         names = [name for name in self.dtype.names or () if not (decode and name == "image")]
-        found = {name: self.field(name, where) for name in names}
+        step = {name: self.field(name, where) for name in names}
         if decode:
-            found["mask"] = self._memory.empty(
-                (len(where), *self.dtype["image"].shape), np.dtype(bool)
-            )
-            found["counts"] = self.counts(where, mask=found["mask"])
-        return found
-
-
-class _Memory:
-    """Arrays for one step after another, in memory that is used again as soon as nobody holds it.
-
-    To get fresh memory from the system costs several times what it costs to fill it. An array begins at a multiple
-    of 64 bytes, so that TensorFlow takes it without a copy.
-    """
-
-    def __init__(self) -> None:
-        self._kept: deque[np.ndarray] = deque(maxlen=12)  # of a few steps
-        self._lock = threading.Lock()  # two pipelines may read at once
-
-    def empty(self, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
-        """An array without content."""
-        size = math.prod(shape) * kind.itemsize
-        with self._lock:
-            for raw in self._kept:
-                # Held by the deque, by `raw` and by the call: every array that was given away would be one more.
-                if len(raw) == size + 63 and sys.getrefcount(raw) == 3:
-                    break
-            else:
-                raw = np.empty(size + 63, np.uint8)
-                if size >= _LARGE:
-                    self._kept.append(raw)
-            start = -raw.ctypes.data % 64
-            return raw[start : start + size].view(kind).reshape(shape)
+            shape = (len(where), *self.dtype["image"].shape)
+            step["mask"] = self._buffers.empty(shape, np.dtype(bool))
+            step["counts"] = self.counts(where, mask=step["mask"])
+        return step

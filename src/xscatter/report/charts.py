@@ -1,28 +1,36 @@
-"""Line charts of the report. Views keep one colour and one marker throughout, told apart by every eye."""
+"""Charts of the report. Every view keeps one colour and one marker throughout."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from xscatter.pictures import new_figure
-from xscatter.report.results import History, TagScore, View, precision_recall
+from xscatter.report.results import History, TagScore, ViewScores, precision_recall
+from xscatter.views import MEAN, VIEWS
 
 # Colours of Okabe and Ito, darkened or lightened until they stand out on white and on black.
-LOOK = {
-    "image": {"color": "#2b7fc3", "marker": "o"},
-    "coefficient": {"color": "#d9630a", "marker": "s"},
-    "joint": {"color": "#0a9a72", "marker": "D"},
-    "mean": {"color": "#a865b5", "marker": "^"},
-}
+_LOOKS = (("#2b7fc3", "o"), ("#d9630a", "s"), ("#0a9a72", "D"), ("#b58900", "v"), ("#d33682", "P"))
+_LOOK_OF_MEAN = ("#a865b5", "^")
 _FAINT = "#808080"
 _FIFTHS = (0, 0.2, 0.4, 0.6, 0.8, 1)
-_MOST_POINTS = 120  # of a curve: a page holds hundreds of them
+_MOST_POINTS = 120  # of a curve: a page has hundreds of them
 
 
-def tag_chart(views: Sequence[View]) -> Figure:
-    """Average precision of every tag with its 95 % interval, one row a tag, the floor as a grey bar."""
+def look(name: str) -> dict[str, Any]:
+    """Return the colour and the marker of a view, or of the baseline."""
+    place = list(VIEWS).index(name) % len(_LOOKS) if name != MEAN else None
+    colour, marker = _LOOK_OF_MEAN if place is None else _LOOKS[place]
+    return {"color": colour, "marker": marker}
+
+
+def tag_chart(views: Sequence[ViewScores]) -> Figure:
+    """Draw the average precision of every tag with its 95 % interval, one row a tag.
+
+    A grey bar shows what guessing would score.
+    """
     tags = ordered_tags(views)
     figure = new_figure(8.2, 0.9 + 0.27 * len(tags))
     axes = figure.add_subplot()
@@ -33,19 +41,19 @@ def tag_chart(views: Sequence[View]) -> Figure:
         height=0.86,
         color=_FAINT,
         alpha=0.35,
-        label="share of images",
+        label="fraction of images",
     )
     for view, shift in zip(views, np.linspace(-0.3, 0.3, len(views)), strict=True):
         scores = [view.tags[tag.name] for tag in tags]
         values = np.array([score.average_precision for score in scores], float)
         ends = np.array([score.interval for score in scores], float).T
-        look = LOOK[view.name]
+        style = look(view.name)
         axes.errorbar(
             values,
             places + shift,
             xerr=np.maximum(np.abs(ends - values), 0),
-            fmt=look["marker"],
-            color=look["color"],
+            fmt=style["marker"],
+            color=style["color"],
             markersize=3.0,
             elinewidth=0.9,
             label=view.title,
@@ -59,14 +67,14 @@ def tag_chart(views: Sequence[View]) -> Figure:
     return figure
 
 
-def ordered_tags(views: Sequence[View]) -> list[TagScore]:
-    """Tags that occur in the test batch, the best recognised first, as scored by the last view."""
-    found = [tag for tag in views[-1].tags.values() if tag.occurs]
-    return sorted(found, key=lambda tag: -tag.average_precision)
+def ordered_tags(views: Sequence[ViewScores]) -> list[TagScore]:
+    """Return the tags that occur in the test set, the best recognised by the last view first."""
+    occurring = [tag for tag in views[-1].tags.values() if tag.occurs]
+    return sorted(occurring, key=lambda tag: -tag.average_precision)
 
 
-def precision_recall_chart(views: Sequence[View]) -> Figure:
-    """Precision against recall, one small chart a tag."""
+def precision_recall_chart(views: Sequence[ViewScores]) -> Figure:
+    """Draw precision against recall, one small chart a tag."""
     tags = ordered_tags(views)
     columns = 6
     rows = max(1, -(-len(tags) // columns))
@@ -82,7 +90,7 @@ def precision_recall_chart(views: Sequence[View]) -> Figure:
                 kept = np.unique(np.searchsorted(recall, np.linspace(0, 1, _MOST_POINTS)))
                 recall, precision = recall[kept], precision[kept]
             axes.plot(
-                recall, precision, color=LOOK[view.name]["color"], linewidth=1.0, label=view.title
+                recall, precision, color=look(view.name)["color"], linewidth=1.0, label=view.title
             )
         axes.set_title(tag.name, fontsize=6.5)
         axes.tick_params(labelsize=7)
@@ -99,22 +107,23 @@ def precision_recall_chart(views: Sequence[View]) -> Figure:
 
 
 def training_chart(histories: Mapping[str, History]) -> Figure:
-    """Loss and mean average precision against rounds of training."""
-    words = ("loss", "mean average precision")
+    """Draw loss and mean average precision over the rounds of training."""
     quantities = [
-        word for word in words if any(history.curves(word) for history in histories.values())
+        quantity
+        for quantity in ("loss", "mean average precision")
+        if any(history.curves(quantity) for history in histories.values())
     ]
     figure = new_figure(8.2, 3.1)
     grid = figure.subplots(1, max(1, len(quantities)), squeeze=False)[0]
     for axes, quantity in zip(grid, quantities, strict=False):
         for name, history in histories.items():
-            for part, values in history.curves(quantity).items():
-                style = "-" if part == "validation" else (0, (3, 1.5))
-                label = f"{name}, {part}"
+            for data, values in history.curves(quantity).items():
+                style = "-" if data == "validation" else (0, (3, 1.5))
+                label = f"{name}, {data}"
                 axes.plot(
                     history.steps,
                     values,
-                    color=LOOK[name]["color"],
+                    color=look(name)["color"],
                     linestyle=style,
                     linewidth=1.3,
                     label=label,
@@ -128,22 +137,22 @@ def training_chart(histories: Mapping[str, History]) -> Figure:
     return figure
 
 
-def reliability_chart(views: Sequence[View]) -> Figure:
-    """Share of true tags against the score given: as the networks gave it, and calibrated."""
+def reliability_chart(views: Sequence[ViewScores]) -> Figure:
+    """Draw how often a tag is true against its score, before and after calibration."""
     figure = new_figure(8.2, 4.6)
     for axes, kind, title in zip(
         figure.subplots(1, 2, sharey=True),
         ("raw", "per_tag"),
-        ("as the network says", "calibrated"),
+        ("before calibration", "after calibration"),
         strict=True,
     ):
         axes.plot([0, 1], [0, 1], color=_FAINT, linewidth=1, linestyle=(0, (2, 2)))
         for view in views:
-            found = view.calibration[kind]
+            reliability = getattr(view.calibration, kind)
             axes.plot(
-                found.probability,
-                found.frequency,
-                **LOOK[view.name],
+                reliability.probability,
+                reliability.frequency,
+                **look(view.name),
                 markersize=3.5,
                 linewidth=1.2,
                 label=view.title,
@@ -160,8 +169,8 @@ def reliability_chart(views: Sequence[View]) -> Figure:
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(alpha=0.25)
-        # Space for the last number of one chart beside the first of the next.
+        # Room for the last tick label beside the first one of the next chart.
         axes.set_xlim(-0.01, 1.12)
-    figure.axes[0].set_ylabel("share of images that have the tag")
+    figure.axes[0].set_ylabel("fraction of images that have the tag")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure

@@ -1,7 +1,6 @@
-"""What training and evaluation left behind, read once and checked."""
+"""Read the results of training and test that the report shows."""
 
 import csv
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,21 +9,27 @@ from typing import Any
 
 import numpy as np
 
+from xscatter import views
 from xscatter.core.errors import UserError
+from xscatter.report.words import interval_text
+from xscatter.scores import metrics
+from xscatter.scores.evaluation import (
+    CalibrationEvaluation,
+    Confusion,
+    read_evaluation,
+    read_scores,
+)
 from xscatter.store.models import ModelFolder
-from xscatter.store.paths import VIEWS, StudyPaths
-
-TITLES = {
-    "image": "image",
-    "coefficient": "coefficient",
-    "joint": "joint",
-    "mean": "mean of logits",
-}
+from xscatter.store.paths import StudyPaths
 
 
 @dataclass(frozen=True)
 class TagScore:
-    """How well one view recognises one tag; not a number where the tag does not occur in the test batch."""
+    """Scores of one view for one tag; NaN where the tag does not occur in the test set.
+
+    `column` is its column in the scores and labels; `precision` and `recall` are those at
+    `threshold`; `prevalence` is the fraction of test images that have the tag.
+    """
 
     name: str
     column: int
@@ -37,26 +42,25 @@ class TagScore:
 
     @property
     def occurs(self) -> bool:
-        """Whether the test batch has images with the tag."""
+        """Whether any test image has the tag."""
         return not math.isnan(self.average_precision)
 
 
 @dataclass(frozen=True)
-class Reliability:
-    """How often tags are there (`frequency`) against the `probability` given to them, in bins of `count` scores."""
+class ViewScores:
+    """Scores of one view, or of the baseline, on the test set.
 
-    expected_calibration_error: float
-    probability: list[float]
-    frequency: list[float]
-    count: list[int]
-
-
-@dataclass(frozen=True)
-class View:
-    """The evaluation of one view.
-
-    ``scores`` (n, T) are calibrated probabilities, ``labels`` (n, T) bool, ``source`` (n, 2) experiment and image;
-    ``calibration`` has the reliability of the scores as the network says, ``"raw"``, and calibrated, ``"per_tag"``.
+    Attributes:
+        name: Name of the view, or `views.MEAN`.
+        mean: Mean average precision over the tags that occur.
+        interval: 95 % interval of `mean`; NaN with a single test experiment.
+        tags: Scores of each tag, by name.
+        scores: (n, T) calibrated probabilities.
+        labels: (n, T) bool.
+        source: (n, 2) experiment and image.
+        calibration: Reliability before calibration, `raw`, and after it, `per_tag`.
+        confusions: Pairs of tags that are confused, the largest excess over chance first.
+        run: Versions, host and time of the evaluation.
     """
 
     name: str
@@ -66,96 +70,93 @@ class View:
     scores: np.ndarray
     labels: np.ndarray
     source: np.ndarray
-    calibration: dict[str, Reliability]
-    confusions: list[dict[str, Any]]
+    calibration: CalibrationEvaluation
+    confusions: list[Confusion]
     run: dict[str, Any]
 
     @property
     def title(self) -> str:
-        """Name in words."""
-        return TITLES[self.name]
+        """Name as figures and tables show it."""
+        return views.title(self.name)
 
     def drawn(self, seed: int, draws: int = 1000) -> np.ndarray:
-        """Average precision (1 + draws, T) of every tag: of the test batch itself, then of its drawn experiments."""
-        from xscatter.scores import metrics
+        """Return the average precision of every tag in bootstrap samples of the test experiments.
 
+        Args:
+            seed: Seed of the random draws; equal seeds draw the same experiments for every view.
+            draws: Number of samples.
+
+        Returns:
+            (1 + draws, T); the first row is the test set itself.
+        """
         weights = metrics.resampled(self.source[:, 0], seed, draws, itself=True)
         return metrics.bootstrap(self.labels.astype(float), self.scores, weights)
 
 
 @dataclass(frozen=True)
 class History:
-    """Training curves of one view: columns against `steps`, which are counted in `axis`."""
+    """Training curves of one view: columns against `steps`, whose unit is named by `axis`."""
 
     axis: str
     steps: list[float]
     columns: dict[str, list[float]]
 
     def curves(self, quantity: str) -> dict[str, list[float]]:
-        """Curves of a quantity such as ``"loss"``, by the part of the data that it was measured on."""
-        names = {
-            part: f"{part}_{quantity.replace(' ', '_')}" for part in ("training", "validation")
+        """Return the curves of a quantity such as ``"loss"``, by "training" and "validation"."""
+        columns = {
+            data: f"{data}_{quantity.replace(' ', '_')}" for data in ("training", "validation")
         }
-        return {part: self.columns[name] for part, name in names.items() if name in self.columns}
+        return {
+            data: self.columns[column] for data, column in columns.items() if column in self.columns
+        }
 
 
-def read_views(paths: StudyPaths, names: Sequence[str] = (*VIEWS, "mean")) -> list[View]:
-    """The evaluations of `names`.
+def featured(scores: Sequence[ViewScores]) -> ViewScores:
+    """Return the scores of the view with most inputs, the one whose mistakes the report shows."""
+    name = views.by_inputs()[0].name
+    return next(view for view in scores if view.name == name)
+
+
+def read_views(paths: StudyPaths, names: Sequence[str] | None = None) -> list[ViewScores]:
+    """Read the scores on the test set of the views `names`; by default of all and the baseline.
 
     Raises:
-        UserError: one is missing, or cannot be understood.
+        UserError: The scores of a view are missing or cannot be understood.
     """
-    return [_read_view(paths, name) for name in names]
+    return [_read_view(paths, name) for name in names or views.evaluated()]
 
 
-def _read_view(paths: StudyPaths, name: str) -> View:
-    path, scores_path = paths.evaluation(name), paths.scores(name)
-    advice = "finish the study with snakemake, or score the view with `xscatter test`"
-    for needed in (path, scores_path):
-        if not needed.exists():
-            raise UserError(f"{needed}: missing; {advice}")
-    try:
-        content = json.loads(path.read_text())
-        with np.load(scores_path) as file:
-            scores, labels, source = (file[key] for key in ("scores", "labels", "source"))
-        tags = {}
-        for column, (tag, entry) in enumerate(content["tags"].items()):
-            tags[tag] = TagScore(
+def _read_view(paths: StudyPaths, name: str) -> ViewScores:
+    evaluation = read_evaluation(paths.evaluation(name))
+    test = read_scores(paths.scores(name))
+    if not test.scores.shape == test.labels.shape == (len(test.source), len(evaluation.tags)):
+        raise UserError(
+            f"{paths.scores(name)}: does not fit {paths.evaluation(name).name}; delete both, then "
+            "score the view with `xscatter test`"
+        )
+    return ViewScores(
+        name=name,
+        mean=evaluation.mean_average_precision,
+        interval=_pair(evaluation.mean_average_precision_interval),
+        tags={
+            tag: TagScore(
                 name=tag,
                 column=column,
-                average_precision=_number(entry["average_precision"]),
-                interval=_pair(entry["interval"]),
-                prevalence=_number(entry["prevalence"]),
-                threshold=_number(entry["threshold"]),
-                precision=_number(entry["precision"]),
-                recall=_number(entry["recall"]),
+                average_precision=_number(entry.average_precision),
+                interval=_pair(entry.interval),
+                prevalence=entry.prevalence,
+                threshold=entry.threshold,
+                precision=_number(entry.precision),
+                recall=_number(entry.recall),
             )
-        if not scores.shape == labels.shape == (len(source), len(tags)):
-            raise ValueError(
-                f"{scores.shape} scores for {labels.shape} labels and {len(tags)} tags"
-            )
-        mean = _number(content["mean_average_precision"])
-        interval = _pair(content["mean_average_precision_interval"])
-        calibration = {
-            kind: Reliability(**content["calibration"][kind]) for kind in ("raw", "per_tag")
-        }
-        confusions = content["confusions"]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{path}: is not an evaluation of this version ({error!r}); delete it, then {advice}"
-        ) from error
-    run = content.get("run", {})
-    return View(
-        name,
-        mean,
-        interval,
-        tags,
-        scores,
-        labels.astype(bool),
-        source,
-        calibration,
-        confusions,
-        run,
+            for column, (tag, entry) in enumerate(evaluation.tags.items())
+        },
+        scores=test.scores,
+        labels=test.labels.astype(bool),
+        source=test.source,
+        calibration=evaluation.calibration,
+        confusions=evaluation.confusions,
+        run=evaluation.run,
     )
 
 
@@ -169,26 +170,34 @@ def _pair(value: Sequence[float | None] | None) -> tuple[float, float]:
 
 
 def read_history(path: Path) -> History:
-    """Training curves from ``history.csv``.
+    """Read the training curves from ``history.csv``.
 
     Raises:
-        UserError: it is missing or is not such a table.
+        UserError: The file is missing or has other content.
     """
     try:
         with open(path, newline="") as stream:
             rows = list(csv.DictReader(stream))
-        numbers = {
+        columns = {
             key: [float(row[key] or "nan") for row in rows] for key in rows[0] if key != "decision"
         }
     except (OSError, ValueError, TypeError, IndexError) as error:
         why = "missing" if not path.exists() else f"is not a table of training curves ({error})"
         raise UserError(f"{path}: {why}; train the view again with `xscatter train`") from error
-    axis = next(iter(numbers))
-    return History(axis, numbers.pop(axis), numbers)
+    axis = next(iter(columns))
+    return History(axis, columns.pop(axis), columns)
 
 
 def precision_recall(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Recall and precision (both (k,)) when images are taken by falling score; equal scores come together."""
+    """Return the precision-recall curve of one tag.
+
+    Args:
+        labels: (n,) bool.
+        scores: (n,). Images with equal scores share one point of the curve.
+
+    Returns:
+        Recall and precision, both (k,), from the highest score down.
+    """
     order = np.argsort(-scores, kind="stable")
     last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
     hits = np.cumsum(labels[order])[last]
@@ -196,10 +205,10 @@ def precision_recall(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray
 
 
 def read_training(folder: Path) -> dict[str, Any]:
-    """Facts of one training, as ``training.json`` holds them, and ``seconds``, the time that it took.
+    """Return the content of ``training.json``, and the training time in seconds as ``seconds``.
 
     Raises:
-        UserError: they are missing or damaged.
+        UserError: A file is missing or damaged.
     """
     try:
         facts = ModelFolder(folder).facts()
@@ -215,33 +224,34 @@ def read_training(folder: Path) -> dict[str, Any]:
 
 
 def paired_intervals(
-    views: Sequence[View], pairs: Sequence[tuple[str, str]], seed: int
-) -> list[tuple[float, float]]:
-    """95 % bootstrap interval of the difference in mean average precision, first minus second of each of `pairs`.
+    scores: Sequence[ViewScores], pairs: Sequence[tuple[str, str]], seed: int
+) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return 95 % bootstrap intervals of differences in mean average precision.
 
-    Both views are scored on the same drawn experiments, so that what is hard for both cancels.
+    Both views of a pair are scored on the same drawn experiments, so that what is hard for both
+    cancels.
+
+    Args:
+        scores: Scores of all views that `pairs` names.
+        pairs: Pairs of views; the difference is the first minus the second.
+        seed: Seed of the random draws.
+
+    Returns:
+        The interval of each pair.
     """
-    from xscatter.scores import metrics
-
-    drawn = {view.name: metrics.mean_of(view.drawn(seed)) for view in views}
-    differences = [drawn[first] - drawn[second] for first, second in pairs]
-    return [_pair(metrics.interval(each[1:], each[0], least=-1.0)) for each in differences]
-
-
-def in_words(
-    interval: tuple[float, float], digits: str = ".3f", between: str = " to ", none: str = "unknown"
-) -> str:
-    """An interval as text; of a single test experiment there is `none`."""
-    return (
-        none if math.isnan(interval[0]) else between.join(format(end, digits) for end in interval)
-    )
+    drawn = {view.name: metrics.mean_of(view.drawn(seed)) for view in scores}
+    differences = {(first, second): drawn[first] - drawn[second] for first, second in pairs}
+    return {
+        pair: _pair(metrics.interval(each[1:], each[0], least=-1.0))
+        for pair, each in differences.items()
+    }
 
 
-def score_table(views: Sequence[View]) -> str:
-    """Mean average precision of every view with its interval, as text for a terminal."""
-    tags = sum(tag.occurs for tag in views[0].tags.values())
-    lines = [f"Mean average precision over {tags} tags, {len(views[0].source)} test images", ""]
+def score_table(scores: Sequence[ViewScores]) -> str:
+    """Return the mean average precision of every view with its interval, for a terminal."""
+    tags = sum(tag.occurs for tag in scores[0].tags.values())
+    lines = [f"Mean average precision over {tags} tags, {len(scores[0].source)} test images", ""]
     lines.append(f"{'view':<16}{'mean':>7}   95 % interval")
-    for view in views:
-        lines.append(f"{view.title:<16}{view.mean:>7.3f}   {in_words(view.interval)}")
+    for view in scores:
+        lines.append(f"{view.title:<16}{view.mean:>7.3f}   {interval_text(view.interval)}")
     return "\n".join(lines)

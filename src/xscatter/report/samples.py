@@ -1,24 +1,24 @@
-"""Which images of the shards are shown, and how: samples of each tag, and mistakes."""
+"""Choose the images that the report shows: samples of each tag, and confident mistakes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from xscatter.pictures import new_figure, show_frame
-from xscatter.report.results import View
+from xscatter.report.results import ViewScores
 from xscatter.report.svg import inline_svg, page_style
 from xscatter.store.experiments import open_experiment
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
 
-# Labels of so many experiments are looked at: enough to find every tag, and quick for any study.
+# Enough experiments to find every tag, and few enough to be quick for any study.
 MOST_EXPERIMENTS = 200
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Tags of the images looked at: ``source`` (n, 2), ``labels`` (n, T), ``detectability`` (n, T)."""
+    """Tags of some images: ``source`` (n, 2), ``labels`` (n, T), ``detectability`` (n, T)."""
 
     names: list[str]
     source: np.ndarray
@@ -27,10 +27,10 @@ class Labels:
 
 
 def read_labels(study: Study, paths: StudyPaths) -> Labels:
-    """Tags of the images of up to 200 experiments, spread over the study.
+    """Read the tags of the images of up to 200 experiments, spread evenly over the study.
 
     Raises:
-        UserError: a shard is missing or damaged.
+        UserError: An experiment is missing or damaged.
     """
     count = study.simulate.experiments
     numbers = np.unique(np.linspace(0, count - 1, min(count, MOST_EXPERIMENTS)).round().astype(int))
@@ -47,14 +47,22 @@ def read_labels(study: Study, paths: StudyPaths) -> Labels:
     )
 
 
-def pick_samples(found: Labels, column: int) -> list[tuple[str, int]]:
-    """Rows of a clear, a typical and a faint image with the tag, of different experiments where there are any.
+def pick_samples(labels: Labels, column: int) -> list[tuple[str, int]]:
+    """Choose a clear, a typical and a faint image with a tag, of different experiments if possible.
 
-    Clear, typical and faint: detectability at the 95th, 50th and 5th percentile of the images with
-    the tag. Tags without a detectability give three images without such words.
+    Clear, typical and faint are the 95th, 50th and 5th percentile of the detectability among the
+    images with the tag.
+
+    Args:
+        labels: The images to choose from.
+        column: Column of the tag.
+
+    Returns:
+        A word and a row of `labels` for each of up to three images; the words are empty for tags
+        without a detectability.
     """
-    rows = np.flatnonzero(found.labels[:, column])
-    values = found.detectability[rows, column]
+    rows = np.flatnonzero(labels.labels[:, column])
+    values = labels.detectability[rows, column]
     known = not np.isnan(values).any()
     if known:
         rows = rows[np.argsort(-values, kind="stable")]
@@ -64,28 +72,36 @@ def pick_samples(found: Labels, column: int) -> list[tuple[str, int]]:
         nearest = np.argsort(
             np.abs(np.arange(len(rows)) - quantile * (len(rows) - 1)), kind="stable"
         )
-        free = [row for row in rows[nearest] if found.source[row, 0] not in used]
+        free = [row for row in rows[nearest] if labels.source[row, 0] not in used]
         free = free or [row for row in rows[nearest] if row not in [row for _, row in picked]]
         if free:
             picked.append((word if known else "", int(free[0])))
-            used.add(int(found.source[free[0], 0]))
+            used.add(int(labels.source[free[0], 0]))
     return picked
 
 
 def small_picture(paths: StudyPaths, experiment: int, image: int, alt: str, name: str) -> str:
-    """One image as a small inline SVG with axes in q."""
+    """Draw one image as a small inline SVG with axes in q.
+
+    Args:
+        paths: Files of the study.
+        experiment: Number of the experiment.
+        image: Number of the image in it.
+        alt: Description for screen readers.
+        name: Start of every id in the SVG.
+    """
     with open_experiment(paths.experiment(experiment)) as file:
-        frame = file.picture(image)
+        panel = file.picture(image)
     with page_style():
-        # Fixed places: quicker than a layout that is solved, and pictures side by side are aligned.
+        # A fixed layout: faster than one that is solved, and pictures side by side are aligned.
         figure = new_figure(2.6, 2.4, layout="none")
         axes = figure.add_axes((0.19, 0.17, 0.76, 0.81))
         show_frame(
             axes,
-            frame.counts,
-            frame.mask,
-            geometry=frame.geometry,
-            saturation=frame.saturation,
+            panel.counts,
+            panel.mask,
+            geometry=panel.geometry,
+            saturation=panel.saturation,
             colorbar=False,
             most=160,
         )
@@ -94,20 +110,28 @@ def small_picture(paths: StudyPaths, experiment: int, image: int, alt: str, name
 
 
 def pick_mistakes(
-    view: View, wanted: bool, count: int = 8, most_each: int = 2
+    view: ViewScores, missed: bool, count: int = 8, most_each: int = 2
 ) -> list[tuple[int, int]]:
-    """Rows and tags where `view` is most confidently wrong; `wanted`: tags that are there and were missed.
+    """Choose the most confident mistakes of `view`.
 
-    At most `most_each` for one tag and one for an image, so that a single weakness does not fill the list.
+    Args:
+        view: Its scores.
+        missed: True: tags that are true and were missed; False: tags that were given wrongly.
+        count: Number of mistakes.
+        most_each: Upper limit for one tag, so that a single weakness does not fill the list; an
+            image is chosen once at most.
+
+    Returns:
+        Row of the image and column of the tag of each mistake, the most confident first.
     """
-    scores = np.where(view.labels == wanted, view.scores if wanted else -view.scores, np.inf)
+    scores = np.where(view.labels == missed, view.scores if missed else -view.scores, np.inf)
     picked: list[tuple[int, int]] = []
     for place in np.argsort(scores, axis=None, kind="stable"):
         row, column = map(int, np.unravel_index(place, scores.shape))
         if not np.isfinite(scores[row, column]) or len(picked) == count:
             break
-        # Beyond one half the network agrees with the label: no mistake.
-        if (view.scores[row, column] < 0.5) != wanted:
+        # From here on the score is on the right side of one half: no mistake.
+        if (view.scores[row, column] < 0.5) != missed:
             break
         of_tag = sum(column == other for _, other in picked)
         if of_tag < most_each and row not in [other for other, _ in picked]:
@@ -115,26 +139,23 @@ def pick_mistakes(
     return picked
 
 
-def detectability_of(paths: StudyPaths, pairs: Iterable[tuple[int, int]]) -> list[np.ndarray]:
-    """Detectability (T,) of the images given as (experiment, image)."""
-    found = []
-    for experiment, image in pairs:
-        with open_experiment(paths.experiment(experiment)) as file:
-            found.append(file.detectability[image])
-    return found
+def detectability_of(paths: StudyPaths, experiment: int, image: int) -> np.ndarray:
+    """Return the detectability (T,) of the tags of one image."""
+    with open_experiment(paths.experiment(experiment)) as file:
+        return file.detectability[image]
 
 
-def richest(found: Labels, count: int) -> list[tuple[int, int]]:
-    """Images with the most tags, each of another experiment, as (experiment, image)."""
+def richest(labels: Labels, count: int) -> list[tuple[int, int]]:
+    """Return the images with most tags as (experiment, image), at most one of each experiment."""
     picked: dict[int, int] = {}
-    for row in np.argsort(-found.labels.sum(axis=1), kind="stable"):
-        experiment, image = map(int, found.source[row])
+    for row in np.argsort(-labels.labels.sum(axis=1), kind="stable"):
+        experiment, image = map(int, labels.source[row])
         picked.setdefault(experiment, image)
         if len(picked) == count:
             break
     return list(picked.items())
 
 
-def scores_in_words(views: Sequence[View], row: int, column: int) -> str:
-    """Scores that every view gave for one tag of one test image."""
-    return ", ".join(f"{view.title} {view.scores[row, column]:.2f}" for view in views)
+def scores_in_words(scores: Sequence[ViewScores], row: int, column: int) -> str:
+    """Return the score of every view for one tag of one test image, as text."""
+    return ", ".join(f"{view.title} {view.scores[row, column]:.2f}" for view in scores)

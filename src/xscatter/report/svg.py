@@ -1,4 +1,4 @@
-"""Figures as inline SVG that follows the page: its text colour, its width, light or dark."""
+"""Figures as inline SVG that follow the page: its text colour, its width, light or dark."""
 
 import base64
 import io
@@ -9,10 +9,12 @@ from html import escape
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from xscatter.pictures import to_bytes
 
-# Drawn in this colour, which no colour map holds, and replaced by the colour of the page's text.
+# Text and lines are drawn in this colour, which no colour map has; it is then replaced by the
+# colour of the page's text.
 _INK = "#010203"
 STYLE: Any = {
     "text.color": _INK,
@@ -35,7 +37,7 @@ STYLE: Any = {
 
 @contextmanager
 def page_style() -> Iterator[None]:
-    """Draw the figures made inside in the style of the page."""
+    """Give the figures that are drawn in the `with` block the style of the page."""
     from matplotlib import rc_context
 
     with rc_context(STYLE):
@@ -43,9 +45,12 @@ def page_style() -> Iterator[None]:
 
 
 def inline_svg(figure, alt: str, name: str) -> str:
-    """`figure` as an ``<svg>`` element, described to screen readers by `alt`.
+    """Return the figure as an ``<svg>`` element.
 
-    `name` starts every id of the element, so that the ids of several figures on a page differ.
+    Args:
+        figure: The figure.
+        alt: Description for screen readers.
+        name: Start of every id in the element, so that ids of several figures on a page differ.
     """
     with page_style():
         text = to_bytes(figure, "svg", dpi=100).decode()
@@ -64,18 +69,18 @@ def inline_svg(figure, alt: str, name: str) -> str:
     width = re.search(r'width="([\d.]+)pt"', size[0])
     assert box is not None
     assert width is not None
-    # Without a height the browser keeps the proportions; max-width in pixels is the size that it was drawn for.
+    # Without a height the browser keeps the proportions; the width limit is the size in pixels
+    # that the figure was drawn for.
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" {box[0]} role="img"'
-        f' aria-label="{escape(alt)}" style="max-width:{float(width[1]) * 4 / 3:.0f}px">'
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'{box[0]} role="img" aria-label="{escape(alt)}" '
+        f'style="max-width:{float(width[1]) * 4 / 3:.0f}px">'
     )
     return head + text[size.end() :]
 
 
 def _smaller(match: re.Match) -> str:
-    """The same picture with a palette: a colour map has few colours, and one byte a pixel is enough."""
-    from PIL import Image
-
+    """Store the picture with a palette: for a colour map, one byte a pixel is enough."""
     picture = Image.open(io.BytesIO(base64.b64decode(match[1])))
     pixels = np.ascontiguousarray(np.asarray(picture.convert("RGBA"))).view(np.uint32)[..., 0]
     colours, index = np.unique(pixels, return_inverse=True)

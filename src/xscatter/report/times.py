@@ -1,4 +1,4 @@
-"""Time and memory of every stage, as the workflow measured them, beside the figures published in 2017."""
+"""Time and memory of every stage, as the workflow measured them, beside figures of 2017."""
 
 import csv
 import statistics
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xscatter.report.words import duration, grouped
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
 
-# One experiment of 200 images and five of them, simulated by the pipeline of 2017: seconds at 256 and 1000 pixels.
+# Seconds for one and for five experiments of 200 images, by image side in pixels, as published for
+# the simulation of 2017.
 PUBLISHED = {256: {200: 85.0, 1000: 224.0}, 1000: {200: 435.0, 1000: 2040.0}}
 STAGES = {
     "simulate": "simulate",
@@ -25,7 +27,18 @@ STAGES = {
 
 @dataclass(frozen=True)
 class StageTime:
-    """The jobs of one stage; memory in MB is the largest of any job, None where it was not measured."""
+    """Time and memory of all jobs of one stage.
+
+    Attributes:
+        stage: Name of the stage.
+        unit: The view, for stages that have one job a view; else empty.
+        jobs: Number of jobs.
+        seconds: Wall-clock time of all jobs together.
+        median: Wall-clock seconds of the median job.
+        cpu_seconds: CPU time of all jobs together; None where it was not measured.
+        memory: Largest resident memory of any job in MB; None where it was not measured.
+        images: Number of images that the jobs handled.
+    """
 
     stage: str
     unit: str
@@ -38,58 +51,52 @@ class StageTime:
 
     @property
     def per_image(self) -> float:
-        """Wall-clock seconds of the jobs for each image they handled."""
+        """Wall-clock seconds for an image."""
         return self.seconds / self.images
 
 
 def read_times(study: Study, paths: StudyPaths) -> list[StageTime]:
-    """One row a stage, in the order of the pipeline; training and test have one row a view."""
+    """Return one row a stage in the order of the pipeline; for training and test one row a view."""
     folder = paths.benchmark("stage").parent.parent
     total = study.simulate.experiments * study.simulate.images
     rows = []
     for stage, title in STAGES.items():
         files = sorted((folder / stage).glob("*.tsv"))
-        groups = [[file] for file in files] if stage in ("train", "test") else [files]
-        for group in groups:
+        by_view = stage in ("train", "test")
+        for group in [[file] for file in files] if by_view else [files]:
             records = [record for file in group if (record := _read(file))]
             if not records:
                 continue
-            single = stage in ("train", "test")
+            by_experiment = stage in ("simulate", "transform")
             rows.append(
                 StageTime(
                     stage=title,
-                    unit=group[0].stem if single else "",
+                    unit=group[0].stem if by_view else "",
                     jobs=len(records),
                     seconds=sum(record["s"] for record in records),
                     median=statistics.median(record["s"] for record in records),
                     cpu_seconds=_merge(records, "cpu_time", sum),
                     memory=_merge(records, "max_rss", max),
-                    images=len(records) * study.simulate.images
-                    if stage in ("simulate", "transform")
-                    else total,
+                    images=len(records) * study.simulate.images if by_experiment else total,
                 )
             )
     return rows
 
 
 def _read(path: Path) -> dict[str, float]:
-    """The last measurement in a benchmark file; `{}` if it holds none."""
-    found: dict[str, float] = {}
+    """Return the last measurement in a benchmark file; `{}` if there is none."""
     try:
         with open(path, newline="") as stream:
-            for row in csv.DictReader(stream, delimiter="\t"):
-                found = {}
-                for key, value in row.items():
-                    try:
-                        found[key] = float(value)
-                    except (
-                        TypeError,
-                        ValueError,
-                    ):  # "NA": the job was over before it could be measured
-                        continue
+            rows = list(csv.DictReader(stream, delimiter="\t"))
     except (OSError, csv.Error, UnicodeDecodeError):
         return {}
-    return found if "s" in found else {}
+    record: dict[str, float] = {}
+    for key, value in rows[-1].items() if rows else ():
+        try:
+            record[key] = float(value)
+        except (TypeError, ValueError):  # "NA": the job ended before it could be measured
+            continue
+    return record if "s" in record else {}
 
 
 def _merge(records: list[dict[str, float]], key: str, how: Callable) -> float | None:
@@ -98,21 +105,55 @@ def _merge(records: list[dict[str, float]], key: str, how: Callable) -> float | 
 
 
 def comparison(study: Study, rows: list[StageTime]) -> list[dict[str, Any]]:
-    """Simulation and transform of 200 and of 1,000 images at this study's rate, beside the published times.
+    """Return the time for 200 and for 1,000 images at this study's rate, and the published times.
 
-    The time that each job takes to start is part of the rate.
+    The start of each job is part of the rate.
     """
-    chosen = {row.stage: row for row in rows if row.stage in ("simulate", "transform")}
+    stages = {row.stage: row for row in rows if row.stage in ("simulate", "transform")}
     return [
         {
             "images": images,
-            "here": {stage: row.per_image * images for stage, row in chosen.items()},
+            "here": {stage: row.per_image * images for stage, row in stages.items()},
             "processor": {
                 stage: row.cpu_seconds / row.images * images
-                for stage, row in chosen.items()
+                for stage, row in stages.items()
                 if row.cpu_seconds is not None
             },
             "published": {size: times[images] for size, times in PUBLISHED.items()},
         }
         for images in (200, 1000)
     ]
+
+
+def time_tables(study: Study, paths: StudyPaths) -> dict[str, Any]:
+    """Return the rows of the report's two tables of times, as text for the template."""
+    rows = read_times(study, paths)
+    return {
+        "images_a_job": study.simulate.images,
+        "size": f"{study.simulate.size} × {study.simulate.size}",
+        "times": [
+            {
+                "name": f"{row.stage} {row.unit}".strip(),
+                "jobs": row.jobs,
+                "seconds": duration(row.seconds),
+                "median": duration(row.median),
+                "cpu": "" if row.cpu_seconds is None else duration(row.cpu_seconds),
+                "per_image": duration(row.per_image),
+                "memory": "" if row.memory is None else f"{grouped(round(row.memory))} MB",
+            }
+            for row in rows
+        ],
+        "comparison": [
+            {
+                "images": grouped(entry["images"]),
+                **{
+                    stage: f"{duration(entry['here'].get(stage))} "
+                    f"({duration(entry['processor'].get(stage))})"
+                    for stage in ("simulate", "transform")
+                },
+                "small": duration(entry["published"][256]),
+                "large": duration(entry["published"][1000]),
+            }
+            for entry in comparison(study, rows)
+        ],
+    }

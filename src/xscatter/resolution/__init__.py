@@ -1,1 +1,1 @@
-"""Does a larger image make the tagger better? One study at several image sizes, under equal budgets."""
+"""Compare image sizes: one study at several sizes and seeds, with equal training budgets."""

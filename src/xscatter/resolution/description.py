@@ -1,4 +1,4 @@
-"""The typed description of a study of studies: one base, expanded into ordinary studies."""
+"""The typed description of a comparison of image sizes, which is expanded into ordinary studies."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from xscatter.core.errors import UserError
 from xscatter.core.files import write_text
 from xscatter.store.paths import ResolutionPaths
-from xscatter.study import (  # fmt: skip
+from xscatter.study import (
     Pack,
     Section,
     Simulate,
@@ -27,7 +27,7 @@ Mode = Literal["resample", "extend"]
 
 
 class Base(Section):
-    """What all members share: the sections of a study."""
+    """The sections of a study that all members share."""
 
     simulate: Simulate = Simulate()
     transform: Transform = Transform()
@@ -37,45 +37,48 @@ class Base(Section):
 
 
 class Resolution(Section):
-    """A study of studies: every member is `base` with one of `modes`, one of `sizes` and one of `seeds`."""
+    """A comparison of image sizes: one ordinary study for every mode, size and seed."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=40)] = Field(
-        description="Name; everything is written below results/<name>/."
+        description="Name of the comparison; all its files are in results/<name>/."
     )
     sizes: Annotated[tuple[int, ...], Field(min_length=2)] = Field(
-        description="Image sides in pixels, rising."
+        description="Image sides in pixels, in increasing order."
     )
     modes: Annotated[tuple[Mode, ...], Field(min_length=1)] = Field(
         ("resample", "extend"),
-        description="What a larger image shows; as simulate.sampling of a study.",
+        description="Values of simulate.sampling: what a larger image shows.",
     )
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = Field(
-        description="One whole repetition each: new experiments, a new split, new weights."
+        description="Each seed is a complete repetition: new experiments, a new split, new weights."
     )
-    base: Base = Field(description="The sections of a study, without size and sampling.")
+    base: Base = Field(
+        description="The sections of a study, without simulate.size and simulate.sampling."
+    )
 
     @model_validator(mode="after")
     def _base_leaves_the_size_free(self) -> "Resolution":
         given = sorted(self.base.simulate.model_fields_set & {"size", "sampling", "mask"})
         if given:
-            raise ValueError(f"base.simulate.{given[0]} belongs to a single size; remove it")
+            raise ValueError(f"base.simulate.{given[0]} would fix the image size; remove it")
         if self.base.transform.radius is not None:
             raise ValueError(
-                "base.transform.radius is in pixels, which differ between sizes; remove it"
+                "base.transform.radius is in pixels, whose number differs between sizes; remove it"
             )
         return self
 
     @model_validator(mode="after")
-    def _all_train_equally_long(self) -> "Resolution":
+    def _budgets_are_equal(self) -> "Resolution":
         train = self.base.train
         if train.round_steps is None or train.most_rounds is None:
             raise ValueError(
-                "base.train: give round_steps and most_rounds, the steps that every network takes"
+                "base.train: round_steps and most_rounds are missing; give both, so that every "
+                "network takes the same number of steps"
             )
         if min(train.patience, train.overfitting_patience) < train.most_rounds:
             raise ValueError(
-                f"base.train: patience and overfitting_patience must be at least most_rounds ({train.most_rounds}), or "
-                "some networks would end before others; raise them"
+                "base.train: some networks would stop before others; raise patience and "
+                f"overfitting_patience to most_rounds ({train.most_rounds}) or more"
             )
         return self
 
@@ -83,15 +86,15 @@ class Resolution(Section):
     def _lists_are_in_order(self) -> "Resolution":
         for key in ("sizes", "modes", "seeds"):
             if len(set(getattr(self, key))) != len(getattr(self, key)):
-                raise ValueError(f"{key} names something twice; remove it")
+                raise ValueError(f"{key} has a value twice; remove one")
         if list(self.sizes) != sorted(self.sizes):
-            raise ValueError("sizes must rise")
+            raise ValueError("sizes must be in increasing order; sort them")
         for member in self.members():
-            member.study  # noqa: B018 - refused here when a size or a seed is out of bounds
+            member.study  # noqa: B018 - fails here if a size or a seed is out of bounds
         return self
 
     def members(self) -> list["Member"]:
-        """Every member, in order of mode, size and seed."""
+        """Return all members in order of mode, size and seed."""
         return [
             Member(self, mode, size, seed)
             for mode in self.modes
@@ -102,9 +105,9 @@ class Resolution(Section):
 
 @dataclass(frozen=True)
 class Member:
-    """One ordinary study of a study of studies."""
+    """One ordinary study of a comparison."""
 
-    whole: Resolution
+    comparison: Resolution
     mode: Mode
     size: int
     seed: int
@@ -116,19 +119,20 @@ class Member:
 
     @property
     def study(self) -> Study:
-        """The study, as its own file would describe it."""
-        content = self.whole.base.model_dump(mode="json", exclude_unset=True)
+        """The study of this member."""
+        content = self.comparison.base.model_dump(mode="json", exclude_unset=True)
         content.setdefault("simulate", {}).update(size=self.size, sampling=self.mode)
         return Study.model_validate(
-            {"name": f"{self.whole.name}-{self.name}", "seed": self.seed, **content}
+            {"name": f"{self.comparison.name}-{self.name}", "seed": self.seed, **content}
         )
 
 
 def parse_resolution(content: dict[str, Any], origin: str = "study") -> Resolution:
-    """Check `content` (as read from YAML); `origin` names it in errors.
+    """Return the comparison that `content`, as read from YAML, describes; errors name `origin`.
 
     Raises:
-        UserError: a key is unknown, of the wrong type or out of bounds, or the budgets would differ.
+        UserError: A key is unknown, of the wrong type or out of bounds, or the training budgets of
+            the members would differ.
     """
     try:
         return Resolution.model_validate(content)
@@ -137,24 +141,27 @@ def parse_resolution(content: dict[str, Any], origin: str = "study") -> Resoluti
 
 
 def load_resolution(path: str | Path) -> Resolution:
-    """Read the file of a study of studies.
+    """Read the file of a comparison.
 
     Raises:
-        UserError: it cannot be read or is not one.
+        UserError: It cannot be read, or it does not describe a comparison.
     """
     return parse_resolution(read_yaml(path), str(path))
 
 
-def dump_resolution(whole: Resolution) -> str:
-    """As YAML, with the keys that were given."""
-    return yaml.safe_dump(whole.model_dump(mode="json", exclude_unset=True), sort_keys=False)
+def dump_resolution(comparison: Resolution) -> str:
+    """Return the comparison as YAML, with the keys that were given."""
+    return yaml.safe_dump(comparison.model_dump(mode="json", exclude_unset=True), sort_keys=False)
 
 
-def expand(whole: Resolution, paths: ResolutionPaths) -> None:
-    """Write the description itself and the study file of every member; what is there already stays untouched."""
-    texts = {paths.study: dump_resolution(whole)}
+def expand(comparison: Resolution, paths: ResolutionPaths) -> None:
+    """Write the comparison and the study file of every member; equal files are not touched.
+
+    A file that is written again would look new to the workflow, which would run its jobs again.
+    """
+    texts = {paths.study: dump_resolution(comparison)}
     texts |= {
-        paths.member(member.name).study: dump_study(member.study) for member in whole.members()
+        paths.member(member.name).study: dump_study(member.study) for member in comparison.members()
     }
     for path, text in texts.items():
         if not path.exists() or path.read_text() != text:

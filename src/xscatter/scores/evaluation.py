@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.core.files import whole_file, write_json
+from xscatter.core.files import complete_file, write_json
 
 Interval = list[float] | None
 
@@ -159,7 +159,7 @@ class RecordScores:
 
     def write(self, path: str | Path) -> None:
         """Write as a compressed NumPy archive."""
-        with whole_file(path) as name, open(name, "wb") as stream:
+        with complete_file(path) as name, open(name, "wb") as stream:
             arrays = {entry.name: getattr(self, entry.name) for entry in fields(self)}
             np.savez_compressed(stream, **arrays)
 

@@ -1,9 +1,15 @@
-"""Synthetic experiments: physics, detectors, tags by construction."""
+"""Synthetic experiments: physics, instruments, images, and tags by construction.
+
+From the ground up: `physics` (formulas), `instrument` (detector, beam, obstacles, noise), `shared`
+(what families of features have in common), `features` (one file each, found by `registry`), `setup`
+(what is constant within an experiment), `experiment` (its axes and maps), `scene` (what an image
+shows), `render` (expected counts), `visibility` and `labels` (tags), `image` and `shard`.
+"""
 
 from importlib import import_module
 from typing import Any
 
-_PLACES = {"Experiment": "experiment", "simulate_experiment": "shard", "simulate_image": "shard"}
+_PLACES = {"Experiment": "experiment", "simulate_experiment": "shard", "simulate_image": "image"}
 
 __all__ = ["Experiment", "simulate_experiment", "simulate_image"]
 

@@ -1,8 +1,8 @@
-"""What a feature adds to the expected image: four shapes, each rendered by one compiled loop.
+"""The shapes of what a feature adds to the expected image, each rendered by a compiled loop.
 
 Intensities are in units that all components of one feature share; the renderer scales the feature
-as a whole to its part of the dose. A shape says nothing about detectors: solid angle, polarisation,
-beamstop and point spread come with the experiment.
+as a whole to its share of the photons. A shape knows no detector: solid angle, polarisation,
+obstacles and point spread come with the experiment.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Radial(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Spots(Component):
-    """Gaussian spots; each array (n,), lengths in pixels. `intensity` is the integral over a spot."""
+    """Gaussian spots; each array (n,), lengths in pixels."""
 
     rows: np.ndarray
     cols: np.ndarray
@@ -51,9 +51,10 @@ class Plane(Component):
     """Σ_l U_l(x) V_l(y) in axes turned by `angle`: layer lines, streaks, rods.
 
     x runs along the azimuth `angle` and y along `angle` + 90°; both in nm⁻¹ on `experiment.axis`.
-    With `tilt`, x and y are q along and across a fibre, whatever the turn about it: its axis lies at `angle` and is
-    tilted by `tilt` (radians) from the plane across the beam, towards the detector. Where the Ewald sphere meets planes
-    of equal q along the fibre are hyperbolas on a flat detector (Polanyi, Z. Phys. 7 (1921) 149):
+    With `tilt`, x and y are q along and across a fibre, whatever the turn about it: its axis lies
+    at `angle` and is tilted by `tilt` (radians) from the plane across the beam, towards the
+    detector. Where the Ewald sphere meets planes of equal q along the fibre are hyperbolas on a
+    flat detector (Polanyi, Z. Phys. 7 (1921) 149):
 
         x = q (cos θ cos β cos(χ − angle) − sin θ sin β), y = √(q² − x²), sin θ = q λ / 4π.
     """

@@ -1,7 +1,7 @@
-"""Pictures of every feature over its range: ``python -m xscatter.simulate.gallery [-o FOLDER] [FEATURE ...]``.
+"""Pictures and tables of every feature: ``python -m xscatter.simulate.gallery [FEATURE ...]``.
 
 One PNG a feature: expected counts of a clean instrument above, what a detector makes of them below;
-and `features.md`, the parameter tables, for the docs.
+and `features.md`, with the tables of parameters. The documentation is made of the same.
 """
 
 import argparse
@@ -14,94 +14,124 @@ from xscatter import pictures
 from xscatter.core.files import write_text
 from xscatter.core.seeds import Purpose, generator
 from xscatter.simulate.experiment import Experiment
-from xscatter.simulate.features.registry import Feature, all_features, get
-from xscatter.simulate.shard import simulate_image
+from xscatter.simulate.image import simulate_image
+from xscatter.simulate.registry import Feature, all_features, get
 from xscatter.study import parse_study
 
 EXAMPLES = 6
+MANY = 3e7  # photons of a picture without visible noise
+KINDS = {
+    "sample": "Features of samples",
+    "background": "Backgrounds",
+    "standard": "Calibration standards",
+}
 
 
 def find_experiments(feature: Feature, number: int, size: int = 256) -> list[Experiment]:
-    """`number` experiments in which `feature` may occur, some behind detectors with gaps, the beam on the image."""
+    """Return experiments in which a feature may occur, with the beam on a wide detector.
+
+    Args:
+        feature: to be shown.
+        number: of experiments.
+        size: of their images in pixels.
+    """
     study = parse_study(
         {"name": "gallery", "simulate": {"experiments": 1000, "images": 1, "size": size}}
     )
-    found: list[Experiment] = []
+    chosen: list[Experiment] = []
     for n in range(1000):
         experiment = Experiment(study, n)
-        inside = experiment.settings["on_image"] and min(experiment.frame.extent) > 0.9
-        if inside and not experiment.settings["window"] and feature.weight(experiment) > 0:
-            found.append(experiment)
-        if len(found) == number:
+        wide = min(experiment.detector.outline.extent) > 0.9
+        clear = experiment.placement.on_image and wide and experiment.window is None
+        if clear and feature.weight(experiment) > 0:
+            chosen.append(experiment)
+        if len(chosen) == number:
             break
-    return found
+    return chosen
 
 
 def feature_figure(feature: Feature, examples: int = EXAMPLES) -> Any:
-    """Figure of `feature`, drawn in `examples` experiments: strong above, as exposed below."""
-    frames = []
+    """Return a figure of `feature` in `examples` experiments: strong above, as exposed below."""
+    panels = []
     for n, experiment in enumerate(find_experiments(feature, examples)):
         rng = generator(experiment.study.seed, Purpose.SCENE, experiment.number, n)
         parameters = feature.draw(rng, experiment)
         entries = [{"feature": feature.name, "share": 1.0, "parameters": parameters}]
         if feature.kind != "background":
-            plain = {
-                "feature": "background",
-                "share": 0.1,
-                "parameters": get("background").draw(rng, experiment),
-            }
-            entries.append(plain)
-        for photons in (3e7, 10 ** experiment.settings["exposure"]):
+            air = get("background").draw(rng, experiment)
+            entries.append({"feature": "background", "share": 0.1, "parameters": air})
+        for photons in (MANY, 10**experiment.exposure.log_photons):
             scene = {
                 "photons": float(photons),
                 "drift": [0.0, 0.0],
                 "zingers": 0,
                 "features": entries,
             }
-            frame = np.empty((experiment.size, experiment.size), np.uint32)
-            simulate_image(experiment, n, frame, scene)
+            counts = np.empty((experiment.size, experiment.size), np.uint32)
+            simulate_image(experiment, n, counts, scene)
             title = f"{photons:.1e} photons"
-            frames.append(pictures.Panel(frame, experiment.mask, experiment.geometry, title=title))
-    figure = pictures.contact_sheet([*frames[::2], *frames[1::2]], columns=max(len(frames) // 2, 1))
+            panels.append(pictures.Panel(counts, experiment.mask, experiment.geometry, title=title))
+    figure = pictures.contact_sheet([*panels[::2], *panels[1::2]], columns=max(len(panels) // 2, 1))
     figure.suptitle(feature.name.replace("_", " "))
     return figure
 
 
-def feature_page() -> str:
-    """Markdown: every feature, its words, its parameter table, its tags and its picture."""
-    lines = ["# Features", ""]
-    for feature in all_features().values():
-        title = feature.name.replace("_", " ").capitalize()
-        lines += [f"## {title}", "", (feature.module.__doc__ or "").strip(), ""]
-        if feature.parameters:
-            lines += ["| parameter | unit | default | bounds | meaning |", "|---|---|---|---|---|"]
-            for p in feature.parameters:
-                low, high = p.bounds
-                lines.append(
-                    f"| {p.name} | {p.unit} | {p.default:g} | {low:g} to {high:g} | {p.meaning} |"
-                )
-            lines.append("")
-        if feature.tags:
-            lines += [f"Tags: {', '.join(sorted(feature.tags))}.", ""]
-        lines += [f"![{title}]({feature.name}.png)", ""]
+def feature_page(pictures_in: str = "") -> str:
+    """Return Markdown about every feature: its words, picture, tags and parameters.
+
+    Args:
+        pictures_in: folder of the pictures, with a slash at its end.
+    """
+    sections: list[str] = []
+    for kind, title in KINDS.items():
+        chosen = [feature for feature in all_features().values() if feature.kind == kind]
+        sections += [f"## {title}"] if chosen else []
+        sections += [_section(feature, f"{pictures_in}{feature.name}.png") for feature in chosen]
+    return "\n\n".join(sections) + "\n"
+
+
+def _section(feature: Feature, picture: str) -> str:
+    name = feature.name.replace("_", " ")
+    lines = [f"### {name}", "", _plain(feature.module.__doc__ or ""), ""]
+    lines += [f"![Draws of {name}]({picture})", ""]
+    lines += ["Draws of different experiments: above with many photons, below as exposed.", ""]
+    if feature.tags:
+        lines += [f"Gives: {', '.join(f'*{tag}*' for tag in feature.tags)}.", ""]
+    lines += ["| parameter | unit | default | bounds | meaning |", "|---|---|---|---|---|"]
+    for p in feature.parameters:
+        bounds = f"{p.bounds[0]:g} to {p.bounds[1]:g}"
+        lines.append(f"| `{p.name}` | {p.unit} | {p.default:g} | {bounds} | {_plain(p.meaning)} |")
     return "\n".join(lines)
 
 
-def write_gallery(folder: str | Path, names: list[str] | None = None) -> list[Path]:
-    """Write the picture of every feature (or of those in `names`) and `features.md` into `folder`.
+def _plain(text: str) -> str:
+    """Return a docstring as Markdown that shows the same characters."""
+    for mark in "\\*_<|+#":
+        text = text.replace(mark, "\\" + mark)
+    # Indented lines are formulas: each keeps a line of its own.
+    lines = [f"\\\n{line.strip()}" if line.startswith("  ") else line for line in text.split("\n")]
+    return "\n".join(lines).replace("``", "`").strip()
+
+
+def write_pictures(
+    folder: str | Path, names: list[str] | None = None, examples: int = EXAMPLES, dpi: int = 60
+) -> list[Path]:
+    """Write the picture of every feature, or of those in `names`, and return their paths.
+
+    Args:
+        folder: where they go.
+        names: of features; None for all.
+        examples: experiments in one picture.
+        dpi: resolution of the pictures.
 
     Raises:
         UserError: a name is not that of a feature, or the folder cannot be written.
     """
     written = []
-    chosen = [get(name) for name in names] if names else list(all_features().values())
-    for feature in chosen:
+    for feature in [get(name) for name in names] if names else all_features().values():
         path = Path(folder) / f"{feature.name}.png"
-        pictures.save_figure(feature_figure(feature), path, dpi=60)
+        pictures.save_figure(feature_figure(feature, examples), path, dpi=dpi)
         written.append(path)
-    if not names:
-        write_text(Path(folder) / "features.md", feature_page())
-        written.append(Path(folder) / "features.md")
     return written
 
 
@@ -115,8 +145,11 @@ def main() -> None:
         "-o", "--output", type=Path, default=Path("gallery"), help="folder (default: gallery)"
     )
     args = parser.parse_args()
-    for path in write_gallery(args.output, args.names):
+    for path in write_pictures(args.output, args.names):
         print(path)
+    if not args.names:
+        write_text(args.output / "features.md", "# Features\n\n" + feature_page())
+        print(args.output / "features.md")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is refused before anything is drawn: features, masks and sizes that cannot work."""
+"""Checks of a study before anything is drawn: features, masks and sizes that cannot work."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.simulate.features.registry import chosen_features
+from xscatter.simulate.registry import chosen_features
 from xscatter.study import Study
 
 BYTES_A_PIXEL = 130  # of the maps of an experiment and the image in hand, at their most
@@ -14,7 +14,7 @@ BYTES_AT_LEAST = 200e6  # of Python, libraries and tables
 
 
 def memory_limit() -> float:
-    """Bytes that this process may use: that of the machine, or of the control group (Slurm, a container)."""
+    """Return the bytes that this process may use, of the machine or of its control group."""
     limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
@@ -25,10 +25,11 @@ def memory_limit() -> float:
 
 
 def check_study(study: Study) -> None:
-    """Refuse what could not be simulated.
+    """Refuse a study that cannot be simulated.
 
     Raises:
-        UserError: an unknown feature, a mask that cannot be used, or an image larger than memory allows.
+        UserError: an unknown feature, a mask that cannot be used, or an image larger than memory
+        allows.
     """
     chosen = chosen_features(study.simulate.features)
     if not any(feature.kind == "sample" for feature in chosen.values()):
@@ -38,14 +39,14 @@ def check_study(study: Study) -> None:
     if needed > limit:
         largest = int(max((limit - BYTES_AT_LEAST) / BYTES_A_PIXEL, 0) ** 0.5)
         raise UserError(
-            f"simulate.size: {size} needs {needed / 1e9:.1f} GB of memory, and there are {limit / 1e9:.1f}; "
-            f"at most {largest} fits"
+            f"simulate.size: {size} needs {needed / 1e9:.1f} GB of memory, "
+            f"and there are {limit / 1e9:.1f}; at most {largest} fits"
         )
     user_mask(study)
 
 
 def user_mask(study: Study) -> np.ndarray | None:
-    """The mask (size, size) bool that `simulate.mask` names, True = not usable, or None.
+    """Return the mask (size, size) bool that `simulate.mask` names, True = not usable, or None.
 
     Raises:
         UserError: it cannot be read, is of another shape, or leaves too little of the image.
@@ -75,6 +76,7 @@ def user_mask(study: Study) -> np.ndarray | None:
     mask = mask != 0
     if mask.mean() > 0.5:
         raise UserError(
-            f"simulate.mask: {path} hides {mask.mean():.0%} of the image (non-zero is not usable); at most half may be"
+            f"simulate.mask: {path} hides {mask.mean():.0%} of the image "
+            "(non-zero is not usable); at most half may be"
         )
     return mask

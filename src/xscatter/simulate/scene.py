@@ -1,4 +1,4 @@
-"""What one image shows: which features, with what parameters, and how many photons each.
+"""The scene of an image: which features, with what parameters, and how many photons each.
 
 A scene is plain data (it is stored as JSON beside the image) and, with the experiment, enough to
 regenerate the image.
@@ -10,18 +10,18 @@ import numpy as np
 
 from xscatter.core.seeds import Purpose, generator
 from xscatter.simulate.experiment import Experiment
-from xscatter.simulate.features.registry import Feature, chosen_features
+from xscatter.simulate.registry import Feature, chosen_features
 
-STANDARDS = 0.02  # part of images that show a calibration standard
-BLANKS = 0.006  # part of images without beam
-OVEREXPOSED = 0.16  # part of images that are exposed far too long
+STANDARDS = 0.02  # fraction of images that show a calibration standard
+BLANKS = 0.006  # fraction of images without beam
+OVEREXPOSED = 0.16  # fraction of images that are exposed far too long
 
 
 def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
-    """The scene of image number `image`: a pure function of (seed, experiment, image)."""
+    """Draw the scene of image number `image`: a pure function of (seed, experiment, image)."""
     study = experiment.study
     rng = generator(study.seed, Purpose.SCENE, experiment.number, image)
-    photons = 10 ** (experiment.settings["exposure"] + rng.normal(0, 0.45))
+    photons = 10 ** (experiment.exposure.log_photons + rng.normal(0, 0.45))
     if rng.random() < OVEREXPOSED:
         photons *= 10 ** rng.uniform(0.7, 2.0)
     scene: dict[str, Any] = {
@@ -40,6 +40,7 @@ def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
     if kind < BLANKS + STANDARDS and standards:
         scene["features"] = [_entry(experiment, rng, _pick(rng, standards, 1)[0], 1.0)]
         return scene
+    # In one image of five the background is as strong as the sample, or stronger.
     background = 10 ** rng.normal(-1.3, 0.5) if rng.random() < 0.8 else 10 ** rng.uniform(-0.3, 0.8)
     for feature, weight in _weighted(experiment, "background"):
         if rng.random() < weight:
@@ -50,7 +51,7 @@ def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
 
 
 def _weighted(experiment: Experiment, kind: str) -> list[tuple[Feature, float]]:
-    """Features of `kind` that occur in the experiment, with their weights: the same for all of its images."""
+    """Return the features of `kind` that occur in the experiment, with their weights."""
     if kind not in experiment.weights:
         known = chosen_features(experiment.study.simulate.features).values()
         pairs = [(feature, feature.weight(experiment)) for feature in known if feature.kind == kind]
@@ -59,7 +60,7 @@ def _weighted(experiment: Experiment, kind: str) -> list[tuple[Feature, float]]:
 
 
 def _pick(rng: np.random.Generator, weighted: list[tuple[Feature, float]], n: int) -> list[Feature]:
-    """`n` different features by their weights (all of them, if there are fewer)."""
+    """Draw `n` different features by their weights (all of them, if there are fewer)."""
     weights = np.array([weight for _, weight in weighted])
     # The n smallest of exponential variables over the weights: sampling without replacement.
     order = np.argsort(rng.exponential(size=len(weights)) / weights)

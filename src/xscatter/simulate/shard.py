@@ -5,26 +5,35 @@ from typing import Any
 
 import numpy as np
 
-from xscatter import __version__, tags
-from xscatter.core.seeds import Purpose, generator, sequence
-from xscatter.simulate.detector import LAYOUTS
+from xscatter import tags
+from xscatter.core.version import __version__
 from xscatter.simulate.experiment import Experiment
-from xscatter.simulate.poisson import poisson_counts
-from xscatter.simulate.read_out import read_out
-from xscatter.simulate.render import Rendering, render
-from xscatter.simulate.scene import draw_scene
-from xscatter.simulate.visibility import label
-from xscatter.store.experiments import MASKED, new_experiment
+from xscatter.simulate.image import simulate_image
+from xscatter.store.experiments import new_experiment
 from xscatter.study import Study
-
-MOST_PHOTONS = 0xFFFFFFFE  # of integrating detectors, whose digits saturate, not the photons
 
 
 def simulate_experiment(study: Study, number: int, path: str | Path) -> None:
-    """Simulate experiment `number` of `study` into the shard `path`; memory holds one image at a time.
+    """Simulate an experiment and write its shard; memory holds one image at a time.
+
+    Args:
+        study: what to simulate.
+        number: of the experiment in the study, from 0.
+        path: of the shard, which appears when it is complete.
 
     Raises:
         UserError: the study cannot be simulated, or `path` cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from xscatter import Study, open_experiment, simulate_experiment
+        >>> study = Study(name="example", simulate={"size": 32, "images": 1})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     simulate_experiment(study, 0, f"{folder}/00000.h5")
+        ...     with open_experiment(f"{folder}/00000.h5") as experiment:
+        ...         counts, mask, saturated = experiment.counts(0)
+        >>> counts.shape
+        (32, 32)
     """
     experiment = Experiment(study, number)
     n, size = study.simulate.images, study.simulate.size
@@ -35,15 +44,17 @@ def simulate_experiment(study: Study, number: int, path: str | Path) -> None:
         "seed": np.uint64(study.seed),
         "experiment": number,
     }
-    with new_experiment(path, n, size, experiment.saturation, **attributes) as shard:
+    saturation = experiment.detector.saturation
+    with new_experiment(path, n, size, saturation, **attributes) as shard:
         labels = np.zeros((n, len(tags.NAMES)), np.uint8)
         detectability = np.zeros(labels.shape, np.float32)
         scenes = []
-        frame = np.empty((size, size), np.uint32)
+        counts = np.empty((size, size), np.uint32)
         for image in range(n):
-            scene, _, labels[image], detectability[image] = simulate_image(experiment, image, frame)
-            shard.counts[image] = frame
-            scenes.append(scene)
+            simulated = simulate_image(experiment, image, counts)
+            shard.counts[image] = counts
+            labels[image], detectability[image] = simulated.labels, simulated.detectability
+            scenes.append(simulated.scene)
         shard.finish(
             tags.NAMES,
             labels,
@@ -51,74 +62,21 @@ def simulate_experiment(study: Study, number: int, path: str | Path) -> None:
             scenes,
             experiment.mask,
             _instrument(experiment),
-            experiment.settings["detector"],
-            experiment.settings,
+            experiment.detector.layout.name,
+            experiment.setup.settings(),
         )
-
-
-def simulate_image(
-    experiment: Experiment, image: int, out: np.ndarray, scene: dict[str, Any] | None = None
-) -> tuple[dict[str, Any], Rendering, np.ndarray, np.ndarray]:
-    """Fill `out` (rows, cols) uint32 with image number `image`; return its scene, rendering, labels, detectability.
-
-    With `scene` (as stored in a shard) that scene is shown, with the noise of this image number.
-    """
-    scene = draw_scene(experiment, image) if scene is None else scene
-    done = render(scene, experiment)
-    labels, detectability = label(scene, done, experiment)
-    seed = experiment.study.seed
-    integrating = LAYOUTS[experiment.settings["detector"]].integrating
-    poisson_counts(
-        done.expected, experiment.live, MOST_PHOTONS if integrating else experiment.saturation,
-        sequence(seed, Purpose.NOISE, experiment.number, image, 0), out,
-    )  # fmt: skip
-    if integrating:
-        read_out(
-            out,
-            done.expected,
-            experiment,
-            generator(seed, Purpose.NOISE, experiment.number, image, 2),
-        )
-    if scene["zingers"]:
-        rng = generator(seed, Purpose.NOISE, experiment.number, image, 1)
-        labels[tags.INDEX["zingers"]] = _add_zingers(out, experiment, scene["zingers"], rng) > 0
-    saturated = np.count_nonzero(out == experiment.saturation)
-    if saturated >= max(1, 1e-5 * out.size):
-        labels[tags.INDEX["saturation"]] = 1
-    return scene, done, labels, detectability
-
-
-def _add_zingers(
-    out: np.ndarray, experiment: Experiment, number: int, rng: np.random.Generator
-) -> int:
-    """Cosmic rays and decays: `number` short tracks of bright pixels; return how many pixels stand out by 8 sigma."""
-    size, gain = experiment.size, max(experiment.settings["gain"], 1.0)
-    clear = 0
-    for _ in range(number):
-        start, angle = rng.uniform(0, size, 2), rng.uniform(0, 2 * np.pi)
-        steps = np.arange(1 + rng.poisson(3.0 / experiment.scale))
-        rows = (start[0] + steps * np.sin(angle)).astype(int)
-        cols = (start[1] + steps * np.cos(angle)).astype(int)
-        charge = rng.exponential(10 ** rng.uniform(1.5, 4.2), len(steps))
-        on = (rows >= 0) & (rows < size) & (cols >= 0) & (cols < size)
-        rows, cols, charge = rows[on], cols[on], charge[on]
-        before, live = out[rows, cols].astype(float), experiment.live[rows, cols]
-        value = np.minimum(before + np.rint(charge), experiment.saturation).astype(np.uint32)
-        clear += int(np.count_nonzero(live & (value - before > 8 * np.sqrt(gain * (before + 1)))))
-        out[rows, cols] = np.where(live, value, MASKED)
-    return clear
 
 
 def _instrument(experiment: Experiment) -> dict[str, tuple[Any, str]]:
-    """Value and unit of every quantity of the instrument."""
+    """Return value and unit of every quantity of the instrument."""
     geometry = experiment.geometry
     return {
         "wavelength": (geometry.wavelength, "m"),
         "distance": (geometry.distance, "m"),
         "pixel_size": (geometry.pixel_size, "m"),
         "beam_center": (np.array(geometry.center), "pixel"),
-        "polarisation": (experiment.settings["polarisation"], ""),
+        "polarisation": (experiment.beam.polarisation, ""),
         "rot1": (geometry.rot1, "rad"),
         "rot2": (geometry.rot2, "rad"),
-        "saturation_value": (np.uint32(experiment.saturation), "counts"),
+        "saturation_value": (np.uint32(experiment.detector.saturation), "counts"),
     }

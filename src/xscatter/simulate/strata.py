@@ -1,4 +1,4 @@
-"""Choices balanced over experiments: each a pure function of (seed, name of the choice, experiment).
+"""Choices balanced over experiments, each a pure function of seed, name and experiment.
 
 The numbers of a choice follow a Kronecker sequence, frac(offset + n √p): any run of consecutive
 experiments covers [0, 1) evenly, so no class of experiment is missing from a small study, and
@@ -12,14 +12,15 @@ from xscatter.core.seeds import Purpose, generator
 
 # The order gives each choice its prime: append, never reorder.
 CHOICES = (
-    "detector", "beamstop", "beam", "geometry", "family", "exposure", "range", "air", "slits", "coherence",
-    "window", "tilt", "second family", "model", "aperture", "patch", "masked beamstop", "wavelength spread",
+    "detector", "beamstop", "beam", "geometry", "family", "exposure", "range", "air", "slits",
+    "coherence", "window", "tilt", "second family", "model", "aperture", "patch",
+    "masked beamstop", "wavelength spread",
 )  # fmt: skip
 PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61)
 
 
 def fraction(seed: int, choice: str, number: int) -> float:
-    """The number in [0, 1) of `choice` for experiment `number`."""
+    """Return the number in [0, 1) of `choice` for experiment `number`."""
     index = CHOICES.index(choice)
     offset = generator(seed, Purpose.STRATA, index).random()
     return (offset + number * PRIMES[index] ** 0.5) % 1.0
@@ -28,7 +29,14 @@ def fraction(seed: int, choice: str, number: int) -> float:
 def choose(
     seed: int, choice: str, number: int, weights: Mapping[str, float] | Sequence[str]
 ) -> str:
-    """One of the names in `weights`, in proportion to them (equally for a plain sequence)."""
+    """Return one of the names in `weights`, in proportion to them.
+
+    Args:
+        seed: of the study.
+        choice: one of `CHOICES`.
+        number: of the experiment.
+        weights: by name; a plain sequence of names means equal weights.
+    """
     if not isinstance(weights, Mapping):
         weights = dict.fromkeys(weights, 1.0)
     left = fraction(seed, choice, number) * sum(weights.values())

@@ -1,4 +1,4 @@
-"""The study: one YAML file that decides what everything else contains."""
+"""The study: one YAML file that decides the content of all other files."""
 
 from xscatter.study.pack import Pack
 from xscatter.study.reading import (
@@ -11,13 +11,14 @@ from xscatter.study.reading import (
 )
 from xscatter.study.section import Section
 from xscatter.study.simulate import Simulate
-from xscatter.study.study import PHYSICS, Study
+from xscatter.study.study import PHYSICS, STAGES, Study
 from xscatter.study.train import Train
 from xscatter.study.transform import Transform
 from xscatter.study.walltime import Walltime
 
 __all__ = [
     "PHYSICS",
+    "STAGES",
     "Pack",
     "Section",
     "Simulate",

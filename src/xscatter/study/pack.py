@@ -8,11 +8,13 @@ from xscatter.study.section import Section
 
 
 class Pack(Section):
-    """Record batches."""
+    """Record batches for training and test."""
 
     batches: Annotated[int, Field(ge=2, le=1000)] = Field(10, description="Number of batches.")
     test_batch: Annotated[int, Field(ge=0)] = Field(
-        9, description="The batch kept for the test; fixed once packed."
+        9,
+        description="Number of the batch that is the test set. It cannot change once the batches "
+        "are written.",
     )
 
     @model_validator(mode="after")

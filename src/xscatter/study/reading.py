@@ -1,4 +1,4 @@
-"""Read a study file, and say in one line what is wrong with it."""
+"""Read and write study files; errors are one line each."""
 
 import json
 from pathlib import Path
@@ -15,22 +15,32 @@ def load_study(path: str | Path) -> Study:
     """Read a study file.
 
     Raises:
-        UserError: it cannot be read or describes several studies; a key is unknown, of the wrong type or out of bounds.
+        UserError: The file cannot be read or describes several studies, or a key is unknown, of the
+            wrong type or out of bounds.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from xscatter import load_study
+        >>> _ = Path("small.yaml").write_text("name: small\\nsimulate: {size: 128}\\n")
+        >>> study = load_study("small.yaml")
+        >>> study.name, study.simulate.size
+        ('small', 128)
     """
     content = read_yaml(path)
     if "sizes" in content:
         raise UserError(
-            f"{path}: describes a study at several image sizes; `snakemake --configfile` runs it, and writes the "
-            f"study.yaml of each member, results/{content.get('name')}/<mode>-<size>-<seed>/: name one of these"
+            f"{path}: describes a study at several image sizes, which `snakemake --configfile` "
+            "runs; give the study.yaml of one of its members, in "
+            f"results/{content.get('name')}/<mode>-<size>-<seed>/"
         )
     return parse_study(content, str(path))
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """The keys of a YAML file.
+    """Return the keys of a YAML file.
 
     Raises:
-        UserError: it cannot be read or holds no keys.
+        UserError: The file cannot be read or has no keys.
     """
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -48,10 +58,10 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def parse_study(content: dict[str, Any], origin: str = "study") -> Study:
-    """Check `content` (as read from YAML) against the schema; `origin` names it in errors.
+    """Return the study that `content`, as read from YAML, describes; errors name `origin`.
 
     Raises:
-        UserError: a key is unknown, of the wrong type or out of bounds.
+        UserError: A key is unknown, of the wrong type or out of bounds.
     """
     try:
         return Study.model_validate(content)
@@ -60,14 +70,14 @@ def parse_study(content: dict[str, Any], origin: str = "study") -> Study:
 
 
 def describe_problem(problem: Any) -> str:
-    """One refused key in words: where, what, how to mend it."""
+    """Return one validation error in words: where, what, how to fix it."""
     key = ".".join(str(part) for part in problem["loc"]) or "study"
     if problem["type"] == "extra_forbidden":
         return f"{key} is not a key of a study; remove it or correct its spelling"
     if problem["type"] == "missing":
         return f"{key} is missing; add it"
     message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "value_error":  # our own words name the values
+    if problem["type"] == "value_error":  # our own messages name the values
         return message if key == "study" else f"{key}: {message}"
     return (
         f"{key}: {message[0].lower()}{message[1:]} (it is {problem['input']!r})"
@@ -77,11 +87,11 @@ def describe_problem(problem: Any) -> str:
 
 
 def schema() -> str:
-    """JSON schema of a study file."""
+    """Return the JSON schema of a study file."""
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return json.dumps(dialect | Study.model_json_schema(), indent=2) + "\n"
 
 
 def dump_study(study: Study) -> str:
-    """The resolved study as YAML, every key present."""
+    """Return the study as YAML, with every key."""
     return yaml.safe_dump(study.model_dump(), sort_keys=False)

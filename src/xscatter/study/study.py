@@ -1,9 +1,9 @@
-"""The typed description of a study: everything that decides what its files contain."""
+"""The typed description of a study: everything that decides the content of its files."""
 
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -16,19 +16,31 @@ from xscatter.study.train import Train
 from xscatter.study.transform import Transform
 from xscatter.study.walltime import Walltime
 
-# Raised by every change that makes other images, tags or coefficients from the same study, so that
-# shards made before and after are never mixed.
+# Increased by every change that makes other images, tags or coefficients from the same study, so
+# that files made before and after are never mixed.
 PHYSICS = 5
+
+Stage = Literal["simulate", "transform", "pack", "train"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
 class Study(Section):
-    """A study: one YAML file."""
+    """Everything that decides the content of the files of a study; read from one YAML file.
+
+    Sections and keys that are not given have their defaults. Values never change after loading.
+
+    Example:
+        >>> from xscatter import Study
+        >>> study = Study(name="small", simulate={"experiments": 4, "size": 128})
+        >>> study.simulate.images, study.radius
+        (200, 128.0)
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)] = Field(
-        description="Name; everything is written below results/<name>/."
+        description="Name of the study; all its files are in results/<name>/."
     )
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
-        2017, description="The seed that all randomness derives from."
+        2017, description="Seed of all random numbers."
     )
     simulate: Simulate = Simulate()
     transform: Transform = Transform()
@@ -37,32 +49,32 @@ class Study(Section):
     walltime: Walltime = Walltime()
 
     @model_validator(mode="after")
-    def _networks_can_be(self) -> "Study":
+    def _networks_are_possible(self) -> "Study":
         orders = (self.transform.angular_orders, self.transform.radial_orders)
-        for refusal in (
+        for problem in (
             networks.refused_orders(self.train, orders),
             networks.refused_head(self.train, self.simulate.size),
         ):
-            if refusal:
-                raise ValueError(refusal)
+            if problem:
+                raise ValueError(problem)
         return self
 
     @property
     def radius(self) -> float:
-        """Radius of the expansion's disk in pixels."""
+        """Radius of the disk of the expansion, in pixels."""
         return float(self.transform.radius or self.simulate.size)
 
-    def fingerprint(self, stage: Literal["simulate", "transform", "pack", "train"]) -> str:
-        """Hash (16 hex digits) of all that decides the content of one unit of `stage`.
+    def fingerprint(self, stage: Stage) -> str:
+        """Return a hash (16 hex digits) of all that decides the files of `stage`.
 
-        The number of experiments is left out of the first two: adding experiments leaves
-        those that exist as they are.
+        For "simulate" and "transform" it does not depend on the number of experiments, because
+        existing experiments do not change when others are added.
         """
         content: dict[str, Any] = {"seed": self.seed, "simulate": self.simulate.model_dump()}
         content["physics"] = PHYSICS
         content["coverage"] = self.transform.minimum_coverage
         content["radius"] = self.radius
-        if self.simulate.mask is not None:  # what it hides counts, not where it lies
+        if self.simulate.mask is not None:  # its content matters, not its name
             content["simulate"]["mask"] = _sha256(self.simulate.mask)
         if stage in ("simulate", "transform"):
             del content["simulate"]["experiments"]

@@ -8,32 +8,39 @@ from xscatter.study.section import Section
 
 
 class Transform(Section):
-    """The Fourier-Bessel expansion of every image."""
+    """Fourier-Bessel expansion of every image."""
 
     angular_orders: Annotated[int, Field(ge=1, le=1024)] = Field(
-        32, description="Angular orders, m = 0 .. n-1."
+        32, description="Number of angular orders, m = 0 .. n-1."
     )
     radial_orders: Annotated[int, Field(ge=1, le=1024)] = Field(
-        32, description="Radial orders: zeros of J_m used."
+        32, description="Number of radial orders: zeros of J_m."
     )
     radius: Annotated[float, Field(gt=0)] | None = Field(
         None,
         description="Radius of the disk in pixels, the same for all images; null: the image side.",
     )
     boundary: Literal["dirichlet", "neumann"] = Field(
-        "dirichlet", description="Condition at the rim of the disk."
+        "dirichlet",
+        description="Boundary condition at the edge of the disk: the value (`dirichlet`) or the "
+        "slope (`neumann`) is zero.",
     )
     fill: Literal["zero", "ring-mean", "partner"] = Field(
-        "ring-mean", description="What replaces masked pixels."
+        "ring-mean",
+        description="Values that replace masked pixels. `zero`; `ring-mean`: the mean of the "
+        "pixels at the same radius; `partner`: the pixel opposite the beam centre "
+        "where it is live, else the mean.",
     )
     counts: Literal["none", "log", "anscombe"] = Field(
         "anscombe",
-        description="Transform of the counts before the expansion: log(1 + n), or 2 sqrt(n + 3/8).",
+        description="Transform of the counts n before the expansion. `log`: log(1 + n); "
+        "`anscombe`: 2 sqrt(n + 3/8); `none`: n.",
     )
     tolerance: Annotated[float, Field(gt=0, lt=0.1)] = Field(
-        5e-5, description="Relative error (L2) of the transform."
+        5e-5, description="Relative error of the transform (L2 norm)."
     )
     minimum_coverage: Annotated[float, Field(ge=0, le=1)] = Field(
         0.03,
-        description="Least part of the disk that must lie on live pixels; the simulator stays above it.",
+        description="Smallest fraction of the disk that must be on live pixels. Simulated "
+        "experiments always exceed it.",
     )

@@ -1,55 +1,75 @@
-"""Where in a frame, and in which orders of its expansion, the evidence for a tag lies.
+"""Where in a frame, and in which orders of its expansion, the evidence for a tag is.
 
 Occlusion (Zeiler and Fergus 2014): each part of the input is hidden in turn, and the fall of the
-tag's raw output is what that part contributed. Networks that know masked pixels need nothing else.
+tag's logit is what that part contributed. Networks that know masked pixels need nothing else.
 """
+
+from collections.abc import Iterable, Iterator
+from itertools import islice, pairwise
 
 import numpy as np
 
 from xscatter.tagging.prepare import NOT_USABLE
-from xscatter.tagging.tagger import TOGETHER, Ready, Tagger
+from xscatter.tagging.tagger import Ready, Tagger
 
-_PATCHES = 12  # on a side
+PATCHES = 12  # on a side
+_TOGETHER = 16  # inputs in memory at a time
 
 
 def in_image(tagger: Tagger, view: str, item: Ready) -> np.ndarray | None:
-    """Fall of every output (T, patches, patches) when a patch of the image is masked; None without image view."""
+    """Return the fall of every logit when a patch of the image is masked.
+
+    Args:
+        tagger: the networks.
+        view: the network to ask.
+        item: the frame.
+
+    Returns:
+        (T, PATCHES, PATCHES); None if the network has no image input.
+    """
     if "image" not in tagger.needs(view):
         return None
-    edges = np.linspace(0, tagger.size, _PATCHES + 1).astype(int)
-    image = item.prepared.image
-    found = []
-    for first in range(0, _PATCHES**2, TOGETHER):
-        images = np.repeat(image[None], min(TOGETHER, _PATCHES**2 - first), 0)
-        for n, one in enumerate(images, start=first):
-            y, x = divmod(n, _PATCHES)
-            one[edges[y] : edges[y + 1], edges[x] : edges[x + 1]] = NOT_USABLE
-        found.append(_outputs(tagger, view, images, item.coefficients))
-    whole = _outputs(tagger, view, image, item.coefficients)
-    return (whole - np.concatenate(found)).T.reshape(-1, _PATCHES, _PATCHES)
+    falls = _falls(tagger, view, item, "image", _without_patches(item.inputs["image"]))
+    return falls.reshape(-1, PATCHES, PATCHES)
 
 
 def in_orders(tagger: Tagger, view: str, item: Ready) -> np.ndarray | None:
-    """Fall of every output (T, orders) when an angular order is set to zero; None without coefficient view."""
-    if "coefficients" not in tagger.needs(view) or item.coefficients is None:
+    """Return the fall of every logit when an angular order is set to zero.
+
+    Args:
+        tagger: the networks.
+        view: the network to ask.
+        item: the frame.
+
+    Returns:
+        (T, angular_orders); None if the network has no coefficient input.
+    """
+    if "coefficients" not in tagger.needs(view):
         return None
-    orders = item.coefficients.shape[0]
-    coefficients = np.repeat(item.coefficients[None], orders, 0)
-    coefficients[np.arange(orders), np.arange(orders)] = 0
-    found = _outputs(tagger, view, item.prepared.image, coefficients)
-    return (_outputs(tagger, view, item.prepared.image, item.coefficients) - found).T
+    return _falls(tagger, view, item, "coefficients", _without_orders(item.inputs["coefficients"]))
 
 
-def _outputs(
-    tagger: Tagger, view: str, image: np.ndarray, coefficients: np.ndarray | None
+def _falls(
+    tagger: Tagger, view: str, item: Ready, name: str, occluded: Iterable[np.ndarray]
 ) -> np.ndarray:
-    """Raw outputs (n, T) for a stack of one input and a single one of the other, or for one of both."""
-    inputs = {"image": image, "coefficients": coefficients}
-    given = [
-        (name, x) for name, x in inputs.items() if name in tagger.needs(view) and x is not None
-    ]
-    count = max(len(x) if x.ndim == 3 else 1 for _, x in given)
-    return tagger.raw(
-        view,
-        {name: x if x.ndim == 3 else np.broadcast_to(x, (count, *x.shape)) for name, x in given},
-    )
+    """Fall of every logit (T, n) with each of n `occluded` arrays as the input `name`."""
+    inputs, logits = (item.inputs | {name: values} for values in occluded), []
+    while some := list(islice(inputs, _TOGETHER)):
+        logits.append(tagger.logits(view, some))
+    return (tagger.logits(view, [item.inputs]) - np.concatenate(logits)).T
+
+
+def _without_patches(image: np.ndarray) -> Iterator[np.ndarray]:
+    edges = np.linspace(0, len(image), PATCHES + 1).astype(int)
+    for top, bottom in pairwise(edges):
+        for left, right in pairwise(edges):
+            occluded = image.copy()
+            occluded[top:bottom, left:right] = NOT_USABLE
+            yield occluded
+
+
+def _without_orders(coefficients: np.ndarray) -> Iterator[np.ndarray]:
+    for order in range(len(coefficients)):
+        occluded = coefficients.copy()
+        occluded[order] = 0
+        yield occluded

@@ -7,22 +7,32 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.tagging.tagger import Tagged, Tagger
+from xscatter.tagging.tagged import Tagged
+from xscatter.tagging.tagger import Tagger
 from xscatter.tags import INDEX, TAGS
 
 FIXED = [
-    "file", "frame", "view", "model", "tags", "center_row", "center_column", "center_from", "center_confidence", "note",
-]  # fmt: skip
+    "file",
+    "frame",
+    "view",
+    "model",
+    "tags",
+    "center_row",
+    "center_column",
+    "center_from",
+    "center_confidence",
+    "note",
+]
 
 
 def printable(name: str) -> str:
-    """The name of a file as text: bytes that are not UTF-8 become ``\\xff`` and the like."""
+    """Return the name of a file as text; bytes that are not UTF-8 become ``\\xff`` and the like."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def row(tagged: Tagged, tags: list[str]) -> dict[str, Any]:
-    """One row, plain values; None where something is not known."""
-    middle = tagged.center or (None, None)
+    """Return one row of plain values; None where something is not known."""
+    center = tagged.center or (None, None)
     values = (
         tagged.probability if len(tagged.probability) == len(tags) else np.full(len(tags), np.nan)
     )
@@ -32,7 +42,7 @@ def row(tagged: Tagged, tags: list[str]) -> dict[str, Any]:
         tagged.view,
         tagged.model,
         list(tagged.tags),
-        *(None if value is None else round(value, 2) for value in middle),
+        *(None if value is None else round(value, 2) for value in center),
         tagged.center_from,
         round(tagged.confidence, 3),
         printable(tagged.note),
@@ -46,24 +56,24 @@ def row(tagged: Tagged, tags: list[str]) -> dict[str, Any]:
 
 
 def csv_header(tags: list[str]) -> str:
-    """First line of the CSV table."""
+    """Return the first line of the CSV table."""
     return _line([*FIXED, *(f"p({tag})" for tag in tags)])
 
 
 def csv_line(row: dict[str, Any]) -> str:
-    """One line of the CSV table; tags are separated by semicolons."""
+    """Return one line of the CSV table; tags are separated by semicolons."""
     fixed = [";".join(row["tags"]) if name == "tags" else row[name] for name in FIXED]
     return _line([*fixed, *row["probability"].values()])
 
 
 def json_item(row: dict[str, Any]) -> str:
-    """One item of the JSON list."""
+    """Return one item of the JSON list."""
     return json.dumps(row)
 
 
 def legend(tagger: Tagger) -> str:
-    """What each tag means, as CSV; for each network its threshold, and how often it was right in the test."""
-    views = tagger.views[::-1]  # the joint network first: it answers, where it can
+    """Return the meaning of each tag as CSV, with its threshold and precision for each network."""
+    views = tagger.views[::-1]  # the joint network first: it answers where it can
     columns = [
         numbers for view in views for numbers in (tagger.threshold(view), tagger.precision(view))
     ]

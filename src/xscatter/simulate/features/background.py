@@ -16,7 +16,7 @@ GRAZING = 1.0
 TAGS = ()
 PARAMETERS = (
     Parameter(
-        "flat", "", 0.5, (0.0, 1.0), "part of the intensity at q = 0 that does not fall with q"
+        "flat", "", 0.5, (0.0, 1.0), "fraction of the intensity at q = 0 that does not fall with q"
     ),
     Parameter("decay", "nm⁻¹", 12.0, (0.01, 200.0), "q at which the falling part is 1/e"),
     Parameter(
@@ -30,7 +30,7 @@ PARAMETERS = (
 
 
 def intensity(q, flat, decay, parasitic):
-    """Background at `q` (nm⁻¹): a constant, a Gaussian, and parasitic scattering as q⁻³ about the beam."""
+    """Return a constant, a Gaussian, and parasitic scattering as q⁻³; `q` in nm⁻¹."""
     near = parasitic * (np.maximum(q, decay / 1000) / (decay / 20)) ** -3.0
     return flat + (1 - flat) * np.exp(-((q / decay) ** 2)) + near
 
@@ -43,7 +43,7 @@ REFERENCES = (
 
 
 def draw(rng, experiment):
-    air = experiment.settings["air"]
+    air = experiment.exposure.air
     return {
         "flat": rng.beta(2, 2),
         "decay": float(np.clip(experiment.q_high * np.exp(rng.normal(0, 0.3)), 0.011, 190)),

@@ -1,9 +1,10 @@
 """Bragg rods of a film with order in its plane: peaks in q_y that are drawn out along q_z.
 
-Across: Σ_n h_n [L(q_y − q_n) + L(q_y + q_n)], q_n = q_1 (1, 2, 3 ...) for lines and q_1 (1, √3, 2, √7 ...) for
-particles packed hexagonally in domains of all directions, h_n falling as exp(−n²d²) (Debye and Waller). Along: the
-form factor of particles of height h, [sin(q_z h/2)/(q_z h/2)]² with its minima filled by the spread of heights.
-Fresnel's factors and the horizon are those of the experiment.
+Across: Σ_n h_n [L(q_y − q_n) + L(q_y + q_n)], q_n = q_1 (1, 2, 3 ...) for lines and q_1 (1, √3, 2,
+√7 ...) for particles packed hexagonally in domains of all directions, h_n falling as exp(−n²d²)
+(Debye and Waller). Along: the form factor of particles of height h, [sin(q_z h/2)/(q_z h/2)]² with
+its minima filled by the spread of heights. Fresnel's factors and the horizon are those of the
+experiment.
 
 Source: Renaud, Lazzari & Leroy, Surf. Sci. Rep. 64 (2009) 255, sections 3 and 4.
 """
@@ -12,7 +13,8 @@ import numpy as np
 
 from xscatter.simulate.components import Plane
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.profiles import between, log_uniform, peak
+from xscatter.simulate.physics.profiles import peak
+from xscatter.simulate.shared.draws import between, log_uniform
 
 KIND = "sample"
 FAMILIES: dict[str, float] = {}

@@ -8,7 +8,7 @@ Source: NIST certificate of SRM 674b (cell edge; integrated intensities at Cu K�
 import numpy as np
 
 from xscatter.simulate.physics.powder import cubic_lines, ring_strengths
-from xscatter.simulate.physics.standards import (
+from xscatter.simulate.shared.standards import (
     RING_TAGS,
     WIDTH_AND_SCATTER,
     standard_components,
@@ -36,13 +36,13 @@ INTENSITIES = [100.0, 27.73, 48.63, 35.71, 6.31, 5.98, 11.84, 7.15, 10.51]
 
 
 def rings() -> tuple[np.ndarray, np.ndarray]:
-    """q (9,) in nm⁻¹ of the rings, and their strengths (9,) relative to the strongest."""
+    """Return q (9,) in nm⁻¹ of the rings, and their strengths (9,) relative to the strongest."""
     q = cubic_lines(CELL, LINES)
     return q, ring_strengths(q, np.array(INTENSITIES))
 
 
 def spacings(count: int) -> list[float]:
-    """d in nm of the first `count` rings, rounded to six digits."""
+    """Return d in nm of the first `count` rings, rounded to six digits."""
     return [round(float(2 * np.pi / q), 6) for q in rings()[0][:count]]
 
 

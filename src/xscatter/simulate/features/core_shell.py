@@ -1,8 +1,9 @@
 """Form factor of polydisperse spheres with a shell.
 
-P(q) = [(ρ A(q R_c) V_c + A(q R_s) V_s) / (ρ V_c + V_s)]², A the amplitude of a sphere, V volumes; R_c is the radius
-of the core and R_s that of the whole. ρ is the contrast of core to shell, in units of that of shell to solvent.
-Core and shell scale together in the log-normal distribution of sizes.
+P(q) = [(ρ A(q R_c) V_c + A(q R_s) V_s) / (ρ V_c + V_s)]², A the amplitude of a sphere, V volumes;
+R_c is the radius of the core and R_s that of the whole. ρ is the contrast of core to shell, in
+units of that of shell to solvent. Core and shell scale together in the log-normal distribution of
+sizes.
 
 Source: Guinier & Fournet, Small-Angle Scattering of X-Rays (1955), section 2.1; Pedersen,
 Adv. Colloid Interface Sci. 70 (1997) 171.
@@ -10,17 +11,16 @@ Adv. Colloid Interface Sci. 70 (1997) 171.
 
 import numpy as np
 
-from xscatter.simulate.features.sphere import amplitude
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.particles import (
+from xscatter.simulate.physics.particles import ratio, sphere_amplitude
+from xscatter.simulate.physics.sizes import size_average
+from xscatter.simulate.shared.particles import (
     POLYDISPERSITY,
     RADIUS,
     draw_polydispersity,
     draw_size,
     particle_components,
-    ratio,
 )
-from xscatter.simulate.physics.sizes import size_average
 
 KIND = "sample"
 FAMILIES = {"solution": 2.0, "superlattice": 0.8, "polymer": 0.5, "any": 0.25}
@@ -43,12 +43,22 @@ PARAMETERS = (
 def form_factor(
     q: np.ndarray, radius: float, core: float, contrast: float, polydispersity: float
 ) -> np.ndarray:
-    """P (n,) at `q` (n,) in nm⁻¹; `radius` of the whole in nm, `core` its fraction that is the core, `contrast` ρ."""
+    """Return P (n,) of polydisperse spheres with a shell.
+
+    Args:
+        q: scattering vectors (n,) in nm⁻¹.
+        radius: median radius of the whole in nm.
+        core: radius of the core as a fraction of the whole.
+        contrast: ρ, of core to shell over shell to solvent.
+        polydispersity: standard deviation of the logarithm of the size.
+    """
     inner = contrast * core**3
     total = max(abs(inner + 1), 1e-3)  # a matched particle: P is then not 1 at q = 0, but finite
 
     def shape(k: np.ndarray) -> np.ndarray:
-        return ((inner * amplitude(k * (radius * core)) + amplitude(k * radius)) / total) ** 2
+        return (
+            (inner * sphere_amplitude(k * (radius * core)) + sphere_amplitude(k * radius)) / total
+        ) ** 2
 
     return size_average(shape, q, polydispersity)
 

@@ -1,7 +1,8 @@
-"""Diffuse scattering that rises towards wide angles: disorder within the structure, and amorphous matter.
+"""Diffuse scattering that rises towards wide angles: disorder in the structure, amorphous matter.
 
-form 0: 1 − exp(−q²s²), what Debye-Waller displacements s take from the reflections (Warren, X-ray Diffraction, 1969)
-form 1: that, times the peak of an amorphous halo beyond: 1 + h exp(−(q − q_a)²/2w²), at the edge of the image
+1 − exp(−q²s²) is what Debye-Waller displacements s take from the reflections (Warren, X-ray
+Diffraction, 1969). With an amorphous halo beyond, at the edge of the image, it is multiplied by
+1 + h exp(−(q − q_a)²/2w²).
 """
 
 import numpy as np
@@ -28,7 +29,7 @@ PARAMETERS = (
 
 
 def intensity(q, displacement, height, centre, width):
-    """Intensity at `q` (nm⁻¹), 1 for large q."""
+    """Return the intensity at `q` (nm⁻¹), 1 for large q."""
     x = np.asarray(q) * displacement
     return (1 - np.exp(-(x**2))) * (1 + height * np.exp(-0.5 * ((x / centre - 1) / width) ** 2))
 
@@ -46,6 +47,7 @@ REFERENCES = (
 
 def draw(rng, experiment):
     halo = rng.random() < 0.4
+    # The rise must lie within the range of q, or it would look like a flat background.
     return {
         "displacement": float(
             np.clip(1.0 / (experiment.q_high * rng.uniform(0.5, 1.1)), 1e-4, 1e3)

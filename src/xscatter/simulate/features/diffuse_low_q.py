@@ -12,7 +12,7 @@ import numpy as np
 
 from xscatter.simulate.components import Radial
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.profiles import log_uniform
+from xscatter.simulate.shared.draws import log_uniform
 
 KIND = "sample"
 FAMILIES = {"any": 3.0}

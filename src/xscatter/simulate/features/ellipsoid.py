@@ -1,7 +1,7 @@
 """Form factor of ellipsoids of revolution in random orientation, polydisperse.
 
-P(q) = ∫₀¹ P_sphere(q R √(1 + u² (ε² − 1))) du, with R the equatorial radius, ε R the polar one and u the cosine
-of the angle between the axis and q.
+P(q) = ∫₀¹ P_sphere(q R √(1 + u² (ε² − 1))) du, with R the equatorial radius, ε R the polar one and
+u the cosine of the angle between the axis and q.
 
 Source: Guinier, Ann. Phys. 11 (1939) 161; Pedersen, Adv. Colloid Interface Sci. 70 (1997) 171.
 """
@@ -10,15 +10,14 @@ from functools import cache
 
 import numpy as np
 
-from xscatter.simulate.features.sphere import form_factor as sphere
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.particles import (
+from xscatter.simulate.physics.particles import ratio, sphere
+from xscatter.simulate.shared.particles import (
     POLYDISPERSITY,
     RADIUS,
     draw_polydispersity,
     draw_size,
     particle_components,
-    ratio,
 )
 
 KIND = "sample"
@@ -40,10 +39,16 @@ def _nodes() -> tuple[np.ndarray, np.ndarray]:
 
 
 def form_factor(q: np.ndarray, radius: float, aspect: float, polydispersity: float) -> np.ndarray:
-    """P (n,) at `q` (n,) in nm⁻¹; equatorial `radius` in nm, `aspect` ε, `polydispersity` of the size (both axes).
+    """Return P (n,) of polydisperse ellipsoids in random orientation.
 
     An ellipsoid scatters at one orientation as a sphere of some radius: the average over sizes is
     taken once, on a table of spheres, and the average over orientations reads that table.
+
+    Args:
+        q: scattering vectors (n,) in nm⁻¹.
+        radius: median equatorial radius in nm.
+        aspect: ε, polar over equatorial radius.
+        polydispersity: standard deviation of the logarithm of the size, of both axes.
     """
     nodes, weights = _nodes()
     scale = np.sqrt(1 + nodes**2 * (aspect**2 - 1))

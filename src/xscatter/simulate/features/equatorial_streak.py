@@ -1,18 +1,21 @@
-"""The equator of a fibre: a streak across the fibre axis, with the reflections of its packing on it.
+"""The equator of a fibre: a streak across its axis, with the reflections of its packing.
 
-Voids and fibrils are long and thin: their scattering is a streak, I(q_r, q_z) = S(q_r) exp(−q_z²/2w²) with
-S = 1/(1 + (q_r/κ)²)^(p/2); w is the inverse length and the misorientation. Filaments packed side by side add peaks
-at q_r = k, √3 k, 2 k. Fibrils that are not quite parallel open the streak into a fan of constant angle.
+Voids and fibrils are long and thin: their scattering is a streak, I(q_r, q_z) = S(q_r)
+exp(−q_z²/2w²) with S = 1/(1 + (q_r/κ)²)^(p/2); w is the inverse length and the misorientation.
+Filaments packed side by side add peaks at q_r = k, √3 k, 2 k. Fibrils that are not quite parallel
+open the streak into a fan of constant angle.
 
-Source: Ruland, J. Polym. Sci. C 28 (1969) 143; Huxley & Brown, J. Mol. Biol. 30 (1967) 383 (packing of filaments).
+Source: Ruland, J. Polym. Sci. C 28 (1969) 143; Huxley & Brown, J. Mol. Biol. 30 (1967) 383 (packing
+of filaments).
 """
 
 import numpy as np
 
 from xscatter.simulate.components import Plane, Radial
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.fibre import fibre_axis
-from xscatter.simulate.profiles import between, log_uniform, peak
+from xscatter.simulate.physics.profiles import peak
+from xscatter.simulate.shared.draws import between, log_uniform
+from xscatter.simulate.shared.fibre import fibre_axis
 
 KIND = "sample"
 FAMILIES = {"fibre": 5.0, "polymer": 1.0, "block copolymer": 0.3, "any": 0.06}
@@ -30,7 +33,7 @@ PARAMETERS = (
     ),
     Parameter("sharpness", "", 0.1, (0.01, 0.5), "full width of the reflections over k"),
     Parameter("fan", "°", 3.0, (0.2, 40.0), "standard deviation of the directions of fibrils"),
-    Parameter("fanned", "", 0.0, (0.0, 1.0), "part of the fibrils that have this spread"),
+    Parameter("fanned", "", 0.0, (0.0, 1.0), "fraction of the fibrils that have this spread"),
     Parameter("angle", "°", 0.0, (-180.0, 180.0), "azimuth of the streak"),
     Parameter(
         "tilt",
@@ -73,12 +76,12 @@ def contribute(parameters, experiment):
     along = np.exp(-0.5 * (axis / (p["width"] * p["decay"])) ** 2)
     angle = np.deg2rad(p["angle"])
     across = (1 - p["fanned"]) * _equator(axis, p)
+    # A Plane of a fibre is described along the axis of the fibre, across the streak.
     fibre = {"angle": angle - np.pi / 2, "tilt": np.deg2rad(p["tilt"])}
     parts = [Plane(tags=TAGS, along=along[None], across=across[None], **fibre)]
     if p["fanned"] > 0:
-        turned = (
-            experiment.chi - angle + np.pi / 2
-        ) % np.pi - np.pi / 2  # to the nearer of both directions
+        # The angle to the nearer of both directions of the streak.
+        turned = (experiment.chi - angle + np.pi / 2) % np.pi - np.pi / 2
         fan = np.exp(-0.5 * (turned / np.deg2rad(p["fan"])) ** 2)
         parts.append(
             Radial(tags=TAGS, profile=p["fanned"] * _equator(experiment.q, p), azimuth=fan)
@@ -87,7 +90,7 @@ def contribute(parameters, experiment):
 
 
 def _equator(q, p):
-    """Intensity along the equator: the streak and the reflections of the packing, at both signs of `q`."""
+    """Return the streak and the reflections of the packing, at both signs of `q` (n,)."""
     along = streak(q, p["decay"], p["power"])
     for ratio, part in ((1.0, 1.0), (3**0.5, 0.5), (2.0, 0.25)):
         at = ratio * p["packing"]

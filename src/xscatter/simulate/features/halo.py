@@ -7,16 +7,17 @@ orientations with n maxima (Mardia & Jupp 2000).
 import numpy as np
 
 from xscatter.simulate.components import Radial
-from xscatter.simulate.features.ring import orientation_tags
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.profiles import between, peak, wrapped_cauchy
+from xscatter.simulate.physics.profiles import peak, wrapped_cauchy
+from xscatter.simulate.shared.draws import between
+from xscatter.simulate.shared.rings import orientation_tags
 
 KIND = "sample"
 FAMILIES = {"polymer": 2.5, "block copolymer": 1.5, "fibre": 1.5, "any": 0.7}
 GRAZING = 0.8
 TAGS = (
-    "halo", "halo: isotropic", "halo: anisotropic", "symmetry halo", "2-fold", "4-fold", "6-fold", "8-fold and higher",
-    "orientation: broad", "orientation: intermediate", "orientation: sharp",
+    "halo", "halo: isotropic", "halo: anisotropic", "symmetry halo", "2-fold", "4-fold", "6-fold",
+    "8-fold and higher", "orientation: broad", "orientation: intermediate", "orientation: sharp",
 )  # fmt: skip
 PARAMETERS = (
     Parameter("position", "nm⁻¹", 1.0, (1e-3, 300.0), "q of the maximum"),
@@ -53,6 +54,7 @@ def contribute(parameters, experiment):
     azimuth, kinds = None, ("halo: isotropic",)
     if p["fold"] and p["eta"] > 0:
         azimuth = wrapped_cauchy(experiment.chi, p["eta"], np.deg2rad(p["angle"]), p["fold"])
+        # A halo is oriented as rings are, but no tag says in which direction.
         oriented = tuple(
             t for t in orientation_tags(p["fold"], p["eta"], p["angle"]) if not t.startswith("ring")
         )

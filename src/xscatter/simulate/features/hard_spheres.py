@@ -1,7 +1,8 @@
 """Structure factor of hard spheres in the Percus-Yevick approximation, on polydisperse spheres.
 
-I(q) = P(q) [1 + β(q) (S(q) − 1)] with the decoupling of size and position, β = ⟨A⟩²/⟨A²⟩;
-S(q) = 1 / (1 + 24 φ G(x)/x), x = 2 q R, and with α = (1 + 2φ)²/(1 − φ)⁴, b = −6φ (1 + φ/2)²/(1 − φ)⁴, γ = φ α/2:
+I(q) = P(q) [1 + β(q) (S(q) − 1)] with the decoupling of size and position, β = ⟨A⟩²/⟨A²⟩; S(q) = 1
+/ (1 + 24 φ G(x)/x), x = 2 q R, and with α = (1 + 2φ)²/(1 − φ)⁴, b = −6φ (1 + φ/2)²/(1 − φ)⁴, γ = φ
+α/2:
 
 G(x) = α (sin x − x cos x)/x² + b (2x sin x + (2 − x²) cos x − 2)/x³
        + γ (−x⁴ cos x + 4 [(3x² − 6) cos x + (x³ − 6x) sin x + 6])/x⁵
@@ -12,16 +13,16 @@ Kotlarchyk & Chen, J. Chem. Phys. 79 (1983) 2461 (decoupling).
 
 import numpy as np
 
-from xscatter.simulate.features.sphere import amplitude
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.particles import (
+from xscatter.simulate.physics.particles import sphere_amplitude
+from xscatter.simulate.physics.sizes import size_nodes, tabulated
+from xscatter.simulate.shared.draws import between
+from xscatter.simulate.shared.particles import (
     POLYDISPERSITY,
     RADIUS,
     correlation_components,
     draw_polydispersity,
 )
-from xscatter.simulate.physics.sizes import size_nodes, tabulated
-from xscatter.simulate.profiles import between
 
 KIND = "sample"
 FAMILIES = {"solution": 2.0, "superlattice": 0.6, "polymer": 0.5, "any": 0.2}
@@ -31,13 +32,19 @@ GAP = (1.0, 3.0)
 PARAMETERS = (
     Parameter("radius", "nm", 10.0, RADIUS, "median radius"),
     POLYDISPERSITY,
-    Parameter("fraction", "", 0.3, (0.0, 0.55), "part of the volume that the spheres fill"),
+    Parameter("fraction", "", 0.3, (0.0, 0.55), "fraction of the volume that the spheres fill"),
     Parameter("gap", "", 1.0, GAP, "closest distance of centres over the diameter"),
 )
 
 
 def structure_factor(q: np.ndarray, radius: float, fraction: float) -> np.ndarray:
-    """S (n,) at `q` (n,) in nm⁻¹ of hard spheres of `radius` in nm that fill the `fraction` φ of the volume."""
+    """Return S (n,) of hard spheres.
+
+    Args:
+        q: scattering vectors (n,) in nm⁻¹.
+        radius: of the spheres in nm.
+        fraction: φ, of the volume that they fill.
+    """
     alpha = (1 + 2 * fraction) ** 2 / (1 - fraction) ** 4
     beta = -6 * fraction * (1 + fraction / 2) ** 2 / (1 - fraction) ** 4
     gamma = fraction * alpha / 2
@@ -56,9 +63,17 @@ def structure_factor(q: np.ndarray, radius: float, fraction: float) -> np.ndarra
 def intensity(
     q: np.ndarray, radius: float, polydispersity: float, fraction: float, gap: float
 ) -> np.ndarray:
-    """I (n,) at `q` (n,) in nm⁻¹; spheres of median `radius` that keep `gap` times their size apart, 1 for contact."""
+    """Return I (n,) of polydisperse spheres that keep a distance.
+
+    Args:
+        q: scattering vectors (n,) in nm⁻¹.
+        radius: median radius in nm.
+        polydispersity: standard deviation of the logarithm of the size.
+        fraction: φ, of the volume that they fill.
+        gap: closest distance of centres over the diameter, 1 for contact.
+    """
     sizes, weights = size_nodes(polydispersity)
-    amplitudes = amplitude(sizes[:, None] * (radius * q)[None, :])
+    amplitudes = sphere_amplitude(sizes[:, None] * (radius * q)[None, :])
     squared = amplitudes**2
     # The weights count volume squared; ⟨A⟩² needs the mean of the volume-weighted amplitude.
     number = weights / sizes**3
@@ -98,6 +113,7 @@ def draw(rng, experiment):
 def contribute(parameters, experiment):
     p = parameters
     profile = tabulated(lambda q: intensity(q, **p), experiment.q)
+    # The peak is that of sizes weighed with the square of the volume, which scatter most.
     mean = p["radius"] * np.exp(6 * p["polydispersity"] ** 2)
     # Below a quarter of the volume the peak is too low to look like one.
     tags = ("halo: isotropic",) if p["fraction"] >= 0.25 else ()

@@ -1,16 +1,18 @@
 """Sheets stacked at equal distances, in grains of all orientations or oriented.
 
-I(q) = P(q) [1 − β G + β G S(q)] with peaks at q = 2π l/d: 1 : 2 : 3. The sheets are wide:
-P(q) = [sin(q t/2)/(q t/2)]²/q², averaged over their thickness; S sums peaks L(q − q_l) (`physics/lattice.py`).
+I(q) = P(q) [1 − β G + β G S(q)] with peaks at q = 2π l/d: 1 : 2 : 3. The sheets are wide: P(q) =
+[sin(q t/2)/(q t/2)]²/q², averaged over their thickness; S sums peaks L(q − q_l)
+(`physics/lattice.py`).
 
-Source: Förster et al., J. Phys. Chem. B 109 (2005) 1347; Nallet, Laversanne & Roux, J. Phys. II 3 (1993) 487.
+Source: Förster et al., J. Phys. Chem. B 109 (2005) 1347; Nallet, Laversanne & Roux, J. Phys. II 3
+(1993) 487.
 """
 
 import numpy as np
 
 from xscatter.simulate.physics.lattice import LAMELLAR, reflections
 from xscatter.simulate.physics.sizes import size_average
-from xscatter.simulate.physics.superlattice import (
+from xscatter.simulate.shared.superlattice import (
     DISORDER,
     FILLING,
     ORIENTATION,
@@ -25,7 +27,7 @@ FAMILIES = {"block copolymer": 1.8, "superlattice": 0.8, "polymer": 0.5, "any": 
 GRAZING = 0.5
 TAGS = (LAMELLAR, *RING_TAGS)
 PARAMETERS = (SPACING, FILLING, *DISORDER, *ORIENTATION)
-IDENTIFIED = 2
+IDENTIFIED = 2  # the second order: the first ring alone could be of any lattice
 REFERENCES = (
     (lambda: reflections(LAMELLAR, 5)[0].tolist(), (), [1, 2, 3, 4, 5], "Bragg's law"),
     (lambda: reflections(LAMELLAR, 5)[1].tolist(), (), [2, 2, 2, 2, 2], "l and −l"),
@@ -33,7 +35,7 @@ REFERENCES = (
 
 
 def sheet(q: np.ndarray, thickness: float, polydispersity: float) -> np.ndarray:
-    """P (n,) at `q` (n,) in nm⁻¹ of wide sheets of median `thickness` in nm, per area."""
+    """Return P (n,) per area of wide sheets of median `thickness` in nm, `q` (n,) in nm⁻¹."""
     profile = size_average(lambda k: np.sinc(k * (thickness / (2 * np.pi))) ** 2, q, polydispersity)
     return profile / np.maximum(q, 1e-2 / thickness) ** 2
 

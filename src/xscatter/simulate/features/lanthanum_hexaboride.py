@@ -8,7 +8,7 @@ Source: NIST certificate of SRM 660c (cell edge; integrated intensities at Cu K�
 import numpy as np
 
 from xscatter.simulate.physics.powder import cubic_lines, ring_strengths
-from xscatter.simulate.physics.standards import (
+from xscatter.simulate.shared.standards import (
     RING_TAGS,
     WIDTH_AND_SCATTER,
     standard_components,
@@ -22,20 +22,20 @@ TAGS = ("LaB6", *RING_TAGS)
 PARAMETERS = WIDTH_AND_SCATTER
 CELL = 0.4156826  # nm
 LINES = [
-    (1, 0, 0), (1, 1, 0), (1, 1, 1), (2, 0, 0), (2, 1, 0), (2, 1, 1), (2, 2, 0), (3, 0, 0), (3, 1, 0), (3, 1, 1),
-    (2, 2, 2), (3, 2, 0), (3, 2, 1),
+    (1, 0, 0), (1, 1, 0), (1, 1, 1), (2, 0, 0), (2, 1, 0), (2, 1, 1), (2, 2, 0), (3, 0, 0),
+    (3, 1, 0), (3, 1, 1), (2, 2, 2), (3, 2, 0), (3, 2, 1),
 ]  # fmt: skip
 INTENSITIES = [64.27, 100.0, 41.54, 20.21, 43.1, 21.17, 7.45, 21.25, 14.79, 8.52, 1.31, 4.93, 10.49]
 
 
 def rings() -> tuple[np.ndarray, np.ndarray]:
-    """q (13,) in nm⁻¹ of the rings, and their strengths (13,) relative to the strongest."""
+    """Return q (13,) in nm⁻¹ of the rings, and their strengths (13,) relative to the strongest."""
     q = cubic_lines(CELL, LINES)
     return q, ring_strengths(q, np.array(INTENSITIES))
 
 
 def spacings(count: int) -> list[float]:
-    """d in nm of the first `count` rings, rounded to six digits."""
+    """Return d in nm of the first `count` rings, rounded to six digits."""
     return [round(float(2 * np.pi / q), 6) for q in rings()[0][:count]]
 
 

@@ -1,21 +1,25 @@
 """Layer lines of a fibre: a structure that repeats along an axis, with no order across it.
 
-Lines at q_z = l q_c, l = 1, 2, 3 ... On a helix of radius R line l has the intensity J_n²(q_r R) with n = l; on a
-structure that only repeats, n = 0 on every line and the intensity lies on the meridian. Lines fade with order as
-exp(−l²d²) and along q_r as exp(−q_r²u²). Muscle and other packed filaments have both: short reflections on the
-meridian on some lines, and on others long ones that begin beside it, the function of order n on every line.
+Lines at q_z = l q_c, l = 1, 2, 3 ... On a helix of radius R line l has the intensity J_n²(q_r R)
+with n = l; on a structure that only repeats, n = 0 on every line and the intensity lies on the
+meridian. Lines fade with order as exp(−l²d²) and along q_r as exp(−q_r²u²). Muscle and other packed
+filaments have both: short reflections on the meridian on some lines, and on others long ones that
+begin beside it, the function of order n on every line.
 
-On the detector the lines are curved: they are where planes of equal q_z meet the Ewald sphere (`Plane.tilt`).
+On the detector the lines are curved: they are where planes of equal q_z meet the Ewald sphere
+(`Plane.tilt`).
 
-Source: Cochran, Crick & Vand, Acta Cryst. 5 (1952) 581; Vainshtein, Diffraction of X-rays by Chain Molecules (1966).
+Source: Cochran, Crick & Vand, Acta Cryst. 5 (1952) 581; Vainshtein, Diffraction of X-rays by Chain
+Molecules (1966).
 """
 
 import numpy as np
 
 from xscatter.simulate.components import Plane
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.fibre import fibre_axis
-from xscatter.simulate.profiles import between, log_uniform, peak
+from xscatter.simulate.physics.profiles import peak
+from xscatter.simulate.shared.draws import between, log_uniform
+from xscatter.simulate.shared.fibre import fibre_axis
 
 KIND = "sample"
 FAMILIES = {"fibre": 5.0, "polymer": 0.6, "any": 0.06}

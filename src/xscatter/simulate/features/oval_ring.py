@@ -1,7 +1,7 @@
 """An oval ring: the ring of a structure that is strained, sheared or compressed.
 
-I(q, χ) = P((q s(χ) − q₀)/w) with s = √(cos²χ' + ε² sin²χ'): an affine deformation turns the sphere |q| = q₀ of
-reciprocal space into an ellipsoid, whose axes on the detector are in the ratio ε.
+I(q, χ) = P((q s(χ) − q₀)/w) with s = √(cos²χ' + ε² sin²χ'): an affine deformation turns the sphere
+|q| = q₀ of reciprocal space into an ellipsoid, whose axes on the detector are in the ratio ε.
 
 Source: Ward, Structure and Properties of Oriented Polymers (1975), chapter 9 (affine deformation).
 """
@@ -9,9 +9,10 @@ Source: Ward, Structure and Properties of Oriented Polymers (1975), chapter 9 (a
 import numpy as np
 
 from xscatter.simulate.components import Radial
-from xscatter.simulate.features.ring import widest, width_tag
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.profiles import between, log_uniform, peak
+from xscatter.simulate.physics.profiles import peak
+from xscatter.simulate.shared.draws import between, log_uniform
+from xscatter.simulate.shared.rings import widest, width_tag
 
 KIND = "sample"
 FAMILIES = {"polymer": 1.0, "block copolymer": 1.2, "fibre": 0.5, "superlattice": 0.3, "any": 0.15}
@@ -27,7 +28,7 @@ PARAMETERS = (
 
 
 def stretch(chi, ratio):
-    """s at azimuth `chi` (radians) from the long axis."""
+    """Return s at azimuth `chi` (radians) from the long axis."""
     return np.sqrt(np.cos(chi) ** 2 + (ratio * np.sin(chi)) ** 2)
 
 
@@ -53,11 +54,14 @@ def contribute(parameters, experiment):
     p = parameters
     shape = stretch(experiment.chi - np.deg2rad(p["angle"]), p["ratio"])
     tags = ("ring", "oval ring") if p["ratio"] >= 1.05 else ("ring",)
-    return [
-        Radial(
-            tags=(*tags, width_tag(p["width"] / order, experiment.wavelength_spread)), order=order, stretch=shape,
-            profile=0.5 ** (order - 1) * peak(experiment.q, order * p["position"], p["width"] * p["position"], 0.3),
-        )
-        for order in range(1, p["orders"] + 1)
-        if order * p["position"] < experiment.q[-1]
-    ]  # fmt: skip
+    components = []
+    for order in range(1, p["orders"] + 1):
+        at = order * p["position"]
+        if at < experiment.q[-1]:
+            width = width_tag(p["width"] / order, experiment.wavelength_spread)
+            line = peak(experiment.q, at, p["width"] * p["position"], 0.3)
+            profile = 0.5 ** (order - 1) * line
+            components.append(
+                Radial(tags=(*tags, width), order=order, profile=profile, stretch=shape)
+            )
+    return components

@@ -1,25 +1,26 @@
 """Particles with short-range order: the paracrystal.
 
-S(q) = (1 − g²) / (1 + g² − 2 g cos q d), g = exp(−q² σ² d²/2): along a line of neighbours at the distance d,
-each distance varies by σ d, and the deviations add up, so the peaks broaden and fade with their order.
-I(q) = P(q) [1 + β(q) (S(q) − 1)], P the form factor of polydisperse spheres; the decoupling factor β = exp(−q² s²)
-with s the spread of radii keeps the form factor where order is lost.
+S(q) = (1 − g²) / (1 + g² − 2 g cos q d), g = exp(−q² σ² d²/2): along a line of neighbours at the
+distance d, each distance varies by σ d, and the deviations add up, so the peaks broaden and fade
+with their order. I(q) = P(q) [1 + β(q) (S(q) − 1)], P the form factor of polydisperse spheres; the
+decoupling factor β = exp(−q² s²) with s the spread of radii keeps the form factor where order is
+lost.
 
 Source: Hosemann & Bagchi, Direct Analysis of Diffraction by Matter (1962), chapter 8.
 """
 
 import numpy as np
 
-from xscatter.simulate.features.ring import width_tag
-from xscatter.simulate.features.sphere import form_factor
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.particles import (
+from xscatter.simulate.physics.particles import sphere
+from xscatter.simulate.physics.sizes import tabulated
+from xscatter.simulate.shared.draws import between
+from xscatter.simulate.shared.particles import (
     POLYDISPERSITY,
     correlation_components,
     draw_polydispersity,
 )
-from xscatter.simulate.physics.sizes import tabulated
-from xscatter.simulate.profiles import between
+from xscatter.simulate.shared.rings import width_tag
 
 KIND = "sample"
 FAMILIES = {
@@ -50,13 +51,19 @@ PARAMETERS = (
 
 
 def structure_factor(q: np.ndarray, distance: float, disorder: float) -> np.ndarray:
-    """S (n,) at `q` (n,) in nm⁻¹; neighbour `distance` in nm, `disorder` its relative standard deviation σ."""
+    """Return S (n,) of a paracrystal.
+
+    Args:
+        q: scattering vectors (n,) in nm⁻¹.
+        distance: of neighbours in nm.
+        disorder: σ, its relative standard deviation.
+    """
     g = np.exp(-0.5 * (q * disorder * distance) ** 2)
     return (1 - g**2) / (1 + g**2 - 2 * g * np.cos(q * distance) + 1e-12)
 
 
 def peak_width(disorder: float) -> float:
-    """Full width at half maximum of the first peak over its q."""
+    """Return the full width at half maximum of the first peak over its q."""
     g = np.exp(-0.5 * (2 * np.pi * disorder) ** 2)
     return float((1 - g) / (np.pi * np.sqrt(g)))
 
@@ -64,10 +71,18 @@ def peak_width(disorder: float) -> float:
 def intensity(
     q: np.ndarray, distance: float, disorder: float, filling: float, polydispersity: float
 ) -> np.ndarray:
-    """I (n,) at `q` (n,) in nm⁻¹; spheres of median radius `filling` × `distance`."""
+    """Return I (n,) of spheres with the order of a paracrystal.
+
+    Args:
+        q: scattering vectors (n,) in nm⁻¹.
+        distance: of neighbours in nm.
+        disorder: its relative standard deviation.
+        filling: median radius over distance.
+        polydispersity: standard deviation of the logarithm of the radius.
+    """
     radius = filling * distance
     beta = np.exp(-((q * polydispersity * radius) ** 2))
-    return form_factor(q, radius, polydispersity) * (
+    return sphere(q, radius, polydispersity) * (
         1 + beta * (structure_factor(q, distance, disorder) - 1)
     )
 

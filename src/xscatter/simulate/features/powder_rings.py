@@ -1,9 +1,10 @@
 """Powder rings of a crystal: very many grains of all orientations, many rings.
 
-q_hkl = 2π √(h²/a² + k²/b² + l²/c²); per solid angle I ∝ m |F|² exp(−2 q²u²)/q², m the multiplicity. The structure
-factors |F|² are drawn: those of a crystal of many atoms are exponentially distributed (Wilson's statistics). Grains
-that prefer a direction make arcs, A(χ) the wrapped Cauchy distribution; a number of grains that is not endless leaves
-rings grainy: each contributes over its mosaic, with exponentially distributed intensity.
+q_hkl = 2π √(h²/a² + k²/b² + l²/c²); per solid angle I ∝ m |F|² exp(−2 q²u²)/q², m the multiplicity.
+The structure factors |F|² are drawn: those of a crystal of many atoms are exponentially distributed
+(Wilson's statistics). Grains that prefer a direction make arcs, A(χ) the wrapped Cauchy
+distribution; a number of grains that is not endless leaves rings grainy: each contributes over its
+mosaic, with exponentially distributed intensity.
 
 Source: Warren, X-ray Diffraction (1969), chapters 4 and 5; Wilson, Acta Cryst. 2 (1949) 318.
 """
@@ -11,16 +12,18 @@ Source: Warren, X-ray Diffraction (1969), chapters 4 and 5; Wilson, Acta Cryst. 
 import numpy as np
 
 from xscatter.simulate.components import Radial
-from xscatter.simulate.features.ring import orientation_tags, width_tag
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.profiles import between, debye_waller, log_uniform, peak, wrapped_cauchy
+from xscatter.simulate.physics.profiles import debye_waller, peak, wrapped_cauchy
+from xscatter.simulate.shared.draws import between, log_uniform
+from xscatter.simulate.shared.rings import orientation_tags, width_tag
 
 KIND = "sample"
 FAMILIES = {"powder": 3.0, "crystal": 0.5, "superlattice": 0.3, "any": 0.15}
 GRAZING = 0.4
 TAGS = (
     "ring", "ring: isotropic", "ring: anisotropic", "ring: textured", "ring: oriented in plane",
-    "ring: oriented out of plane", "ring: sharp", "ring: intermediate", "ring: broad", "symmetry ring", "2-fold",
+    "ring: oriented out of plane", "ring: sharp", "ring: intermediate", "ring: broad",
+    "symmetry ring", "2-fold",
     "orientation: broad", "orientation: intermediate", "orientation: sharp", "polycrystalline",
 )  # fmt: skip
 PARAMETERS = (
@@ -36,7 +39,9 @@ PARAMETERS = (
     ),
     Parameter("strain", "", 0.0, (0.0, 0.1), "width that grows with q, relative to it"),
     Parameter("displacement", "", 0.03, (0.0, 0.3), "root mean square displacement u over a"),
-    Parameter("present", "", 0.7, (0.1, 1.0), "part of the reflections that the symmetry allows"),
+    Parameter(
+        "present", "", 0.7, (0.1, 1.0), "fraction of the reflections that the symmetry allows"
+    ),
     Parameter(
         "eta", "", 0.0, (0.0, 0.9), "order of preferred directions, two opposite maxima; 0: none"
     ),
@@ -45,13 +50,20 @@ PARAMETERS = (
     Parameter("mosaic", "°", 0.5, (0.05, 5.0), "standard deviation of the directions in a grain"),
     Parameter("seed", "", 0, (0, 2**31), "of the structure factors"),
 )
-COUNTED, MOST = 12, 100
+COUNTED, MOST = 12, 100  # rings that are components of their own; rings at all
 
 
 def lines(
     cell: float, second: float, third: float, largest: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """q (n,) in nm⁻¹ of the rings up to `largest`, and their multiplicities (n,)."""
+    """Return q (n,) in nm⁻¹ of the rings of an orthogonal cell, and their multiplicities (n,).
+
+    Args:
+        cell: edge a in nm.
+        second: edge b over a.
+        third: edge c over a.
+        largest: q in nm⁻¹.
+    """
     index = np.arange(-7, 8)
     h, k, m = np.meshgrid(index, index, index)
     squares = (h**2 + (k / second) ** 2 + (m / third) ** 2).ravel()
@@ -64,7 +76,8 @@ def lines(
 REFERENCES = (
     (lambda: [round(float(q), 9) for q in lines(2 * np.pi, 1.0, 1.0, 2.01)[0]],
      (), [1.0, 1.414213562, 1.732050808, 2.0], "simple cubic: √1, √2, √3, √4"),
-    (lambda: lines(2 * np.pi, 1.0, 2.0, 1.2)[1].tolist(), (), [2, 6, 8], "tetragonal: 001; 100 and 002; 101"),
+    (lambda: lines(2 * np.pi, 1.0, 2.0, 1.2)[1].tolist(),
+     (), [2, 6, 8], "tetragonal: 001; 100 and 002; 101"),
 )  # fmt: skip
 
 
@@ -95,7 +108,14 @@ def draw(rng, experiment):
 
 
 def grainy(grains: int, mosaic: float, points: int, rng: np.random.Generator) -> np.ndarray:
-    """Intensity (points,) over a turn of a ring of `grains` grains of `mosaic` in degrees; its mean is 1 on average."""
+    """Return the intensity (points,) over a turn of a ring of few grains; 1 on average.
+
+    Args:
+        grains: how many make the ring.
+        mosaic: standard deviation of the directions in a grain in degrees.
+        points: of the table over the azimuth.
+        rng: stream of the positions and strengths of grains.
+    """
     where = rng.integers(points, size=grains)
     intensity = np.bincount(where, rng.exponential(points / grains, grains), points)
     wave = np.arange(points // 2 + 1)
@@ -111,7 +131,7 @@ def contribute(parameters, experiment):
     p, q = parameters, experiment.q
     centres, multiplicity = lines(p["cell"], p["second"], p["third"], q[-1])
     rng = np.random.default_rng(p["seed"])
-    # As many numbers whatever the range of the detector, so that a ring has one strength at every size.
+    # As many numbers whatever the detector sees, so that a ring has one strength at every size.
     chance, factor = (
         rng.random(800)[: len(centres)],
         rng.exponential(size=800)[: len(centres)] + 0.05,

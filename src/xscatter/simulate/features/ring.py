@@ -9,20 +9,23 @@ import numpy as np
 
 from xscatter.simulate.components import Radial
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.profiles import between, debye_waller, peak, wrapped_cauchy
+from xscatter.simulate.physics.profiles import debye_waller, peak, wrapped_cauchy
+from xscatter.simulate.shared.draws import between
+from xscatter.simulate.shared.rings import orientation_tags, widest, width_tag
 
 KIND = "sample"
 FAMILIES = {"powder": 1.0, "block copolymer": 2.5, "polymer": 2.0, "fibre": 1.5, "any": 0.8}
 GRAZING = 1.0
 TAGS = (
     "ring", "ring: isotropic", "ring: anisotropic", "ring: textured", "ring: oriented in plane",
-    "ring: oriented out of plane", "ring: sharp", "ring: intermediate", "ring: broad", "symmetry ring", "2-fold",
-    "4-fold", "6-fold", "8-fold and higher", "orientation: broad", "orientation: intermediate", "orientation: sharp",
+    "ring: oriented out of plane", "ring: sharp", "ring: intermediate", "ring: broad",
+    "symmetry ring", "2-fold", "4-fold", "6-fold", "8-fold and higher",
+    "orientation: broad", "orientation: intermediate", "orientation: sharp",
 )  # fmt: skip
 PARAMETERS = (
     Parameter("position", "nm⁻¹", 1.0, (1e-3, 300.0), "q of the first order"),
     Parameter("width", "", 0.05, (0.002, 0.2), "full width at half maximum over q"),
-    Parameter("lorentzian", "", 0.3, (0.0, 1.0), "part of the Lorentzian in the peaks"),
+    Parameter("lorentzian", "", 0.3, (0.0, 1.0), "fraction of the Lorentzian in the peaks"),
     Parameter("orders", "", 1, (1, 20), "number of orders"),
     Parameter(
         "displacement",
@@ -35,39 +38,6 @@ PARAMETERS = (
     Parameter("eta", "", 0.0, (0.0, 0.98), "order of the orientation"),
     Parameter("angle", "°", 0.0, (-180.0, 180.0), "azimuth of a maximum"),
 )
-
-
-def width_tag(width, spread=0.0):
-    """Tag of the relative width of a ring; `spread` is that of the wavelengths."""
-    width = np.hypot(width, spread)
-    return (
-        "ring: sharp" if width < 0.025 else "ring: intermediate" if width <= 0.1 else "ring: broad"
-    )
-
-
-def widest(experiment):
-    """Width of a ring that is just no halo, given the spread of the wavelengths."""
-    return np.sqrt(0.2**2 - experiment.wavelength_spread**2)
-
-
-def orientation_tags(fold, eta, angle):
-    """Tags of an oriented feature with `fold` maxima of order `eta`, one at `angle` (degrees)."""
-    found = [
-        "orientation: broad"
-        if eta < 0.3
-        else "orientation: intermediate"
-        if eta <= 0.75
-        else "orientation: sharp"
-    ]
-    if fold >= 2:
-        found.append(f"{fold}-fold" if fold in (2, 4, 6) else "8-fold and higher")
-    if fold in (1, 2) and eta >= 0.3:
-        away = abs((angle + 90) % 180 - 90)  # degrees from the horizontal
-        if away <= 15:
-            found.append("ring: oriented in plane")
-        if away >= 75:
-            found.append("ring: oriented out of plane")
-    return tuple(found)
 
 
 REFERENCES = (
@@ -109,6 +79,7 @@ def contribute(parameters, experiment):
     else:
         azimuth, kinds = None, ("ring: isotropic",)
     first = p["position"]
+    # All orders share one azimuth array, so that the renderer treats them as one family.
     components = []
     for order in range(1, p["orders"] + 1):
         at = order * first

@@ -1,21 +1,23 @@
 """Silver behenate, the standard of small angles: many equally spaced rings.
 
-q_l = 2π l/d, d = 5.838 nm, l = 1, 2, 3 ... up to the widest angle recorded. The layers of silver atoms are thin,
-so orders fade slowly; half-way between them is the gap where chains meet, of the opposite contrast and g times as
-strong. Per solid angle I_l ∝ [1 − g (−1)ˡ]²/q_l² · exp(−q_l² u²): odd orders are the stronger ones.
+q_l = 2π l/d, d = 5.838 nm, l = 1, 2, 3 ... up to the widest angle recorded. The layers of silver
+atoms are thin, so orders fade slowly; half-way between them is the gap where chains meet, of the
+opposite contrast and g times as strong. Per solid angle I_l ∝ [1 − g (−1)ˡ]²/q_l² · exp(−q_l² u²):
+odd orders are the stronger ones.
 
-Source: Huang, Toraya, Blanton & Wu, J. Appl. Cryst. 26 (1993) 180 (d, and crystallites of 90 nm across the layers).
+Source: Huang, Toraya, Blanton & Wu, J. Appl. Cryst. 26 (1993) 180 (d, and crystallites of 90 nm
+across the layers).
 """
 
 import numpy as np
 
-from xscatter.simulate.physics.standards import (
+from xscatter.simulate.physics.profiles import debye_waller
+from xscatter.simulate.shared.standards import (
     RING_TAGS,
     WIDTH_AND_SCATTER,
     standard_components,
     visible,
 )
-from xscatter.simulate.profiles import debye_waller
 
 KIND = "standard"
 FAMILIES = {"any": 1.0}
@@ -29,7 +31,7 @@ DISPLACEMENT = 0.06  # u in nm
 
 
 def rings(largest: float) -> tuple[np.ndarray, np.ndarray]:
-    """q (n,) in nm⁻¹ of the rings up to `largest`, and their strengths (n,) relative to the first."""
+    """Return q (n,) in nm⁻¹ of the rings up to `largest`, strengths (n,) over the first."""
     order = np.arange(1, max(1, int(largest * SPACING / (2 * np.pi))) + 1)
     q = 2 * np.pi / SPACING * order
     strength = (1 - GAP * (-1.0) ** order) ** 2 / order**2 * debye_waller(q, DISPLACEMENT)

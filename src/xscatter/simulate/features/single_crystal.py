@@ -1,17 +1,17 @@
 """Bragg spots of one crystal, where its reciprocal lattice meets the Ewald sphere.
 
-form 0: a molecular crystal in any orientation: |F|² exponentially distributed (Wilson, Acta Cryst. 2 (1949) 318)
+form 0: a molecular crystal in any orientation, |F|² exponentially distributed (Wilson 1949)
 form 1: a cubic superlattice of spheres, its [001] axis near the beam
 form 2: rods packed hexagonally, their axis near the beam
 
-Excitation errors, mosaic and grain size: `physics/crystal.py` (Warren, X-ray Diffraction, 1969); all intensities
-fall with the Debye-Waller factor exp(−q²u²), those of superlattices with the form factor of their particles.
+Excitation errors, mosaic and grain size: `physics/crystal.py` (Warren, X-ray Diffraction, 1969);
+all intensities fall with the Debye-Waller factor exp(−q²u²), those of superlattices with the form
+factor of their particles. Source of form 0: Wilson, Acta Cryst. 2 (1949) 318.
 """
 
 import numpy as np
 
 from xscatter.simulate.components import Spots
-from xscatter.simulate.features.sphere import amplitude
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.crystal import (
     LARGEST_INDEX,
@@ -22,7 +22,9 @@ from xscatter.simulate.physics.crystal import (
     rotation,
     tilt,
 )
-from xscatter.simulate.profiles import debye_waller, log_uniform
+from xscatter.simulate.physics.particles import sphere_amplitude
+from xscatter.simulate.physics.profiles import debye_waller
+from xscatter.simulate.shared.draws import log_uniform
 
 KIND = "sample"
 FAMILIES = {"crystal": 3.5, "superlattice": 1.0, "any": 0.15}
@@ -53,7 +55,13 @@ ALIGNED = 1.0  # degrees; beyond, the symmetry of the zone is no longer seen
 
 
 def spots(p, wavelength: float, largest: float):
-    """Spots of the crystal up to q = `largest` in nm⁻¹: q, azimuth and intensity (n,); `wavelength` in nm."""
+    """Return q in nm⁻¹, azimuth and intensity (n,) of the spots of a crystal.
+
+    Args:
+        p: parameters of the feature.
+        wavelength: in nm.
+        largest: q in nm⁻¹.
+    """
     rng = np.random.default_rng(p["seed"])
     turned = None
     if p["form"] == 0 and largest * p["cell"] / (2 * np.pi) > LARGEST_INDEX:
@@ -70,19 +78,19 @@ def spots(p, wavelength: float, largest: float):
             vectors
             @ tilt(np.deg2rad(p["tilt"]), rng.uniform(-np.pi, np.pi), np.deg2rad(p["turn"])).T
         )
-    found = ewald_spots(
+    seen = ewald_spots(
         turned, wavelength, p["cells"] * p["cell"], np.deg2rad(p["mosaic"]), np.deg2rad(p["swing"])
     )
-    intensity = found.intensity * debye_waller(found.q, p["displacement"] * p["cell"])
+    intensity = seen.intensity * debye_waller(seen.q, p["displacement"] * p["cell"])
     if p["form"] == 0:
         intensity = intensity * rng.exponential(size=len(intensity))
     else:
-        intensity = intensity * (amplitude(found.q * 0.3 * p["cell"]) ** 2 + 1e-3)
-    return found.q, found.chi, intensity
+        intensity = intensity * (sphere_amplitude(seen.q * 0.3 * p["cell"]) ** 2 + 1e-3)
+    return seen.q, seen.chi, intensity
 
 
 def count_nearest(form: int, largest: float) -> int:
-    """Number of spots up to q = `largest` of a cell of 100 nm whose axis lies along a beam of 0.1 nm."""
+    """Return how many spots a cell of 100 nm shows, whose axis lies along a beam of 0.1 nm."""
     still = dict.fromkeys(("swing", "displacement", "tilt", "turn", "centring", "seed"), 0)
     return len(
         spots({**still, "form": form, "cell": 100.0, "cells": 20.0, "mosaic": 0.2}, 0.1, largest)[0]
@@ -106,7 +114,7 @@ def applies(experiment):
 
 
 def draw(rng, experiment):
-    family = experiment.settings["family"]
+    family = experiment.family
     form = 0 if family == "crystal" and rng.random() < 0.75 else int(rng.integers(1, 3))
     across = log_uniform(rng, 2.5, 9)
     dense = form == 0 and rng.random() < 0.45
@@ -130,7 +138,7 @@ def draw(rng, experiment):
     }
     # A crystal in an unlucky orientation shows nothing: sway it, as one does at the beamline.
     for _ in range(6):
-        q, _, intensity = spots(drawn, experiment.settings["wavelength"] * 1e9, experiment.q_high)
+        q, _, intensity = spots(drawn, experiment.beam.wavelength * 1e9, experiment.q_high)
         if np.sum((q > experiment.q_low) & (intensity > 0.01 * intensity.max(initial=0))) >= (
             8 if form == 0 else 4
         ):
@@ -143,12 +151,12 @@ def draw(rng, experiment):
 
 def contribute(parameters, experiment):
     p = parameters
-    q, chi, intensity = spots(p, experiment.settings["wavelength"] * 1e9, 1.3 * experiment.q_high)
+    q, chi, intensity = spots(p, experiment.beam.wavelength * 1e9, 1.3 * experiment.q_high)
     chosen = np.argsort(intensity)[::-1][:MOST]
     q, chi, intensity = q[chosen], chi[chosen], intensity[chosen]
     if len(q) == 0:
         return []
-    rows, cols = experiment.pixels(q, chi)
+    rows, cols = experiment.geometry.pixels(q, chi)
     grain = 2.0 / (p["cells"] * p["cell"])  # standard deviation of q by Scherrer's equation
     radial = np.hypot(grain / experiment.q_per_pixel, experiment.spread_pixels)
     across = np.hypot(np.deg2rad(p["mosaic"]) * q / experiment.q_per_pixel, radial)
@@ -157,7 +165,11 @@ def contribute(parameters, experiment):
         tags += ("4-fold",) if p["form"] == 1 else ("6-fold",)
     return [
         Spots(
-            tags=tags, rows=rows, cols=cols, intensity=intensity, radial_width=np.full(len(q), radial),
+            tags=tags,
+            rows=rows,
+            cols=cols,
+            intensity=intensity,
+            radial_width=np.full(len(q), radial),
             tangential_width=across,
         )
-    ]  # fmt: skip
+    ]

@@ -1,8 +1,9 @@
 """Coherent speckle: the interference of all that a coherent beam illuminates.
 
-The field at a pixel is a sum of many random phases, so its intensity is exponentially distributed, with
-grains as wide as the diffraction of the beam's own outline, λ × distance / beam size. A beam that is partly coherent,
-and pixels as wide as the grains, leave the contrast √β: I = ⟨I⟩ [1 + √β (s − 1)], s exponential with mean 1.
+The field at a pixel is a sum of many random phases, so its intensity is exponentially distributed,
+with grains as wide as the diffraction of the beam's own outline, λ × distance / beam size. A beam
+that is partly coherent, and pixels as wide as the grains, leave the contrast √β: I = ⟨I⟩ [1 + √β (s
+− 1)], s exponential with mean 1.
 
 Source: Goodman, Speckle Phenomena in Optics (2007), chapters 3 and 4.
 """
@@ -11,7 +12,7 @@ import numpy as np
 
 from xscatter.simulate.components import Modulation
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.profiles import log_uniform
+from xscatter.simulate.shared.draws import log_uniform
 
 KIND = "sample"
 FAMILIES = {"any": 4.0}
@@ -29,10 +30,10 @@ FINENESS = 3.0  # points in a grain
 
 
 def pattern(seed: int) -> np.ndarray:
-    """Speckle (TILE, TILE) float32 of mean 1 that can be laid side by side with itself; grains of 3 points."""
+    """Return speckle (TILE, TILE) float32 of mean 1, periodic, with grains of 3 points."""
     rng = np.random.default_rng(seed)
     field = np.zeros((TILE, TILE), np.complex64)
-    # A round beam: its outline, filled with random phases; the grain is the diffraction of the outline.
+    # The outline of a round beam, filled with random phases, whose diffraction is the grain.
     reach = round(TILE / (2 * FINENESS))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     inside = y**2 + x**2 <= reach**2
@@ -55,7 +56,7 @@ REFERENCES = (
 
 def applies(experiment):
     """Only a coherent beam makes speckle."""
-    return experiment.settings["coherent"]
+    return experiment.exposure.coherent
 
 
 def draw(rng, experiment):

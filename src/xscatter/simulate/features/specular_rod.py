@@ -1,17 +1,19 @@
-"""The specular rod of a film: mirror reflection, and diffuse scattering by correlated roughness in its plane.
+"""The specular rod of a film: mirror reflection, and diffuse scattering by its roughness.
 
-Along q_z: the specular spot at q_z = 2 k α_i, and a rod that falls as 1/(1 + (q_z/κ)ᵖ), with the fringes
-1 + c cos(q_z d) of a film of thickness d (Kiessig). Across: exp(−q_y²/2w²) about q_y = 0, w that of the beam, and a
-wider foot by roughness, 1/(1 + (q_y ξ)²). Fresnel's factors and the horizon are those of the experiment.
+Along q_z: the specular spot at q_z = 2 k α_i, and a rod that falls as 1/(1 + (q_z/κ)ᵖ), with the
+fringes 1 + c cos(q_z d) of a film of thickness d (Kiessig). Across: exp(−q_y²/2w²) about q_y = 0, w
+that of the beam, and a wider foot by roughness, 1/(1 + (q_y ξ)²). Fresnel's factors and the horizon
+are those of the experiment.
 
-Source: Sinha, Sirota, Garoff & Stanley, Phys. Rev. B 38 (1988) 2297; Kiessig, Ann. Phys. 402 (1931) 769.
+Source: Sinha, Sirota, Garoff & Stanley, Phys. Rev. B 38 (1988) 2297; Kiessig, Ann. Phys. 402 (1931)
+769.
 """
 
 import numpy as np
 
 from xscatter.simulate.components import Plane
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.profiles import log_uniform
+from xscatter.simulate.shared.draws import log_uniform
 
 KIND = "sample"
 FAMILIES: dict[str, float] = {}
@@ -31,7 +33,7 @@ PARAMETERS = (
 
 
 def rod(q, decay, power, thickness, fringes):
-    """Intensity of the rod at `q` = q_z (n,) in nm⁻¹, 1 at 0 without fringes."""
+    """Return the intensity of the rod at `q` = q_z (n,) in nm⁻¹, 1 at 0 without fringes."""
     x = np.maximum(np.asarray(q, float), 0.0) / decay
     return (1 + fringes * (thickness > 0) * np.cos(x * thickness)) / (1 + x**power)
 
@@ -57,16 +59,13 @@ def draw(rng, experiment):
 
 def contribute(parameters, experiment):
     p, axis = parameters, experiment.axis
+    # Never narrower than a step of the table, between whose points it could vanish.
     sigma = max(p["width"] * experiment.resolution, experiment.q_step)
     near = np.exp(-0.5 * (axis / sigma) ** 2)
     foot = p["foot"] / (1 + (axis / (p["spread"] * sigma)) ** 2)
     along = rod(axis, p["decay"], p["power"], p["thickness"], p["fringes"])
-    specular = (
-        4e-9
-        * np.pi
-        / experiment.settings["wavelength"]
-        * np.sin(experiment.settings.get("incidence", 0.0))
-    )
+    incidence = experiment.film.incidence if experiment.film else 0.0
+    specular = 4e-9 * np.pi / experiment.beam.wavelength * np.sin(incidence)
     spot = (
         p["spot"]
         * rod(specular, p["decay"], p["power"], 0.0, 0.0)

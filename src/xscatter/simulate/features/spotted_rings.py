@@ -1,8 +1,9 @@
 """Rings of few large grains: each grain that meets the Bragg condition makes a spot.
 
-A ring at q_k holds Poisson(n m_k) spots at random azimuths; how well a grain meets the condition varies, so spots
-have exponentially distributed intensities. A spot is as wide across as the mosaic of its grain, Δχ, and along q as
-the strain in it. Part of the sample may be fine powder, a smooth ring below the spots.
+A ring at q_k holds Poisson(n m_k) spots at random azimuths; how well a grain meets the condition
+varies, so spots have exponentially distributed intensities. A spot is as wide across as the mosaic
+of its grain, Δχ, and along q as the strain in it. Part of the sample may be fine powder, a smooth
+ring below the spots.
 
 Source: He, Two-dimensional X-ray Diffraction (2009), section 2.3 and chapter 13.
 """
@@ -10,16 +11,18 @@ Source: He, Two-dimensional X-ray Diffraction (2009), section 2.3 and chapter 13
 import numpy as np
 
 from xscatter.simulate.components import Radial, Spots
-from xscatter.simulate.features.ring import width_tag
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.crystal import TO_SIGMA
-from xscatter.simulate.profiles import between, log_uniform, peak
+from xscatter.simulate.physics.profiles import peak
+from xscatter.simulate.shared.draws import between, log_uniform
+from xscatter.simulate.shared.rings import width_tag
 
 KIND = "sample"
 FAMILIES = {"powder": 1.2, "crystal": 2.0, "superlattice": 1.0, "any": 0.2}
 GRAZING = 0.4
 TAGS = (
-    "ring", "large grains", "ring: spotted", "ring: sharp", "ring: intermediate", "ring: broad", "ring: isotropic",
+    "ring", "large grains", "ring: spotted", "ring: sharp", "ring: intermediate", "ring: broad",
+    "ring: isotropic",
 )  # fmt: skip
 PARAMETERS = (
     Parameter("position", "nm⁻¹", 1.0, (1e-3, 300.0), "q of the first ring"),
@@ -43,7 +46,7 @@ LATTICES = (
 
 
 def ring_positions(lattice: int, rings: int) -> tuple[np.ndarray, np.ndarray]:
-    """q (rings,) and multiplicity (rings,) relative to the first."""
+    """Return q (rings,) and multiplicity (rings,) relative to the first."""
     squares, multiplicity = (np.array(row[:rings], float) for row in LATTICES[lattice])
     return np.sqrt(squares / squares[0]), multiplicity / multiplicity[0]
 
@@ -84,14 +87,14 @@ def contribute(parameters, experiment):
         if q > experiment.q[-1] or count == 0:
             continue
         width = TO_SIGMA * p["width"] * q
-        rows, cols = experiment.pixels(q + 0.3 * width * strain, chi)
+        rows, cols = experiment.geometry.pixels(q + 0.3 * width * strain, chi)
         tags = (
             "ring",
             "large grains",
             "ring: spotted",
             width_tag(p["width"], experiment.wavelength_spread),
         )
-        # A ring of one strength per azimuth: the spots of ring k share what its multiplicity and 1/q² give.
+        # Rings differ by multiplicity and 1/q² alone; the spots of one ring share its strength.
         strength = experiment.scale**-2 * multiplicity / ratio**2 / max(count, 1)
         components.append(
             Spots(

@@ -1,8 +1,9 @@
 """Bragg spots of one crystal, where its reciprocal lattice meets the Ewald sphere.
 
-A reflection G of a crystal in the beam k is seen when |k + G| = |k|; a finite grain and a mosaic of orientations
-give G a thickness, so its intensity falls as exp(−s²/2σ²) with the excitation error s = |k + G| − |k| and
-σ² = σ_grain² + (|G| ω)², ω the mosaic spread and σ_grain that of Scherrer's width 0.9 · 2π/size.
+A reflection G of a crystal in the beam k is seen when |k + G| = |k|; a finite grain and a mosaic of
+orientations give G a thickness, so its intensity falls as exp(−s²/2σ²) with the excitation error s
+= |k + G| − |k| and σ² = σ_grain² + (|G| ω)², ω the mosaic spread and σ_grain that of Scherrer's
+width 0.9 · 2π/size.
 
 Source: Warren, X-ray Diffraction (1969), chapters 2 and 4.
 """
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xscatter.simulate.profiles import FULL_WIDTH
+from xscatter.simulate.physics.profiles import FULL_WIDTH
 
 TO_SIGMA = 1 / FULL_WIDTH  # standard deviation of a Gaussian of full width 1 at half maximum
 LARGEST_INDEX = 18
@@ -29,7 +30,7 @@ class Spots(NamedTuple):
 
 @cache
 def _indices(reach: int, centring: str) -> tuple[np.ndarray, np.ndarray]:
-    """Allowed (hkl) (n, 3) within the sphere of radius `reach`, without 0, and their squared lengths (n,), rising."""
+    """Return the allowed (hkl) (n, 3) up to `reach`, without 0, and their squared lengths (n,)."""
     index = np.arange(-reach, reach + 1)
     hkl = np.stack(np.meshgrid(index, index, index), axis=-1).reshape(-1, 3)
     if centring == "I":
@@ -43,9 +44,12 @@ def _indices(reach: int, centring: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cubic_reflections(cell: float, largest: float, centring: str = "P") -> np.ndarray:
-    """Reciprocal lattice vectors (n, 3) in nm⁻¹ up to |G| = `largest` of a cubic `cell` edge in nm.
+    """Return reciprocal lattice vectors (n, 3) in nm⁻¹ of a cubic cell; no |hkl| exceeds 18.
 
-    `centring` is P (simple), I (body-centred) or F (face-centred). No |hkl| exceeds 18.
+    Args:
+        cell: edge in nm.
+        largest: |G| in nm⁻¹.
+        centring: P (simple), I (body-centred) or F (face-centred).
     """
     hkl, squares = _indices(LARGEST_INDEX, centring)
     return (
@@ -57,11 +61,11 @@ def cubic_reflections(cell: float, largest: float, centring: str = "P") -> np.nd
 
 
 def near_sphere(basis: np.ndarray, wavelength: float, largest: float) -> np.ndarray:
-    """Reciprocal lattice vectors (n, 3) up to `largest` that lie about the Ewald sphere: for cells too large for all.
+    """Return the reciprocal lattice vectors (n, 3) about the Ewald sphere: for large cells.
 
-    `basis` (3, 3) holds a*, b*, c* in its rows, in nm⁻¹, the beam along the third axis. On the line of each (h, k)
-    the sphere is met where |k₀ + G₀ + l c|² = |k₀|², a quadratic in l; its root near the origin and the two
-    integers on each side of it are taken.
+    `basis` (3, 3) holds a*, b*, c* in its rows, in nm⁻¹, the beam along the third axis. On the line
+    of each (h, k) the sphere is met where |k₀ + G₀ + l c|² = |k₀|², a quadratic in l; its root near
+    the origin and the two integers on each side of it are taken.
     """
     k0 = np.array([0.0, 0.0, 2 * np.pi / wavelength])
     order = np.argsort(np.abs(basis[:, 2]))  # the axis most along the beam is followed
@@ -83,7 +87,10 @@ def near_sphere(basis: np.ndarray, wavelength: float, largest: float) -> np.ndar
 
 
 def hexagonal_reflections(spacing: float, largest: float) -> np.ndarray:
-    """Reciprocal lattice vectors (n, 3) of rods packed hexagonally at the distance `spacing`, along the third axis."""
+    """Return the reciprocal lattice vectors (n, 3) of rods packed hexagonally.
+
+    They are `spacing` apart (nm) and lie along the third axis; vectors end at `largest` (nm⁻¹).
+    """
     first = 4 * np.pi / (spacing * 3**0.5)
     reach = int(min(24, np.ceil(largest / first * 1.2)))
     h, k = np.meshgrid(np.arange(-reach, reach + 1), np.arange(-reach, reach + 1))
@@ -95,7 +102,7 @@ def hexagonal_reflections(spacing: float, largest: float) -> np.ndarray:
 
 
 def rotation(generator: np.random.Generator) -> np.ndarray:
-    """A rotation matrix (3, 3) drawn evenly from all (Shoemake, Graphics Gems III (1992) 124)."""
+    """Draw a rotation matrix (3, 3) evenly from all (Shoemake, Graphics Gems III (1992) 124)."""
     w, x, y, z = (lambda v: v / np.linalg.norm(v))(generator.standard_normal(4))
     return np.array([
         [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
@@ -105,7 +112,13 @@ def rotation(generator: np.random.Generator) -> np.ndarray:
 
 
 def tilt(angle: float, direction: float, turn: float) -> np.ndarray:
-    """A turn by `turn` about the beam (third axis), then a tilt by `angle` away from it towards azimuth `direction`."""
+    """Return the rotation (3, 3) that turns a crystal about the beam, then tilts it.
+
+    Args:
+        angle: of the tilt away from the beam (third axis) in radians.
+        direction: azimuth of the tilt in radians.
+        turn: about the beam in radians.
+    """
     c, s = np.cos(direction), np.sin(direction)
     to_axis = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
     ca, sa = np.cos(angle), np.sin(angle)
@@ -118,21 +131,27 @@ def tilt(angle: float, direction: float, turn: float) -> np.ndarray:
 def ewald_spots(
     vectors: np.ndarray, wavelength: float, grain: float, mosaic: float, swing: float = 0.0
 ) -> Spots:
-    """Spots of the reciprocal lattice `vectors` (n, 3) in nm⁻¹, whose third axis is along the beam.
+    """Return the spots of a reciprocal lattice, but for the faint ones.
 
-    `wavelength` and `grain` size in nm, `mosaic` ω and `swing` in radians: the crystal may turn by `swing` while
-    it is exposed, about the axis of rows; more reflections then cross the sphere. Faint spots are left out.
+    Args:
+        vectors: of the lattice (n, 3) in nm⁻¹, the third axis along the beam.
+        wavelength: in nm.
+        grain: size in nm.
+        mosaic: ω in radians.
+        swing: angle in radians that the crystal turns by while it is exposed, about the axis of
+            rows; more reflections then cross the sphere.
     """
     k = 2 * np.pi / wavelength
     scattered = vectors + np.array([0.0, 0.0, k])
     length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     error = np.sqrt(np.einsum("ij,ij->i", scattered, scattered)) - k
     sigma = np.hypot(TO_SIGMA * 2 * np.pi * 0.9 / grain, length * mosaic)
-    # Turning by φ about the second axis moves the error by φ |G_x| k/|k + G|; evenly spread, its deviation is φ/√12.
+    # Turning by φ about the second axis moves the error by φ |G_x| k/|k + G|, which is evenly
+    # spread: the standard deviation is 1/√12 of it.
     sigma = np.hypot(sigma, np.abs(vectors[:, 0]) * swing / 12**0.5)
     intensity = np.exp(-0.5 * (error / sigma) ** 2)
     seen = (intensity > FAINTEST) & (scattered[:, 2] > 0)
-    # What is recorded is the direction of the ray: a spot off the sphere shows at the nearest point of it.
+    # A spot off the sphere shows in the direction of its ray, at the nearest point of the sphere.
     sine = np.hypot(scattered[seen, 0], scattered[seen, 1])
     two_theta = np.arctan2(sine, scattered[seen, 2])
     azimuth = np.arctan2(scattered[seen, 1], scattered[seen, 0])

@@ -1,14 +1,16 @@
 """Reflection geometry: what a surface does to waves that meet it at a grazing angle.
 
-The distorted-wave Born approximation multiplies the scattering inside a film by |t(α_i)|² |t(α_f)|², with Fresnel's
-transmission of amplitude
+The distorted-wave Born approximation multiplies the scattering inside a film by |t(α_i)|²
+|t(α_f)|², with Fresnel's transmission of amplitude
 
     t(α) = 2 α / (α + √(α² − α_c² + 2 i b)),
 
-α_c the critical angle and b the absorption index. |t|² peaks at α_c: the band that Yoneda saw at α_f = α_c.
+α_c the critical angle and b the absorption index. |t|² peaks at α_c: the band that Yoneda saw at
+α_f = α_c.
 
-Sources: Vineyard, Phys. Rev. B 26 (1982) 4146; Sinha, Sirota, Garoff & Stanley, Phys. Rev. B 38 (1988) 2297;
-Renaud, Lazzari & Leroy, Surf. Sci. Rep. 64 (2009) 255; Yoneda, Phys. Rev. 131 (1963) 2010.
+Sources: Vineyard, Phys. Rev. B 26 (1982) 4146; Sinha, Sirota, Garoff & Stanley, Phys. Rev. B 38
+(1988) 2297; Renaud, Lazzari & Leroy, Surf. Sci. Rep. 64 (2009) 255; Yoneda, Phys. Rev. 131 (1963)
+2010.
 """
 
 import numpy as np

@@ -3,14 +3,15 @@
     I(q) = P(q) [1 + β(q) G(q) (S(q) − 1)],
     S(q) = Z₀(q)/P(q) = c/q² Σ_hkl m |F_hkl|² L(q − q_hkl),
 
-with m the multiplicity, F the structure factor of the cell per particle, G the Debye-Waller factor, β the loss of
-coherence by the spread of sizes, L a peak of area 1 over q. The constant c is that for which S is 1 on
-average: a reciprocal lattice of cell (2π)³/v has m points on a sphere of area 4π q², so c = (2π)³/(4π v).
-Rods packed in two dimensions and stacked sheets have the same form with q and 1 in place of q²: the factors 1/q and
-1/q² of a rod's and a sheet's own average over orientations belong to P.
+with m the multiplicity, F the structure factor of the cell per particle, G the Debye-Waller factor,
+β the loss of coherence by the spread of sizes, L a peak of area 1 over q. The constant c is that
+for which S is 1 on average: a reciprocal lattice of cell (2π)³/v has m points on a sphere of area
+4π q², so c = (2π)³/(4π v). Rods packed in two dimensions and stacked sheets have the same form with
+q and 1 in place of q²: the factors 1/q and 1/q² of a rod's and a sheet's own average over
+orientations belong to P.
 
-Sources: Yager, Zhang, Lu & Gang, J. Appl. Cryst. 47 (2014) 118; Förster et al., J. Phys. Chem. B 109 (2005) 1347.
-Reflection conditions: International Tables for Crystallography, volume A.
+Sources: Yager, Zhang, Lu & Gang, J. Appl. Cryst. 47 (2014) 118; Förster et al., J. Phys. Chem. B
+109 (2005) 1347. Reflection conditions: International Tables for Crystallography, volume A.
 """
 
 from functools import cache
@@ -26,9 +27,10 @@ PARTICLES = {SIMPLE_CUBIC: 1, BODY_CENTRED: 2, FACE_CENTRED: 4, HEXAGONAL: 1, LA
 
 @cache
 def reflections(lattice: str, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first `count` reflections: q relative to the first of them (n,), multiplicity (n,).
+    """Return the first `count` reflections: q over that of the first (n,), multiplicity (n,).
 
-    Reflections of equal q are one entry; the multiplicity is the number of reciprocal lattice points.
+    Reflections of equal q are one entry; the multiplicity is the number of reciprocal lattice
+    points.
     """
     squares = _squares(lattice)
     values, multiplicity = np.unique(squares, return_counts=True)
@@ -37,12 +39,12 @@ def reflections(lattice: str, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def squared_ratios(lattice: str, count: int) -> list[float]:
-    """Squares of q relative to the first reflection, of the first `count`, rounded to six digits."""
+    """Return squares of q over that of the first reflection, of the first `count`, rounded."""
     return [round(float(x) ** 2, 6) for x in reflections(lattice, count)[0]]
 
 
 def _squares(lattice: str) -> np.ndarray:
-    """|hkl|² of the allowed reflections, in units of the reciprocal axis; complete to the largest returned."""
+    """Return |hkl|² of the allowed reflections in units of the axis, complete to the largest."""
     reach = {3: 12, 2: 16, 1: 64}[DIMENSION[lattice]]
     index = np.arange(-reach, reach + 1)
     if lattice == LAMELLAR:
@@ -63,7 +65,7 @@ def _squares(lattice: str) -> np.ndarray:
 
 
 def first_reflection(lattice: str, spacing: float) -> float:
-    """q of the first reflection in the inverse unit of `spacing`: cell edge, rod-to-rod distance or period."""
+    """Return q of the first reflection; `spacing` is cell edge, distance of rods or period."""
     factor = {
         SIMPLE_CUBIC: 1,
         BODY_CENTRED: 2**0.5,
@@ -75,7 +77,13 @@ def first_reflection(lattice: str, spacing: float) -> float:
 
 
 def strengths(lattice: str, spacing: float, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """q (n,) of the first `count` reflections, and the area over q (n,) of their peaks in S(q)."""
+    """Return q (n,) of the first reflections, and the area over q (n,) of their peaks in S(q).
+
+    Args:
+        lattice: its name.
+        spacing: edge of the cell, distance of rods or period.
+        count: number of reflections.
+    """
     ratio, multiplicity = reflections(lattice, count)
     centre = ratio * first_reflection(lattice, spacing)
     dimension = DIMENSION[lattice]
@@ -87,5 +95,5 @@ def strengths(lattice: str, spacing: float, count: int) -> tuple[np.ndarray, np.
 
 
 def peak_area(lorentzian: float) -> float:
-    """Integral over q of a pseudo-Voigt peak of height 1, in units of its full width at half maximum."""
+    """Return the area over q of a pseudo-Voigt peak of height 1 and full width 1."""
     return lorentzian * np.pi / 2 + (1 - lorentzian) * np.sqrt(np.pi / np.log(2)) / 2

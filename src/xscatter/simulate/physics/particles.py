@@ -1,67 +1,69 @@
-"""What the features of single particles have in common: how they are drawn and tagged."""
+"""Form factors that several features use: spheres, and the disk that is the cross-section of rods.
+
+Sources: Lord Rayleigh, Proc. R. Soc. Lond. A 90 (1914) 219 (sphere); Fournet, Bull. Soc. Fr.
+Minéral. Cristallogr. 74 (1951) 39 (cylinder); Pedersen, Adv. Colloid Interface Sci. 70 (1997) 171.
+"""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from xscatter.simulate.components import Component, Radial
-from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.sizes import tabulated
-from xscatter.simulate.profiles import between
+from xscatter.simulate.physics.sizes import size_average
 
-RADIUS = (0.02, 1e5)  # nm
-
-POLYDISPERSITY = Parameter(
-    "polydispersity", "", 0.06, (0.0, 0.3), "standard deviation of the logarithm of the size"
-)
+FIRST_ZERO = 4.493409457909064  # of the amplitude of a sphere
 
 
-def draw_size(rng: np.random.Generator, experiment: Any, minimum: float) -> float:
-    """A size in nm that puts the first minimum, at q size = `minimum`, where it is seen with some that follow."""
-    return float(np.clip(minimum / between(rng, experiment, 0.05, 0.5), *RADIUS))
+def sphere_amplitude(x: np.ndarray) -> np.ndarray:
+    """3 (sin x − x cos x) / x³, which is 1 at x = 0; any shape."""
+    x = np.maximum(x, 1e-2)  # below, 1 − x²/10 differs from 1 by less than 1e-5
+    return 3 * (np.sin(x) - x * np.cos(x)) / x**3
 
 
-def draw_polydispersity(rng: np.random.Generator) -> float:
-    """Most particles that are made on purpose are within a few per cent of one size."""
-    return float(rng.beta(1.5, 5) * 0.2 + 0.01)
+def sphere(q: np.ndarray, radius: float, polydispersity: float) -> np.ndarray:
+    """Return P (n,) of polydisperse spheres, P = [3 (sin x − x cos x) / x³]² with x = q R.
 
-
-def particle_components(
-    curve: Callable[[np.ndarray], np.ndarray], q: np.ndarray, split: float, tags: tuple[str, ...]
-) -> list[Component]:
-    """The scattering of particles in two parts, of which only that beyond the first minimum tells their shape.
-
-    `curve` gives the intensity at q (n,); `split` is q of the first minimum in nm⁻¹. What lies below it
-    is a shoulder as any compact object has.
+    Args:
+        q: scattering vectors (n,) in nm⁻¹.
+        radius: median R in nm.
+        polydispersity: standard deviation of ln R.
     """
-    profile = tabulated(curve, q)
-    beyond = 1 / (1 + np.exp(np.clip((split - q) / (0.04 * split), -60, 60)))
-    return [
-        Radial(tags=("diffuse low-q: isotropic",), profile=profile * (1 - beyond)),
-        Radial(tags=tags, profile=profile * beyond),
-    ]
+    return size_average(lambda k: sphere_amplitude(k * radius) ** 2, q, polydispersity)
+
+
+def disk_amplitude(x: np.ndarray) -> np.ndarray:
+    """2 J₁(x)/x, which is 1 at x = 0; any shape.
+
+    By the rational approximations of Abramowitz & Stegun, 9.4.4 and 9.4.6, exact to 1e-7.
+    """
+    x = np.maximum(x, 1e-3)
+    squared = np.minimum(x / 3, 1.0) ** 2
+    small = 0.5 + squared * (
+        -0.56249985 + squared * (0.21093573 + squared * (-0.03954289 + squared * (
+            0.00443319 + squared * (-0.00031761 + squared * 0.00001109)))))  # fmt: skip
+    t = 3 / np.maximum(x, 3.0)
+    modulus = 0.79788456 + t * (
+        0.00000156
+        + t
+        * (0.01659667 + t * (0.00017105 + t * (-0.00249511 + t * (0.00113653 - t * 0.00020033))))
+    )
+    phase = -2.35619449 + t * (
+        0.12499612
+        + t
+        * (0.00005650 + t * (-0.00637879 + t * (0.00074348 + t * (0.00079824 - t * 0.00029166))))
+    )
+    return 2 * np.where(x < 3, small, modulus * np.cos(x + phase) / (x * np.sqrt(x)))
 
 
 def ratio(
     curve: Callable[..., np.ndarray], first: float, second: float, *parameters: float
 ) -> float:
-    """P(second)/P(first) of the form factor `curve` with `parameters`, to compare with others' normalisation."""
+    """Return P(second)/P(first) of a form factor: comparable whatever the normalisation of P.
+
+    Args:
+        curve: the form factor, called as ``curve(q, *parameters)``.
+        first: q of the denominator in nm⁻¹.
+        second: q of the numerator in nm⁻¹.
+        parameters: of the form factor.
+    """
     low, high = curve(np.array([first, second]), *parameters)
     return float(high / low)
-
-
-def correlation_components(
-    profile: np.ndarray, q: np.ndarray, peak: float, tags: tuple[str, ...]
-) -> list[Component]:
-    """Intensity `profile` (n,) at `q` (n,) of correlated particles: what lies below the peak, the peak, the rest.
-
-    `peak` is its q, `tags` say what it looks like.
-    """
-    above = 1 / (1 + np.exp(np.clip((0.6 * peak - q) / (0.05 * peak), -60, 60)))
-    beyond = 1 / (1 + np.exp(np.clip((1.5 * peak - q) / (0.05 * peak), -60, 60)))
-    return [
-        Radial(profile=profile * (1 - above)),
-        Radial(tags=("structure factor", *tags), profile=profile * (above - above * beyond)),
-        Radial(tags=("structure factor",), profile=profile * (above * beyond)),
-    ]

@@ -1,8 +1,9 @@
 """Rings of a powder from tabulated intensities.
 
-Tables give integrated intensities of a powder diffractometer, I = m |F|² (1 + cos²2θ)/(sin²θ cos θ) at its wavelength.
-The intensity of a ring on an area detector, per solid angle and integrated over q, is m |F|²/q² at every wavelength
-(polarisation and obliquity are the detector's). Source: Warren, X-ray Diffraction (1969), chapter 4.
+Tables give integrated intensities of a powder diffractometer, I = m |F|² (1 + cos²2θ)/(sin²θ cos θ)
+at its wavelength. The intensity of a ring on an area detector, per solid angle and integrated over
+q, is m |F|²/q² at every wavelength (polarisation and obliquity are the detector's). Source: Warren,
+X-ray Diffraction (1969), chapter 4.
 """
 
 import numpy as np
@@ -13,7 +14,13 @@ COPPER = 0.1540593  # nm, Cu Kα1
 def ring_strengths(
     q: np.ndarray, intensities: np.ndarray, wavelength: float = COPPER
 ) -> np.ndarray:
-    """m |F|²/q² (n,) of rings at `q` (n,) in nm⁻¹, 1 for the strongest, from tabulated `intensities` (n,)."""
+    """Return m |F|²/q² (n,) of the rings of a powder, 1 for the strongest.
+
+    Args:
+        q: of the rings (n,) in nm⁻¹.
+        intensities: tabulated (n,).
+        wavelength: of the table in nm.
+    """
     sine = q * wavelength / (4 * np.pi)
     squared = sine**2
     polarisation = (1 + (1 - 2 * squared) ** 2) / (squared * np.sqrt(1 - squared))
@@ -22,5 +29,5 @@ def ring_strengths(
 
 
 def cubic_lines(cell: float, indices: list[tuple[int, int, int]]) -> np.ndarray:
-    """q (n,) in nm⁻¹ of reflections (hkl) of a cubic cell with edge `cell` in nm."""
+    """Return q (n,) in nm⁻¹ of reflections (hkl) of a cubic cell with edge `cell` in nm."""
     return 2 * np.pi / cell * np.sqrt(np.sum(np.square(np.array(indices, float)), axis=1))

@@ -7,7 +7,8 @@ whose logarithm has the standard deviation σ. A particle scatters as the square
            = ∫ N(t; 6σ², σ) P(q eᵗ) dt,
 
 the weight s⁶ moves the centre of the normal distribution of t = ln s and leaves it normal
-(completing the square). Source of the weighting: Pedersen, Adv. Colloid Interface Sci. 70 (1997) 171.
+(completing the square). Source of the weighting: Pedersen, Adv. Colloid Interface Sci. 70 (1997)
+171.
 """
 
 from collections.abc import Callable
@@ -32,13 +33,19 @@ def size_nodes(polydispersity: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def size_average(shape: Curve, q: np.ndarray, polydispersity: float) -> np.ndarray:
-    """⟨P⟩ (n,) at `q` (n,) of the form factor `shape`, which maps an array of q to P of its shape."""
+    """Return ⟨P⟩ (n,) of a form factor, averaged over sizes.
+
+    Args:
+        shape: maps an array of q of any shape to P.
+        q: scattering vectors (n,) in nm⁻¹.
+        polydispersity: standard deviation of the logarithm of the size.
+    """
     sizes, weights = size_nodes(polydispersity)
     return weights @ shape(sizes[:, None] * q[None, :]) if len(sizes) > 1 else shape(q)
 
 
 def tabulated_average(shape: Curve, q: np.ndarray, polydispersity: float) -> np.ndarray:
-    """As :func:`size_average`, for a `shape` that is slow: it is evaluated on one table, then interpolated."""
+    """As :func:`size_average`, for a slow `shape`: evaluate it on one table and interpolate."""
     sizes, weights = size_nodes(polydispersity)
     if len(sizes) == 1:
         return shape(q)
@@ -50,11 +57,11 @@ def tabulated_average(shape: Curve, q: np.ndarray, polydispersity: float) -> np.
 
 
 def grid(largest: float, points: int = TABLE) -> np.ndarray:
-    """`points` values of q from near 0 to `largest`, denser towards 0: step/q falls with q as √q."""
+    """Return `points` values of q up to `largest`; the step grows as the cube root of q."""
     return largest * np.linspace(0.5 / points, 1, points) ** 1.5
 
 
 def tabulated(curve: Curve, q: np.ndarray, points: int = TABLE) -> np.ndarray:
-    """`curve` at `q` (n,), evaluated at `points` values only: for curves that vary slowly over the range."""
+    """Return a slowly varying `curve` at `q` (n,), evaluated at `points` values only."""
     table = grid(float(q[-1]), points)
     return np.interp(q, table, curve(table))

@@ -1,0 +1,51 @@
+"""The small images on which a beam centre is found: sums of counts on the scale of their noise."""
+
+import numpy as np
+from scipy import ndimage
+
+
+def reduced(
+    counts: np.ndarray, mask: np.ndarray, side: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Sum counts over square blocks, so that the longer side has about `side` pixels.
+
+    Args:
+        counts: (rows, cols).
+        mask: (rows, cols), True = not usable.
+        side: blocks on the longer side.
+
+    Returns:
+        t of the sums, where blocks are live, and the side of a block in pixels.
+    """
+    block = max(1, round(max(counts.shape) / side))
+    rows, cols = (length // block for length in counts.shape)
+    cut = (slice(rows * block), slice(cols * block))
+    live = ~mask[cut]
+    values = np.where(live, np.maximum(counts[cut], 0), 0).astype(np.float32)
+    number = live.reshape(rows, block, cols, block).sum((1, 3))
+    blocks = values.reshape(rows, block, cols, block)
+    total = blocks.sum((1, 3)) * (block**2 / np.maximum(number, 1))
+    level = 2 * np.sqrt(total + 0.375)
+    usable = number >= 0.5 * block**2
+    # A hot pixel must not decide the value of its block, so neighbours limit it.
+    around = ndimage.median_filter(np.where(usable, level, 0), 3)
+    level = np.where(level > 3 * around + 6, around, level)
+    return level.astype(np.float32), usable, float(block)
+
+
+def rescaled(place: np.ndarray, old: float, new: float) -> np.ndarray:
+    """Return a place in blocks of `old` pixels a side, in blocks of `new` pixels a side."""
+    return (place + 0.5) * (old / new) - 0.5
+
+
+def smooth(level: np.ndarray, live: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Gaussian mean over live pixels, and the fraction of the Gaussian that was live."""
+    weight = ndimage.gaussian_filter(live.astype(np.float32), sigma, mode="constant")
+    total = ndimage.gaussian_filter(np.where(live, level, 0), sigma, mode="constant")
+    return total / np.maximum(weight, 1e-3), weight
+
+
+def noise(level: np.ndarray, live: np.ndarray) -> float:
+    """Standard deviation of t between pixels: 1 for photon noise, more where counts have a gain."""
+    step = np.diff(level, 2, axis=1)[live[:, 2:] & live[:, 1:-1] & live[:, :-2]]
+    return float(max(np.median(np.abs(step)) / 0.6745 / np.sqrt(6), 0.1)) if step.size else 1.0

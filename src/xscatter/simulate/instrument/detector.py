@@ -1,0 +1,135 @@
+"""The detector of an experiment: which pixels are usable, what they weigh and how they count."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xscatter.simulate.draws import Draws
+from xscatter.simulate.instrument.layouts import Layout, layout_pixels
+from xscatter.simulate.instrument.outline import DetectorOutline
+
+
+@dataclass(frozen=True)
+class Detector:
+    """One detector of a layout; lengths in pixels of the layout.
+
+    Attributes:
+        layout: its kind.
+        outline: where it is in the square of the image.
+        pixel_size: side of a pixel of the image in metres.
+        module_offset: rows and columns by which a region of interest begins within a module.
+        bad_pixels: fraction of the pixels that are dead or hot.
+        dark: expected counts of a pixel of the layout without beam.
+        gain: digits per photon.
+        read_out: standard deviation of the read-out noise in digits.
+        point_spread: standard deviation of the point spread.
+    """
+
+    layout: Layout
+    outline: DetectorOutline
+    pixel_size: float
+    module_offset: tuple[float, float]
+    bad_pixels: float
+    dark: float
+    gain: float
+    read_out: float
+    point_spread: float
+
+    @classmethod
+    def draw(cls, draws: Draws, layout: Layout, outline: DetectorOutline) -> "Detector":
+        """Draw what differs between detectors of one layout."""
+        rng, scale = draws.rng, layout_pixels(draws.study.simulate)
+        offset = (0.0, 0.0)  # whole modules, or a region of interest that begins anywhere
+        if rng.random() >= 0.7:
+            rows, cols = rng.uniform(0, (200, 400))
+            offset = (float(rows), float(cols))
+        bad_pixels = float(10 ** rng.uniform(-5.5, -3.5))
+        dark = float(layout.dark * np.exp(rng.normal(0, 0.7 if layout.integrating else 0.3)))
+        gain, read_out, point_spread = 1.0, 0.0, layout.point_spread
+        if layout.integrating:
+            gain = float(10 ** rng.uniform(-0.2, 0.8))
+            read_out = float(gain * rng.uniform(0.3, 1.0))
+            # Phosphors are as thick as the energy asks for.
+            thickness = np.exp(rng.uniform(np.log(0.25), np.log(1.2)))
+            point_spread = float(layout.point_spread * thickness)
+        return cls(
+            layout,
+            outline,
+            layout.pitch * scale,
+            offset,
+            bad_pixels,
+            dark,
+            gain,
+            read_out,
+            point_spread,
+        )
+
+    @property
+    def scale(self) -> float:
+        """Side of a pixel of the image in pixels of the layout."""
+        return self.pixel_size / self.layout.pitch
+
+    @property
+    def dark_counts(self) -> float:
+        """Expected counts of a pixel of the image without beam."""
+        return self.dark * self.scale**2
+
+    @property
+    def saturation(self) -> int:
+        """Largest count that a pixel of the image can hold."""
+        return int(min(max(self.layout.saturation * self.scale**2, 1000), 2**32 - 2))
+
+    def mask(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        """Return (size, size) bool, True in gaps, beside the detector and on bad pixels.
+
+        Args:
+            size: of the image in pixels.
+            rng: stream of the bad pixels.
+        """
+        layout, outline = self.layout, self.outline
+        if outline.turned and layout.module:
+            layout = layout._replace(module=layout.module[::-1], gap=layout.gap[::-1])
+        fine = self.scale * outline.fineness
+        first, second = (
+            m - b * size * fine for m, b in zip(self.module_offset, outline.begin, strict=True)
+        )
+        mask = gap_mask(layout, size, fine, (first, second))
+        mask |= outline.outside((np.arange(size) + 0.5) / size)
+        mask |= rng.random(mask.shape, dtype=np.float32) < self.bad_pixels
+        return mask
+
+    def flat_field(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        """Return the sensitivity (size, size) float32 of pixels, 1 on average.
+
+        Args:
+            size: of the image in pixels.
+            rng: stream of the flat field.
+        """
+        flat = rng.standard_normal((size, size), dtype=np.float32)
+        flat *= np.float32(self.layout.flat_field)
+        flat += 1
+        return np.maximum(flat, 0.5, out=flat)
+
+
+def gap_mask(layout: Layout, size: int, scale: float, offset: tuple[float, float]) -> np.ndarray:
+    """Return (size, size) bool, True in gaps between modules.
+
+    Args:
+        layout: modules and gaps.
+        size: of the image in pixels.
+        scale: side of a pixel of the image in pixels of the detector.
+        offset: rows and columns by which the image begins within the period of modules.
+    """
+    mask = np.zeros((size, size), bool)
+    edges = np.arange(size + 1) * scale
+    if layout.module:
+        for axis in (0, 1):
+            live, gap = layout.module[axis], layout.gap[axis]
+            # Length of gap below each pixel edge; differences are how much of a pixel is gap.
+            position = edges + offset[axis]
+            periods, rest = np.divmod(position, live + gap)
+            below = periods * gap + np.maximum(rest - live, 0)
+            # A pixel of the image counts as dead if four tenths of it lie in a gap.
+            dead = np.diff(below) > 0.4 * scale
+            mask |= dead[:, None] if axis == 0 else dead[None, :]
+    return mask

@@ -1,0 +1,88 @@
+"""The outline of a detector in the square of the image.
+
+The detector lies in the middle of the square and need not fill it: beside a strip the pixels are
+masked, as they are where a real frame is brought to the square input of the networks.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xscatter.simulate.draws import Draws
+from xscatter.simulate.instrument.layouts import REFERENCE, Layout
+
+
+@dataclass(frozen=True)
+class DetectorOutline:
+    """Where the detector is; lengths in fractions of the side of the image.
+
+    Attributes:
+        extent: rows and columns of the detector, which lies in the middle of the square.
+        fineness: its pixels in one pixel of the layout: large detectors have more modules.
+        turned: whether the modules lie on their side.
+        aperture: radius of the round edge of a taper, or None.
+        bend: sagitta of the edges of a square taper, positive where its middle is waisted.
+        tilt: turn of such a taper in radians.
+    """
+
+    extent: tuple[float, float] = (1.0, 1.0)
+    fineness: float = 1.0
+    turned: bool = False
+    aperture: float | None = None
+    bend: float = 0.0
+    tilt: float = 0.0
+
+    @classmethod
+    def draw(cls, draws: Draws, layout: Layout) -> "DetectorOutline":
+        """Draw one of the models of `layout`, which may be turned, and the edges of a taper."""
+        rng = draws.rng
+        models = {f"{rows} x {cols}": weight for (rows, cols), weight in layout.models.items()}
+        rows, cols = (int(word) for word in draws.choose("model", models).split(" x "))
+        turned = rng.random() < 0.3
+        if turned:
+            rows, cols = cols, rows
+        longer = max(rows, cols)
+        resample = draws.study.simulate.sampling == "resample"
+        outline = cls(
+            (rows / longer, cols / longer), longer / REFERENCE if resample else 1.0, turned
+        )
+        bend, tilt = float(rng.uniform(-0.02, 0.03)), float(np.deg2rad(rng.normal(0, 0.8)))
+        aperture = float(rng.uniform(0.46, 0.51))
+        if layout.taper and rows == cols:
+            kind = draws.fraction("aperture")
+            outline = replace(outline, aperture=aperture) if kind < 0.55 else outline
+            outline = replace(outline, bend=bend, tilt=tilt) if kind > 0.75 else outline
+        return outline
+
+    @property
+    def begin(self) -> tuple[float, float]:
+        """First row and column."""
+        return (1 - self.extent[0]) / 2, (1 - self.extent[1]) / 2
+
+    def holds(self, point: tuple[float, float]) -> bool:
+        """Return whether `point` (row, column) lies on the rectangle of the detector."""
+        return all(b <= p < b + e for p, b, e in zip(point, self.begin, self.extent, strict=True))
+
+    def filled(self) -> "DetectorOutline":
+        """Return a detector of the same pixels that fills the square."""
+        return DetectorOutline(fineness=self.fineness, turned=self.turned)
+
+    def outside(self, points: np.ndarray) -> np.ndarray:
+        """Return which of the rows × columns at `points` lie beside the detector.
+
+        Args:
+            points: (n,) in fractions of the side.
+
+        Returns:
+            (n, n) bool.
+        """
+        y, x = points[:, None] - 0.5, points[None, :] - 0.5
+        beside = (np.abs(y) > self.extent[0] / 2) | (np.abs(x) > self.extent[1] / 2)
+        if self.aperture is not None:
+            return beside | (np.hypot(y, x) > self.aperture)
+        if self.bend or self.tilt:
+            c, s = np.cos(self.tilt), np.sin(self.tilt)
+            v, u = c * y - s * x, c * x + s * y
+            beside |= np.abs(v) > 0.49 - self.bend * (1 - 4 * u**2)
+            beside |= np.abs(u) > 0.49 - self.bend * (1 - 4 * v**2)
+        return beside

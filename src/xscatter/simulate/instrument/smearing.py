@@ -1,0 +1,68 @@
+"""Resolution of the instrument in tables over q: point spread, and a band of wavelengths."""
+
+import numpy as np
+
+from xscatter.core.compiled import compiled
+from xscatter.simulate.physics.profiles import FULL_WIDTH
+
+
+@compiled
+def _convolve(padded, kernel, out):
+    rows, points = out.shape
+    for r in range(rows):
+        for k in range(len(kernel)):
+            for i in range(points):
+                out[r, i] += kernel[k] * padded[r, i + k]
+    return out
+
+
+def smear(profiles: np.ndarray, width: float) -> np.ndarray:
+    """Return `profiles` (n, points) convolved with a Gaussian of deviation `width` in points."""
+    reach = int(np.ceil(4 * width))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    kernel /= kernel.sum()
+    rows, points = profiles.shape
+    padded = np.empty((rows, points + 2 * reach))
+    padded[:, reach:-reach] = profiles
+    padded[:, :reach], padded[:, -reach:] = profiles[:, :1], profiles[:, -1:]
+    return _convolve(padded, kernel, np.zeros(profiles.shape))
+
+
+def mix_wavelengths(profiles: np.ndarray, spread: float) -> np.ndarray:
+    """Return `profiles` (n, points), evenly spaced from q = 0, after mixing of wavelengths.
+
+    Every wavelength shows the profile at another scale: ∫ p(s) I(q s) ds, with p normal in ln s, is
+    a convolution over ln q, σ = spread / √(8 ln 2), `spread` the relative full width (Pedersen,
+    Posselt & Mortensen, J. Appl. Cryst. 23 (1990) 321, for a selector).
+    """
+    points = profiles.shape[1]
+    sigma = spread / FULL_WIDTH
+    step = 1.0 / points  # in ln q: as fine as the table where it is coarsest, at its end
+    reach = int(np.ceil(5 * sigma / step))
+    log_q = np.arange(-reach, int(np.log(points) / step) + reach) * step  # from the first point on
+    size = 1 << (len(log_q) + 2 * reach).bit_length()
+    wave = np.arange(size // 2 + 1) * (2 * np.pi / (size * step))
+    kernel = np.exp(-0.5 * (wave * sigma) ** 2)
+    index = np.arange(points, dtype=float)
+    mixed = profiles.copy()
+    for row in mixed:
+        padded = np.interp(np.exp(log_q), index, row)  # beyond its end the profile goes on flat
+        padded = np.concatenate(
+            [np.full(reach, padded[0]), padded, np.full(size - reach - len(log_q), padded[-1])]
+        )
+        padded[-reach:] = padded[0]  # the transform goes round
+        smooth = np.fft.irfft(np.fft.rfft(padded) * kernel, size)[reach : reach + len(log_q)]
+        row[1:] = np.maximum(np.interp(np.log(index[1:]), log_q, smooth), 0)
+    return mixed
+
+
+def mixed_halves(tables: np.ndarray, spread: float) -> np.ndarray:
+    """Return `tables` (n, 2 points - 1) of a Plane after mixing of wavelengths, axis by axis."""
+    if not spread:
+        return tables
+    middle = tables.shape[1] // 2
+    right, left = (
+        mix_wavelengths(np.ascontiguousarray(t), spread)
+        for t in (tables[:, middle:], tables[:, middle::-1])
+    )
+    return np.concatenate([left[:, :0:-1], right], axis=1)

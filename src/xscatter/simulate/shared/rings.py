@@ -1,0 +1,41 @@
+"""Tags of the width and the orientation of rings and halos."""
+
+from typing import Any
+
+import numpy as np
+
+SHARP, BROAD, HALO = 0.025, 0.1, 0.2  # width over radius: sharp below, broad above, halo above
+
+
+def width_tag(width: float, spread: float = 0.0) -> str:
+    """Return the tag of the relative `width` of a ring; `spread` is that of the wavelengths."""
+    width = np.hypot(width, spread)
+    if width < SHARP:
+        return "ring: sharp"
+    return "ring: intermediate" if width <= BROAD else "ring: broad"
+
+
+def widest(experiment: Any) -> float:
+    """Return the relative width of a ring that is just no halo, given the spread of wavelengths."""
+    return np.sqrt(HALO**2 - experiment.wavelength_spread**2)
+
+
+def orientation_tags(fold: int, eta: float, angle: float) -> tuple[str, ...]:
+    """Return the tags of an oriented feature.
+
+    Args:
+        fold: number of maxima on a turn.
+        eta: order of the orientation (wrapped Cauchy).
+        angle: azimuth of one maximum in degrees.
+    """
+    degree = "broad" if eta < 0.3 else "intermediate" if eta <= 0.75 else "sharp"
+    names = [f"orientation: {degree}"]
+    if fold >= 2:
+        names.append(f"{fold}-fold" if fold in (2, 4, 6) else "8-fold and higher")
+    if fold in (1, 2) and eta >= 0.3:
+        away = abs((angle + 90) % 180 - 90)  # degrees from the horizontal
+        if away <= 15:
+            names.append("ring: oriented in plane")
+        if away >= 75:
+            names.append("ring: oriented out of plane")
+    return tuple(names)

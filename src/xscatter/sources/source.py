@@ -1,0 +1,107 @@
+"""The protocol of a source: it hands out items (files, scans, runs) when they are complete.
+
+A service that follows a source uses it in this order::
+
+    source.resume(memory)                   # once: what an earlier run has done
+    while True:
+        for item in source.wait().items:    # what is complete now
+            for frame in source.frames(item):
+                ...
+            if not source.done(item):       # it changed while it was read
+                source.again(item)
+
+To add a source, write one file with a constant ``SCHEME``, the word before the colon of its
+addresses, and a function ``connect(address, options)`` that returns an object of this protocol (it
+need not inherit from :class:`Source`). The file is in this folder, or in a package of a site that
+names it as an entry point, and nothing else changes::
+
+    [project.entry-points."xscatter.sources"]
+    beamline = "our_package.beamline_source"    # xscatter watch beamline:visit42
+"""
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from xscatter.frames import Frame, Unreadable
+
+
+@dataclass(frozen=True)
+class Item:
+    """One or more frames that belong together and are handed out together.
+
+    Attributes:
+        name: unique and the same after a restart; the key under which it is remembered as done.
+        modified: when it last changed, in seconds since 1970.
+        version: differs when the item has changed, such as size and time of a file.
+    """
+
+    name: str
+    modified: float = 0.0
+    version: Hashable = None
+
+
+class Batch(NamedTuple):
+    """Items that are complete, oldest first, and the number of others that still change."""
+
+    items: list[Item]
+    changing: int
+
+
+class Memory(Protocol):
+    """The items that are done, and the table of the service that holds them.
+
+    Attributes:
+        path: its file, which a source must not take for a frame.
+        changed: when it last grew in an earlier run, in seconds since 1970.
+    """
+
+    path: Path
+    changed: float
+
+    def __contains__(self, name: object) -> bool:
+        """Whether the item of this name is done."""
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """How to follow a source. A source ignores what has no meaning for it.
+
+    Attributes:
+        pattern: shell pattern of the names of items.
+        settle: seconds for which an item must not change before it is complete, if there is no
+            better sign.
+        read: options of :func:`xscatter.frames.read`.
+    """
+
+    pattern: str = "*"
+    settle: float = 1.0
+    read: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """Where frames come from in time."""
+
+    def resume(self, memory: Memory) -> None:
+        """Leave out what `memory` contains, but for items that changed after it last grew."""
+
+    def wait(self) -> Batch:
+        """Return what is complete and not done; wait a moment if that was nothing before.
+
+        Raises:
+            UserError: the source cannot be reached.
+        """
+
+    def frames(self, item: Item) -> Iterator[Frame | Unreadable]:
+        """Yield the frames of `item`, and why one cannot be read in its place.
+
+        They are made by :func:`xscatter.frames.read` or `from_array`; the `source` of each is the
+        name of the item, and its `index` counts from 0.
+        """
+
+    def done(self, item: Item) -> bool:
+        """Accept that `item` is done; return False if it has changed since it was handed out."""
+
+    def again(self, item: Item) -> bool:
+        """Hand out `item` again later; return False if it no longer exists."""

@@ -1,0 +1,129 @@
+"""Follow a source of frames: tag each item once, whatever stops and starts in between."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from xscatter.sources.source import Item, Source
+from xscatter.tagging.journal import Journal
+from xscatter.tagging.tagger import Tagged, Tagger
+
+TOGETHER = 64  # items between two additions to the table
+
+
+@dataclass(frozen=True)
+class FollowOptions:
+    """How to follow a source.
+
+    Attributes:
+        patience: seconds since its last change after which an item that cannot be read is given up.
+        every: seconds between two lines of rate and backlog.
+        once: stop when everything that is there is done.
+        view: the network to use; None: the best.
+        threads: frames made ready at the same time.
+    """
+
+    patience: float = 60.0
+    every: float = 10.0
+    once: bool = False
+    view: str | None = None
+    threads: int = 1
+
+
+def follow(
+    tagger: Tagger,
+    source: Source,
+    journal: Journal,
+    options: FollowOptions | None = None,
+    report: Callable[[str], None] = print,
+) -> Iterator[list[Tagged]]:
+    """Tag items as they are complete; yield the frames that were added to the table.
+
+    Yields an empty list while nothing is new, so that the caller can stop in between.
+
+    Args:
+        tagger: the networks.
+        source: where the frames come from.
+        journal: the table to add to.
+        options: when to give up, report and stop, and which network to use.
+        report: where lines of progress go.
+    """
+    options = options or FollowOptions()
+    progress = _Progress(options.every, report)
+    source.resume(journal)
+    while True:
+        items, changing = source.wait()
+        for first in range(0, len(items), TOGETHER):
+            some = items[first : first + TOGETHER]
+            rows, retried = _tagged(tagger, source, journal, some, options)
+            changing += retried
+            if rows:
+                journal.add(rows)
+                progress.count(rows)
+                yield rows
+            progress.tell(max(len(items) - first - TOGETHER, 0), changing)
+        if options.once and not changing:
+            progress.finish()
+            return
+        if not items:
+            yield []
+
+
+def _tagged(
+    tagger: Tagger, source: Source, journal: Journal, items: list[Item], options: FollowOptions
+) -> tuple[list[Tagged], int]:
+    """Rows that the table lacks of `items`, and how many of these must be tagged again later."""
+    by_item: dict[str, list[Tagged]] = {item.name: [] for item in items}
+    frames = chain.from_iterable(source.frames(item) for item in items)
+    for batch in tagger.batches(frames, options.view, options.threads):
+        for tagged in tagger.tag(batch, options.view):
+            by_item[tagged.source].append(tagged)
+    rows: list[Tagged] = []
+    retried = 0
+    for item in items:
+        tagged_frames = by_item[item.name]
+        failed = any(tagged.failed for tagged in tagged_frames)
+        young = time.time() - item.modified < options.patience
+        if (failed and young) or not source.done(item):
+            retried += source.again(item)
+        else:
+            rows.extend(journal.lacking(item.name, tagged_frames))
+    return rows, retried
+
+
+class _Progress:
+    """Counts frames, and reports their number and rate every so often."""
+
+    def __init__(self, every: float, report: Callable[[str], None]):
+        self._every, self._report = every, report
+        self._begin = self._reported = time.monotonic()
+        self._tagged = self._failed = self._recent = 0
+
+    def count(self, rows: list[Tagged]) -> None:
+        failed = sum(tagged.failed for tagged in rows)
+        self._tagged += len(rows) - failed
+        self._failed += failed
+        self._recent += len(rows)
+
+    def tell(self, backlog: int, changing: int) -> None:
+        """Report, if it is time."""
+        now = time.monotonic()
+        if now - self._reported < self._every:
+            return
+        self._line(
+            self._recent / (now - self._reported),
+            f", {backlog} files wait, {changing} are not at rest yet",
+        )
+        self._reported, self._recent = now, 0
+
+    def finish(self) -> None:
+        """Report all of the run."""
+        elapsed = max(time.monotonic() - self._begin, 1e-9)
+        self._line((self._tagged + self._failed) / elapsed)
+
+    def _line(self, rate: float, more: str = "") -> None:
+        self._report(
+            f"watch: {self._tagged} frames tagged, {self._failed} could not be read, "
+            f"{rate:.2g} a second{more}"
+        )
