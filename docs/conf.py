@@ -1,10 +1,10 @@
-"""How the documentation is built: ``make docs``."""
+"""Configuration of the documentation, which ``make docs`` builds."""
 
 import os
 import sys
 from pathlib import Path
 
-# The tutorial types `xscatter`: the one beside this Python comes first.
+# The tutorial runs `xscatter`: use the one that is installed with this Python.
 os.environ["PATH"] = os.pathsep.join(
     [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
 )
@@ -29,7 +29,7 @@ exclude_patterns = ["_build", "_extensions"]
 nitpicky = False
 myst_enable_extensions = ["amsmath", "dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
-# Pages that are notebooks run when the site is built, and an error in one of them fails the build.
+# Pages that are notebooks are run by the build, and an error in one of them fails it.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 900  # a busy machine is slow

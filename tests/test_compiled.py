@@ -1,4 +1,4 @@
-"""Compiled code is kept between processes, and found a place where the package cannot be written."""
+"""Compiled code is cached between processes, also where the package cannot be written."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ print(os.environ.get("NUMBA_CACHE_DIR"))
 
 
 def cache_of(home, temporary):
-    """Where a process caches that cannot write beside the package."""
+    """Return the cache folder of a process that cannot write to the package."""
     environment = {
         k: v for k, v in os.environ.items() if k not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")
     }
@@ -29,8 +29,8 @@ def cache_of(home, temporary):
     return done.stdout.strip()
 
 
-def test_everything_compiles_anew(tmp_path):
-    """Other tests may find in the cache what an earlier version compiled."""
+def test_everything_compiles_with_an_empty_cache(tmp_path):
+    """Other tests may run code that an earlier version compiled and cached."""
     code = """
 import numpy as np
 from xscatter.fourier_bessel import Plan
@@ -42,9 +42,9 @@ experiment = Experiment(Study(name="t", simulate={"size": 64}), 0)
 counts = np.empty((64, 64), np.uint32)
 simulate_image(experiment, 0, counts)
 assert np.isfinite(Plan((64, 64), (3.0, 5.0), 64, 4, 4).forward(counts, experiment.mask)).all()
-found = np.zeros((1, 4), np.float32)
-decode(np.arange(4, dtype=np.uint16), np.array([0]), np.array([0]), found, np.zeros((0, 4), bool), 0.0)
-assert (found == np.arange(4)).all()
+decoded, masks = np.zeros((1, 4), np.float32), np.zeros((0, 4), bool)
+decode(np.arange(4, dtype=np.uint16), np.array([0]), np.array([0]), decoded, masks, 0.0)
+assert (decoded == np.arange(4)).all()
 """
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run(

@@ -12,6 +12,14 @@ from xscatter.cli import main
 from xscatter.core.files import write_json, write_text
 from xscatter.core.shards import open_shard
 from xscatter.report import results, samples, summary, times
+from xscatter.scores.evaluation import (
+    CalibrationEvaluation,
+    Confusion,
+    Evaluation,
+    RecordScores,
+    Reliability,
+    TagEvaluation,
+)
 from xscatter.simulate import simulate_experiment
 from xscatter.store.paths import StudyPaths
 from xscatter.study import dump_study, parse_study
@@ -46,34 +54,38 @@ def make_shards(paths):
 def make_evaluation(paths, view, labels, source, random):
     scores = np.clip(0.5 + 0.4 * (labels - 0.5) + random.normal(0, 0.25, labels.shape), 0.01, 0.99)
     tags = {
-        name: {
-            "average_precision": 0.8 if some else None,
-            "interval": [0.7, 0.9] if some else None,
-            "prevalence": float(labels[:, column].mean()),
-            "threshold": 0.5,
-            "precision": 0.8 if some else None,
-            "recall": 0.7 if some else None,
-        }
+        name: TagEvaluation(
+            average_precision=0.8 if some else None,
+            interval=[0.7, 0.9] if some else None,
+            prevalence=float(labels[:, column].mean()),
+            positives=int(labels[:, column].sum()),
+            threshold=0.5,
+            precision=0.8 if some else None,
+            recall=0.7 if some else None,
+        )
         for column, (name, some) in enumerate(zip(NAMES, labels.any(0), strict=True))
     }
-    bins = {
-        "expected_calibration_error": 0.0321,
-        "probability": [0.2, 0.8],
-        "frequency": [0.3, 0.7],
-        "count": [9, 9],
-    }
-    content = {
-        "mean_average_precision": 0.8,
-        "mean_average_precision_interval": [0.75, 0.85],
-        "tags": tags,
-        "calibration": {"raw": bins, "per_tag": bins},
-        "confusions": [{"shown": "ring", "said": "halo", "records": 5, "by_chance": 1.25, "of": 7}],
-        "run": {"versions": {"xscatter": "0.1.0"}, "host": "here"},
-    }
-    write_json(paths.evaluation(view), content)
-    np.savez(
-        paths.scores(view), scores=scores.astype("f4"), labels=labels.astype("u1"), source=source
-    )
+    bins = Reliability(0.0321, probability=[0.2, 0.8], frequency=[0.3, 0.7], count=[9, 9])
+    Evaluation(
+        view=view,
+        mean_average_precision=0.8,
+        mean_average_precision_interval=[0.75, 0.85],
+        micro_average_precision=0.8,
+        micro_average_precision_interval=[0.75, 0.85],
+        mean_prevalence=0.3,
+        tags_that_occur=int(labels.any(0).sum()),
+        tags_without_positives=[],
+        records=len(labels),
+        experiments=2,
+        tags=tags,
+        calibration=CalibrationEvaluation(1.0, bins, bins, bins),
+        confusions=[Confusion("ring", "halo", records=5, by_chance=1.25, of=7)],
+        bootstrap={},
+        run={"versions": {"xscatter": "0.1.0"}, "host": "here"},
+    ).write(paths.evaluation(view))
+    scores = scores.astype("f4")
+    logits = np.log(scores / (1 - scores))
+    RecordScores(scores, logits, labels.astype("u1"), source).write(paths.scores(view))
 
 
 @pytest.fixture(scope="module")

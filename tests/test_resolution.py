@@ -1,7 +1,6 @@
 """The comparison of image sizes: expansion into studies, equal budgets, tables and figures."""
 
 import csv
-import json
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,13 @@ from xscatter.resolution.description import (
 )
 from xscatter.resolution.scores import ResolutionScores
 from xscatter.resolution.tables import difference_rows, size_rows
+from xscatter.scores.evaluation import (
+    CalibrationEvaluation,
+    Evaluation,
+    RecordScores,
+    Reliability,
+    TagEvaluation,
+)
 from xscatter.scores.metrics import average_precision
 from xscatter.store.paths import ResolutionPaths
 from xscatter.study import load_study
@@ -126,25 +132,25 @@ def evaluated(folder, scores_of, experiments=6, images=10):
         for place, view in enumerate(("image", "coefficient", "joint", "mean")):
             random = np.random.default_rng((member.seed, place))
             scores = scores_of(view, member.size, member.seed, labels, random).astype(np.float32)
-            np.savez(own.scores(view), scores=scores, labels=labels, source=source)
-            figures = {
-                "average_precision": None,
-                "interval": None,
-                "prevalence": 0.1,
-                "threshold": 0.5,
-            }
-            tag = {**figures, "precision": None, "recall": None}
-            calibration = dict(
-                expected_calibration_error=0.0, probability=[], frequency=[], count=[]
-            )
-            content = {
-                "tags": dict.fromkeys(TAGS, tag),
-                "mean_average_precision": 0.5,
-                "mean_average_precision_interval": [0.4, 0.6],
-                "calibration": {"raw": calibration, "per_tag": calibration},
-                "confusions": [],
-            }
-            own.evaluation(view).write_text(json.dumps(content))
+            RecordScores(scores, scores, labels, source).write(own.scores(view))
+            tag = TagEvaluation(None, None, 0.1, 1, threshold=0.5, precision=None, recall=None)
+            bins = Reliability(0.0, probability=[], frequency=[], count=[])
+            Evaluation(
+                view=view,
+                mean_average_precision=0.5,
+                mean_average_precision_interval=[0.4, 0.6],
+                micro_average_precision=0.5,
+                micro_average_precision_interval=[0.4, 0.6],
+                mean_prevalence=0.1,
+                tags_that_occur=2,
+                tags_without_positives=["never"],
+                records=len(source),
+                experiments=experiments,
+                tags=dict.fromkeys(TAGS, tag),
+                calibration=CalibrationEvaluation(1.0, bins, bins, bins),
+                confusions=[],
+                bootstrap={},
+            ).write(own.evaluation(view))
         for stage, seconds in (
             ("records", 1),
             ("train-image", 10),

@@ -251,7 +251,7 @@ def test_a_beam_centre_out_of_reach_is_named(folder):
 
 def test_experiments_out_of_range(folder, capsys):
     assert main(["transform", str(folder / "study.yaml"), "--experiments", "1-7"]) == 2
-    assert "3 is not among the 3 experiments" in capsys.readouterr().err
+    assert "there is no experiment 3" in capsys.readouterr().err
 
 
 BREAK = """

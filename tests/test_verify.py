@@ -88,7 +88,7 @@ def flip(path, where=0.5):
 
 def test_a_whole_study_has_nothing_wrong(paths, capsys):
     assert main(["verify", str(paths.root)]) == 0
-    assert "every file is there and whole" in capsys.readouterr().out
+    assert "every file is complete" in capsys.readouterr().out
 
 
 DAMAGE = {
@@ -200,5 +200,5 @@ def test_many_missing_files_without_a_log_are_one_line(paths, capsys):
     assert told[0] == f"{folder}: missing: 9 files, without a log: 00000-00006, 00008-00009"
     assert len(told) == 2
     assert told[1].endswith(
-        "9 missing: run snakemake with the --configfile of the study again to make them"
+        "9 missing: run snakemake again with the --configfile of the study to make them"
     )

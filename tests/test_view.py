@@ -39,14 +39,14 @@ def test_a_file_that_is_no_shard_is_refused(tmp_path, capsys):
     (tmp_path / "x.h5").write_text("no")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["data"] = np.zeros((2, 5, 5))
-    for name, said in (
-        ("x.h5", "is no shard"),
-        ("other.h5", "is no shard"),
+    for name, message in (
+        ("x.h5", "not a file of xscatter"),
+        ("other.h5", "not a file of xscatter"),
         ("", "is a folder"),
         ("none.h5", "missing"),
     ):
         assert main(["view", str(tmp_path / name)]) == 2
-        assert f"{tmp_path / name}: {said}" in capsys.readouterr().err
+        assert f"{tmp_path / name}: {message}" in capsys.readouterr().err
 
 
 def test_an_expansion_is_drawn_beside_its_image(tmp_path, monkeypatch, capsys):

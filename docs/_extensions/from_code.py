@@ -1,4 +1,4 @@
-"""Directives that write reference pages from the code itself, so that they cannot be out of date."""
+"""Directives that generate reference pages from the code, so that they are always up to date."""
 
 import contextlib
 import csv
@@ -17,10 +17,10 @@ from xscatter.study import Study
 
 
 class Generated(SphinxDirective):
-    """Parse the Markdown that :meth:`text` returns in place of the directive."""
+    """Replace the directive by the Markdown that :meth:`text` returns."""
 
     def run(self) -> list[nodes.Node]:
-        self.env.note_reread()  # the page may be as it was, and the code not
+        self.env.note_reread()  # the code may have changed although the page has not
         return self.parse_text_to_nodes(self.text(), allow_section_headings=True)
 
     def text(self) -> str:
@@ -28,7 +28,7 @@ class Generated(SphinxDirective):
 
 
 class StudyKeys(Generated):
-    """Every key of the study file, with its values, its default and what it means."""
+    """Every key of the study file with its values, its default and its meaning."""
 
     def text(self) -> str:
         schema = Study.model_json_schema()
@@ -47,15 +47,13 @@ class StudyKeys(Generated):
             lines += ["| key | values | default | meaning |", "|---|---|---|---|"]
             for key, entry in section["properties"].items():
                 if not name and key in sections:
-                    lines.append(
-                        f"| [`{key}`](#{key}) | section | | {cell(sections[key].get('description', ''))} |"
-                    )
+                    meaning = cell(sections[key].get("description", ""))
+                    lines.append(f"| [`{key}`](#{key}) | section | | {meaning} |")
                     continue
                 required = key in section.get("required", ())
                 default = "(must be given)" if required else f"`{_yaml(entry.get('default'))}`"
-                lines.append(
-                    f"| `{key}` | {_values(entry)} | {default} | {cell(entry.get('description', ''))} |"
-                )
+                meaning = cell(entry.get("description", ""))
+                lines.append(f"| `{key}` | {_values(entry)} | {default} | {meaning} |")
             lines.append("")
         return "\n".join(lines)
 
@@ -67,7 +65,7 @@ def _yaml(value: Any) -> str:
 
 
 def cell(text: str) -> str:
-    """Text for a cell of a Markdown table."""
+    """Return text for a cell of a Markdown table."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
@@ -75,7 +73,7 @@ _BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusi
 
 
 def _values(entry: dict[str, Any]) -> str:
-    """Type and bounds in words."""
+    """Return type and bounds of a key in words."""
     if "anyOf" in entry:
         return " or ".join(_values(option) for option in entry["anyOf"])
     if "enum" in entry:
@@ -127,9 +125,10 @@ class CommandLine(Generated):
 
 
 class ResultTable(Generated):
-    """A table of results from a CSV file: columns `x`, `x_low` and `x_high` become one, value and interval.
+    """Table of results from a CSV file.
 
-    Further arguments name columns to leave out.
+    The columns `x`, `x_low` and `x_high` become one column with value and interval. Further
+    arguments name columns to leave out.
     """
 
     required_arguments = 1
@@ -162,13 +161,13 @@ def _result(row: dict[str, str], name: str) -> str:
 
 
 def threshold(name: str, rawtext: str, text: str, *_: Any) -> tuple[list[nodes.Node], list]:
-    """A role: one of the numbers that decide whether a tag is true."""
+    """Insert one of the thresholds that decide whether a tag is true."""
     value = {"detectable": tags.DETECTABLE, "contrast": tags.CONTRAST}[text]
     return [nodes.Text(f"{value:g}")], []
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Called by Sphinx."""
+    """Register directives and roles with Sphinx."""
     app.add_directive("study-keys", StudyKeys)
     app.add_directive("command-line", CommandLine)
     app.add_directive("result-table", ResultTable)

@@ -1,4 +1,4 @@
-"""Pictures for the reference, made of the code itself: every feature, an example of every tag."""
+"""Pictures for the reference, drawn by the code: every scattering feature and every tag."""
 
 import tempfile
 from pathlib import Path
@@ -18,7 +18,7 @@ _ACROSS = 3
 
 
 class FeatureGallery(Generated):
-    """Every feature: what it is, its parameters, the tags it can give, and three draws of it."""
+    """Every feature with its definition, its parameters, its possible tags and three draws."""
 
     def text(self) -> str:
         write_pictures(gallery_folder(self.env.srcdir), examples=_ACROSS, dpi=100)
@@ -59,7 +59,8 @@ class TagTable(Generated):
                     "",
                 ]
                 lines += [
-                    "An image for each tag, with what else was in it; masked pixels in blue-grey.",
+                    "An image for each tag, which may show other tags too. "
+                    "Masked pixels are blue-grey.",
                     "```",
                 ]
             lines.append("")
@@ -74,7 +75,10 @@ def gallery_folder(source: Path | str) -> Path:
 
 
 def tag_examples(experiments: int = 40, images: int = 8) -> dict[str, pictures.Panel]:
-    """Return a frame for every tag that occurs: of the clear ones, that with the fewest tags."""
+    """Return a simulated image for every tag that occurs.
+
+    Of the images that show a tag clearly, it is the one with the fewest other tags.
+    """
     simulate = {"experiments": experiments, "images": images, "size": 192}
     study = parse_study({"name": "examples", "seed": 4, "simulate": simulate})
     best: dict[str, tuple[float, pictures.Panel]] = {}
@@ -97,7 +101,7 @@ def tag_examples(experiments: int = 40, images: int = 8) -> dict[str, pictures.P
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Called by Sphinx."""
+    """Register directives with Sphinx."""
     app.add_directive("feature-gallery", FeatureGallery)
     app.add_directive("tag-table", TagTable)
     return {"version": "1", "parallel_read_safe": True}

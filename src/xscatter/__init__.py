@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 _PLACES = {
+    # The version is loaded late, too: importlib.metadata takes 20 ms.
     "__version__": "core.version:__version__",
     "Experiment": "simulate.experiment:Experiment",
     "ExperimentFile": "store.experiments:ExperimentFile",

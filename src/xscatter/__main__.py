@@ -1,4 +1,4 @@
-"""`python -m xscatter`, the same as `xscatter`."""
+"""Run the command: `python -m xscatter` is the same as `xscatter`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The `xscatter` command: parse, call, report. Each verb lives in `commands/<verb>.py`."""
+"""The `xscatter` command. Each verb is one file, `commands/<verb>.py`."""
 
 import argparse
 import difflib
@@ -13,29 +13,33 @@ from xscatter.core.errors import UserError
 from xscatter.core.version import __version__
 
 VERBS = {
-    "plan": "what a study will run, how long it takes, what it costs",
-    "simulate": "make experiment shards of synthetic detector images",
+    "plan": "show what a study will run, how long it takes and what it costs",
+    "simulate": "simulate experiments: detector images with tags",
     "transform": "expand every image into Fourier-Bessel coefficients",
     "pack": "write tags, images and coefficients into record batches",
     "train": "train the image, coefficient or joint network",
-    "test": "score a trained network on the test batch",
-    "resolution": "compare image sizes: one study at several sizes and seeds, under equal budgets",
-    "report": "write the self-contained HTML report of a study",
+    "test": "score a trained network on the test set",
+    "resolution": "compare image sizes: one study at several sizes, with equal training budgets",
+    "report": "write the HTML report of a study",
     "predict": "tag detector frames",
     "watch": "tag detector frames as they appear in a folder",
-    "verify": "check every file of a study, list what is missing or broken",
-    "walltime": "compare requested with used time and memory, propose better values",
-    "profile": "install or detect the Slurm profile",
-    "view": "show a shard, an image or its expansion as PNG",
+    "verify": "check every file of a study and list what is missing or damaged",
+    "walltime": "compare requested with used time and memory, and propose better values",
+    "profile": "install the Slurm profile, or adapt it to a cluster",
+    "view": "draw an experiment, an image or its expansion as PNG",
 }
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb; return the exit status: 0 done, 2 the input is wrong, 130 interrupted, 1 anything else."""
+    """Run one verb and return the exit status.
+
+    0: done; 1: an error that is not the user's, or files that could not be read; 2: the input is
+    wrong; 130: interrupted.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8
+            stream.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
     wanted = next((word for word in arguments if not word.startswith("-")), "")
     verbose = "-v" in arguments or "--verbose" in arguments
     try:
@@ -46,9 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         return _fail(wanted, f"{error}", 2, verbose)
     except KeyboardInterrupt:
-        return _fail(
-            wanted, "interrupted; run the same command again to finish the rest", 130, verbose
-        )
+        return _fail(wanted, "interrupted; run the same command again to finish", 130, verbose)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -59,11 +61,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser(wanted: str) -> argparse.ArgumentParser:
-    """The parser of all verbs; only `wanted` is imported, so that --help and simulate stay quick."""
+    """Return the parser of all verbs.
+
+    Only the module of the verb `wanted` is imported: the others would load NumPy and TensorFlow.
+    """
     parser = argparse.ArgumentParser(
         prog="xscatter",
-        description=sys.modules["xscatter"].__doc__,
-        epilog="`xscatter VERB -h` explains one verb, with an example.",
+        description="Simulate x-ray scattering images, and train taggers that recognise what they "
+        "show.",
+        epilog="`xscatter VERB -h` explains one verb and gives an example.",
     )
     parser.add_argument("--version", action="version", version=f"xscatter {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
@@ -77,7 +83,7 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         child.add_argument(
-            "-v", "--verbose", action="store_true", help="on failure, show the traceback"
+            "-v", "--verbose", action="store_true", help="show the traceback of an error"
         )
         if command:
             command.add_arguments(child)
@@ -86,10 +92,11 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
 
 
 def _unknown(word: str, args: argparse.Namespace) -> str:
-    """What to say of an argument that a verb does not take: the option that is spelt most like it."""
+    """Return the error for an unknown argument, with the option whose spelling is closest."""
     options = re.findall(r"--[a-z][a-z-]*", args.usage())
     near = difflib.get_close_matches(word.partition("=")[0], options, 1)
-    return f"{word}: is no argument of this verb; {f'is {near[0]} meant?' if near else f'see xscatter {args.verb} -h'}"
+    advice = f"did you mean {near[0]}?" if near else f"see xscatter {args.verb} -h"
+    return f"{word}: unknown argument; {advice}"
 
 
 def _fail(verb: str, message: str, status: int, verbose: bool) -> int:

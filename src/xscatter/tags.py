@@ -3,8 +3,8 @@
 A tag is true of an image when a component that carries it was generated and is detectable: its
 detectability d' is at least `DETECTABLE` and its contrast at least `CONTRAST`. A beamstop, a window
 or a horizon is tagged where the counts that it removes are detectable; a beamstop that is part of
-the mask is tagged where its outline is on the detector (d' is NaN). The other tags of the groups "instrument",
-"exposure" and "background" follow the rule in their definition, and their detectability is NaN.
+the mask is tagged where its outline is on the detector (d' is NaN). The other tags of the groups
+"instrument", "exposure" and "background" follow the rule in their definition; their d' is NaN.
 
 Names are those of the published vocabularies where a tag exists there.
 """

@@ -1,4 +1,4 @@
-"""One file a verb: its docstring is the help, EXAMPLE the epilogue, then add_arguments and run."""
+"""One file a verb: its docstring is the help text, EXAMPLE the epilogue; add_arguments and run."""
 
 import argparse
 from pathlib import Path
@@ -9,45 +9,57 @@ from xscatter.study import Study, dump_study, load_study
 
 
 def add_study(parser: argparse.ArgumentParser) -> None:
-    """The two arguments that every stage takes: the study file and the folder of its results."""
+    """Add the two arguments that every stage takes: the study file and its output folder."""
     parser.add_argument(
-        "study", type=Path, metavar="STUDY", help="study file (YAML), such as config/demo.yaml"
+        "study", type=Path, metavar="STUDY", help="study file (YAML), for example config/demo.yaml"
     )
     parser.add_argument(
         "-o",
         "--output",
         type=Path,
-        help="folder of the study (default: results/<name of the study>)",
+        help="folder of the results (default: results/<name of the study>)",
     )
 
 
 def read_study(args: argparse.Namespace) -> tuple[Study, StudyPaths]:
-    """The study and the paths that the arguments of :func:`add_study` name."""
+    """Return the study and the paths that the arguments of :func:`add_study` name."""
     study = load_study(args.study)
     return study, StudyPaths(args.output or Path("results") / study.name)
 
 
 def keep_study(given: Path, study: Study, paths: StudyPaths) -> None:
-    """Write the resolved study beside the results that a verb is about to make, as the workflow does at its start.
+    """Write the resolved study beside the results, as the workflow does at its start.
 
-    A job of the workflow is `given` that very file, and leaves it alone.
+    Args:
+        given: The study file that the user gave. A job of the workflow is given the file that
+            would be written, which is then left as it is.
+        study: Its content.
+        paths: Files of the study.
 
     Raises:
-        UserError: the folder holds images of another study, or a workflow is at work there on another one.
+        UserError: The folder has images of another study, or a workflow is running there with
+            other settings.
     """
-    from xscatter.core.files import (
-        write_text,  # NumPy: a verb may have settings to make before it is loaded
-    )
+    # This loads NumPy, and a verb may have to set its number of threads before.
+    from xscatter.core.files import write_text
 
     if not belongs(given, study, paths):
         write_text(paths.study, dump_study(study))
 
 
 def belongs(given: Path, study: Study, paths: StudyPaths) -> bool:
-    """Whether the study.yaml of the results is `study`; False: there is none, or its images fit as well.
+    """Return whether the study.yaml of the results is `study`.
+
+    Args:
+        given: The study file that the user gave.
+        study: Its content.
+        paths: Files of the study.
+
+    Returns:
+        False if there is no study.yaml, or if it differs only in keys that do not change images.
 
     Raises:
-        UserError: as :func:`keep_study`.
+        UserError: See :func:`keep_study`.
     """
     from xscatter.jobs import driver
 
@@ -60,18 +72,19 @@ def belongs(given: Path, study: Study, paths: StudyPaths) -> bool:
         return True
     if there.fingerprint("simulate") != study.fingerprint("simulate"):
         raise UserError(
-            f"{paths.root}: holds the results of another study ({_difference(there, study)}); "
-            "choose another folder with -o, or delete that one"
+            f"{paths.root}: has the results of another study ({_difference(there, study)}); "
+            "choose another folder with -o, or delete this one"
         )
     if worker := driver.living(paths.root):
         raise UserError(
-            f"{paths.root}: {worker} works there on a study with other settings; wait for it"
+            f"{paths.root}: {worker} is working there on a study with other settings; wait until "
+            "it has finished"
         )
     return False
 
 
 def _difference(there: Study, here: Study) -> str:
-    """The first key of what decides the images that differs, with both values."""
+    """Return the first key that decides the images and differs, with both values."""
     pairs = [("seed", there.seed, here.seed)]
     for section in ("simulate", "transform"):
         before, after = (getattr(study, section).model_dump() for study in (there, here))
@@ -83,7 +96,7 @@ def _difference(there: Study, here: Study) -> str:
 
 
 def number_list(text: str) -> list[int]:
-    """Numbers from text such as ``0,3,10-19``."""
+    """Return the numbers in a text such as ``0,3,10-19``."""
     numbers: list[int] = []
     for part in text.split(","):
         first, dash, last = part.partition("-")
@@ -95,7 +108,7 @@ def number_list(text: str) -> list[int]:
 
 
 def positive(text: str) -> int:
-    """A whole number of at least 1."""
+    """Return a whole number of at least 1."""
     if not text.isdecimal() or len(text) > 9 or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)

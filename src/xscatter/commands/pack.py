@@ -1,9 +1,9 @@
-"""Write tags, images and coefficients into record batches.
+"""Write tags, images and coefficients into record batches, from which networks are trained.
 
-Without an option, everything that is not done yet: decide which record goes where (--assign), write
-the batches (--batch), gather their checksums in records.json (--index). A cluster runs the three
-steps as jobs of their own, one a batch. Experiments that were added since fill new batches; those
-that exist, and the test batch, stay as they are.
+Without an option, all three steps run: assign each image to a batch (--assign), write the batches
+(--batch), and list them with their checksums in records.json (--index). On a cluster, each step
+is a job, and each batch is one. Experiments that were added later fill new batches; existing
+batches and the test set do not change.
 """
 
 import argparse
@@ -20,13 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
     steps = parser.add_mutually_exclusive_group()
     steps.add_argument(
-        "--assign", action="store_true", help="only check the shards and write assignment.json"
+        "--assign", action="store_true", help="only check the experiments and write assignment.json"
     )
     steps.add_argument(
         "--batch", type=number_list, metavar="N", help="only write these batches, such as 3 or 0-4"
     )
     steps.add_argument(
-        "--index", action="store_true", help="only write records.json from the batches"
+        "--index", action="store_true", help="only write records.json from the existing batches"
     )
 
 
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
     elif args.batch is not None:
         for batch in args.batch:
             if not pack.write_batch(study, paths, batch):
-                print(f"{paths.batch(batch)}: is whole already")
+                print(f"{paths.batch(batch)}: already complete")
     elif args.index:
         pack.index(study, paths)
     else:

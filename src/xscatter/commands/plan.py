@@ -1,8 +1,8 @@
-"""Print what a study will run, how long it takes and what it costs: jobs, core-hours, GPU-hours, disk.
+"""Print what a study will run, how long it takes, and its core hours, GPU hours and disk space.
 
-Nothing is submitted. With --pilot a few images are simulated and transformed here first, and the
-figures are kept in plan.json, from which the jobs take their walltime and memory. Run it on the kind
-of node that the jobs will run on (`srun xscatter plan ... --pilot`).
+Nothing is submitted. With --pilot, a few images are simulated and transformed here first. The
+measured times are kept in plan.json, and jobs request walltime and memory accordingly. Run it on
+the kind of node that the jobs will use (`srun xscatter plan ... --pilot`).
 """
 
 import argparse
@@ -21,13 +21,15 @@ EXAMPLE = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
     parser.add_argument(
-        "--pilot", action="store_true", help="measure a few images here, and keep the figures"
+        "--pilot",
+        action="store_true",
+        help="measure the time of a few images here, and keep it in plan.json",
     )
     parser.add_argument(
         "--cores",
         type=positive,
         default=100,
-        help="cores that may work at the same time (default: 100)",
+        help="number of cores in use at the same time (default: 100)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 

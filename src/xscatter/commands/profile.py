@@ -1,8 +1,8 @@
-"""Install the Slurm profile for other working directories, or propose values for this cluster.
+"""Install the Slurm profile, or propose values for this cluster.
 
-`install` copies the profile into the user's configuration, where `snakemake --profile slurm` finds it
-from anywhere. `detect` asks Slurm for partitions, limits, GPUs and accounts, and prints a
-partitions.yaml and lines for config.yaml; it changes nothing unless --write names a profile.
+`install` copies the profile into the user's configuration, so that `snakemake --profile slurm`
+works in every folder. `detect` asks Slurm for partitions, limits, GPUs and accounts, and prints a
+partitions.yaml and lines for config.yaml. It changes nothing unless --write names a profile.
 """
 
 import argparse
@@ -15,7 +15,7 @@ EXAMPLE = """examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("install", "detect"), help="what to do")
+    parser.add_argument("action", choices=("install", "detect"), help="action")
     parser.add_argument(
         "--name", default="slurm", help="install: name of the profile (default: slurm)"
     )
@@ -37,12 +37,15 @@ def run(args: argparse.Namespace) -> None:
 
     if args.action == "install":
         folder = profile.install(args.name, args.force)
-        print(f"{folder}: installed; `snakemake --profile {args.name}` finds it from everywhere")
+        print(f"{folder}: installed; `snakemake --profile {args.name}` now works in every folder")
         return
     partitions, config = profile.detect()
     if args.write:
         if not (args.write / "config.yaml").exists():
-            raise UserError(f"{args.write}: is no profile (it has no config.yaml)")
+            raise UserError(
+                f"{args.write}: not a profile, because it has no config.yaml; name another folder, "
+                "such as profiles/slurm"
+            )
         write_text(args.write / "partitions.yaml", partitions)
         print(f"{args.write / 'partitions.yaml'}: written")
     else:

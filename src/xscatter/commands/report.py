@@ -1,4 +1,4 @@
-"""Write report.html of a finished study: one self-contained page, or its main table to the terminal."""
+"""Write report.html of a finished study: one page that needs no other file and no network."""
 
 import argparse
 
@@ -16,7 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--table",
         action="store_true",
-        help="write nothing: print mean average precision with its 95 %% intervals, and where the report lies",
+        help="print mean average precision with 95 %% intervals, and the path of the report; write "
+        "nothing",
     )
 
 

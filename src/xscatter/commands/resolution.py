@@ -1,17 +1,18 @@
-"""Compare image sizes: one study at several sizes, for several seeds, under equal budgets.
+"""Compare image sizes: one study at several sizes and seeds, with equal training budgets.
 
-With --expand, write the study file of every member, results/<name>/<mode>-<size>-<seed>/study.yaml; each is
-an ordinary study. Without it, read the evaluations of all members and write tables (sizes.csv,
-differences.csv, tags.csv) and figures (sizes.png, tags.png). The workflow does all that lies between.
+With --expand, write the study file of every member,
+results/<name>/<mode>-<size>-<seed>/study.yaml. Each member is an ordinary study. Without
+--expand, read the evaluations of all members and write tables (sizes.csv, differences.csv,
+tags.csv) and figures (sizes.png, tags.png). The workflow runs both, and all that is between them.
 """
 
 import argparse
 from pathlib import Path
 
 EXAMPLE = """examples:
-  snakemake --cores 2 --configfile config/study-resolution.yaml      # everything
-  xscatter resolution config/study-resolution.yaml --expand          # only the members' study files
-  xscatter resolution config/study-resolution.yaml                   # only the tables and figures"""
+  snakemake --cores 2 --configfile config/study-resolution.yaml    # everything
+  xscatter resolution config/study-resolution.yaml --expand        # only the members' study files
+  xscatter resolution config/study-resolution.yaml                 # only the tables and figures"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,13 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "study",
         type=Path,
         metavar="STUDY",
-        help="file of the comparison, such as config/study-resolution.yaml",
+        help="file of the comparison, for example config/study-resolution.yaml",
     )
     parser.add_argument(
-        "-o", "--output", type=Path, help="folder of the comparison (default: results/<name>)"
+        "-o", "--output", type=Path, help="folder of the results (default: results/<name>)"
     )
     parser.add_argument(
-        "--expand", action="store_true", help="only write the study file of every member"
+        "--expand", action="store_true", help="only write the study files of the members"
     )
 
 

@@ -1,8 +1,8 @@
-"""Make experiment shards of synthetic detector images.
+"""Simulate experiments: detector images with their tags.
 
-A shard that is whole and of this study is left as it is; one of another study is refused. An image
-depends on the seed, the experiment and its number alone, not on how the work is divided. The resolved
-study is written beside the shards, as study.yaml.
+Each experiment is one HDF5 file. Experiments that are complete and belong to this study are
+skipped. An image depends only on the seed, the experiment and its number, so the work can be
+divided in any way. The study is written beside the results as study.yaml, with every key.
 """
 
 import argparse
@@ -19,7 +19,7 @@ EXAMPLE = """example:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
     parser.add_argument(
-        "--experiments", type=number_list, help="numbers such as 0,3,10-19 (default: all)"
+        "--experiments", type=number_list, help="which ones, such as 0,3,10-19 (default: all)"
     )
 
 
@@ -30,7 +30,8 @@ def run(args: argparse.Namespace) -> None:
     outside = [number for number in numbers if number >= total]
     if outside:
         raise UserError(
-            f"--experiments: {outside[0]} is not among the {total} experiments (0 to {total - 1}) of {args.study}"
+            f"--experiments: there is no experiment {outside[0]} in {args.study}; give numbers "
+            f"from 0 to {total - 1}"
         )
     from xscatter.simulate.limits import check_study
 
@@ -43,17 +44,19 @@ def run(args: argparse.Namespace) -> None:
         if wrong and wrong.startswith("foreign"):
             where = paths.experiment(number)
             raise UserError(
-                f"{where}: {wrong}; delete what was made with other settings, or choose another folder with -o"
+                f"{where}: {wrong}; delete the results of other settings, or choose another folder "
+                "with -o"
             )
         if wrong:
             missing.append(number)
     if missing:
         from xscatter.simulate.setup import draw_setup
 
-        draw_setup(study, missing[0])  # refuse what cannot be drawn before anything is written
+        # This fails, before anything is written, if no experiment can be drawn.
+        draw_setup(study, missing[0])
     keep_study(args.study, study, paths)
     if not missing:
-        print(f"nothing to do: {len(numbers)} experiments are whole")
+        print(f"nothing to do: {len(numbers)} experiments are complete")
         return
     from xscatter.simulate import simulate_experiment
 

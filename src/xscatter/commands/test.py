@@ -1,13 +1,14 @@
-"""Score a trained network on the test batch.
+"""Score a trained network on the test set.
 
-`--view mean` scores the mean of the logits of the image and the coefficient network, the baseline
-of the joint one. Writes evaluation/<view>.json and evaluation/<view>-scores.npz below results/<study>/.
+`--view mean` scores the mean of the logits of the image and the coefficient network, with which
+the joint network is compared. Writes evaluation/<view>.json and evaluation/<view>-scores.npz to
+results/<study>/.
 """
 
 import argparse
 
 from xscatter.commands import add_study, read_study
-from xscatter.store.paths import VIEWS
+from xscatter.views import evaluated
 
 EXAMPLE = """examples:
   xscatter test config/demo.yaml --view joint
@@ -17,10 +18,14 @@ EXAMPLE = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
-    views = (*VIEWS, "mean")
-    parser.usage = "%(prog)s [-h] [-v] [-o OUTPUT] STUDY --view VIEW [VIEW ...]"  # --view would take STUDY for a view
+    # STUDY comes first: after --view it would be taken for a view.
+    parser.usage = "%(prog)s [-h] [-v] [-o OUTPUT] STUDY --view VIEW [VIEW ...]"
     parser.add_argument(
-        "--view", required=True, nargs="+", choices=views, help="which networks, or the mean of two"
+        "--view",
+        required=True,
+        nargs="+",
+        choices=evaluated(),
+        help="networks to score, or the mean of their logits",
     )
 
 

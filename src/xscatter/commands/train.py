@@ -1,9 +1,10 @@
 """Train one network on the record batches of a study until it converges.
 
-Killed or stopped at any moment, the same command goes on exactly where it was: the result is bit for
-bit that of an undisturbed run with the same number of threads on the same kind of CPU. The joint
-network starts from the two others, which are trained first. Writes model.keras, calibration.json,
-history.csv, timings.csv, training.json and tensorboard/ below results/<study>/models/<view>/.
+If a training is interrupted, run the same command again: it resumes from its last checkpoint, and
+the result is identical to that of an uninterrupted run with the same number of threads on the
+same kind of CPU. The joint network starts from the image and the coefficient network, so train
+these first. Writes model.keras, calibration.json, history.csv, timings.csv, training.json and
+tensorboard/ to results/<study>/models/<view>/.
 """
 
 import argparse
@@ -23,21 +24,24 @@ EXAMPLE = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
-    parser.add_argument("--view", required=True, choices=VIEWS, help="which network")
+    parser.add_argument("--view", required=True, choices=VIEWS, help="network to train")
     parser.add_argument(
         "--continue",
         dest="carry_on",
         action="store_true",
-        help="when batches were added, go on from the weights of the earlier training with old and new batches",
+        help="after batches were added: continue from the earlier weights with all batches",
     )
     parser.add_argument(
         "--leg-minutes",
         type=float,
         metavar="M",
-        help="stop after M minutes with the whole state saved and exit status 0; the same command goes on",
+        help="stop after M minutes with a checkpoint and exit status 0; the same command resumes",
     )
     parser.add_argument(
-        "--leg-file", type=Path, metavar="JSON", help="say here whether the training has converged"
+        "--leg-file",
+        type=Path,
+        metavar="JSON",
+        help="write to this file whether the training has converged",
     )
 
 
@@ -48,9 +52,8 @@ def run(args: argparse.Namespace) -> int:
     from xscatter import records
     from xscatter.learn.train import check, train
 
-    check(
-        study, records.open_records(paths.batches)
-    )  # first of all, so that a wrong study leaves nothing behind
+    # Before anything is written, so that a wrong study leaves no files.
+    check(study, records.open_records(paths.batches))
     keep_study(args.study, study, paths)
     converged = train(study, paths, args.view, deadline, args.carry_on)
     if args.leg_file:

@@ -1,8 +1,8 @@
-"""Expand every image of experiment shards into Fourier-Bessel coefficients.
+"""Expand every image into Fourier-Bessel coefficients.
 
-Under mpiexec or srun the processes share the work, by shards and pieces of shards; without, one process does it.
-A coefficient file that is whole, of this study and of its shard as it is now is left as it is. The
-content does not depend on the number of processes.
+Each experiment gets one coefficient file. Coefficient files that are complete and up to date are
+skipped. Under mpiexec or srun the processes share the work. The content of the files does not
+depend on the number of processes.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-# One thread a process, before NumPy loads its linear algebra: ranks are what fills the cores.
+# One thread a process, because MPI ranks already use all cores. It must be set before NumPy loads.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     if "numpy" not in sys.modules:
         os.environ.setdefault(_name, "1")
@@ -26,7 +26,7 @@ EXAMPLE = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
     parser.add_argument(
-        "--experiments", type=number_list, help="numbers such as 0,3,10-19 (default: all)"
+        "--experiments", type=number_list, help="which ones, such as 0,3,10-19 (default: all)"
     )
 
 
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     except BaseException as error:
         if ranks.size == 1:
             raise
-        # The other ranks would wait for this one for ever.
+        # Without abort, the other ranks would wait for this one and never end.
         if args.verbose:
             import traceback
 
@@ -69,8 +69,8 @@ def _transform(args: argparse.Namespace, ranks) -> int:
     for problem in problems:
         print(f"xscatter {args.verb}: {problem}", file=sys.stderr)
     if problems:
-        print(f"xscatter {args.verb}: {len(problems)} of {len(pairs)} shards need attention; the others are done",
-              file=sys.stderr)  # fmt: skip
+        count = f"{len(problems)} of {len(pairs)} files have errors; the others are done"
+        print(f"xscatter {args.verb}: {count}", file=sys.stderr)
     return 2 if problems else 0
 
 
@@ -83,7 +83,8 @@ def _plan(args: argparse.Namespace) -> tuple[object, list[tuple[Path, Path]]]:
         outside = [number for number in numbers if number >= total]
         if outside:
             raise UserError(
-                f"--experiments: {outside[0]} is not among the {total} experiments (0 to {total - 1}) of {args.study}"
+                f"--experiments: there is no experiment {outside[0]} in {args.study}; give numbers "
+                f"from 0 to {total - 1}"
             )
         if paths.root.is_dir():
             keep_study(args.study, study, paths)

@@ -1,7 +1,8 @@
-"""Check every file of a study: there, whole, as many images as the study says, content as its checksum.
+"""Check every file of a study: whether it is complete, of this study, and equal to its checksum.
 
-Lists what is missing, partial, corrupt or of another study, with the log of the job that makes it.
-Exit status 0: nothing wrong, or all that is wrong was deleted; 1: something is.
+Lists files that are missing, partial, corrupt or of another study (foreign), with the log of the
+job that makes them. Exit status 0: all files are correct, or the bad ones were deleted; 1: some
+are not.
 """
 
 import argparse
@@ -16,29 +17,30 @@ if TYPE_CHECKING:
 
 EXAMPLE = """examples:
   xscatter verify results/demo
-  xscatter verify results/demo --delete-bad && snakemake --profile slurm --configfile config/demo.yaml"""
+  xscatter verify results/demo --delete-bad && snakemake --cores 2 --configfile config/demo.yaml"""
 
-MOST_LINES = 8  # for missing files of a folder that have no log; more are told in one line
+MOST_LINES = 8  # for the missing files of a folder; more are printed in one line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "results", type=Path, metavar="RESULTS", help="folder of the study, such as results/demo"
+        "results",
+        type=Path,
+        metavar="RESULTS",
+        help="folder of the results, for example results/demo",
     )
     parser.add_argument(
         "--delete-bad",
         action="store_true",
-        help="delete what is partial, corrupt or foreign; the next snakemake makes exactly that again",
+        help="delete partial, corrupt and foreign files; the next snakemake run makes them again",
     )
-    parser.add_argument(
-        "--quick", action="store_true", help="look at marks and sizes only, not at checksums"
-    )
+    parser.add_argument("--quick", action="store_true", help="do not compute checksums")
     parser.add_argument(
         "-j",
         "--jobs",
         type=positive,
         metavar="N",
-        help="processes (default: all cores, at most 16)",
+        help="number of processes (default: all cores, at most 16)",
     )
 
 
@@ -46,9 +48,9 @@ def run(args: argparse.Namespace) -> int:
     from xscatter.store import verify
 
     findings = verify.verify(args.results, not args.quick, args.jobs)
-    _tell(findings)
+    _print(findings)
     if not findings:
-        print(f"{args.results}: every file is there and whole")
+        print(f"{args.results}: every file is complete")
         return 0
     kinds = ", ".join(
         f"{count} {kind}" for kind, count in sorted(Counter(one.kind for one in findings).items())
@@ -56,20 +58,25 @@ def run(args: argparse.Namespace) -> int:
     if args.delete_bad:
         deleted = verify.delete_bad(findings)
         print(
-            f"{args.results}: {kinds}; {len(deleted)} deleted: run snakemake again to make what is missing"
+            f"{args.results}: {kinds}; {len(deleted)} deleted: run snakemake again to make the "
+            "missing files"
         )
         return 0
     if all(one.kind == "missing" for one in findings):
         print(
-            f"{args.results}: {kinds}: run snakemake with the --configfile of the study again to make them"
+            f"{args.results}: {kinds}: run snakemake again with the --configfile of the study to "
+            "make them"
         )
     else:
-        print(f"{args.results}: {kinds}; `--delete-bad` lets the next snakemake make these again")
+        print(
+            f"{args.results}: {kinds}; delete them with --delete-bad, then run snakemake again to "
+            "make them"
+        )
     return 1
 
 
-def _tell(findings: "list[Finding]") -> None:
-    """A line for each file; one for many of a folder that are missing and have no log."""
+def _print(findings: "list[Finding]") -> None:
+    """Print a line for each file, but only one for many missing files of a folder without logs."""
     unmade: defaultdict[Path, list[Path]] = defaultdict(list)
     for one in findings:
         if one.kind == "missing" and one.path.stem.isdigit() and not (one.log and one.log.exists()):
@@ -86,7 +93,7 @@ def _tell(findings: "list[Finding]") -> None:
 
 
 def _ranges(paths: list[Path]) -> str:
-    """Numbered files in words: 00000-00011, 00014."""
+    """Return the numbers of files as text: 00000-00011, 00014."""
     runs: list[list[str]] = []
     for stem in (path.stem for path in paths):
         if runs and int(stem) == int(runs[-1][-1]) + 1:

@@ -1,8 +1,8 @@
-"""Show an experiment shard as PNG, in the current folder.
+"""Draw an experiment as PNG in the current folder.
 
-A contact sheet of the shard, or with --image one image large, with its tags, detectabilities (d')
-and the parameters that were drawn. For a coefficient file: the image, its reconstruction, the
-residual and the coefficients, of --image (default: the first).
+Draws a contact sheet of the experiment; with --image, one large image with its tags,
+detectabilities (d') and parameters. For a coefficient file, draws the image, its reconstruction,
+the residual and the coefficients of --image (default: the first).
 """
 
 import argparse
@@ -30,24 +30,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "shard",
         type=Path,
         metavar="SHARD",
-        help="such as experiments/00000.h5 or coefficients/00000.h5",
+        help="file such as experiments/00000.h5 or coefficients/00000.h5",
     )
-    parser.add_argument(
-        "--image", type=int, help="show this image large (default: a contact sheet)"
-    )
+    parser.add_argument("--image", type=int, help="draw this image (default: a contact sheet)")
     parser.add_argument(
         "--first", type=int, default=0, help="first image of the contact sheet (default: 0)"
     )
     parser.add_argument(
-        "--number", type=int, default=24, help="images on the contact sheet (default: 24)"
+        "--number", type=int, default=24, help="number of images on the contact sheet (default: 24)"
     )
     parser.add_argument(
-        "-o", "--output", type=Path, help="PNG or SVG file (default: named after the shard)"
+        "-o",
+        "--output",
+        type=Path,
+        help="PNG or SVG file (default: named after SHARD, in the current folder)",
     )
 
 
 def run(args: argparse.Namespace) -> None:
-    _insist_on_shard(args.shard)
+    _check_file(args.shard)
     if is_coefficient_file(args.shard):
         from xscatter.transform.expansion import show_expansion
 
@@ -58,9 +59,9 @@ def run(args: argparse.Namespace) -> None:
         return
     with open_experiment(args.shard) as file:
         total = len(file)
-        wanted = args.first if args.image is None else args.image
-        if not 0 <= wanted < total:
-            raise UserError(f"{args.shard}: has no image {wanted}; its images are 0 to {total - 1}")
+        first = args.first if args.image is None else args.image
+        if not 0 <= first < total:
+            raise UserError(f"{args.shard}: has no image {first}; its images are 0 to {total - 1}")
         if args.number < 1:
             raise UserError(f"--number: is {args.number}; give at least 1")
         if args.image is None:
@@ -74,11 +75,11 @@ def run(args: argparse.Namespace) -> None:
     print(output)
 
 
-def _insist_on_shard(path: Path) -> None:
-    """Refuse other people's files, which open_shard would call corrupt or partial."""
+def _check_file(path: Path) -> None:
+    """Raise an error for files of other programs, which open_shard would call corrupt."""
     if path.is_dir():
         raise UserError(
-            f"{path}: is a folder; name a shard, such as {path / 'experiments' / '00000.h5'}"
+            f"{path}: is a folder; name a file, such as {path / 'experiments' / '00000.h5'}"
         )
     if not path.exists():
         return
@@ -89,18 +90,19 @@ def _insist_on_shard(path: Path) -> None:
         ours = h5py.is_hdf5(path)
     if not ours:
         raise UserError(
-            f"{path}: is no shard; give a file of results/<study>/experiments/ or coefficients/"
+            f"{path}: not a file of xscatter; give one of results/<study>/experiments/ or "
+            "coefficients/"
         )
 
 
 def _tags(file: ExperimentFile, image: int) -> list[tuple[str, float]]:
-    """Tags of an image that are true, with their detectability."""
+    """Return the true tags of an image with their detectability."""
     columns = zip(file.tags(), file.labels[image], file.detectability[image], strict=True)
     return [(name, float(d)) for name, on, d in columns if on]
 
 
 def sheet(file: ExperimentFile, images: range) -> Any:
-    """Contact sheet of `images`, each under its tags."""
+    """Return a contact sheet of `images`, each with its tags."""
     frames = []
     for image in images:
         text = f"{image}: " + ", ".join(_briefly([name for name, _ in _tags(file, image)]))
@@ -110,12 +112,12 @@ def sheet(file: ExperimentFile, images: range) -> Any:
 
 
 def _briefly(names: list[str]) -> list[str]:
-    """Without the names that a more special one repeats."""
+    """Leave out names that a more specific one repeats."""
     return [name for name in names if not any(other.startswith(f"{name}:") for other in names)]
 
 
 def large(file: ExperimentFile, image: int) -> Any:
-    """One image, its tags and d', and what was drawn."""
+    """Return a figure of one image with its tags, their d' and its parameters."""
     frame = file.picture(image)
     figure = pictures.new_figure(13, 8)
     left, right = figure.subplots(1, 2, width_ratios=(2.2, 1))
@@ -130,7 +132,7 @@ def large(file: ExperimentFile, image: int) -> Any:
         f"  {name:<32}" + (f"{d:10.4g}" if np.isfinite(d) else "") for name, d in _tags(file, image)
     ]
     scene = file.parameters(image)
-    # Shards of other versions may hold other parameters.
+    # Files of other versions may have other parameters.
     units = {
         (name, p.name): p.unit
         for name, feature in all_features().items()

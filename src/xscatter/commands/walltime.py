@@ -1,8 +1,8 @@
-"""Compare requested with used time and memory of a run, rule by rule, and propose better values.
+"""Compare requested with used time and memory, rule by rule, and propose better values.
 
-Reads the benchmark files of the study, and Slurm's accounting (sacct) where there is one: of memory, the
-larger figure counts. Prints the waste, the jobs that came near their limits, and a `set-resources` block
-as a diff of the profile.
+Reads the benchmark files of the study, and Slurm's accounting (sacct) where there is one; of two
+figures for memory, the larger counts. Prints the waste, the jobs that came close to their limits,
+and a `set-resources` block as a diff of the profile.
 """
 
 import argparse
@@ -17,15 +17,18 @@ EXAMPLE = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "results", type=Path, metavar="RESULTS", help="folder of the study, such as results/demo"
+        "results",
+        type=Path,
+        metavar="RESULTS",
+        help="folder of the results, for example results/demo",
     )
     parser.add_argument(
         "--profile",
         type=Path,
         default=Path("profiles/slurm/config.yaml"),
-        help="profile to improve",
+        help="profile to change (default: profiles/slurm/config.yaml)",
     )
-    parser.add_argument("--diff", action="store_true", help="print the diff alone")
+    parser.add_argument("--diff", action="store_true", help="print only the diff")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -41,21 +44,23 @@ def run(args: argparse.Namespace) -> None:
     if not args.profile.exists():
         raise UserError(f"{args.profile}: no such profile; name one with --profile")
     limit = int(60 * study.walltime.limit_hours)
-    # A training asks for a leg, which ends itself: its time says nothing about what it needs.
+    # A training job stops by itself when its requested time is over, so the time that it used says
+    # nothing about the time that it needs.
     wanted = {use.rule: use.proposal(study.walltime.safety, limit) for use in uses}
     for rule in wanted:
         if rule.startswith("train"):
             wanted[rule].pop("runtime", None)
     if all(math.isnan(use.asked_minutes) for use in uses):
         print(
-            "no proposal: these jobs asked for no time and memory, so they did not run on Slurm",
+            "no proposal: these jobs requested no time and memory, so they did not run on Slurm",
             file=sys.stderr,
         )
         return
     size = study.simulate
     print(
-        f"note: this run had {size.images} images of {size.size} x {size.size} an experiment; a value in the profile "
-        "replaces the cost model for every study, so keep only what suits the largest",
+        f"note: this study has {size.images} images of {size.size} x {size.size} pixels in an "
+        "experiment; values in the profile replace the cost model for every study, so keep only "
+        "those that suit the largest one",
         file=sys.stderr,
     )
     change = profile.difference(args.profile, profile.proposed(args.profile, wanted))

@@ -27,23 +27,23 @@ def open_records(folder: str | Path, verify: bool = False) -> "Records":
         UserError: records.json is missing or damaged; a batch is missing, truncated or changed.
 
     Example:
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> dtype = layout.record_dtype(tags=3, image=(4, 4), coefficients=(2, 2))
-        >>> np.zeros(5, dtype).tofile(folder / "batch-0.bin")
-        >>> manifest = {
-        ...     "fields": layout.describe_fields(dtype),
-        ...     "record_length": dtype.itemsize,
-        ...     "tags": ["ring", "halo", "blank"],
-        ...     "test_batch": 0,
-        ...     "batches": [{"file": "batch-0.bin", "records": 5, "experiments": [0]}],
-        ... }
-        >>> characters = (folder / "records.json").write_text(json.dumps(manifest))
-        >>> records = open_records(folder)
-        >>> records.batches[0][3]["tags"].tolist()
+        >>> from pathlib import Path
+        >>> from xscatter import open_records
+        >>> from xscatter.cli import main
+        >>> text = '''
+        ... name: tiny
+        ... simulate: {experiments: 2, images: 4, size: 32}
+        ... transform: {angular_orders: 2, radial_orders: 2}
+        ... pack: {batches: 2, test_batch: 1}
+        ... '''
+        >>> characters = Path("tiny.yaml").write_text(text)
+        >>> [main([stage, "tiny.yaml"]) for stage in ("simulate", "transform", "pack")]
         [0, 0, 0]
-        >>> [len(step["counts"]) for step in records.iterate(2, batches=[0], seed=1)]
-        [2, 2, 1]
+        >>> records = open_records("results/tiny/batches")
+        >>> records
+        Records('results/tiny/batches': 8 records in 2 batches)
+        >>> records.batches[0]["image"].shape
+        (4, 32, 32)
     """
     records = Records(folder)
     if verify:
@@ -60,6 +60,15 @@ class Records:
         tags: names of the tags, T.
         dtype: structured type of one record.
         batches: a memory map for each batch, (records,) of `dtype`: it reads only what is used.
+
+    Example:
+        Images are stored as 16-bit codes, of which the largest marks masked pixels:
+
+        >>> import numpy as np
+        >>> from xscatter import Records
+        >>> counts, mask = Records.decode(np.array([[0, 7, 65535]], np.uint16))
+        >>> counts.tolist(), mask.tolist()
+        ([[0.0, 7.0, 0.0]], [[False, False, True]])
     """
 
     def __init__(self, folder: str | Path):

@@ -148,7 +148,7 @@ def reliability_chart(views: Sequence[ViewScores]) -> Figure:
     ):
         axes.plot([0, 1], [0, 1], color=_FAINT, linewidth=1, linestyle=(0, (2, 2)))
         for view in views:
-            reliability = view.calibration[kind]
+            reliability = getattr(view.calibration, kind)
             axes.plot(
                 reliability.probability,
                 reliability.frequency,

@@ -25,7 +25,7 @@ from xscatter.report.svg import inline_svg, page_style
 from xscatter.report.times import time_tables
 from xscatter.report.words import duration, grouped
 from xscatter.store.paths import StudyPaths
-from xscatter.study import Study, dump_study
+from xscatter.study import STAGES, Study, dump_study
 from xscatter.tags import CONTRAST, DETECTABLE
 from xscatter.views import VIEWS
 
@@ -101,10 +101,8 @@ def _charts(scores: Sequence[ViewScores], histories: dict[str, History]) -> dict
     errors = [
         {
             "title": view.title,
-            **{
-                kind: f"{reliability.expected_calibration_error:.3f}"
-                for kind, reliability in view.calibration.items()
-            },
+            "raw": f"{view.calibration.raw.expected_calibration_error:.3f}",
+            "per_tag": f"{view.calibration.per_tag.expected_calibration_error:.3f}",
         }
         for view in scores
     ]
@@ -114,7 +112,7 @@ def _charts(scores: Sequence[ViewScores], histories: dict[str, History]) -> dict
 def _training_row(view: str, facts: dict[str, Any]) -> dict[str, str]:
     return {
         "view": view,
-        "network": str(facts["settings"][f"{view}_network"]),
+        "network": str(facts["settings"].get(f"{view}_network", "")),
         "weights": grouped(facts["weights"]),
         "rounds": str(facts["rounds"]),
         "best": str(facts["best_round"]),
@@ -126,7 +124,6 @@ def _training_row(view: str, facts: dict[str, Any]) -> dict[str, str]:
 def _facts(study: Study, scores: Sequence[ViewScores]) -> list[tuple[str, str]]:
     """Return names and values of what was run."""
     simulate, transform = study.simulate, study.transform
-    stages = ("simulate", "transform", "pack", "train")
     facts = [
         ("experiments", f"{grouped(simulate.experiments)} of {simulate.images} images"),
         ("image size", f"{simulate.size} × {simulate.size} pixels ({simulate.sampling})"),
@@ -138,7 +135,7 @@ def _facts(study: Study, scores: Sequence[ViewScores]) -> list[tuple[str, str]]:
         ),
         ("batches", f"{study.pack.batches}; batch {study.pack.test_batch} is the test set"),
         ("seed", str(study.seed)),
-        ("study fingerprints", ", ".join(f"{s} {study.fingerprint(s)}" for s in stages)),
+        ("study fingerprints", ", ".join(f"{s} {study.fingerprint(s)}" for s in STAGES)),
     ]
     run = scores[0].run
     if run:

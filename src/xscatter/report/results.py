@@ -1,7 +1,6 @@
 """Read the results of training and test that the report shows."""
 
 import csv
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,12 @@ from xscatter import views
 from xscatter.core.errors import UserError
 from xscatter.report.words import interval_text
 from xscatter.scores import metrics
+from xscatter.scores.evaluation import (
+    CalibrationEvaluation,
+    Confusion,
+    read_evaluation,
+    read_scores,
+)
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 
@@ -42,19 +47,6 @@ class TagScore:
 
 
 @dataclass(frozen=True)
-class Reliability:
-    """Reliability diagram: in each bin of `count` scores, their mean and how often the tag is true.
-
-    `probability` is the mean score of each bin, `frequency` the fraction of images with the tag.
-    """
-
-    expected_calibration_error: float
-    probability: list[float]
-    frequency: list[float]
-    count: list[int]
-
-
-@dataclass(frozen=True)
 class ViewScores:
     """Scores of one view, or of the baseline, on the test set.
 
@@ -66,9 +58,8 @@ class ViewScores:
         scores: (n, T) calibrated probabilities.
         labels: (n, T) bool.
         source: (n, 2) experiment and image.
-        calibration: Reliability of the network's own scores, ``"raw"``, and of the calibrated ones,
-            ``"per_tag"``.
-        confusions: Pairs of tags that are confused, the most frequent first.
+        calibration: Reliability before calibration, `raw`, and after it, `per_tag`.
+        confusions: Pairs of tags that are confused, the largest excess over chance first.
         run: Versions, host and time of the evaluation.
     """
 
@@ -79,8 +70,8 @@ class ViewScores:
     scores: np.ndarray
     labels: np.ndarray
     source: np.ndarray
-    calibration: dict[str, Reliability]
-    confusions: list[dict[str, Any]]
+    calibration: CalibrationEvaluation
+    confusions: list[Confusion]
     run: dict[str, Any]
 
     @property
@@ -136,50 +127,37 @@ def read_views(paths: StudyPaths, names: Sequence[str] | None = None) -> list[Vi
 
 
 def _read_view(paths: StudyPaths, name: str) -> ViewScores:
-    path, scores_path = paths.evaluation(name), paths.scores(name)
-    advice = "finish the study with snakemake, or score the view with `xscatter test`"
-    for needed in (path, scores_path):
-        if not needed.exists():
-            raise UserError(f"{needed}: missing; {advice}")
-    try:
-        content = json.loads(path.read_text())
-        with np.load(scores_path) as file:
-            scores, labels, source = (file[key] for key in ("scores", "labels", "source"))
-        tags = {
+    evaluation = read_evaluation(paths.evaluation(name))
+    test = read_scores(paths.scores(name))
+    if not test.scores.shape == test.labels.shape == (len(test.source), len(evaluation.tags)):
+        raise UserError(
+            f"{paths.scores(name)}: does not fit {paths.evaluation(name).name}; delete both, then "
+            "score the view with `xscatter test`"
+        )
+    return ViewScores(
+        name=name,
+        mean=evaluation.mean_average_precision,
+        interval=_pair(evaluation.mean_average_precision_interval),
+        tags={
             tag: TagScore(
                 name=tag,
                 column=column,
-                average_precision=_number(entry["average_precision"]),
-                interval=_pair(entry["interval"]),
-                prevalence=_number(entry["prevalence"]),
-                threshold=_number(entry["threshold"]),
-                precision=_number(entry["precision"]),
-                recall=_number(entry["recall"]),
+                average_precision=_number(entry.average_precision),
+                interval=_pair(entry.interval),
+                prevalence=entry.prevalence,
+                threshold=entry.threshold,
+                precision=_number(entry.precision),
+                recall=_number(entry.recall),
             )
-            for column, (tag, entry) in enumerate(content["tags"].items())
-        }
-        if not scores.shape == labels.shape == (len(source), len(tags)):
-            raise ValueError(
-                f"{scores.shape} scores for {labels.shape} labels and {len(tags)} tags"
-            )
-        return ViewScores(
-            name=name,
-            mean=_number(content["mean_average_precision"]),
-            interval=_pair(content["mean_average_precision_interval"]),
-            tags=tags,
-            scores=scores,
-            labels=labels.astype(bool),
-            source=source,
-            calibration={
-                kind: Reliability(**content["calibration"][kind]) for kind in ("raw", "per_tag")
-            },
-            confusions=content["confusions"],
-            run=content.get("run", {}),
-        )
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{path}: not an evaluation of this version ({error!r}); delete it, then {advice}"
-        ) from error
+            for column, (tag, entry) in enumerate(evaluation.tags.items())
+        },
+        scores=test.scores,
+        labels=test.labels.astype(bool),
+        source=test.source,
+        calibration=evaluation.calibration,
+        confusions=evaluation.confusions,
+        run=evaluation.run,
+    )
 
 
 def _number(value: float | None) -> float:

@@ -25,9 +25,9 @@ def summarise(study: Study, scores: Sequence[ViewScores]) -> dict[str, Any]:
         scores, [*to_baseline, *((other, first) for other in others)], study.seed
     )
 
-    def compared(name: str, other: str) -> str:
+    def compare(name: str, other: str, other_in_words: str) -> str:
         difference = by_name[name].mean - by_name[other].mean
-        return _difference(difference, intervals[name, other])
+        return _compare(name, other_in_words, difference, intervals[name, other])
 
     experiments = len(np.unique(scores[0].source[:, 0]))
     sentences = [
@@ -35,9 +35,12 @@ def summarise(study: Study, scores: Sequence[ViewScores]) -> dict[str, Any]:
         f"experiment{'s' * (experiments > 1)}, which no network has seen in training, the best "
         f"view is “{best.title}”: mean average precision {best.mean:.3f} "
         f"(95 % interval {interval_text(best.interval)}).",
-        *(f"The {x} network is {compared(x, first)} than the {first} network." for x in others),
-        f"The {joint.name} network is {compared(joint.name, views.MEAN)} than the mean of the "
-        f"logits of {_listed([*views.averaged()])} networks.",
+        *(compare(other, first, f"the {first} network") for other in others),
+        compare(
+            joint.name,
+            views.MEAN,
+            f"the mean of the logits of {_listed([*views.averaged()])} network",
+        ),
     ]
     return {
         "lead": (
@@ -60,12 +63,14 @@ def _listed(names: list[str]) -> str:
     return f"the {', the '.join(names[:-1])} and the {names[-1]}"
 
 
-def _difference(value: float, interval: tuple[float, float]) -> str:
-    """Say only what the interval allows: "better" or "worse" only where it excludes 0."""
-    ends = f"95 % interval {interval_text(interval, '+.3f')}".replace("-", "−")
+def _compare(name: str, other: str, difference: float, interval: tuple[float, float]) -> str:
+    """Return a sentence that says "better" or "worse" only where the interval excludes 0."""
     if interval[0] <= 0 <= interval[1]:
-        return f"not clearly better or worse ({ends})"
-    return f"{abs(value):.3f} {'better' if value >= 0 else 'worse'} ({ends})"
+        words = "not clearly better or worse"
+    else:
+        words = f"{abs(difference):.3f} {'better' if difference >= 0 else 'worse'}"
+    ends = interval_text(interval, "+.3f").replace("-", "−")
+    return f"The {name} network is {words} than {other} (95 % interval {ends})."
 
 
 def _mean_row(

@@ -8,7 +8,7 @@ import numpy as np
 from xscatter import views
 from xscatter.pictures import new_figure, save_figure
 from xscatter.report.charts import look
-from xscatter.resolution.scores import Estimate, ResolutionScores
+from xscatter.resolution.scores import ResolutionScores, ScoreEstimate
 
 _SIZE_COLOURS = "viridis"
 _WORDS = {"resample": "same range of q, more pixels", "extend": "same pixels, wider range of q"}
@@ -56,7 +56,7 @@ def draw_sizes(scores: ResolutionScores, path: Path) -> None:
     save_figure(figure, path)
 
 
-def _points(axis, x: np.ndarray, estimates: list[Estimate], style: dict[str, Any]) -> None:
+def _points(axis, x: np.ndarray, estimates: list[ScoreEstimate], style: dict[str, Any]) -> None:
     """Draw values with intervals, joined by a line, and every seed as a faint dot."""
     values = np.array([one.value for one in estimates])
     ends = np.array([one.interval for one in estimates]).T
@@ -119,7 +119,7 @@ def draw_tags(scores: ResolutionScores, path: Path) -> None:
     save_figure(figure, path)
 
 
-def _sorted_tags(scores: ResolutionScores, mode: str, view: str) -> list[tuple[int, Estimate]]:
+def _sorted_tags(scores: ResolutionScores, mode: str, view: str) -> list[tuple[int, ScoreEstimate]]:
     """Return the tags that occur with the gain of the largest size, the largest gain first."""
     smallest, largest = scores.comparison.sizes[0], scores.comparison.sizes[-1]
     gains = [

@@ -23,7 +23,7 @@ DRAWS = 1000
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ScoreEstimate:
     """A value, its 95 % interval, and the value of every seed."""
 
     value: float
@@ -106,13 +106,13 @@ class ResolutionScores:
             )
         return np.array(rows)
 
-    def _estimate(self, rows: np.ndarray) -> Estimate:
+    def _estimate(self, rows: np.ndarray) -> ScoreEstimate:
         value = float(metrics.mean_of(rows[:, 0]))
         drawn = metrics.mean_of(rows[self._seeds, 1 + self._draws], axis=1)
         low, high = metrics.interval(drawn, value, least=-1.0) or (np.nan, np.nan)
-        return Estimate(value, (low, high), tuple(map(float, rows[:, 0])))
+        return ScoreEstimate(value, (low, high), tuple(map(float, rows[:, 0])))
 
-    def score(self, mode: str, size: int, view: str, tag: int | None = None) -> Estimate:
+    def score(self, mode: str, size: int, view: str, tag: int | None = None) -> ScoreEstimate:
         """Return the mean average precision of a view, or the average precision of one tag.
 
         Args:
@@ -123,7 +123,7 @@ class ResolutionScores:
         """
         return self._estimate(self._by_seed(mode, size, view, tag))
 
-    def between_views(self, mode: str, size: int, first: str, second: str) -> Estimate:
+    def between_views(self, mode: str, size: int, first: str, second: str) -> ScoreEstimate:
         """Return the mean average precision of `first` minus that of `second` at one size.
 
         Args:
@@ -138,7 +138,7 @@ class ResolutionScores:
 
     def between_sizes(
         self, mode: str, view: str, small: int, large: int, tag: int | None = None
-    ) -> Estimate:
+    ) -> ScoreEstimate:
         """Return the score of a view at the size `large` minus its score at `small`.
 
         Args:

@@ -9,7 +9,7 @@ import numpy as np
 
 from xscatter import views
 from xscatter.core.files import complete_file
-from xscatter.resolution.scores import Estimate, ResolutionScores
+from xscatter.resolution.scores import ResolutionScores, ScoreEstimate
 
 
 def compared_views() -> list[tuple[str, str]]:
@@ -88,7 +88,7 @@ def tag_rows(scores: ResolutionScores) -> Iterator[dict[str, Any]]:
                 yield row | _columns("gain", gain)
 
 
-def _columns(name: str, estimate: Estimate) -> dict[str, Any]:
+def _columns(name: str, estimate: ScoreEstimate) -> dict[str, Any]:
     low, high = estimate.interval
     return {
         name: round(estimate.value, 4),

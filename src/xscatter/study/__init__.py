@@ -11,13 +11,14 @@ from xscatter.study.reading import (
 )
 from xscatter.study.section import Section
 from xscatter.study.simulate import Simulate
-from xscatter.study.study import PHYSICS, Study
+from xscatter.study.study import PHYSICS, STAGES, Study
 from xscatter.study.train import Train
 from xscatter.study.transform import Transform
 from xscatter.study.walltime import Walltime
 
 __all__ = [
     "PHYSICS",
+    "STAGES",
     "Pack",
     "Section",
     "Simulate",

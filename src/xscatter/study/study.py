@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -19,6 +19,9 @@ from xscatter.study.walltime import Walltime
 # Increased by every change that makes other images, tags or coefficients from the same study, so
 # that files made before and after are never mixed.
 PHYSICS = 5
+
+Stage = Literal["simulate", "transform", "pack", "train"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
 class Study(Section):
@@ -61,7 +64,7 @@ class Study(Section):
         """Radius of the disk of the expansion, in pixels."""
         return float(self.transform.radius or self.simulate.size)
 
-    def fingerprint(self, stage: Literal["simulate", "transform", "pack", "train"]) -> str:
+    def fingerprint(self, stage: Stage) -> str:
         """Return a hash (16 hex digits) of all that decides the files of `stage`.
 
         For "simulate" and "transform" it does not depend on the number of experiments, because

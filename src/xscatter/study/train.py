@@ -185,6 +185,6 @@ class Train(Section):
         return keys
 
     def decides(self, view: str) -> dict[str, Any]:
-        """Return the keys that decide the training of `view`, apart from its records and parents."""
+        """Return the keys that decide the training of `view`, besides records and parents."""
         never = {"threads", "checkpoint_minutes", "keep"}
         return self.model_dump(mode="json", exclude=never | keys_of_others(view))
