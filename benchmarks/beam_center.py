@@ -27,7 +27,7 @@ NEAR = 0.01  # of the side: what the confidence is the chance of
 
 
 def seen_part(experiment, profile):
-    """Part of the circle of the maximum of `profile` that lies on live pixels."""
+    """Fraction of the circle of the maximum of `profile` that is on live pixels."""
     top = int(np.argmax(profile))
     near = (np.abs(experiment.q_index - top) < 4) & experiment.live
     return len(np.unique((experiment.chi_index[near] / 4096 * 72).astype(int))) / 72

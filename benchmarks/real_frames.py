@@ -57,12 +57,12 @@ def truth(folder: Path, column: str) -> tuple[list[str], list[str], np.ndarray]:
     """Files, tags, and labels (files, tags) of one column of the manifest."""
     with open(folder / "MANIFEST.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    said = [{word.strip() for word in row[column].split(";")} for row in rows]
-    tags = sorted(set().union(*said) & set(NAMES) - UNKNOWN)
+    named = [{word.strip() for word in row[column].split(";")} for row in rows]
+    tags = sorted(set().union(*named) & set(NAMES) - UNKNOWN)
     return (
         [row["file"] for row in rows],
         tags,
-        np.array([[tag in some for tag in tags] for some in said], float),
+        np.array([[tag in some for tag in tags] for some in named], float),
     )
 
 

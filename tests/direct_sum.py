@@ -1,4 +1,4 @@
-"""The direct sum over pixels in float64: the definition, that the fast transform is held against."""
+"""Direct sum over pixels in float64, the definition that the fast transform is compared with."""
 
 from functools import cache, lru_cache
 
@@ -7,7 +7,7 @@ from scipy.special import jn_zeros, jnp_zeros, jv
 
 
 def lattice(center, radius):
-    """Rows and columns of the pixels in the disk, on an endless detector."""
+    """Return rows and columns of the pixels in the disk, on an endless detector."""
     rows = np.arange(np.ceil(center[0] - radius), np.floor(center[0] + radius) + 1).astype(int)
     cols = np.arange(np.ceil(center[1] - radius), np.floor(center[1] + radius) + 1).astype(int)
     y, x = np.meshgrid(rows, cols, indexing="ij")
@@ -17,7 +17,7 @@ def lattice(center, radius):
 
 @cache
 def zero(m, k, boundary="dirichlet"):
-    """The zero z_mk, counted from k = 0."""
+    """Return the zero z_mk, counted from k = 0."""
     if boundary == "dirichlet":
         return jn_zeros(m, k + 1)[k]
     return 0.0 if m == k == 0 else jnp_zeros(m, k + (m > 0))[-1]
@@ -25,12 +25,12 @@ def zero(m, k, boundary="dirichlet"):
 
 @lru_cache(maxsize=9)
 def kept(m, k, center, radius, boundary):
-    """N_mk J_m(z_mk r) e^{imθ} at all pixels of the disk, kept for the next image: it takes the longest."""
+    """Return N_mk J_m(z_mk r) e^{imθ} at all pixels of the disk, kept for the next image."""
     return basis_function(m, k, center, radius, *lattice(center, radius), boundary)
 
 
 def basis_function(m, k, center, radius, y, x, boundary="dirichlet"):
-    """N_mk J_m(z_mk r) e^{imθ} at the pixels."""
+    """Return N_mk J_m(z_mk r) e^{imθ} at the pixels."""
     r = np.hypot(y - center[0], x - center[1]) / radius
     theta = np.arctan2(y - center[0], x - center[1])
     z = zero(m, k, boundary)
@@ -38,11 +38,12 @@ def basis_function(m, k, center, radius, y, x, boundary="dirichlet"):
         norm = 1 / (np.sqrt(np.pi) * abs(jv(m + 1, z)))
     else:
         norm = 1 / np.sqrt(np.pi * (1 - (m / z) ** 2 if m else 1) * jv(m, z) ** 2)
-    return norm * jv(m, z * r) * np.exp(1j * m * theta)
+    radii, at = np.unique(r, return_inverse=True)  # four pixels share one, about a symmetric centre
+    return norm * jv(m, z * radii)[at] * np.exp(1j * m * theta)
 
 
 def filled_disk(image, mask, center, radius, fill):
-    """Pixels of the disk and their values, with every one that is not usable filled as Plan.forward says."""
+    """Return the pixels of the disk and their values, filled as Plan.forward says."""
     y, x = lattice(center, radius)
     rows, cols = image.shape
     usable = np.isfinite(image) & ~(np.zeros(image.shape, bool) if mask is None else mask)
@@ -76,7 +77,7 @@ def filled_disk(image, mask, center, radius, fill):
 
 
 def direct_sum(image, center, radius, orders, boundary="dirichlet", mask=None, fill="zero"):
-    """Coefficients of `orders`, a list of (m, k)."""
+    """Return the coefficients of `orders`, a list of (m, k)."""
     values = filled_disk(np.asarray(image, float), mask, center, radius, fill)[2]
     return (
         np.array([np.vdot(kept(m, k, center, radius, boundary), values) for m, k in orders])

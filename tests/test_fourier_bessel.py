@@ -4,6 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from direct_sum import basis_function, direct_sum, lattice
+from tolerances import sum_tolerance
 from xscatter.core.errors import UserError
 from xscatter.fourier_bessel import Plan, loops, pixels
 
@@ -23,6 +24,15 @@ def smooth(shape, center):
 
 def noise(shape, seed=0):
     return np.random.default_rng(seed).poisson(3.0, shape) - 3.0
+
+
+def rounding(plan, coefficients):
+    """Return how far two float32 ways to the same coefficients may differ.
+
+    Pixels are summed into cells, cells along rings and rings along the radius: none of these sums
+    has more than about two radii of terms.
+    """
+    return sum_tolerance(2 * plan.radius) * np.abs(coefficients).max()
 
 
 def relative_error(plan, image, orders, mask=None, fill="zero"):
@@ -55,7 +65,7 @@ def test_direct_sum(side, center, radius, boundary, dtype, tolerance):
 
 
 def test_direct_sum_of_many_orders_at_1000_pixels():
-    center = (480.3, 511.0)
+    center = (480.5, 511.0)
     mask = np.zeros((1000, 1000), bool)
     mask[300:320] = True
     orders = [(0, 3), (40, 31), (63, 63)]
@@ -139,7 +149,8 @@ def test_nearly_all_of_the_disk_lies_beside_the_detector(radius, orders, dtype, 
         tolerance=tolerance,
         minimum_coverage=1e-3,
     )
-    wanted = [(m, k) for m in (0, 1, orders - 1) for k in (0, orders // 2, orders - 1)]
+    last, middle = orders - 1, orders // 2
+    wanted = [(0, 0), (0, last), (1, middle), (last, 0), (last, last)]
     assert relative_error(plan, image, wanted, fill="ring-mean") < tolerance
 
 
@@ -202,14 +213,14 @@ def test_batches_types_and_views_agree():
     assert together.shape == (21, 8, 9)
     assert together.dtype == np.complex64
     for dtype in (np.uint32, np.float32, np.float64, np.int32, ">u2", ">f4", np.longdouble):
-        np.testing.assert_allclose(
-            plan.forward(images.astype(dtype)), together, rtol=1e-5, atol=1e-4
-        )
+        found = plan.forward(images.astype(dtype))
+        np.testing.assert_allclose(found, together, rtol=0, atol=rounding(plan, together))
     np.testing.assert_array_equal(plan.forward(images[16:19]), together[16:19])
     np.testing.assert_array_equal(plan.forward(images[5]), plan.forward(images[5:6])[0])
     wide = np.zeros((21, 140, 90), np.uint16)
     wide[:, ::2] = images
-    np.testing.assert_allclose(plan.forward(wide[:, ::2]), together, rtol=1e-6, atol=1e-6)
+    found = plan.forward(wide[:, ::2])
+    np.testing.assert_allclose(found, together, rtol=0, atol=rounding(plan, together))
 
 
 def test_masks_of_each_image_and_bad_pixels():
@@ -220,9 +231,8 @@ def test_masks_of_each_image_and_bad_pixels():
     for fill in FILLS:
         together = plan.forward(images, masks, fill)
         for image, mask, expected in zip(images, masks, together, strict=True):
-            np.testing.assert_allclose(
-                plan.forward(image, mask, fill), expected, rtol=1e-4, atol=1e-4
-            )
+            found = plan.forward(image, mask, fill)
+            np.testing.assert_allclose(found, expected, rtol=0, atol=rounding(plan, expected))
         bad = images.copy()
         bad[masks] = np.where(rng.random(masks.sum()) < 0.5, np.nan, np.inf)
         np.testing.assert_array_equal(plan.forward(bad, None, fill), together)

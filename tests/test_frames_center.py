@@ -20,9 +20,9 @@ def scene(center, size=(300, 300), level=20.0, rings=(60, 110), core=0.0, seed=1
     "center", [(150.3, 140.8), (40.2, 210.0), (-45.0, 120.0), (150.0, 330.5), (290.0, 295.0)]
 )
 def test_rings_anywhere_even_outside_of_the_frame(center):
-    found = find_center(scene(center, rings=(70, 120, 160)))
-    assert found.center == pytest.approx(center, abs=0.8)
-    assert found.confidence > 0.6
+    estimate = find_center(scene(center, rings=(70, 120, 160)))
+    assert estimate.center == pytest.approx(center, abs=0.8)
+    assert estimate.confidence > 0.6
 
 
 def test_a_low_q_cone_with_gaps_and_beamstop():
@@ -33,16 +33,18 @@ def test_a_low_q_cone_with_gaps_and_beamstop():
     counts[np.hypot(y - 133, x - 171) < 12] = 0
     counts[133:, 168:174] = 0
     counts[mask] = 10**6
-    found = find_center(counts, mask)
-    assert found.center == pytest.approx((133, 171), abs=1.0)
-    assert found.confidence > 0.6
+    estimate = find_center(counts, mask)
+    assert estimate.center == pytest.approx((133, 171), abs=1.0)
+    assert estimate.confidence > 0.6
 
 
 def test_strips_and_large_frames_scale():
-    found = find_center(scene((400.0, 700.0), size=(195, 1475), level=30, rings=(300, 350)))
-    assert found.center == pytest.approx((400, 700), abs=15)
-    found = find_center(scene((510.0, 480.0), size=(1043, 981), level=5, rings=(200, 300), core=20))
-    assert found.center == pytest.approx((510, 480), abs=1.5)
+    estimate = find_center(scene((400.0, 700.0), size=(195, 1475), level=30, rings=(300, 350)))
+    assert estimate.center == pytest.approx((400, 700), abs=15)
+    estimate = find_center(
+        scene((510.0, 480.0), size=(1043, 981), level=5, rings=(200, 300), core=20)
+    )
+    assert estimate.center == pytest.approx((510, 480), abs=1.5)
 
 
 def test_nothing_to_know_means_no_confidence():
@@ -85,9 +87,9 @@ def test_simulated_frames_of_every_detector(tmp_path):
             if (has["ring"] | has["diffuse low-q"])[n] and not (
                 has["windowed"] | has["grazing incidence"]
             )[n]:
-                found = find_center(counts[n], mask)
-                errors.append(np.hypot(*(np.array(found.center) - truth)) / 256 * 1000)
-                confidences.append(found.confidence)
+                estimate = find_center(counts[n], mask)
+                errors.append(np.hypot(*(np.array(estimate.center) - truth)) / 256 * 1000)
+                confidences.append(estimate.confidence)
     errors, confidences = np.array(errors), np.array(confidences)
     assert len(detectors) == 4
     assert len(errors) > 20
@@ -99,7 +101,7 @@ def test_simulated_frames_of_every_detector(tmp_path):
 
 def shown(study, feature, number, photons=3e5, keep=lambda e: e.placement.on_image, **parameters):
     """Counts, mask and centre of `number` frames of a study that show one feature alone."""
-    chosen, found = get(feature), []
+    chosen, frames = get(feature), []
     for n in range(study.simulate.experiments):
         experiment = Experiment(study, n)
         if experiment.grazing or chosen.weight(experiment) == 0 or not keep(experiment):
@@ -109,11 +111,11 @@ def shown(study, feature, number, photons=3e5, keep=lambda e: e.placement.on_ima
         scene["features"] = [{"feature": feature, "share": 1.0, "parameters": drawn}]
         counts = np.empty((study.simulate.size, study.simulate.size), np.uint32)
         simulate_image(experiment, 0, counts, scene)
-        found.append(
+        frames.append(
             (np.where(experiment.mask, 0, counts), experiment.mask, experiment.geometry.center)
         )
-        if len(found) == number:
-            return found
+        if len(frames) == number:
+            return frames
     raise AssertionError(f"too few experiments show {feature}")
 
 
@@ -124,8 +126,8 @@ def test_standards_behind_any_detector(feature):
     )
     errors = []
     for counts, mask, truth in shown(study, feature, 8):
-        found = find_center(counts, mask)
-        errors.append(np.hypot(*np.subtract(found.center, truth)) / 400 * 1000)
+        estimate = find_center(counts, mask)
+        errors.append(np.hypot(*np.subtract(estimate.center, truth)) / 400 * 1000)
     assert np.median(errors) < 2
 
 
@@ -136,8 +138,8 @@ def test_spots_of_a_crystal_alone_leave_the_centre_unknown():
     )
     sure = []
     for counts, mask, truth in shown(study, "single_crystal", 16, form=0):
-        found = find_center(counts, mask)
-        if np.hypot(*np.subtract(found.center, truth)) > 2.6:
-            sure.append(found.confidence)
+        estimate = find_center(counts, mask)
+        if np.hypot(*np.subtract(estimate.center, truth)) > 2.6:
+            sure.append(estimate.confidence)
     assert len(sure) > 10
     assert np.mean(sure) < 0.35

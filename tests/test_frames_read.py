@@ -1,6 +1,5 @@
 import bz2
 import gzip
-import json
 import os
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 
 from xscatter import frames
 from xscatter.core.errors import UserError
-from xscatter.frames.poni import read_poni
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -110,8 +108,8 @@ def test_image_plates_have_counts_above_16_bits_and_geometry(tmp_path):
     np.testing.assert_array_equal(frame.counts, data)
     assert not frame.mask.any()
     assert (frame.center, frame.center_from) == ((588.25, 610.5), "header")
-    found = frame.geometry
-    assert (found.wavelength, found.distance, found.pixel_size) == pytest.approx(
+    geometry = frame.geometry
+    assert (geometry.wavelength, geometry.distance, geometry.pixel_size) == pytest.approx(
         (1.5418e-10, 0.2505, 150e-6)
     )
 
@@ -159,6 +157,15 @@ def test_sixteen_bit_full_is_a_gap_only_in_lines(tmp_path):
     assert frames.read(tmp_path / "b.npy").mask[:, 30:33].all()
 
 
+def test_single_hot_pixels_are_masked_when_a_frame_is_read(tmp_path):
+    data = np.random.default_rng(5).poisson(8, (64, 64)).astype(np.int32)
+    data[0, 0], data[20, 30], data[40, 40:42] = 50_000, 10**6, 10**6
+    np.save(tmp_path / "a.npy", data)
+    frame = frames.read(tmp_path / "a.npy")
+    assert np.argwhere(frame.mask).tolist() == [[0, 0], [20, 30]]
+    np.testing.assert_array_equal(frame.hot, frame.mask)
+
+
 def test_nexus_signal_mask_geometry_and_stack(tmp_path, counts):
     path = tmp_path / "scan.nxs"
     stack = np.stack([counts, counts + 1, counts + 2]).clip(0).astype(np.uint32)
@@ -172,12 +179,12 @@ def test_nexus_signal_mask_geometry_and_stack(tmp_path, counts):
         detector["beam_center_x"], detector["beam_center_y"] = 11.0, 22.0
         detector["distance"] = 250.0
         detector["distance"].attrs["units"] = "mm"
-    found = list(frames.read_all(path))
-    assert [frame.index for frame in found] == [0, 1, 2]
-    np.testing.assert_array_equal(found[2].counts, np.where(counts < 0, 0, stack[2]))
-    assert found[0].center == (22.0, 11.0)
-    assert found[0].geometry.distance == pytest.approx(0.25)
-    assert found[0].frames == 3
+    series = list(frames.read_all(path))
+    assert [frame.index for frame in series] == [0, 1, 2]
+    np.testing.assert_array_equal(series[2].counts, np.where(counts < 0, 0, stack[2]))
+    assert series[0].center == (22.0, 11.0)
+    assert series[0].geometry.distance == pytest.approx(0.25)
+    assert series[0].frames == 3
     assert frames.read(f"{path}::/entry/other").shape == (200, 200)
     with pytest.raises(UserError, match=r"::/nowhere: there is no such dataset"):
         frames.read(f"{path}::/nowhere")
@@ -229,9 +236,9 @@ def test_eiger_master_follows_its_links_and_names_a_missing_one(tmp_path, counts
             group[f"data_{number:06d}"] = h5py.ExternalLink(
                 f"s_data_{number}.h5", "/entry/data/data"
             )
-    found = list(frames.read_all(master))
-    assert len(found) == 4
-    assert found[3].counts[0, 0] == counts[0, 0] + 2
+    series = list(frames.read_all(master))
+    assert len(series) == 4
+    assert series[3].counts[0, 0] == counts[0, 0] + 2
     (tmp_path / "s_data_2.h5").unlink()
     with pytest.raises(UserError, match=r"s_master\.h5: .*data_000002.*missing"):
         frames.read(master)
@@ -337,76 +344,6 @@ def test_missing_folder_colour_and_tiny(tmp_path):
     np.save(tmp_path / "text.npy", np.array(["a", "b"]))
     with pytest.raises(UserError, match=r"text\.npy: holds an array"):
         frames.read(tmp_path / "text.npy")
-
-
-@pytest.mark.parametrize("orientation", [None, 1, 2, 3, 4])
-def test_poni_beam_center_agrees_with_pyfai(orientation, tmp_path):
-    """The beam meets the detector where pyFAI finds 2θ = 0."""
-    pyFAI = pytest.importorskip("pyFAI")
-    shape, pitch = (300, 200), 1e-4
-    settings = {"pixel1": pitch, "pixel2": pitch, "max_shape": list(shape)}
-    if orientation:
-        settings["orientation"] = orientation
-    path = tmp_path / "a.poni"
-    path.write_text(
-        f"# saved\nponi_version: 2.1\nDetector: Detector\nDetector_config: {json.dumps(settings)}\n"
-        "Distance: 0.2\nPoni1: 0.012\nPoni2: 0.007\nRot1: 0.03\nRot2: -0.02\nRot3: 0.4\n"
-        "Wavelength: 1e-10\n"
-    )
-    geometry = read_poni(path, shape)
-    theta = pyFAI.load(str(path)).center_array(shape, unit="2th_rad")
-    row, col = np.unravel_index(np.argmin(theta), shape)
-    assert geometry.center == pytest.approx((row, col), abs=0.75)
-    assert geometry.distance == 0.2
-
-
-def test_poni_of_version_one_and_bad_ones(tmp_path):
-    path = tmp_path / "old.poni"
-    path.write_text(
-        "PixelSize1: 1e-4\nPixelSize2: 1e-4\nDistance: 1\nPoni1: 0.01\nPoni2: 0.02\nPoni1: 0.03\n"
-    )
-    assert read_poni(path, (50, 50)).center == pytest.approx((299.5, 199.5))
-    path.write_text("PixelSize1: 1e-4\n")
-    with pytest.raises(UserError, match=r"old\.poni: is not a PONI file: lacks distance"):
-        read_poni(path, (50, 50))
-    path.write_text("Distance: far\nPoni1: 0\nPoni2: 0\n")
-    with pytest.raises(UserError, match="not a number"):
-        read_poni(path, (50, 50))
-    path.write_text("PixelSize1: 1e-4\nPixelSize2: 1e-4\nDistance: 1\nPoni1: nan\nPoni2: 0.02\n")
-    with pytest.raises(UserError, match="not finite"):
-        read_poni(path, (50, 50))
-    with pytest.raises(UserError, match="cannot be read"):
-        read_poni(tmp_path / "none.poni", (50, 50))
-
-
-@pytest.mark.parametrize(
-    ("detector", "config", "shape"),
-    [
-        ("Pilatus1M", "{}", (1043, 981)),
-        ("Pilatus CdTe 300kw", "{}", (195, 1475)),
-        ("Eiger4M", "{}", (2167, 2070)),
-        ("Eiger2CdTe_4M", "{}", (2162, 2068)),
-        ("Detector", '{"pixel1": 1e-4, "pixel2": 1e-4, "max_shape": [50, 60]}', (50, 60)),
-    ],
-)
-def test_poni_of_another_detector_is_refused(detector, config, shape, tmp_path):
-    path = tmp_path / "a.poni"
-    path.write_text(
-        f"Detector: {detector}\nDetector_config: {config}\nDistance: 1\nPoni1: 0.01\nPoni2: 0.02\n"
-    )
-    assert read_poni(path, shape) == read_poni(path, None)
-    with pytest.raises(
-        UserError, match=rf"a\.poni: is of a detector of {shape[0]}x{shape[1]} pixels"
-    ):
-        read_poni(path, shape[::-1])
-
-
-@pytest.mark.parametrize("detector", ["Pilatus1M", "Pilatus300kw", "Eiger4M", "Eiger2_16M"])
-def test_shapes_of_detectors_are_those_of_pyfai(detector, tmp_path):
-    detectors = pytest.importorskip("pyFAI.detectors")
-    path = tmp_path / "a.poni"
-    path.write_text(f"Detector: {detector}\nDistance: 1\nPoni1: 0.01\nPoni2: 0.02\n")
-    read_poni(path, tuple(detectors.detector_factory(detector).max_shape))
 
 
 @pytest.mark.skipif(

@@ -10,7 +10,7 @@ from snakemake.iocontainers import ResourceList
 from snakemake_executor_plugin_slurm.partitions import Partition, PartitionLimits
 from snakemake_interface_common.exceptions import WorkflowError
 
-from snakemake_executor_plugin_slurm_array import Executor, arrays, check, orphans
+from snakemake_executor_plugin_slurm_array import Executor, arrays, check, orphans, profile
 
 
 @dataclass(eq=False)
@@ -190,14 +190,14 @@ set-resources:
 def test_the_line_of_the_profile_is_found(tmp_path, rule, key, value, line):
     path = tmp_path / "config.yaml"
     path.write_text(PROFILE)
-    assert check.profile_line(path, rule, key, value) == line
+    assert profile.profile_line(path, rule, key, value) == line
 
 
 def test_the_line_is_found_in_lists_and_a_missing_file_has_none(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text("default-resources:\n  - runtime=5\n  - slurm_partition=long\n")
-    assert check.profile_line(path, "simulate", "slurm_partition", "long") == 3
-    assert check.profile_line(Path("nowhere.yaml"), "simulate", "runtime") is None
+    assert profile.profile_line(path, "simulate", "slurm_partition", "long") == 3
+    assert profile.profile_line(Path("nowhere.yaml"), "simulate", "runtime") is None
 
 
 @pytest.mark.parametrize(
@@ -360,11 +360,11 @@ def refusal(function, *arguments):
 def test_a_wrong_line_of_the_file_of_partitions_is_told(tmp_path, limits, said):
     path = tmp_path / "partitions.yaml"
     path.write_text(f"# mine\npartitions:\n  long: {limits}\n")
-    assert refusal(check.partition_keys, path).startswith(f"{path}, line 3: {said}")
+    assert refusal(profile.partition_keys, path).startswith(f"{path}, line 3: {said}")
 
 
 def test_a_good_file_of_partitions_is_taken():
-    check.partition_keys(Path(__file__).parent.parent / "profiles/slurm/partitions.yaml")
+    profile.partition_keys(Path(__file__).parent.parent / "profiles/slurm/partitions.yaml")
 
 
 @pytest.mark.parametrize(
@@ -391,16 +391,16 @@ def test_a_good_file_of_partitions_is_taken():
 def test_what_a_profile_says_in_vain_is_told(tmp_path, text, said):
     path = tmp_path / "config.yaml"
     path.write_text(f"jobs: 3\n{text}")
-    assert refusal(check.profile_keys, path).startswith(f"{path}, {said}")
+    assert refusal(profile.profile_keys, path).startswith(f"{path}, {said}")
 
 
 def test_a_good_profile_is_taken(tmp_path):
-    check.profile_keys(Path(__file__).parent.parent / "profiles/slurm/config.yaml")
+    profile.profile_keys(Path(__file__).parent.parent / "profiles/slurm/config.yaml")
     path = tmp_path / "config.yaml"
     path.write_text(
         "set-resource-scopes: [disk=local]\nset-resources:\n  test:\n    runtime: 24h\n    gpu: 0\n"
     )
-    check.profile_keys(path)
+    profile.profile_keys(path)
 
 
 def test_a_missing_file_of_partitions_is_told_with_how_to_make_it(tmp_path):
@@ -408,4 +408,4 @@ def test_a_missing_file_of_partitions_is_told_with_how_to_make_it(tmp_path):
         WorkflowError,
         match=r"partitions.yaml: no such file. `xscatter profile detect --write` makes",
     ):
-        check.partition_keys(tmp_path / "partitions.yaml")
+        profile.partition_keys(tmp_path / "partitions.yaml")

@@ -1,6 +1,8 @@
 import subprocess
 import sys
 import time
+from importlib.metadata import EntryPoints
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from xscatter import sources
 from xscatter.core.errors import UserError
+from xscatter.sources import registry
 from xscatter.sources.folder import Folder
 from xscatter.sources.registry import open_source
 from xscatter.sources.source import SourceOptions
@@ -113,11 +116,27 @@ def test_an_address_names_its_source(tmp_path):
         open_source("nothing:here")
 
 
+def test_a_site_names_its_source_as_an_entry_point(monkeypatch):
+    class Point(NamedTuple):
+        name: str = "beamline"
+
+        def load(self):
+            return SimpleNamespace(connect=lambda address, options: (address, options.pattern))
+
+    def points(group, name="beamline"):
+        assert group == "xscatter.sources"
+        return EntryPoints([Point()] if name == "beamline" else [])
+
+    monkeypatch.setattr(registry, "entry_points", points)
+    assert open_source("beamline:visit42", SourceOptions("*.cbf")) == ("visit42", "*.cbf")
+    with pytest.raises(UserError, match="known are beamline, folder"):
+        open_source("nothing:here")
+
+
 DUMMY = '''
 import numpy as np
 
-from xscatter.core.errors import UserError
-from xscatter.frames import from_array
+from xscatter.frames import Unreadable, from_array
 from xscatter.sources.source import Batch, Item
 
 SCHEME = "dummy"
@@ -144,9 +163,11 @@ class Dummy:
         number = int(item.name[-1])
         self.tried += number == 2
         if number == 2 and self.tried == 1:
-            raise UserError(f"{item.name}: is not there yet")
-        for _ in range(2 if number == 1 else 1):
-            yield from_array(np.random.default_rng(number).poisson(9, (64, 64)))
+            yield Unreadable(item.name, 0, f"{item.name}: is not there yet")
+            return
+        for index in range(2 if number == 1 else 1):
+            counts = np.random.default_rng(number).poisson(9, (64, 64))
+            yield from_array(counts, source=item.name, index=index)
 
     def done(self, item):
         return True

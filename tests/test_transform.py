@@ -13,10 +13,10 @@ import yaml
 from xscatter.cli import main
 from xscatter.core import shards
 from xscatter.fourier_bessel import Plan
-from xscatter.store.verify import coefficients_problem
+from xscatter.store.checks import coefficients_problem
 from xscatter.study import parse_study
 from xscatter.transform.files import NO_LIVE_PIXEL
-from xscatter.transform.parallel import _blocks, transform_files
+from xscatter.transform.parallel import _tasks, transform_files
 
 SIDE, IMAGES = 48, 37
 MASKED = np.iinfo(np.uint32).max
@@ -134,7 +134,7 @@ def test_the_file_holds_the_expansion_of_the_transformed_counts(tmp_path, counts
 
 
 def test_same_bytes_for_any_number_of_ranks(folder):
-    assert run(folder)[0] == 0
+    assert main(["transform", str(folder / "study.yaml"), "-o", str(folder)]) == 0
     alone = files(folder)
     assert len(alone) == 3
     for ranks in (2, 3):
@@ -154,7 +154,8 @@ def one_shard(tmp_path):
 
 
 def test_ranks_share_one_shard(one_shard):
-    assert run(one_shard, "--experiments", "0")[0] == 0
+    command = ["transform", str(one_shard / "study.yaml"), "-o", str(one_shard)]
+    assert main([*command, "--experiments", "0"]) == 0
     alone = files(one_shard)
     shutil.rmtree(one_shard / "coefficients")
     status, said = run(one_shard, "--experiments", "0", ranks=3)
@@ -257,19 +258,19 @@ def test_experiments_out_of_range(folder, capsys):
 BREAK = """
 import os, signal, sys, time
 from xscatter.cli import main
-from xscatter.transform.files import Source
+from xscatter.transform.files import ShardTransformer
 if os.environ["PMI_RANK"] == "1":
     def transform(self, *rest):
         time.sleep(0.5)
         {what}
 else:
-    usual, calls = Source.transform, []
+    usual, calls = ShardTransformer.transform, []
     def transform(self, job, *rest):
         if len(calls) > 3:
             time.sleep(600)
         calls.append(job)
         return usual(self, job, *rest)
-Source.transform = transform
+ShardTransformer.transform = transform
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -321,12 +322,12 @@ def test_the_command_imports_no_tensorflow(folder):
     assert len(files(folder)) == 3
 
 
-def test_blocks_cover_every_image_once():
+def test_tasks_cover_every_image_once():
     for images in ([1], [16, 17], [1000, 3, 250], [37] * 40):
         for size in (1, 2, 7, 64):
-            blocks = _blocks(images, size)
-            seen = [(job, image) for job, start, stop in blocks for image in range(start, stop)]
+            tasks = _tasks(images, size)
+            seen = [(job, image) for job, start, stop in tasks for image in range(start, stop)]
             assert seen == [
                 (job, image) for job, count in enumerate(images) for image in range(count)
             ]
-            assert all(start % 16 == 0 for _, start, _ in blocks)
+            assert all(start % 16 == 0 for _, start, _ in tasks)

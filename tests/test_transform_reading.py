@@ -41,7 +41,7 @@ def test_images_are_what_hdf5_reads(tmp_path, options, direct, megabytes, monkey
     monkeypatch.setattr(reading, "READ_BYTES", int(megabytes * 2**20))
     values = store(tmp_path / "images.h5", **options)
     with h5py.File(tmp_path / "images.h5") as file:
-        images = reading.Images(file["counts"])
+        images = reading.ImageReader(file["counts"])
         assert (len(images._chunks) == N) is direct
         # In order, then from where nothing was read ahead.
         for start, stop, until in [(0, 16, N), (16, N, N), (3, 4, 9), (5, 9, 9), (4, 20, 20)]:
@@ -54,7 +54,7 @@ def test_without_the_function_of_the_filter_hdf5_reads(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "_unpack", lambda: None)
     values = store(tmp_path / "images.h5", **LZ4)
     with h5py.File(tmp_path / "images.h5") as file:
-        images = reading.Images(file["counts"])
+        images = reading.ImageReader(file["counts"])
         assert not images._chunks
         np.testing.assert_array_equal(
             [image.copy() for image in images.each(0, 16, N)], values[:16]
@@ -81,7 +81,7 @@ def test_a_length_that_is_damaged_leads_nowhere(tmp_path):
                 stream.seek(chunk.byte_offset)
                 stream.write(damaged)
             with h5py.File(tmp_path / "images.h5") as file:
-                images = reading.Images(file["counts"])
+                images = reading.ImageReader(file["counts"])
                 with pytest.raises(OSError, match="chunk"):
                     list(images.each(5, 6, 6))
                 images.close()

@@ -11,9 +11,10 @@ import pytest
 
 from xscatter.cli import main
 from xscatter.core import files, shards
-from xscatter.store.paths import VIEWS, StudyPaths
+from xscatter.store.paths import StudyPaths
 from xscatter.store.verify import verify
 from xscatter.study import dump_study, parse_study
+from xscatter.views import VIEWS, evaluated
 
 STUDY = parse_study(
     {
@@ -44,12 +45,12 @@ def paths(tmp_path):
     files.write_json(paths.records, {"fields": [], "record_length": 20, "batches": batches})
     files.write_json(paths.assignment, {})
     for path in [paths.model(view) / "model.keras" for view in VIEWS] + [
-        paths.scores(v) for v in (*VIEWS, "mean")
+        paths.scores(v) for v in evaluated()
     ]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("part", b"x" * 1000)
-    for view in (*VIEWS, "mean"):
+    for view in evaluated():
         files.write_json(paths.evaluation(view), {"mean_average_precision": 0.5})
     files.write_text(paths.report, "<html></html>\n")
     log = paths.log("simulate", "00003")

@@ -12,7 +12,7 @@ import yaml
 
 from xscatter.cli import main
 from xscatter.core.errors import UserError
-from xscatter.jobs import budget, cost, pilot, profile, usage
+from xscatter.jobs import accounting, budget, cluster, cost, pilot, profile, spelling, usage
 from xscatter.store.paths import StudyPaths
 from xscatter.study import dump_study, load_study, parse_study
 from xscatter.tags import NAMES
@@ -171,6 +171,20 @@ def test_plan_says_how_many_legs_a_long_training_takes(walltime, remedy, tmp_pat
     )
 
 
+def test_one_job_for_all_experiments_asks_for_the_time_of_all():
+    one, many = (cost.of(study(simulate={"experiments": n, "images": 2000})) for n in (1, 10))
+    both = many.safe_seconds("simulate") + many.safe_seconds("transform")
+    assert many.experiments_runtime() == 5 + both * 10 // 60
+    assert one.experiments_runtime() < many.experiments_runtime()
+    assert many.experiments_runtime(attempt=2) == 2 * many.experiments_runtime()
+    assert many.experiments_runtime(attempt=100) <= many.limit
+
+
+def test_trainings_that_wait_for_others_lengthen_the_wall_clock():
+    row = budget.Row("train", 3, 1, 60, 1000, 3.0, 0.0)
+    assert budget.wall_clock([row], 100) == 2.0  # image and coefficient together, then joint
+
+
 def test_the_memory_of_packing_grows_with_the_number_of_images():
     few, many = (cost.of(study(simulate={"experiments": n, "images": 200})) for n in (50, 50_000))
     # 10 million images: 500 MB were measured, beside Snakemake's own 100.
@@ -247,8 +261,8 @@ esac
 
 
 @pytest.fixture
-def accounting(results, tmp_path, monkeypatch):
-    """A `sacct` that knows what the driver's log calls jobs of transform; another study of the user ran, too."""
+def accounted(results, tmp_path, monkeypatch):
+    """A `sacct` that knows jobs of transform by the driver's log; another study ran, too."""
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "sacct").write_text(SACCT)
@@ -256,7 +270,8 @@ def accounting(results, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(programs), prepend=":")
     logs = tmp_path / ".snakemake" / "log"
     logs.mkdir(parents=True)
-    alone = "Job 5 has been submitted with SLURM jobid {} (log: /x/slurm_logs/rule_transform/0000{}/1.log).\n"
+    alone = "Job 5 has been submitted with SLURM jobid {} "
+    alone += "(log: /x/slurm_logs/rule_transform/0000{}/1.log).\n"
     text = "SLURM run ID: run-ours\n    output: results/s/coefficients/00000.h5\n"
     text += (
         "2 jobs of rule transform: Slurm array 20, 2 tasks.\n"
@@ -277,14 +292,14 @@ def accounting(results, tmp_path, monkeypatch):
     return results
 
 
-def test_what_srun_started_is_not_known_from_a_benchmark(accounting):
-    (transform,) = (use for use in usage.read_benchmarks(accounting) if use.rule == "transform")
+def test_what_srun_started_is_not_known_from_a_benchmark(accounted):
+    (transform,) = (use for use in usage.read_benchmarks(accounted) if use.rule == "transform")
     assert np.isnan(transform.most_memory)
     assert transform.proposal(1.5, 1440) == {}  # 5 minutes were asked for
 
 
-def test_the_accounting_counts_what_runs_at_the_same_time_on_a_node(accounting):
-    (transform,) = (use for use in usage.read(accounting) if use.rule == "transform")
+def test_the_accounting_counts_what_runs_at_the_same_time_on_a_node(accounted):
+    (transform,) = (use for use in usage.read(accounted) if use.rule == "transform")
     known = {job.identifier: (job.memory, job.mem_mb, job.seconds) for job in transform.slurm}
     assert known["20_1"] == (165 + 215, 600, 50)
     assert known["20_2"] == (352 + 215, 600, 40)
@@ -296,17 +311,17 @@ def test_the_accounting_counts_what_runs_at_the_same_time_on_a_node(accounting):
 
 
 def test_jobs_too_short_for_the_accounting_propose_nothing():
-    short = usage.SlurmJob("transform", "1_1", "COMPLETED", 12.0, 167.0, 600.0)
+    short = accounting.SlurmJob("transform", "1_1", "COMPLETED", 12.0, 167.0, 600.0)
     job = usage.Job("transform", "0", 12.0, float("nan"), 5.0, 600.0)
     assert "mem_mb" not in usage.Use("transform", (job,), (short,)).proposal(1.5, 1440)
 
 
-def test_jobs_of_other_studies_are_not_counted(accounting, capsys):
-    (transform,) = (use for use in usage.read(accounting) if use.rule == "transform")
+def test_jobs_of_other_studies_are_not_counted(accounted, capsys):
+    (transform,) = (use for use in usage.read(accounted) if use.rule == "transform")
     assert transform.lost == {"OUT_OF_MEMORY": 1, "CANCELLED": 1}
-    log = next(accounting.root.parent.parent.glob(".snakemake/log/1.log"))
+    log = next(accounted.root.parent.parent.glob(".snakemake/log/1.log"))
     log.unlink()
-    assert usage.read_accounting(accounting.root) == []
+    assert accounting.read_accounting(accounted.root) == []
 
 
 def test_a_rule_of_one_job_counts_the_snakemake_that_starts_the_other(results):
@@ -432,7 +447,8 @@ def test_the_head_of_a_shipped_study_says_what_the_plan_says(name):
     text = re.sub(r"\n#\s*", " ", path.read_text())
     number = r"([\d.]+)"
     found = re.search(
-        rf"about {number} GiB: shards {number}, coefficients {number}, batches {number}, .*? {number}\.",
+        rf"about {number} GiB: shards {number}, coefficients {number}, "
+        rf"batches {number}, .*? {number}\.",
         text,
     )
     wanted = [told["disk_gib"], disk["simulate"], disk["transform"], disk["pack"], disk["train"]]
@@ -443,11 +459,27 @@ def test_the_head_of_a_shipped_study_says_what_the_plan_says(name):
     )
 
 
+def test_names_that_nothing_reads_are_found():
+    rules = ["simulate", "train_image"]
+    assert list(spelling.misspelt(rules, {"simulate": ["gpu"]}, ["runtime", "_nodes"], [])) == []
+    set_for_rules = {"simulat": [], "all": [], "train_image": ["memmb", "licences", "gpus"]}
+    assert list(spelling.misspelt(rules, set_for_rules, ["slurm_partiton"], ["gpus"])) == [
+        "set-resources: simulat is no rule; is simulate meant?",
+        "default-resources: nothing reads slurm_partiton; is slurm_partition meant?",
+        "set-resources, train_image: nothing reads memmb; is mem_mb meant?",
+    ]
+
+
+def test_rules_of_both_kinds_of_studies_and_of_every_view_are_known():
+    names = spelling.rule_names(Path(__file__).parent.parent / "workflow" / "rules")
+    assert {"simulate", "train_leg", "train_joint", "resolution_train", "figure_time"} <= set(names)
+
+
 @pytest.mark.parametrize(("minutes", "told"), [(480, True), (1440, False), (None, False)])
 def test_detect_says_when_a_training_needs_legs(monkeypatch, minutes, told):
-    monkeypatch.setattr(profile, "_ask", lambda *command: "pmi2")
+    monkeypatch.setattr(cluster, "_ask", lambda *command: "pmi2")
     gpu = {"max_gpu": 1} | ({"max_runtime": minutes} if minutes else {})
-    lines = profile._config_text({"long": {"max_runtime": 2880}, "gpu": gpu})
+    lines = cluster._config_text({"long": {"max_runtime": 2880}, "gpu": gpu})
     assert ("set walltime.training_hours: 8 in the study" in lines) == told
 
 
@@ -473,9 +505,9 @@ def site(monkeypatch):
         return "\n".join(rows) if "partition" in command else "pmi2"
 
     def detected(*names):
-        monkeypatch.setattr(profile.shutil, "which", lambda name: name)
-        monkeypatch.setattr(profile, "_ask", lambda *command: answer(names, *command))
-        return profile.detect()
+        monkeypatch.setattr(cluster.shutil, "which", lambda name: name)
+        monkeypatch.setattr(cluster, "_ask", lambda *command: answer(names, *command))
+        return cluster.detect()
 
     return detected
 

@@ -1,4 +1,4 @@
-"""Snakemake executor `slurm-array`: ready jobs of one rule and equal resources become one Slurm job array.
+"""Snakemake executor `slurm-array`: equal jobs that are ready become one Slurm job array.
 
 It extends the official Slurm executor, whose own array mode runs wrong shards and deadlocks. Every
 shard stays a Snakemake job of its own, with its own command, outputs, log, retries and resources;
@@ -26,30 +26,34 @@ def _setting(default: object, text: str) -> object:
 class ExecutorSettings(OfficialSettings):
     """Settings of the official executor, and those of the arrays."""
 
-    status_command: Optional[str] = _setting(  # type: ignore[assignment]  # noqa: UP045 - Snakemake wants this spelling
+    # `Optional`, because Snakemake cannot read `str | None`.
+    status_command: Optional[str] = _setting(  # type: ignore[assignment]  # noqa: UP045
         None,
-        "What to ask first for the state of jobs, 'squeue' or 'sacct'. Jobs that the first does not know are looked "
-        "up with the other one, where there is accounting. Default: squeue.",
+        "What to ask first for the state of jobs, 'squeue' or 'sacct'. The other one is asked for "
+        "jobs that the first does not know, if there is accounting. Default: squeue.",
     )
     task_minutes: int = _setting(  # type: ignore[assignment]
         60,
-        "Length of an array task to aim for, in minutes: jobs that are shorter, by their resource `job_seconds` or "
-        "else by their runtime, run one after another in one task. 0: one job a task.",
+        "Length of an array task to aim for, in minutes: shorter jobs, by their resource "
+        "`job_seconds` or else by their runtime, run one after another in one task. 0: one job in "
+        "each task.",
     )
     least_tasks: int = _setting(  # type: ignore[assignment]
         8,
-        "Spread a wave of short jobs over at least so many tasks, so that a small study does not wait for one node.",
+        "Number of tasks over which a wave of short jobs is spread at least, so that a small study "
+        "does not wait for one node.",
     )
     throttle: int = _setting(  # type: ignore[assignment]
         0, "How many tasks of one array may run at the same time. 0: as many as Slurm allows."
     )
     settle_seconds: int = _setting(  # type: ignore[assignment]
         2,
-        "How long to wait for more ready jobs before an array is submitted, so that a wave becomes one array.",
+        "Seconds to wait for more ready jobs before an array is submitted, so that a wave becomes "
+        "one array.",
     )
 
     def __post_init__(self) -> None:
-        """Check the settings; a file of the profile is found again wherever --directory leads."""
+        """Check the settings, and make the path of the partitions independent of --directory."""
         super().__post_init__()
         if self.partition_config:
             self.partition_config = Path(self.partition_config).resolve()

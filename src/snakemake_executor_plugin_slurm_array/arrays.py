@@ -1,7 +1,8 @@
-"""What an array is made of: tasks, the jobs in each, and their files.
+"""The parts of an array: its tasks, the jobs in each, and their files.
 
-A folder of an array holds, for job k: `k.sh` its command, `k.start` once it began, `k.exit` its exit
-status once it ended; `tasks` names the jobs of each task, a line a task; `jobs.json` says what each job makes.
+The folder of an array holds, for job k: `k.sh` its command, `k.start` once it began, `k.exit` its
+exit status once it ended. `tasks` names the jobs of each task, one task in a line; `jobs.json` says
+what each job makes.
 """
 
 import hashlib
@@ -42,7 +43,7 @@ class Resources(dict):
 
 @dataclass(frozen=True)
 class Task:
-    """Stands for the jobs of a task where the official executor wants one job to build its request from."""
+    """The request of a task, which the official executor reads as if it were one job."""
 
     name: str
     rule: Any
@@ -56,30 +57,30 @@ class Task:
 
 @dataclass(frozen=True)
 class Member:
-    """Job `number` of the array in `folder`; `siblings` are the jobs of its task, itself among them."""
+    """Job `number` of the array in `folder`; `siblings` are all jobs of its task."""
 
     folder: Path
     number: int
     siblings: tuple[int, ...]
 
     def exit_status(self) -> int | None:
-        """How the job ended, or None while it has not."""
+        """Return the exit status of the job, or None while it has not ended."""
         try:
             return int((self.folder / f"{self.number}.exit").read_text())
         except (OSError, ValueError):
             return None
 
     def started(self) -> bool:
-        """Whether the job began."""
+        """Return whether the job began."""
         return (self.folder / f"{self.number}.start").exists()
 
     def task_started(self) -> bool:
-        """Whether any job of the task began."""
+        """Return whether any job of the task began."""
         return any((self.folder / f"{number}.start").exists() for number in self.siblings)
 
 
 def wants_array(job: Any) -> bool:
-    """Whether `job` is a plain one: no group, no GPU, no more than one rank (however many nodes those might use)."""
+    """Return whether `job` is a plain one: no group, no GPU, and not more than one rank."""
     if job.is_group():
         return False
     get = job.resources.get
@@ -88,7 +89,10 @@ def wants_array(job: Any) -> bool:
 
 
 def kind(job: Any) -> Hashable:
-    """Jobs of equal kind may share an array; a job that is tried again gets a task of its own."""
+    """Return the kind of a job: jobs of equal kind may share an array.
+
+    A job that is tried again gets a task of its own.
+    """
     resources = sorted(
         (key, str(value)) for key, value in job.resources.items() if key not in _PRIVATE
     )
@@ -98,9 +102,14 @@ def kind(job: Any) -> Hashable:
 def bundle(
     jobs: list[Any], minutes: int, least: int, longest: int | None = None
 ) -> list[list[Any]]:
-    """Divide jobs of equal kind into tasks of about `minutes` minutes, `least` tasks or more if there are jobs.
+    """Divide jobs of equal kind into tasks.
 
-    No task of several jobs is longer than the resource `limit_minutes` of its jobs, or than `longest` minutes.
+    Args:
+        jobs: the jobs.
+        minutes: length of a task to aim for; 0: one job in each task.
+        least: number of tasks that there should be at least, if there are as many jobs.
+        longest: minutes that no task of several jobs exceeds; neither does it exceed the resource
+            `limit_minutes` of its jobs.
     """
     size = 1
     bounds = [minutes, longest, jobs[0].resources.get("limit_minutes")]
@@ -113,7 +122,7 @@ def bundle(
 
 
 def seconds(job: Any) -> float:
-    """How long one job may take, in seconds; 0 if nobody said."""
+    """Return how long one job may take, in seconds; 0: not known."""
     own = job.resources.get("job_seconds")
     if isinstance(own, (int, float)) and own > 0:
         return float(own)
@@ -122,7 +131,7 @@ def seconds(job: Any) -> float:
 
 
 def task_request(jobs: list[Any]) -> Task:
-    """The request of a task that runs `jobs` one after another."""
+    """Return the request of a task that runs `jobs` one after another."""
     private = ("mpi", "nodes", "limit_minutes")
     resources = Resources(
         {key: value for key, value in jobs[0].resources.items() if key not in private}
@@ -133,7 +142,7 @@ def task_request(jobs: list[Any]) -> Task:
 
 
 def fingerprint(job: Any) -> str:
-    """What decides what `job` makes: rule, parameters, names of inputs and outputs."""
+    """Return a hash of what decides what `job` makes: rule, parameters, inputs and outputs."""
     parts = [
         job.rule.name,
         [str(item) for item in job.params],
@@ -144,9 +153,12 @@ def fingerprint(job: Any) -> str:
 
 
 def write(folder: Path, tasks: list[list[tuple[Any, str]]]) -> list[tuple[Any, int, Member]]:
-    """Write the files of an array whose tasks hold (job, command); give (job, task, member) of each job."""
+    """Write the files of an array whose tasks hold (job, command).
+
+    Return (job, task, member) of each job.
+    """
     folder.mkdir(parents=True)
-    found: list[tuple[Any, int, Member]] = []
+    written: list[tuple[Any, int, Member]] = []
     lines, number = [], 0
     for index, members in enumerate(tasks, start=1):
         numbers = tuple(range(number + 1, number + 1 + len(members)))
@@ -154,15 +166,15 @@ def write(folder: Path, tasks: list[list[tuple[Any, str]]]) -> list[tuple[Any, i
         lines.append(" ".join(map(str, numbers)))
         for own, (job, command) in zip(numbers, members, strict=True):
             (folder / f"{own}.sh").write_text(f"{command}\n")
-            found.append((job, index, Member(folder, own, numbers)))
+            written.append((job, index, Member(folder, own, numbers)))
     (folder / "tasks").write_text("\n".join(lines) + "\n")
     (folder / "script.sh").write_text(SCRIPT.format(folder=folder))
-    write_jobs(folder / "jobs.json", found)
-    return found
+    write_jobs(folder / "jobs.json", written)
+    return written
 
 
-def write_jobs(path: Path, found: Iterable[tuple[Any, int, Member | None]]) -> None:
-    """Note what each job makes, for a driver that comes after this one."""
+def write_jobs(path: Path, jobs: Iterable[tuple[Any, int, Member | None]]) -> None:
+    """Record what each job makes, for a driver that comes after this one."""
     rows = [
         {
             "output": [str(file) for file in job.output],
@@ -171,6 +183,6 @@ def write_jobs(path: Path, found: Iterable[tuple[Any, int, Member | None]]) -> N
             "number": member.number if member else 0,
             "siblings": member.siblings if member else (),
         }
-        for job, task, member in found
+        for job, task, member in jobs
     ]
     path.write_text(json.dumps(rows))

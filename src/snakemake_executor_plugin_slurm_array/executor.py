@@ -1,8 +1,7 @@
-"""The executor: what is submitted how, and what becomes of it."""
+"""The executor: how jobs are submitted, and how their end is found."""
 
 import itertools
 import math
-import re
 import shlex
 import subprocess
 import threading
@@ -18,19 +17,13 @@ from snakemake_executor_plugin_slurm import Executor as OfficialExecutor
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 from snakemake_executor_plugin_slurm.utils import get_job_wildcards
 from snakemake_executor_plugin_slurm.validation import (
-    validate_or_get_slurm_job_id,
     validate_slurm_extra,
 )
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
-from . import arrays, check, orphans, states
+from . import arrays, check, orphans, profile, states, submission
 
-# sbatch's words for a controller that is away, or too busy, for a while.
-_PASSING = re.compile(
-    r"contact slurm controller|timed out|try again|temporarily|Connection refused|Zero Bytes", re.I
-)
-_PATIENCE = 1800.0  # seconds that a submission waits for the controller
-_SLURM_SAYS = 15.0  # seconds that Slurm gets to say why a command ended badly
+_SLURM_SAYS = 15.0  # seconds for Slurm to say why a command ended badly
 _VANISHED = 120.0  # seconds for which Slurm may not know a job before it counts as gone
 
 
@@ -39,11 +32,11 @@ class Executor(OfficialExecutor):
 
     def __post_init__(self, test_mode: bool = False) -> None:
         check.slurm_is_here()
-        for path in check.profiles(Path(self.workflow.workdir_init)):
-            check.profile_keys(path)
-        partitions = check.partition_file(self.workflow.executor_settings)
+        for path in profile.profiles(Path(self.workflow.workdir_init)):
+            profile.profile_keys(path)
+        partitions = profile.partition_file(self.workflow.executor_settings)
         if partitions:
-            check.partition_keys(partitions)
+            profile.partition_keys(partitions)
         super().__post_init__(test_mode)
         self.settings = self.workflow.executor_settings
         self._since = datetime.now()
@@ -65,7 +58,7 @@ class Executor(OfficialExecutor):
     # Submission ---------------------------------------------------------------------------------
 
     def run_jobs(self, jobs: list[Any]) -> None:
-        """Submit what is ready: what runs already is taken up, plain jobs wait a moment for company."""
+        """Submit ready jobs: those that run already are taken up, plain ones wait for others."""
         for job in jobs:
             if self._take_up(job):
                 continue
@@ -97,7 +90,8 @@ class Executor(OfficialExecutor):
             return False
         self.run_job_pre(job)
         self.logger.info(
-            f"Job {job.jobid} runs as Slurm job {orphan.identifier} of an earlier run already: taken up."
+            f"Job {job.jobid} runs as Slurm job {orphan.identifier} of an earlier run already: "
+            "taken up."
         )
         self._names.add(orphan.run)
         self.report_job_submission(
@@ -106,7 +100,7 @@ class Executor(OfficialExecutor):
         return True
 
     def _bound(self, job: Any) -> None:
-        """Stop the growth of a job that is tried again at what its partitions allow, or Slurm refuses it at once."""
+        """Limit the request of a later attempt to what its partitions allow: Slurm refuses more."""
         if job.is_group() or job.attempt == 1:
             return
         for key, value in check.lowered(job, self._partitions or []).items():
@@ -146,7 +140,7 @@ class Executor(OfficialExecutor):
                 self._job_submission_executor.submit(self._run_array, part)
 
     def _longest(self, job: Any) -> int | None:
-        """Longest walltime in minutes of the partitions that `job` may go to; None where nothing limits it."""
+        """Return the longest walltime in minutes of the partitions for `job`; None: no limit."""
         own = job.resources.get("slurm_partition")
         if own or not self._partitions:
             return check.partition_limits().get(str(own)) if own else None
@@ -164,7 +158,7 @@ class Executor(OfficialExecutor):
             if get_job_wildcards(job):
                 comment += f"_wildcards_{get_job_wildcards(job)}"
             arrays.write_jobs(self._folder / f"{comment}.json", [(job, 0, None)])
-        self._await_controller()
+        submission.await_controller(lambda: self._cancelled)
         super().run_job(job)
 
     def _run_array(self, tasks: list[list[Any]]) -> None:
@@ -203,7 +197,9 @@ class Executor(OfficialExecutor):
         )
         throttle = f"%{self.settings.throttle}" if self.settings.throttle else ""
         call += f" --array=1-{len(tasks)}{throttle} {shlex.quote(str(folder / 'script.sh'))}"
-        identifier = self._sbatch(call, f"array {number}")
+        identifier = submission.sbatch(
+            call, self.run_uuid, f"array {number}", lambda: self._cancelled, self.logger
+        )
         cluster = request.resources.get("slurm_cluster") or request.resources.get("cluster")
         if cluster:
             self._submitted_job_clusters.add(cluster)
@@ -219,48 +215,13 @@ class Executor(OfficialExecutor):
             self._report_job_submission_threadsafe(info)
 
     def get_account_arg(self, job: Any) -> Iterator[str]:
-        """The account of the profile, or none: Slurm then charges the user's default, so nobody need guess."""
+        """Yield the account of the profile; without one, Slurm charges the user's default."""
         account = job.resources.get("slurm_account")
         yield f" -A {shlex.quote(str(account))}" if account else ""
 
     def _command(self, job: Any) -> str:
-        """The job's own Snakemake command, run by the task itself rather than by a step of it."""
+        """Return the Snakemake command of a job, which the task runs itself, not a step of it."""
         return super().format_job_exec(job).replace("--executor slurm-jobstep --jobs 1", "")
-
-    def _sbatch(self, call: str, comment: str) -> str:
-        """Submit; wait for a controller that is away; never submit twice what it had accepted."""
-        end = time.monotonic() + _PATIENCE
-        while True:
-            done = subprocess.run(call, shell=True, capture_output=True, text=True)
-            if done.returncode == 0:
-                return validate_or_get_slurm_job_id(done.stdout.strip().split(";")[0], done.stdout)
-            if self._cancelled or time.monotonic() > end or not _PASSING.search(done.stderr):
-                raise OSError(f"sbatch: {' '.join(done.stderr.split())}")
-            self.logger.warning("Slurm's controller does not answer; the submission waits for it.")
-            time.sleep(10)
-            self._await_controller()
-            queue = subprocess.run(
-                [
-                    "squeue",
-                    "--noheader",
-                    "--states=all",
-                    f"--name={self.run_uuid}",
-                    "--format=%A|%k",
-                ],
-                capture_output=True,
-                text=True,
-            )
-            for row in queue.stdout.splitlines():
-                identifier, _, text = row.partition("|")
-                if text.strip() == comment:
-                    return identifier.strip()
-
-    def _await_controller(self) -> None:
-        end = time.monotonic() + _PATIENCE
-        while time.monotonic() < end and not self._cancelled:
-            if subprocess.run(["scontrol", "ping"], capture_output=True).returncode == 0:
-                return
-            time.sleep(5)
 
     # States -------------------------------------------------------------------------------------
 
@@ -280,7 +241,7 @@ class Executor(OfficialExecutor):
             return
         async with self.status_rate_limiter:
             wanted = {str(info.external_jobid) for info in pending}
-            found, complete = await states.read(
+            known, complete = await states.read(
                 wanted,
                 self._names,
                 self._submitted_job_clusters,
@@ -295,7 +256,7 @@ class Executor(OfficialExecutor):
             )
         again = []
         for info in pending:
-            verdict = self._judge(info, found.get(str(info.external_jobid)), complete)
+            verdict = self._judge(info, known.get(str(info.external_jobid)), complete)
             if verdict == "goes on":
                 yield info
             elif verdict == "again":
@@ -304,7 +265,7 @@ class Executor(OfficialExecutor):
             self._job_submission_executor.submit(self._run_array, [[job] for job in again])
 
     def _judge(self, info: SubmittedJobInfo, state: str | None, complete: bool) -> str:
-        """Report `info` if its Slurm state says that it ended. Answers "goes on", "again" or "ended"."""
+        """Report `info` if it ended by its Slurm `state`; return "goes on", "again" or "ended"."""
         identifier = str(info.external_jobid)
         member = (info.aux or {}).get("member")
         status = member.exit_status() if member else None
@@ -318,7 +279,7 @@ class Executor(OfficialExecutor):
             )
             if time.monotonic() - since < _VANISHED:
                 return "goes on"
-            # Slurm forgot the job. A single one may be done: Snakemake looks whether its files are there.
+            # Slurm forgot the job. A single one may be done: Snakemake looks for its files.
             if member is None:
                 self.report_job_success(info)
             else:
@@ -331,22 +292,22 @@ class Executor(OfficialExecutor):
         if state not in states.ENDED_BADLY:
             return "goes on"
         if member and len(member.siblings) > 1:
-            # The files of the last jobs may show late on a shared file system.
+            # The files of the last jobs may appear late on a shared file system.
             wait = self.workflow.execution_settings.latency_wait
             if time.monotonic() - self._ended.setdefault(identifier, time.monotonic()) < wait:
                 return "goes on"
             if not member.started() and member.task_started():
-                return "again"  # never its turn: no attempt of this job
+                return "again"  # it never began: this does not count as an attempt
         self._fail(info, f"{state}, {states.ENDED_BADLY[state]}")
         return "ended"
 
     def _explain(
         self, info: SubmittedJobInfo, member: arrays.Member, status: int, state: str | None
     ) -> str:
-        """Report a job whose command ended with `status`; answers as :meth:`_judge`.
+        """Report a job whose command ended with `status`; return the same as :meth:`_judge`.
 
-        A command that Slurm ended leaves a status, too. Slurm's own word comes a little later and says
-        more: cancelled, out of walltime, its node failed.
+        A command that Slurm ended leaves a status, too. Slurm's own state comes a little later and
+        says more: cancelled, out of walltime, its node failed.
         """
         since = self._ended.setdefault(f"{info.external_jobid}/{member.number}", time.monotonic())
         by_slurm = state in states.ENDED_BADLY and state != "FAILED"
@@ -386,7 +347,7 @@ class Executor(OfficialExecutor):
     # The end ------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Cancel all that this driver submitted, also what is being submitted now."""
+        """Cancel all jobs of this driver, including those that are being submitted now."""
         self._cancelled = True
         with self._guard:
             self._waiting.clear()
@@ -395,7 +356,7 @@ class Executor(OfficialExecutor):
         super().cancel()
 
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
-        """Cancel by name: one call however many jobs, and none is missed while its state is read."""
+        """Cancel by name: one call for any number of jobs, and none is missed."""
         self._job_submission_executor.shutdown(wait=True)
         where = (
             [f"--clusters={','.join(self._submitted_job_clusters)}"]

@@ -1,8 +1,8 @@
 """Jobs that a driver left running when it died: found again, so that nothing is computed twice.
 
 Each driver has a folder named by its run, which is also the name of its jobs in Slurm, and holds a
-lock on it as long as it lives. What each job makes was noted there before it was submitted, under a
-key that is the job's comment in Slurm; so no moment of death leaves a job that cannot be told.
+lock on it as long as it runs. Before a job is submitted, what it makes is recorded there under a
+key that is the job's comment in Slurm: whenever the driver dies, all of its jobs can be identified.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ from .arrays import Member, fingerprint
 
 @dataclass(frozen=True)
 class Orphan:
-    """A job of a dead driver that lives, or that ended well while its successor was looking at the files."""
+    """A job of a dead driver that runs, or ended well while the next driver looked at files."""
 
     identifier: str
     run: str
@@ -29,7 +29,7 @@ class Orphan:
 
 
 def hold(folder: Path) -> TextIO:
-    """Make the folder of a run and lock it; the lock ends with this process, however it ends."""
+    """Make the folder of a run and lock it until this process ends."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = open(folder / "alive", "w")  # noqa: SIM115 - held on purpose
     with suppress(OSError):  # a file system without locks: its folder is left to the next clean-up
@@ -49,10 +49,10 @@ def _dead(folder: Path) -> bool:
 
 
 def find(home: Path, since: float) -> dict[str, Orphan]:
-    """Jobs of dead drivers that live, or that ended well after `since`, by the first file that each makes.
+    """Return jobs of dead drivers that run or ended well after `since`, by the first file of each.
 
-    `since` (seconds of the epoch) is when this driver began to look which files are there. Runs that
-    left no such job are forgotten.
+    `since` (seconds of the epoch) is when this driver began to look which files exist. The folders
+    of runs that left no such job are deleted.
     """
     runs = (
         [path for path in home.iterdir() if path.is_dir() and _dead(path)] if home.is_dir() else []
@@ -71,10 +71,10 @@ def find(home: Path, since: float) -> dict[str, Orphan]:
         raise OSError(f"squeue: {done.stderr.strip()}")
     rows = [line.split("|", 2) for line in done.stdout.splitlines() if line.count("|") >= 2]
     living = {run for _, run, _ in rows}
-    found: dict[str, Orphan] = {}
+    left: dict[str, Orphan] = {}
     for path in runs:
         ended = _ended(path, since)
-        found |= ended
+        left |= ended
         if path.name not in living and not ended:
             shutil.rmtree(path, ignore_errors=True)
     for identifier, run, comment in rows:
@@ -86,25 +86,26 @@ def find(home: Path, since: float) -> dict[str, Orphan]:
                 Member(folder, row["number"], tuple(row["siblings"])) if row["number"] else None
             )
             if member is None or member.exit_status() is None:
-                found[row["output"][0]] = Orphan(identifier, run, row["fingerprint"], member)
-    return found
+                left[row["output"][0]] = Orphan(identifier, run, row["fingerprint"], member)
+    return left
 
 
 def _ended(run: Path, since: float) -> dict[str, Orphan]:
-    """Jobs of arrays of a run that ended well after `since`."""
-    found: dict[str, Orphan] = {}
+    """Return jobs of arrays of a run that ended well after `since`, by the first file of each."""
+    ended: dict[str, Orphan] = {}
     for path in run.glob("*/jobs.json"):
         recent = {mark.stem for mark in path.parent.glob("*.exit") if mark.stat().st_mtime >= since}
         for row in _noted(run, f"array {path.parent.name}") if recent else ():
             member = Member(path.parent, row["number"], tuple(row["siblings"]))
             if str(row["number"]) in recent and member.exit_status() == 0:
-                found[row["output"][0]] = Orphan(
+                ended[row["output"][0]] = Orphan(
                     f"{run.name}/{path.parent.name}", run.name, row["fingerprint"], member
                 )
-    return found
+    return ended
 
 
 def _noted(folder: Path, comment: str) -> list[dict[str, Any]]:
+    """Return what a driver recorded about the job or array with this comment."""
     name = (
         f"{comment.removeprefix('array ')}/jobs.json"
         if comment.startswith("array ")
@@ -117,12 +118,12 @@ def _noted(folder: Path, comment: str) -> list[dict[str, Any]]:
 
 
 def takes_up(orphan: Orphan, job: Any) -> bool:
-    """Whether what the orphan makes is what `job` wants."""
+    """Return whether the orphan makes what `job` asks for."""
     return orphan.fingerprint == fingerprint(job)
 
 
 def cancel(identifiers: list[str]) -> None:
-    """Cancel jobs and wait until they are gone, so that nobody writes when their successors start."""
+    """Cancel jobs and wait until they are gone: they must not write when others replace them."""
     subprocess.run(["scancel", *identifiers], capture_output=True, timeout=120)
     for _ in range(60):
         left = subprocess.run(

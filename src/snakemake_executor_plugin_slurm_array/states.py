@@ -1,4 +1,4 @@
-"""What squeue and sacct say about jobs, by the same identifiers: `12` for a job, `12_3` for an array task."""
+"""States of jobs by squeue and sacct; `12` names a job, `12_3` a task of an array."""
 
 import re
 import shlex
@@ -9,8 +9,8 @@ from typing import Any
 
 from snakemake_executor_plugin_slurm.job_status_query import query_job_status
 
-# A job in one of these states has ended and will not go on. PREEMPTED is among them because jobs are
-# submitted with --no-requeue: Snakemake, not Slurm, tries again, so that one shard is never run twice.
+# A job in one of these states has ended. PREEMPTED is among them because jobs are submitted with
+# --no-requeue: Snakemake, not Slurm, tries again, so that one shard is never made twice.
 ENDED_BADLY = {
     "BOOT_FAIL": "the node did not boot",
     "CANCELLED": "it was cancelled",
@@ -26,7 +26,7 @@ ENDED_BADLY = {
 
 @cache
 def accounting() -> bool:
-    """Whether this cluster keeps records that sacct can read."""
+    """Return whether this cluster keeps records that sacct can read."""
     try:
         done = subprocess.run(
             ["scontrol", "show", "config"], capture_output=True, text=True, timeout=30
@@ -38,13 +38,14 @@ def accounting() -> bool:
 
 
 def squeue_command(names: set[str], clusters: set[str]) -> str:
-    """One line a task (-r), finished ones too as long as the controller remembers them."""
+    """Return the command that lists a line for each task, also finished ones if still known."""
     where = f" --clusters={shlex.quote(','.join(sorted(clusters)))}" if clusters else ""
-    return f"squeue --noheader -r --states=all '--format=%i|%T' --name={','.join(sorted(names))}{where}"
+    options = "--noheader -r --states=all '--format=%i|%T'"
+    return f"squeue {options} --name={','.join(sorted(names))}{where}"
 
 
 def sacct_command(names: set[str], clusters: set[str], since: datetime) -> str:
-    """The accounting's record: JobID, not JobIDRaw, which says nothing about array tasks."""
+    """Return the command that lists records; by JobID, as JobIDRaw does not name array tasks."""
     start = f"{since - timedelta(hours=1):%Y-%m-%dT%H:%M}"
     where = f" --clusters={shlex.quote(','.join(sorted(clusters)))}" if clusters else ""
     options = "-X --parsable2 --noheader --format=JobID,State"
@@ -52,7 +53,10 @@ def sacct_command(names: set[str], clusters: set[str], since: datetime) -> str:
 
 
 def spread(rows: dict[str, str]) -> dict[str, str]:
-    """States by identifier: rows such as `12_[4-6,9%2]` become one a task, `CANCELLED by 0` its first word."""
+    """Return states by identifier, with a row such as `12_[4-6,9%2]` divided into its tasks.
+
+    Of a state such as `CANCELLED by 0`, the first word counts.
+    """
     states: dict[str, str] = {}
     for identifier, text in rows.items():
         state = text.split()[0].rstrip("+") if text.split() else ""
@@ -70,10 +74,17 @@ def spread(rows: dict[str, str]) -> dict[str, str]:
 async def read(
     wanted: set[str], names: set[str], clusters: set[str], since: datetime, first: str, logger: Any
 ) -> tuple[dict[str, str], bool]:
-    """States of the jobs `wanted`, and whether all that were asked did answer.
+    """Return the states of jobs, and whether all tools that were asked answered.
 
-    The tool called `first` ("squeue" or "sacct") is asked first, the other one for what is left. A
-    job without a state is unknown to Slurm only if all answered.
+    A job without a state is unknown to Slurm only if all answered.
+
+    Args:
+        wanted: the jobs.
+        names: names of the jobs of this driver and of those that it took up.
+        clusters: clusters that they were submitted to.
+        since: when the driver started.
+        first: the tool to ask first, "squeue" or "sacct"; the other is asked for what is left.
+        logger: takes warnings.
     """
     commands = {
         "squeue": squeue_command(names, clusters),
@@ -82,14 +93,14 @@ async def read(
     order = ["sacct", "squeue"] if first == "sacct" else ["squeue", "sacct"]
     if not accounting():
         order = ["squeue"]
-    found: dict[str, str] = {}
+    known: dict[str, str] = {}
     complete = True
     for tool in order:
-        if wanted <= found.keys():
+        if wanted <= known.keys():
             break
         rows, _ = await query_job_status(commands[tool], logger)
         if rows is None:
             complete = False
         else:
-            found = spread(rows) | found
-    return found, complete
+            known = spread(rows) | known
+    return known, complete

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from xscatter.store.paths import StudyPaths
     from xscatter.study.reading import load_study
     from xscatter.study.study import Study
-    from xscatter.tagging.tagger import Tagged, Tagger
+    from xscatter.tagging.tagged import Tagged
+    from xscatter.tagging.tagger import Tagger
 
 __all__ = [
     "Experiment",
@@ -61,7 +62,7 @@ _PLACES = {
     "Records": "records.read:Records",
     "Study": "study.study:Study",
     "StudyPaths": "store.paths:StudyPaths",
-    "Tagged": "tagging.tagger:Tagged",
+    "Tagged": "tagging.tagged:Tagged",
     "Tagger": "tagging.tagger:Tagger",
     "UserError": "core.errors:UserError",
     "find_center": "frames.center:find_center",

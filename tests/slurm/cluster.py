@@ -1,8 +1,8 @@
-"""A private Slurm cluster on this machine: one controller, several nodes on loopback, accounting on request.
+"""A private Slurm cluster on this machine: nodes on loopback, accounting on request.
 
-Everything lies in one folder below /run, with its own munge key and socket and its own ports. Only
-the configuration lies at Slurm's default place, because Slurm's jobs look for it there; a
-configuration that is not of this module is never touched.
+Everything is in one folder below /run, with its own munge key, socket and ports. Only the
+configuration is at Slurm's default place, because Slurm's jobs look for it there; a configuration
+that this module did not write is never touched.
 """
 
 import fcntl
@@ -25,7 +25,7 @@ PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 def unavailable(accounting: bool = False) -> str | None:
-    """Why the cluster cannot run here, or None."""
+    """Return why the cluster cannot run here, or None."""
     if os.geteuid() != 0:
         return "starting Slurm's daemons needs root"
     if not Path("/etc/debian_version").exists():
@@ -48,7 +48,7 @@ def unavailable(accounting: bool = False) -> str | None:
 
 
 class Cluster:
-    """Start with :meth:`start`, always end with :meth:`stop`; the other methods are the accidents."""
+    """Start with :meth:`start`, always end with :meth:`stop`; other methods cause accidents."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class Cluster:
         )
 
     def stop_controller(self) -> None:
-        """Take slurmctld away; the jobs go on."""
+        """Stop slurmctld; the jobs keep running."""
         _end(self.folder / "pid/slurmctld.pid")
 
     def start_node(self, node: str) -> None:
@@ -136,7 +136,7 @@ class Cluster:
         self.run("slurmd", "-N", node)
 
     def kill_node(self, node: str) -> None:
-        """A node's death: its daemon and all that runs under it end at once."""
+        """Kill a node: its daemon and all that runs under it end at once."""
         daemon = self._pid(self.folder / f"pid/slurmd-{node}.pid")
         steps = self.run(
             "pgrep", "-f", rf"slurmstepd: .*\.|slurmstepd infinity -N {node}", check=False
@@ -175,7 +175,7 @@ class Cluster:
         _until(usable, f"{count} nodes are up", 60)
 
     def queue(self) -> list[str]:
-        """Jobs that wait or run, one `id state` a task."""
+        """Return the jobs that wait or run, one line `id state` for each task."""
         return self.run("squeue", "-h", "-r", "-t", "PD,R,CG,CF", "-o", "%i %T").splitlines()
 
     def _configure(self) -> None:
@@ -184,9 +184,11 @@ class Cluster:
         storage = "none"
         if self.accounting:
             storage = "slurmdbd\nAccountingStorageHost=127.0.0.1\nAccountingStoragePort=16819\n"
-            storage += f"AccountingStoragePass={place}/munge.socket\nAccountingStorageEnforce=associations,limits"
+            storage += f"AccountingStoragePass={place}/munge.socket\n"
+            storage += "AccountingStorageEnforce=associations,limits"
         nodes = "\n".join(
-            f"NodeName={node} NodeHostname={HOST} NodeAddr=127.0.0.1 Port={17000 + number} CPUs=2 RealMemory=6000"
+            f"NodeName={node} NodeHostname={HOST} NodeAddr=127.0.0.1 Port={17000 + number}"
+            " CPUs=2 RealMemory=6000"
             f"{' Gres=gpu:1' if node == self.nodes[-1] else ''}"
             for number, node in enumerate(self.nodes, start=1)
         )
@@ -278,9 +280,10 @@ PartitionName=gpu Nodes=n{len(self.nodes)} MaxTime=8:00:00 State=UP
         path = ETC / "slurmdbd.conf"
         path.touch(mode=0o600)
         path.write_text(
-            f"{MARK}AuthType=auth/munge\nAuthInfo=socket={place}/munge.socket\nDbdHost={HOST}\nDbdAddr=127.0.0.1\n"
-            "DbdPort=16819\nSlurmUser=root\nStorageType=accounting_storage/mysql\nStorageHost=127.0.0.1\n"
-            "StoragePort=16820\nStorageUser=slurm\nStoragePass=slurm\nStorageLoc=slurm\n"
+            f"{MARK}AuthType=auth/munge\nAuthInfo=socket={place}/munge.socket\n"
+            f"DbdHost={HOST}\nDbdAddr=127.0.0.1\n"
+            "DbdPort=16819\nSlurmUser=root\nStorageType=accounting_storage/mysql\n"
+            "StorageHost=127.0.0.1\nStoragePort=16820\nStorageUser=slurm\nStoragePass=slurm\nStorageLoc=slurm\n"
             f"LogFile={place}/log/slurmdbd.log\nPidFile={place}/pid/slurmdbd.pid\n"
         )
         path.chmod(0o600)
@@ -313,7 +316,7 @@ def _descendants(pid: int) -> list[int]:
 
 
 def _end(pid_file: Path, seconds: float = 20) -> None:
-    """Ask the process of a pid file to end, then insist; the file goes too."""
+    """Terminate the process of a pid file, kill it if need be, and delete the file."""
     with suppress(OSError, ValueError):
         pid = int(pid_file.read_text())
         # A file that a killed daemon left may name the number of another process by now.

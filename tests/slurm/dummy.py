@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 
-# Shards that note when they begin and end; `trouble/KIND-i` makes the first attempts of shard i fail.
+# Shards note when they begin and end; `trouble/KIND-i` makes the first attempts of shard i fail.
 SNAKEFILE = """
 import sys
 from pathlib import Path
@@ -27,7 +27,9 @@ rule shard:
         runtime=lambda wildcards, attempt: attempt,
         mem_mb=lambda wildcards, attempt: 50 * attempt,
         job_seconds=int(config.get("job_seconds", 60)),
-    shell: sys.executable + " -S shard.py {wildcards.i} {resources.runtime} {resources.mem_mb} {params.version}"
+    shell:
+        sys.executable + " -S shard.py {wildcards.i} {resources.runtime} {resources.mem_mb}"
+        " {params.version}"
 """
 SHARD = """
 import os, signal, sys, time
@@ -118,7 +120,7 @@ class Run:
             )
 
     def finish(self, driver: subprocess.Popen, seconds: float = 300) -> str:
-        """Wait for the end of a driver; its output."""
+        """Wait for the end of a driver, and return its output."""
         try:
             driver.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -133,16 +135,17 @@ class Run:
         return self.log.read_text()
 
     def journal(self, what: str) -> list[list[str]]:
-        """Rows (shard, runtime, memory, job or array task) of one kind."""
+        """Return the rows (shard, runtime, memory, job or array task) of one kind."""
         path = self.folder / "journal.txt"
         rows = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
         return [row[1:] for row in rows if row[0] == what]
 
     def starts(self) -> dict[int, list[list[str]]]:
-        found: dict[int, list[list[str]]] = {}
+        """Return the rows of every shard's attempts, by its number."""
+        attempts: dict[int, list[list[str]]] = {}
         for row in self.journal("start"):
-            found.setdefault(int(row[0]), []).append(row[1:])
-        return found
+            attempts.setdefault(int(row[0]), []).append(row[1:])
+        return attempts
 
     def wait_for(self, what: str, count: int, seconds: float = 90) -> None:
         until(lambda: len(self.journal(what)) >= count, seconds, lambda: self.output()[-4000:])
@@ -154,7 +157,7 @@ class Run:
         assert not list(self.folder.glob("results/dummy/shards/*.part"))
 
     def assert_done_once(self, shards: int) -> None:
-        """Nobody touched a finished file: no shard was begun after it was done."""
+        """Check that no shard was started after it was done."""
         done = sorted(int(row[0]) for row in self.journal("done"))
         assert done == list(range(shards))
 

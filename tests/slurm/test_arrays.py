@@ -1,4 +1,4 @@
-"""Job arrays on a real Slurm: every shard whole and right, computed once, whatever happens."""
+"""Job arrays on a real Slurm: every shard complete and correct, computed once, whatever happens."""
 
 import os
 import re
@@ -22,8 +22,11 @@ def submissions(output):
 
 
 def test_every_accident_in_one_run(cluster, run):
-    """40 shards, 30 slots: two fail, one is killed, one runs into its walltime, one is cancelled, a node dies,
-    the controller is away; only those are computed again, alone, with more time and memory."""
+    """Only the shards that accidents hit are computed again, alone, with more time and memory.
+
+    40 shards, 30 slots: two fail, one is killed, one exceeds its walltime, one is cancelled, a node
+    dies, the controller is away.
+    """
     run.trouble("fail", 3)
     run.trouble("fail", 11, times=2)
     run.trouble("kill", 5)
@@ -62,7 +65,7 @@ def test_every_accident_in_one_run(cluster, run):
 
 
 def _running_on(cluster, run, avoid):
-    """A node that runs shards but none of `avoid`, and those shards."""
+    """Return a node that runs shards but none of `avoid`, and those shards."""
     for _ in range(50):
         places = {}
         for line in cluster.run("squeue", "-h", "-r", "-t", "R", "-o", "%i %N").splitlines():
@@ -103,7 +106,7 @@ def test_short_shards_share_a_task_and_fail_alone(cluster, run):
     assert submissions(output)[0] == (12, 3)
     starts = run.starts()
     assert {number for number, rows in starts.items() if len(rows) > 1} == {2, 4}
-    # Shards that waited behind the one that was cancelled were not tried, and keep their first request.
+    # Shards behind the one that was cancelled were not tried, and keep their first request.
     assert all(rows[0][:2] == ["1", "50"] for rows in starts.values())
 
 
@@ -204,7 +207,8 @@ def test_a_wrong_file_of_partitions_is_told_in_one_line(cluster, run):
     for text, told in (
         (
             "long: {max_memory: 9}",
-            "partitions.yaml, line 2: max_memory of partition long is no limit; is max_mem_mb meant?",
+            "partitions.yaml, line 2: max_memory of partition long is no limit; "
+            "is max_mem_mb meant?",
         ),
         ("gpux: {max_gpu: 1}", "partitions.yaml, line 2: this cluster has no partition 'gpux'"),
         ("long: {max_mem_mb: 40}", "mem_mb may be 40. "),

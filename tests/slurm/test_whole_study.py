@@ -1,4 +1,4 @@
-"""A study on a real Slurm: one command line, MPI over two nodes, damage mended with the same bytes."""
+"""A study on a real Slurm: one command, MPI over two nodes, damage repaired with the same bytes."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ QUICK = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with the study, and the profile as it is but for its patience."""
+    """Return a folder with the study and a copy of the profile that waits for less long."""
     folder = tmp_path_factory.mktemp("study")
     (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
     (folder / "quick").mkdir()
@@ -60,7 +60,7 @@ def snakemake(folder, target):
     return done.stdout + done.stderr
 
 
-def test_batches_come_whole_and_come_again_the_same(cluster, folder):
+def test_batches_are_complete_and_come_again_the_same(cluster, folder):
     paths = StudyPaths(folder / "results/small")
     target = "index"
     output = snakemake(folder, target)
@@ -77,7 +77,7 @@ def test_batches_come_whole_and_come_again_the_same(cluster, folder):
         path: file_sha256(path) for path in (*paths.batches.glob("batch-*.bin"), paths.records)
     }
     assert len(before) == 3
-    whole = {number: paths.experiment(number).stat().st_mtime_ns for number in (0, 3)}
+    kept = {number: paths.experiment(number).stat().st_mtime_ns for number in (0, 3)}
     paths.experiment(1).unlink()
     with open(paths.experiment(2), "r+b") as file:
         file.truncate(paths.experiment(2).stat().st_size // 2)
@@ -87,4 +87,4 @@ def test_batches_come_whole_and_come_again_the_same(cluster, folder):
     output = snakemake(folder, target)
     assert "2 jobs of rule simulate: Slurm array" in output
     assert {path: file_sha256(path) for path in before} == before
-    assert {number: paths.experiment(number).stat().st_mtime_ns for number in whole} == whole
+    assert {number: paths.experiment(number).stat().st_mtime_ns for number in kept} == kept

@@ -156,7 +156,7 @@ def _check_writable(folder: Path) -> None:
 
 
 def listed(words: list[str]) -> list[str]:
-    """Return names of files; a folder stands for the files in it, in order."""
+    """Return names of files, with the files in a folder, in order, for its name."""
     names: list[str] = []
     for word in words:
         path = Path(word)

@@ -33,13 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from xscatter.core.errors import UserError
     from xscatter.core.files import write_text
-    from xscatter.jobs import profile
+    from xscatter.jobs import cluster, profile
 
     if args.action == "install":
         folder = profile.install(args.name, args.force)
         print(f"{folder}: installed; `snakemake --profile {args.name}` now works in every folder")
         return
-    partitions, config = profile.detect()
+    partitions, config = cluster.detect()
     if args.write:
         if not (args.write / "config.yaml").exists():
             raise UserError(

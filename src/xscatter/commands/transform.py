@@ -1,8 +1,8 @@
 """Expand every image into Fourier-Bessel coefficients.
 
-Each experiment gets one coefficient file. Coefficient files that are complete and up to date are
-skipped. Under mpiexec or srun the processes share the work. The content of the files does not
-depend on the number of processes.
+Under mpiexec or srun the processes share the work; without, one process does it. Coefficient files
+that are complete and up to date are skipped. Their content does not depend on the number of
+processes.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-# One thread a process, because MPI ranks already use all cores. It must be set before NumPy loads.
+# One thread a process: ranks fill the cores. NumPy reads this when it loads its linear algebra.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     if "numpy" not in sys.modules:
         os.environ.setdefault(_name, "1")
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     except BaseException as error:
         if ranks.size == 1:
             raise
-        # Without abort, the other ranks would wait for this one and never end.
+        # The other ranks wait for this one: unless all are ended, the job never ends.
         if args.verbose:
             import traceback
 
@@ -69,13 +69,16 @@ def _transform(args: argparse.Namespace, ranks) -> int:
     for problem in problems:
         print(f"xscatter {args.verb}: {problem}", file=sys.stderr)
     if problems:
-        count = f"{len(problems)} of {len(pairs)} files have errors; the others are done"
-        print(f"xscatter {args.verb}: {count}", file=sys.stderr)
+        print(
+            f"xscatter {args.verb}: {len(problems)} of {len(pairs)} shards need attention; the "
+            "others are done",
+            file=sys.stderr,
+        )
     return 2 if problems else 0
 
 
 def _plan(args: argparse.Namespace) -> tuple[object, list[tuple[Path, Path]]]:
-    """The study, and pairs of experiment shard and coefficient file; or the error."""
+    """Return the study, and pairs of experiment shard and coefficient file; or the error."""
     try:
         study, paths = read_study(args)
         total = study.simulate.experiments

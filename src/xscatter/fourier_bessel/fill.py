@@ -1,4 +1,4 @@
-"""What stands for masked pixels, and for pixels of the disk outside of the detector."""
+"""Values for pixels that are not live: masked, not finite, or beside the detector."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,23 +8,27 @@ import numpy as np
 from xscatter.fourier_bessel.pixels import Pixels
 
 FILLS = ("zero", "ring-mean", "partner")
-# Beyond the outermost live ring, the mean over the outermost rings that hold this many live pixels together.
+# Beyond the outermost live ring stands the mean over the outermost rings that hold, together, this
+# many live pixels: the last ring alone may hold a single noisy one.
 RIM_PIXELS = 100
 
 
 @dataclass(frozen=True)
-class Live:
-    """Which pixels of a window are live."""
+class LivePixels:
+    """The live pixels of a window, ring by ring.
+
+    Attributes:
+        bins: see :meth:`Pixels.bins`.
+        counts: (rings,) number of live pixels in every ring.
+    """
 
     bins: np.ndarray
-    """Those of :meth:`Pixels.bins`."""
     counts: np.ndarray
-    """Number of live pixels in every ring."""
 
     def means(self, sums: np.ndarray) -> np.ndarray:
-        """Mean of every ring from the sums of its live pixels.
+        """Return the mean of every ring, (rings,), from the `sums` (rings,) of its live pixels.
 
-        A ring without live pixels has the value between its neighbours, straight in the radius.
+        A ring without live pixels gets a value between its neighbours, linear in the radius.
         """
         known, seen, outermost = self._known
         rim = sums[outermost:].sum() / self.counts[outermost:].sum()
@@ -32,24 +36,39 @@ class Live:
 
     @cached_property
     def _known(self) -> tuple[np.ndarray, np.ndarray, int]:
-        """Rings that have live pixels, their numbers of them, and the first ring of the rim."""
+        """Return rings that have live pixels, how many each, and the first ring of the rim."""
         known = np.flatnonzero(self.counts)
         beyond = np.cumsum(self.counts[::-1])[::-1]
         outermost = np.searchsorted(-beyond, -min(RIM_PIXELS, beyond[0]), side="right") - 1
         return known, self.counts[known], int(outermost)
 
 
-def live_pixels(pixels: Pixels, mask: np.ndarray) -> Live:
-    """Pixels in the disk that `mask` (rows, cols) of the detector, True = not live, or NO_MASK, leaves."""
+def live_pixels(pixels: Pixels, mask: np.ndarray) -> LivePixels:
+    """Return the pixels of the disk that a mask leaves live.
+
+    `mask` is (rows, cols) of the detector, True = not live, or NO_MASK.
+    """
     ones = np.ones(
         [first + side for first, side in zip(pixels.corner, pixels.shape, strict=True)], np.uint8
     )
     bins = pixels.bins(mask)
-    return Live(bins, pixels.ring_sums(ones, mask, bins).astype(np.int64))
+    return LivePixels(bins, pixels.ring_sums(ones, mask, bins).astype(np.int64))
 
 
-def with_partners(detector: Pixels, window: Pixels, image: np.ndarray, mask: np.ndarray):
-    """Image and mask (rows, cols of `window`) where partners stand for pixels that are not live."""
+def with_partners(
+    detector: Pixels, window: Pixels, image: np.ndarray, mask: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Replace pixels that are not live by those on the other side of the centre.
+
+    Args:
+        detector: the pixels of the detector in the disk.
+        window: those, and the places of their partners beside the detector.
+        image: (rows, cols) of the detector.
+        mask: as `image`, True = not live, or NO_MASK.
+
+    Returns:
+        Image and mask, (rows, cols) of `window`.
+    """
     seen = tuple(
         slice(first, first + side)
         for first, side in zip(detector.corner, detector.shape, strict=True)
@@ -60,9 +79,9 @@ def with_partners(detector: Pixels, window: Pixels, image: np.ndarray, mask: np.
     values = np.zeros(window.shape, window.dtype)
     values[place] = image[seen]
     in_disk = window.in_disk
-    live = np.zeros(window.shape, bool)  # what the detector does not see is not
+    live = np.zeros(window.shape, bool)  # False beside the detector
     live[place] = detector.live(mask)
-    # Row y of the window has its partner in the row that lies as far on the other side of the centre.
+    # The partner of a row (or column) is the one as far from the centre on its other side.
     here, there = [], []
     for middle, first, side in zip(window.center, window.corner, window.shape, strict=True):
         partner = int(np.rint(2 * middle)) - 2 * first - np.arange(side)

@@ -1,20 +1,34 @@
-"""The compiled inner loops. Sixteen images go through together: one vector register a point."""
+"""The compiled inner loops.
+
+On the grids, LANES images go through together: the numbers of all at one point lie side by side, so
+that one weight, loaded once, serves sixteen images in one vector register (AVX-512), or two or
+four.
+
+Common arguments: `top` and `left` are the corner of the window in the image; row y of the window
+has its columns starts[y] to stops[y] in the disk; `mask` (rows, cols) of the image, True = not
+live, or NO_MASK; `center` is the beam centre, counted from the corner of the window; `bins` are
+those of :func:`find_bins`.
+"""
 
 import numpy as np
 
 from xscatter.core.compiled import compiled
 
 LANES = 16
-# For the loops that take a mask: all pixels are live. For those that take bins: compute them.
+# In place of a mask: all pixels are live. In place of bins: they are computed.
 NO_MASK, NO_BINS = np.empty((0, 0), bool), np.empty((0, 0), np.int16)
 
 
-# Everything but NaN and infinity may be reordered; those mark bad pixels and must survive.
+# The compiler may reorder sums, but must not assume that there is no NaN and no infinity: those
+# mark bad pixels, and :func:`finite` looks for them.
 _compiled = compiled(fastmath=("reassoc", "contract", "nsz", "arcp"))
 
 
 def plain(values: np.ndarray) -> np.ndarray:
-    """The values as numbers that compiled loops know; files of detectors often hold others."""
+    """Return `values` in a type that compiled loops know; detectors' files often hold others.
+
+    float16 and long double become float64; the byte order becomes native.
+    """
     if (
         values.dtype.isnative
         and values.dtype.itemsize in (1, 2, 4, 8)
@@ -26,11 +40,23 @@ def plain(values: np.ndarray) -> np.ndarray:
 
 @_compiled
 def spread(source, index, theta, radius, along_theta, along_r, grid):
-    """Add source[index[p], :] to the points of `grid` (padded θ, padded r, LANES) about each point p."""
+    """Spread points onto the polar grid: the step that most of the time goes into.
+
+    Args:
+        source: (m, LANES) numbers of LANES images at each point of the square grid.
+        index: (n,) row of `source` of each point that is spread.
+        theta: (n,) first angle that it reaches on the padded grid.
+        radius: (n,) first radius that it reaches.
+        along_theta: (n, width) weights along the angle.
+        along_r: (n, width) weights along the radius.
+        grid: (padded angles, padded radii, LANES), added to.
+    """
     width = along_theta.shape[1]
     flat = grid.reshape(grid.shape[0], grid.shape[1] * LANES)
     block = np.empty(width * LANES, grid.dtype)
     for p in range(index.size):
+        # The weights along r are multiplied once, not once for each angle. What is then added along
+        # one angle is contiguous.
         for j in range(width):
             weight = along_r[p, j]
             for lane in range(LANES):
@@ -45,7 +71,7 @@ def spread(source, index, theta, radius, along_theta, along_r, grid):
 
 @_compiled
 def interpolate(grid, index, theta, radius, along_theta, along_r, target):
-    """The transpose of :func:`spread`: target[index[p], :] from the points of `grid` about p."""
+    """Interpolate from the polar grid to target (m, LANES): :func:`spread` transposed."""
     width = along_theta.shape[1]
     flat = grid.reshape(grid.shape[0], grid.shape[1] * LANES)
     block = np.empty(width * LANES, grid.dtype)
@@ -66,12 +92,13 @@ def interpolate(grid, index, theta, radius, along_theta, along_r, target):
 
 @_compiled
 def _ring(dy, dx):
-    """Number of the ring at this distance: ring n holds the pixels at n - 1/2 to n + 1/2 pixels."""
+    """Return the ring of a pixel: ring n holds those at a distance of n - 1/2 to n + 1/2 pixels."""
     return np.int32(np.sqrt(dy * dy + dx * dx) + 0.5)
 
 
 @_compiled
 def _row_bins(dy, dx, hidden, rings, bins):
+    """Write the bins (n,) of pixels of one row, the first at (dy, dx) from the centre."""
     for x in range(bins.size):
         bins[x] = _ring(dy, dx + x)
     for x in range(hidden.size):
@@ -80,9 +107,10 @@ def _row_bins(dy, dx, hidden, rings, bins):
 
 @_compiled
 def find_bins(top, left, starts, stops, mask, center, rings, bins):
-    """Bin of each pixel of the first rows, to bins (rows, cols): its ring, and `rings` more for one that is not live.
+    """Write the bin of each pixel of the first rows to bins (rows, cols).
 
-    Row y of the window has its columns starts[y] to stops[y] in the disk. `mask` and `center` as in :func:`gather`.
+    The bin of a live pixel is its ring; that of another is its ring plus `rings`. One number then
+    says where a pixel is added up, and which mean replaces it.
     """
     nothing = np.empty(0, np.bool_)
     for y in range(bins.shape[0]):
@@ -92,83 +120,84 @@ def find_bins(top, left, starts, stops, mask, center, rings, bins):
 
 
 @_compiled
-def gather(images, top, left, shape, mask, center, means, source):
-    """Pixels of up to LANES images (n, rows, cols), `shape` of them from (top, left) on, to source (pixels, LANES).
+def fill_row(pixels, hidden, bins, dy, start, middle, means, line):
+    """Copy pixels (n,) of one row to `line` (n,), with the mean of its ring for each that is not
+    live.
 
-    A pixel that `mask` (rows, cols), True = not live, or NO_MASK, hides has the mean of its ring, means[lane, ring];
-    the last is for what lies beyond the disk. `center` is counted from (top, left).
+    `hidden` (n,) is the mask of the row, or empty: all are live. `bins` (n,) are those of
+    :func:`find_bins`, or empty: rings are computed, for a row `dy` below the centre whose pixels
+    begin at column `start`, the centre being at column `middle`. means (rings + 1,).
     """
-    none = means.shape[1] - 1
-    rows, cols = shape
-    for y in range(rows):
-        for x in range(cols):
-            if mask.size and mask[top + y, left + x]:
-                ring = min(_ring(y - center[0], x - center[1]), none)
-                for n in range(images.shape[0]):
-                    source[y * cols + x, n] = means[n, ring]
-            else:
-                for n in range(images.shape[0]):
-                    source[y * cols + x, n] = images[n, top + y, left + x]
+    none = means.size - 1
+    for x in range(line.size):
+        line[x] = pixels[x]
+    if hidden.size:
+        if bins.size:
+            for x in range(line.size):
+                if bins[x] >= none:
+                    line[x] = means[bins[x] - none]
+        else:
+            for x in range(line.size):
+                if hidden[x]:
+                    line[x] = means[_ring(dy, start + x - middle)]
 
 
 @_compiled
-def holds(pixels, value, mask):
-    """Whether any of the pixels (n,) that `mask` (n,) leaves has this value."""
-    found = False
-    for n in range(pixels.size):
-        found |= (pixels[n] == value) & (not mask[n])
-    return found
+def fill_rows(image, top, left, starts, stops, mask, center, bins, means, target):
+    """Copy the window of one image to target (rows, cols), not live pixels replaced; 0 off the
+    disk.
+
+    means (rings + 1,) are the means of its rings.
+    """
+    no_hidden, no_bins = np.empty(0, np.bool_), np.empty(0, bins.dtype)
+    for y in range(starts.size):
+        start, stop = starts[y], stops[y]
+        pixels = image[top + y, left + start : left + stop]
+        hidden = mask[top + y, left + start : left + stop] if mask.size else no_hidden
+        known = bins[y, start:stop] if y < bins.shape[0] else no_bins
+        target[y, :start] = 0
+        target[y, stop:] = 0
+        line = target[y, start:stop]
+        fill_row(pixels, hidden, known, y - center[0], start, center[1], means, line)
+
+
+@_compiled
+def interleave(images, source):
+    """Copy up to LANES images (n, pixels) to source (pixels, LANES)."""
+    for p in range(images.shape[1]):
+        for n in range(images.shape[0]):
+            source[p, n] = images[n, p]
 
 
 @_compiled
 def finite(image):
-    """Whether no pixel of `image` (rows, cols) is NaN or infinite."""
+    """Return whether no pixel of `image` (rows, cols) is NaN or infinite."""
     for y in range(image.shape[0]):
         line = image[y]
         nothing = image.dtype.type(0)
-        for x in range(line.size):
+        for x in range(line.size):  # zero times infinity is NaN, which stays in the sum
             nothing += line[x] * image.dtype.type(0)
-        if nothing != 0:  # NaN
+        if nothing != 0:
             return False
     return True
-
-
-@_compiled
-def anscombe(counts, values):
-    """2 sqrt(n + 3/8) of `counts` (n,) into float32 `values` (n,)."""
-    for n in range(counts.size):
-        values[n] = np.float32(2) * np.sqrt(np.float32(counts[n]) + np.float32(0.375))
-
-
-@_compiled
-def whole_blocks(stored, first, blocks, tail):
-    """Whether `stored` is, from `first` on, `blocks` big-endian lengths each before as many bytes, and `tail` bytes."""
-    at = first
-    for _ in range(blocks):
-        if at + 4 > stored.size:
-            return False
-        at += 4 + (
-            (np.int64(stored[at]) << 24) + (np.int64(stored[at + 1]) << 16)
-            + (np.int64(stored[at + 2]) << 8) + np.int64(stored[at + 3])
-        )  # fmt: skip
-    return at + tail == stored.size
 
 
 @_compiled
 def reduce_rows(image, top, left, starts, stops, first, weights, mask, center, bins, means, target):
     """Carry the rows of one image onto the rows of a coarser grid, target (grid rows, cols).
 
-    Row y of the window gives its columns starts[y] to stops[y]; it goes to the rows from first[y]
-    on, with weights[y]. `mask` and `center` as in :func:`gather`, means (rings + 1,); `bins` (rows, cols)
-    holds the :func:`find_bins` of the first rows: those of other rows are computed.
+    Row y of the window goes to the rows from first[y] on, with weights[y] (taps,). Pixels that are
+    not live are replaced by the mean of their ring, of means (rings + 1,). `bins` (rows, cols) may
+    have fewer rows than the window: bins of the others are computed.
     """
-    none = means.size - 1
+    no_hidden, no_bins = np.empty(0, np.bool_), np.empty(0, bins.dtype)
     lines = np.zeros((4, target.shape[1]), target.dtype)
     factors = np.zeros((4, weights.shape[1]), target.dtype)
     target[:] = 0
     y = 0
     while y < starts.size:
-        # Rows that go to the same rows of the grid go together: the grid is read and written once for all.
+        # Up to four rows that go to the same rows of the grid go together: the grid is read and
+        # written once for all of them.
         low, high = target.shape[1], 0
         held = 0
         while held < 4 and y + held < starts.size and first[y + held] == first[y]:
@@ -178,19 +207,9 @@ def reduce_rows(image, top, left, starts, stops, first, weights, mask, center, b
             pixels = image[top + y + held, left + start : left + stop]
             lines[held, :start] = 0
             lines[held, stop:] = 0
-            for x in range(line.size):
-                line[x] = pixels[x]
-            if mask.size:
-                if y + held < bins.shape[0]:
-                    known = bins[y + held, start:stop]
-                    for x in range(line.size):
-                        if known[x] >= none:
-                            line[x] = means[known[x] - none]
-                else:
-                    hidden = mask[top + y + held, left + start : left + stop]
-                    for x in range(line.size):
-                        if hidden[x]:
-                            line[x] = means[_ring(y + held - center[0], start + x - center[1])]
+            hidden = mask[top + y + held, left + start : left + stop] if mask.size else no_hidden
+            known = bins[y + held, start:stop] if y + held < bins.shape[0] else no_bins
+            fill_row(pixels, hidden, known, y + held - center[0], start, center[1], means, line)
             factors[held] = weights[y + held]
             held += 1
         factors[held:] = 0
@@ -218,9 +237,10 @@ def reduce_rows(image, top, left, starts, stops, first, weights, mask, center, b
 
 @_compiled
 def ring_sums(image, top, left, starts, stops, mask, center, bins, sums):
-    """Add the pixels of one image to the sums of their bins, sums (4, 2 rings): four that do not wait for each other.
+    """Add the pixels of one image to the sums of their bins, sums (4, 2 rings).
 
-    The rest as in :func:`reduce_rows`.
+    Neighbours along a row are often in one ring. They go to four separate sums, so that an addition
+    need not wait for the one before it. `bins` as in :func:`reduce_rows`.
     """
     nothing, computed = np.empty(0, np.bool_), np.empty(bins.shape[1], bins.dtype)
     for y in range(starts.size):
@@ -236,15 +256,30 @@ def ring_sums(image, top, left, starts, stops, mask, center, bins, sums):
 
 @_compiled
 def _angle(dy, dx):
-    """atan2(dy, dx) in a form that goes through vector registers; Cephes' atan, to rounding."""
+    """Return atan2(dy, dx), to rounding: Cephes' atan, without branches, for vector registers.
+
+    Cephes library by S. Moshier, https://www.netlib.org/cephes, double/atan.c.
+    """
     small, large = min(abs(dx), abs(dy)), max(abs(dx), abs(dy), 1e-300)
     low = small <= 0.41421356237309505 * large  # tan(π / 8)
     t = (small if low else small - large) / (large if low else small + large)
     z = t * t
-    top = -6.485021904942025371773e1 + z * (-1.228866684490136173410e2 + z * (-7.500855792314704667340e1 + z * (
-        -1.615753718733365076637e1 + z * -8.750608600031904122785e-1)))  # fmt: skip
-    bottom = 1.945506571482613964425e2 + z * (4.853903996359136964868e2 + z * (4.328810604912902668951e2 + z * (
-        1.650270098316988542046e2 + z * (2.485846490142306297962e1 + z))))  # fmt: skip
+    top = -6.485021924942025371773e1 + z * (
+        -1.228866684490136173410e2
+        + z
+        * (
+            -7.500855792314704667340e1
+            + z * (-1.615753718733365076637e1 + z * -8.750608600031904122785e-1)
+        )
+    )
+    bottom = 1.945506571482613964425e2 + z * (
+        4.853903996359136964868e2
+        + z
+        * (
+            4.328810604912902668951e2
+            + z * (1.650270098316988542046e2 + z * (2.485846490142306297962e1 + z))
+        )
+    )
     angle = t + t * z * top / bottom + (0.0 if low else np.pi / 4)
     angle = np.pi / 2 - angle if abs(dy) > abs(dx) else angle
     angle = np.pi - angle if dx < 0 else angle
@@ -253,36 +288,49 @@ def _angle(dy, dx):
 
 @_compiled
 def cell_sums(center, first_row, first_cols, counts, seen, parts, first_ring, sums):
-    """Sums of τ^a δ^b over pixels of a disk, for each cell of angle and ring: sums (cells, rings, powers a, powers b).
+    """Add τ^a δ^b of pixels of a disk to the sums of their cells of angle and ring.
 
-    τ and δ, from -1 to 1, are where a pixel lies in its cell and, along the radius, in its ring. Every ring is cut in
-    `parts`, a power of two, so that rounding keeps a pixel in its ring. Row y of the disk's lattice holds counts[y]
-    pixels from column first_cols[y] on, less those from seen[0, y] to seen[1, y]. The number of powers b is a multiple
-    of four. Returns the number of pixels.
+    τ and δ, from -1 to 1, are the place of a pixel in its cell, along the angle and along the
+    radius. Row y of the disk holds counts[y] pixels from column first_cols[y] on.
+
+    Args:
+        center: beam centre (row, col).
+        first_row: first row of the disk.
+        first_cols: (rows,) first column of each row.
+        counts: (rows,) number of pixels of each row.
+        seen: (2, rows) pixels from column seen[0, y] to before seen[1, y] are left out.
+        parts: number of parts each ring is cut into; a power of two, so that rounding keeps a pixel
+            in its ring. Below, ring stands for part.
+        first_ring: the first ring of `sums`.
+        sums: (cells, rings, powers a, powers b); the last is a multiple of four.
+
+    Returns:
+        The number of pixels.
     """
     cells, rings, powers, wide = sums.shape
     inner, outer = max(first_ring / parts - 0.5, 0.0), (first_ring + rings) / parts - 0.5
-    # A run of pixels goes through each step together, so that no step waits for the one before it.
+    # A run of pixels goes through each step together, in vector registers.
     run = 32
     theta, radius, begin = np.empty(run), np.empty(run), np.empty(run, np.int32)
     along_theta, along_r = np.empty((powers, run), sums.dtype), np.empty((wide, run), sums.dtype)
     flat = sums.reshape(sums.size)
-    middle = int(np.floor(center[1])) + 1  # left of it, and from it on
-    found = 0
+    middle = int(np.floor(center[1])) + 1
+    pixels = 0
     for y in range(counts.size):
         dy = first_row + y - center[0]
         if abs(dy) > outer:
             continue
         far, near = np.sqrt(outer * outer - dy * dy), np.sqrt(max(inner * inner - dy * dy, 0.0))
-        for part in range(4):
-            # Rounding of the ends is settled by the number of the ring.
-            if part < 2:
+        # The rings cut row y into a piece left of the centre and one right of it, and `seen` cuts
+        # each in two. Ends are taken generously: the number of the ring decides below.
+        for piece in range(4):
+            if piece < 2:
                 low = int(np.floor(center[1] - far))
                 high = min(int(np.ceil(center[1] - near)) + 1, middle)
             else:
                 low = max(int(np.floor(center[1] + near)), middle)
                 high = int(np.ceil(center[1] + far)) + 1
-            if part % 2 == 0:
+            if piece % 2 == 0:
                 low, high = max(low, first_cols[y]), min(high, seen[0, y])
             else:
                 low, high = max(low, seen[1, y]), min(high, first_cols[y] + counts[y])
@@ -310,7 +358,7 @@ def cell_sums(center, first_row, first_cols, counts, seen, parts, first_ring, su
                 for p in range(min(run, high - x)):
                     if begin[p] < 0:
                         continue
-                    found += 1
+                    pixels += 1
                     for b in range(0, wide, 4):
                         one, two, three, four = (
                             along_r[b, p],
@@ -326,17 +374,21 @@ def cell_sums(center, first_row, first_cols, counts, seen, parts, first_ring, su
                             line[1] += factor * two
                             line[2] += factor * three
                             line[3] += factor * four
-    return found
+    return pixels
 
 
 @_compiled
 def add_rings(sums, first_radius, radial, means, grid):
-    """Add a radial function, means (rings, LANES), to `grid` (θ, r, LANES) through a :class:`RingTable`'s arrays."""
+    """Add pixels beside the detector to `grid` (angles, radii, LANES).
+
+    means (rings, LANES) are the values of their rings; the other arrays are those of a
+    :class:`xscatter.fourier_bessel.rings.RingTable`.
+    """
     angles, radii = grid.shape[:2]
     weights = np.empty(radial.shape[2], grid.dtype)
     for i in range(angles):
         for ring in range(first_radius.size):
-            if sums[i, 0, ring] == 0:  # no pixel
+            if sums[i, 0, ring] == 0:  # no pixel of the ring reaches this angle
                 continue
             weights[:] = 0
             for power in range(radial.shape[1]):

@@ -1,8 +1,12 @@
-"""The pixels of one detector: which lie in the disk, on which ring, and where each spreads to."""
+"""The pixels of one detector: which lie in the disk, on which ring, and where each spreads to.
 
-from collections.abc import Iterable
+Tables for the way of pixels to the polar grid. If the pixels are finer than the basis needs (by
+LEAST_REDUCTION or more), rows and then columns go onto a coarser square grid first (`row_first`,
+`row_weights`, `blocks`), whose step is that of the polar grid's radii. What is spread onto the
+polar grid (`points`) are the points of that square grid, or else the pixels themselves.
+"""
+
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
 
@@ -14,29 +18,44 @@ from xscatter.fourier_bessel.rings import RingTable, ring_table
 
 # A coarser grid pays once it has this many times fewer points along an axis.
 LEAST_REDUCTION = 1.3
-# Size of a table of bins; the rows that it does not hold have theirs computed for every image.
+# Most memory for a table of bins. On larger detectors, bins of the remaining rows are computed for
+# every image, which takes a little longer and keeps memory bounded.
 MOST_BIN_BYTES = 2**23
 
 
-Placed: TypeAlias = tuple[np.ndarray, tuple[int, int], np.ndarray, np.ndarray, np.ndarray]
-"""Image; where in it the window begins; its mask, True = not live, or NO_MASK, with bins; means (rings + 1,)."""
-
-
 class Pixels:
-    """Carries blocks of up to LANES images onto the polar grid, and back.
+    """Where the pixels of a window go on the polar grid.
 
     Args:
-        window: rows (first, end) and columns (first, end) in detector pixels; may reach beyond the detector.
+        detector_shape: (rows, cols) of the detector.
+        window: rows (first, end) and columns (first, end) in detector pixels; it may reach beyond
+            the detector, where partners of pixels lie.
         center: beam centre (row, col) in pixels.
         radius: radius of the disk in pixels.
         tables: the polar grid; its radii reach beyond the disk if `taps` is not 0.
-        taps: points of the interpolation onto a coarser grid first; 0: spread every pixel.
+        taps: points an axis of the interpolation onto the square grid; 0: there is none.
+
+    Attributes:
+        starts: in row y of the window, columns starts[y] to stops[y] lie in the disk.
+        stops: see `starts`.
+        count: number of pixels of the disk in the window.
+        disk_count: number of pixels of the disk on an endless detector.
+        grid_shape: of the square grid, or of the window if `taps` is 0.
+        points: of the points that are spread: their index on the square grid, first angle and
+            radius on the padded polar grid, (n,) each, and weights along both, (n, width) each.
     """
 
     def __init__(
-        self, window, center: tuple[float, float], radius: float, tables: PolarTables, taps: int
+        self,
+        detector_shape: tuple[int, int],
+        window: tuple[tuple[int, int], tuple[int, int]],
+        center: tuple[float, float],
+        radius: float,
+        tables: PolarTables,
+        taps: int,
     ):
         (self.top, bottom), (self.left, right) = window
+        self.detector_shape = detector_shape
         self.shape = (bottom - self.top, right - self.left)
         self.center, self.radius, self.tables, self.taps = center, radius, tables, taps
         rows = np.arange(self.top, bottom) - center[0]
@@ -45,11 +64,11 @@ class Pixels:
         line = np.arange(self.top, bottom) - first_row
         seen = (line >= 0) & (line < counts.size)
         line = np.clip(line, 0, counts.size - 1)
-        # In row y of the window, columns starts[y] to stops[y] lie in the disk.
         self.starts = np.clip(first_col[line] - self.left, 0, self.shape[1]).astype(np.int32)
         ends = np.clip(first_col[line] + counts[line] - self.left, 0, self.shape[1])
         self.stops = np.where(seen, ends, self.starts).astype(np.int32)
         self.count = int((self.stops - self.starts).sum())
+        self.disk_count = counts.sum()
         dtype = tables.radial.dtype
         if taps:
             (self.row_first, self.row_weights, grid_rows) = self._axis(rows)
@@ -60,22 +79,21 @@ class Pixels:
         self.grid_shape = (grid_rows.size, grid_cols.size)
         distance = np.hypot(grid_rows[:, None], grid_cols)
         limit = (tables.radii - tables.width / 2 - 0.5) * tables.step if taps else 1.0
-        # Without taps the rows' starts and stops decide, lest rounding tells them apart.
+        # Without taps, the same pixels as in starts and stops, whatever the rounding of `distance`.
         index = np.flatnonzero(distance <= limit if taps else self.in_disk)
         theta, r, along_theta, along_r = tables.place(
             grid_rows[index // grid_cols.size], grid_cols[index % grid_cols.size]
         )
-        order = np.lexsort(
-            (theta, r // 8)
-        )  # neighbours on the polar grid follow each other: caches stay warm
+        # Neighbours on the polar grid follow each other, so that they find it in the cache.
+        order = np.lexsort((theta, r // 8))
         self.points = tuple(
-            np.ascontiguousarray(part[order])
-            for part in (index.astype(np.int32), theta, r, along_theta, along_r)
+            np.ascontiguousarray(column[order])
+            for column in (index.astype(np.int32), theta, r, along_theta, along_r)
         )
         self.dtype = dtype
 
     def _axis(self, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """First grid index and weights of every row (or column), and the grid's coordinates in units of R."""
+        """Return first grid index and weights of each row or column; the grid in units of R."""
         spacing = self.tables.step
         first, weights = least_squares_weights(distance / (self.radius * spacing), self.taps)
         low = first.min()
@@ -83,7 +101,11 @@ class Pixels:
         return (first - low).astype(np.int32), weights.astype(self.tables.radial.dtype), grid
 
     def _blocks(self, size: int) -> list[tuple[slice, slice, np.ndarray]]:
-        """The rule along a row as small matrices: columns, grid columns and the matrix between them."""
+        """Return the weights along a row as small matrices: columns, grid columns, the matrix.
+
+        Each column of the window has few weights; products with these dense matrices are still much
+        faster than loops over them.
+        """
         blocks = []
         for low in range(0, size, 32):
             high = min(low + 32, size)
@@ -99,8 +121,18 @@ class Pixels:
 
     @property
     def corner(self) -> tuple[int, int]:
-        """First row and column of the window."""
+        """First row and column of the window in the detector."""
         return self.top, self.left
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole disk lies in the window."""
+        return self.count == self.disk_count
+
+    @property
+    def coverage(self) -> float:
+        """Fraction of the disk's pixels that lie in the window."""
+        return min(1.0, self.count / self.disk_count)
 
     @property
     def rings(self) -> int:
@@ -109,47 +141,56 @@ class Pixels:
 
     @property
     def in_disk(self) -> np.ndarray:
-        """Whether each pixel of the window lies in the disk."""
+        """Whether each pixel of the window lies in the disk, (rows, cols) bool."""
         columns = np.arange(self.shape[1])
         return (columns >= self.starts[:, None]) & (columns < self.stops[:, None])
 
     def live(self, mask: np.ndarray) -> np.ndarray:
-        """Whether each pixel of the window lies in the disk, and `mask` (rows, cols) of the detector leaves it."""
+        """Return whether each pixel of the window lies in the disk and is not masked.
+
+        `mask` is (rows, cols) of the detector, or NO_MASK.
+        """
         rows, cols = (
             slice(first, first + side) for first, side in zip(self.corner, self.shape, strict=True)
         )
         return self.in_disk & ~mask[rows, cols] if mask.size else self.in_disk
 
     def bins(self, mask: np.ndarray) -> np.ndarray:
-        """The :func:`loops.find_bins` of as many rows of the window as MOST_BIN_BYTES hold, (rows, cols)."""
+        """Return the bins of the first rows of the window, as many as MOST_BIN_BYTES hold.
+
+        The bin of a pixel is its ring, plus `rings` if it is not live (see
+        :func:`loops.find_bins`).
+        """
         dtype = np.dtype(np.int16 if 2 * self.rings < 32767 else np.int32)
         rows = min(self.shape[0], MOST_BIN_BYTES // (self.shape[1] * dtype.itemsize))
-        found = np.zeros((rows, self.shape[1]), dtype)
-        loops.find_bins(
-            *self.corner, self.starts, self.stops, mask, self._middle, self.rings, found
-        )
-        return found
+        bins = np.zeros((rows, self.shape[1]), dtype)
+        loops.find_bins(*self.corner, self.starts, self.stops, mask, self.middle, self.rings, bins)
+        return bins
 
     def ring_numbers(self) -> np.ndarray:
-        """Ring of each pixel of the window, (rows, cols); `rings` outside of the disk."""
+        """Return the ring of each pixel, (rows, cols); `rings` outside of the disk."""
         rows, cols = (
-            np.arange(side) - middle for side, middle in zip(self.shape, self._middle, strict=True)
+            np.arange(side) - middle for side, middle in zip(self.shape, self.middle, strict=True)
         )
         return np.where(self.in_disk, np.hypot(rows[:, None], cols) + 0.5, self.rings).astype(
             np.int32
         )
 
     @property
-    def _middle(self) -> tuple[float, float]:
+    def middle(self) -> tuple[float, float]:
         """The beam centre, counted from the corner of the window."""
         return self.center[0] - self.top, self.center[1] - self.left
 
     def ring_sums(self, image: np.ndarray, mask: np.ndarray, bins: np.ndarray) -> np.ndarray:
-        """Sums over the live pixels of each ring, (rings,) float64; image and mask as the detector has them."""
+        """Return the sums over the live pixels of each ring, (rings,) float64.
+
+        Args:
+            image: (rows, cols) of the detector.
+            mask: as `image`, or NO_MASK.
+            bins: what :meth:`bins` returns for the mask.
+        """
         sums = np.zeros((4, 2 * self.rings))
-        loops.ring_sums(
-            image, *self.corner, self.starts, self.stops, mask, self._middle, bins, sums
-        )
+        loops.ring_sums(image, *self.corner, self.starts, self.stops, mask, self.middle, bins, sums)
         return sums.sum(0)[: self.rings]
 
     @property
@@ -166,10 +207,10 @@ class Pixels:
 
     @cached_property
     def ring_table(self) -> RingTable | None:
-        """How the pixels of the disk outside of the window spread; None: there are none."""
-        (row, cols), counts = disk_lattice(self.center, self.radius)
-        if counts.sum() == self.count:
+        """How the pixels of the disk beside the window spread; None if there are none."""
+        if self.complete:
             return None
+        (row, cols), counts = disk_lattice(self.center, self.radius)
         seen = np.stack([cols, cols])
         line = np.arange(row, row + counts.size) - self.top
         of_window = (line >= 0) & (line < self.shape[0])
@@ -179,47 +220,11 @@ class Pixels:
         )  # the disk may miss the window in some of its rows
         return ring_table(self.tables, self.center, self.radius, (row, cols, counts), seen)
 
-    def spread(self, images: Iterable[Placed]) -> np.ndarray:
-        """Sums of up to LANES images over the pixels of the window on the polar grid (angles, radii, LANES).
-
-        Pixels that are not live have the mean of their ring. With `taps`, an image is used up when the next one is
-        asked for.
-        """
-        source = np.zeros((self.grid_shape[0] * self.grid_shape[1], LANES), self.dtype)
-        if self.taps:
-            grids = np.empty((LANES, *self.grid_shape), self.dtype)
-            rows = np.empty((self.grid_shape[0], self.shape[1]), self.dtype)
-            place = (self.starts, self.stops, self.row_first, self.row_weights)
-            lane = -1
-            for lane, (image, corner, mask, bins, means) in enumerate(images):
-                loops.reduce_rows(image, *corner, *place, mask, self._middle, bins, means, rows)
-                for cols, grid_cols, matrix in self.blocks:
-                    np.matmul(rows[:, cols], matrix, out=grids[lane, :, grid_cols])
-            means = np.zeros((1, 1), self.dtype)
-            loops.gather(
-                grids[: lane + 1], 0, 0, self.grid_shape, loops.NO_MASK, self._middle, means, source
-            )
-        else:
-            held = [
-                (np.array(image)[None], corner, mask, means[None])
-                for image, corner, mask, _, means in images
-            ]
-            if len({id(mask) for _, _, mask, _ in held}) == 1:  # they go together
-                stacks, corners, masks, all_means = zip(*held, strict=True)
-                held = [(np.concatenate(stacks), corners[0], masks[0], np.concatenate(all_means))]
-            lane = 0
-            for stack, corner, mask, means in held:
-                end = lane + len(stack)
-                loops.gather(
-                    stack, *corner, self.shape, mask, self._middle, means, source[:, lane:end]
-                )
-                lane = end
-        grid = np.zeros((*self.tables.padded, LANES), self.dtype)
-        loops.spread(source, *self.points, grid)
-        return self.tables.fold(grid)
-
     def interpolate(self, grid: np.ndarray, n: int) -> np.ndarray:
-        """The transpose, without rings: values on the polar grid to the window (n, rows, cols); 0 outside the disk."""
+        """Return `n` images (n, rows, cols) of the window from values (angles, radii, LANES).
+
+        The way forward, transposed; 0 outside of the disk.
+        """
         source = np.zeros((self.grid_shape[0] * self.grid_shape[1], LANES), self.dtype)
         loops.interpolate(np.ascontiguousarray(self.tables.unfold(grid)), *self.points, source)
         images = np.ascontiguousarray(source.T[:n]).reshape(n, *self.grid_shape)
@@ -233,16 +238,19 @@ class Pixels:
 def disk_lattice(
     center: tuple[float, float], radius: float
 ) -> tuple[tuple[int, np.ndarray], np.ndarray]:
-    """Pixels at most `radius` from `center` on an endless detector.
+    """Find the pixels at most `radius` from `center` on an endless detector.
 
-    Returns the first row and, for it and each row below, the first column; and the number of pixels in each row.
+    Returns:
+        The first row and, for it and each row below, the first column; and the number of pixels in
+        each of these rows.
     """
     rows = np.arange(np.ceil(center[0] - radius), np.floor(center[0] + radius) + 1).astype(np.int64)
     across = (rows - center[0]) ** 2
     reach = np.sqrt(np.maximum(radius**2 - across, 0))
     low = np.ceil(center[1] - reach).astype(np.int64) - 1
     high = np.floor(center[1] + reach).astype(np.int64) + 1
-    # Rounding of the ends is settled by the one condition that decides everywhere.
+    # The square root may have been rounded across a pixel; this is the condition that defines the
+    # disk.
     for _ in range(2):
         low += across + (low - center[1]) ** 2 > radius**2
         high -= across + (high - center[1]) ** 2 > radius**2
@@ -250,6 +258,7 @@ def disk_lattice(
 
 
 def _along(values: np.ndarray, first: np.ndarray, weights: np.ndarray, axis: int) -> np.ndarray:
+    """Interpolate along an axis, with weights (n, taps) from the indices `first` (n,) on."""
     shape = [1, 1, 1]
     shape[axis] = -1
     return sum(

@@ -1,8 +1,11 @@
 """The polar grid, and the tables that turn sums on it into coefficients.
 
 Pixels are spread onto the points (θ_i, r_j), r_j = (j + 1/2) dr, by the Kaiser-Bessel kernel along
-both axes. What is left is a Fourier sum over θ_i and, for each angular order, a sum over r_j. The
-same tables, transposed, give the inverse. They depend on no image, mask or beam centre.
+both axes. From there a coefficient is a Fourier sum over θ_i, then, for its angular order, a sum
+over r_j with a tabulated radial function. The kernel changes what it spreads, so both tables undo
+it: the Fourier rows are divided by the kernel's transform, and the radial functions are such that
+the kernel rebuilds N_mk J_m(z_mk r) from them. The same tables, transposed, give the inverse. They
+depend on no image, mask or beam centre, so all plans of one truncation share them.
 """
 
 from dataclasses import dataclass
@@ -20,18 +23,26 @@ from xscatter.fourier_bessel.kernels import (
 
 @dataclass(frozen=True)
 class PolarTables:
-    """Tables of one truncation; `angles` even, `radii` points of spacing `step`, in units of the radius R."""
+    """Tables of one truncation.
+
+    Attributes:
+        width: grid points an axis that a pixel spreads to.
+        angles: number of angles of the grid, even.
+        radii: number of its radii.
+        step: their spacing in units of R.
+        fourier: rows cos mθ_i, then sin mθ_i, i over half a turn, for even and for odd m: each
+            (2 orders, angles / 2).
+        radial: (angular_orders, radial_orders, radii).
+        kernel: polynomials of the kernel's weights, (degree + 1, width).
+    """
 
     width: int
     angles: int
     radii: int
     step: float
     fourier: tuple[np.ndarray, np.ndarray]
-    """Rows cos mθ_i then sin mθ_i, i over half a turn, for even and for odd m: (2 orders, angles / 2)."""
     radial: np.ndarray
-    """(angular_orders, radial_orders, radii)."""
     kernel: np.ndarray
-    """Polynomials of the kernel's weights: (degree + 1, width)."""
 
     @property
     def pad(self) -> int:
@@ -40,14 +51,17 @@ class PolarTables:
 
     @property
     def padded(self) -> tuple[int, int]:
-        """Shape of the grid that pixels are spread on: it reaches over the turn and to negative radii."""
+        """Shape of the padded grid that pixels are spread on.
+
+        Its angles go beyond a turn at both ends, its radii below 0: no kernel is cut.
+        """
         return self.angles + 2 * self.pad, self.radii + self.pad
 
     def place(self, rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Where points at (`rows`, `cols`), in units of R, spread to.
+        """Return where points at (`rows`, `cols`) from the centre, in units of R, spread to.
 
-        Returns first indices on the padded grid and weights along θ, then along r: (n,), (n,),
-        (n, width), (n, width).
+        First indices on the padded grid along θ and r, (n,) each, then weights along θ and r,
+        (n, width) each.
         """
         theta = np.arctan2(rows, cols) * (self.angles / (2 * np.pi)) % self.angles
         first_theta, along_theta = self._spread(theta)
@@ -60,7 +74,10 @@ class PolarTables:
         return (first + self.pad).astype(np.int32), (powers @ self.kernel).astype(self.radial.dtype)
 
     def fold(self, grid: np.ndarray) -> np.ndarray:
-        """Sums on the padded grid (padded θ, padded r, ...) onto (angles, radii, ...)."""
+        """Add the margins of the padded grid (padded θ, padded r, ...) to where they belong.
+
+        Returns (angles, radii, ...), a view.
+        """
         pad, angles = self.pad, self.angles
         turn = grid[pad : pad + angles]
         turn[:pad] += grid[pad + angles :]
@@ -70,28 +87,29 @@ class PolarTables:
         return turn[:, pad:]
 
     def unfold(self, grid: np.ndarray) -> np.ndarray:
-        """The transpose of :func:`fold`: values on (angles, radii, ...) continued over the padded grid."""
+        """Continue values (angles, radii, ...) over the padded grid: :meth:`fold` transposed."""
         inner = np.roll(grid[:, self.pad - 1 :: -1], self.angles // 2, axis=0)
         turn = np.concatenate([inner, grid], axis=1)
         return np.concatenate([turn[-self.pad :], turn, turn[: self.pad]])
 
     def analyse(self, grid: np.ndarray) -> np.ndarray:
-        """Sums on the grid (angles, radii, n) to coefficients (angular_orders, radial_orders, n), complex."""
+        """Return complex coefficients (angular_orders, radial_orders, n) of sums on the grid."""
         orders, count, radii = self.radial.shape
         half = self.angles // 2
         near, far = grid[:half], grid[half:]
         sums = np.empty((2, orders, radii, grid.shape[2]), grid.dtype)
-        # Half a turn further e^{imθ} is the same for even m, and of opposite sign for odd m.
+        # Half a turn on, e^{imθ} is the same for even m and of opposite sign for odd m: each parity
+        # needs only half of the angles.
         for parity, folded in enumerate((near + far, near - far)[: min(2, orders)]):
-            part = self.fourier[parity] @ folded.reshape(half, -1)
-            sums[:, parity::2] = part.reshape(2, -1, radii, grid.shape[2])
-        parts = self.radial @ sums
+            waves = self.fourier[parity] @ folded.reshape(half, -1)
+            sums[:, parity::2] = waves.reshape(2, -1, radii, grid.shape[2])
+        cosine, sine = self.radial @ sums
         result = np.empty((orders, count, grid.shape[2]), np.result_type(grid.dtype, np.complex64))
-        result.real, result.imag = parts[0], -parts[1]
+        result.real, result.imag = cosine, -sine
         return result
 
     def synthesise(self, coefficients: np.ndarray) -> np.ndarray:
-        """The transpose: coefficients (angular_orders, radial_orders, n) to values on the grid."""
+        """Return values (angles, radii, n) of coefficients: :meth:`analyse` transposed."""
         radii, n = self.radial.shape[2], coefficients.shape[2]
         parts = np.stack([coefficients.real, -coefficients.imag])
         # Orders -m, which are not stored, double all but m = 0.
@@ -107,7 +125,8 @@ class PolarTables:
 
 
 def radial_step(zeros: np.ndarray) -> float:
-    """Spacing of the grid's radii, in units of R."""
+    """Return the spacing of the grid's radii, in units of R: OVERSAMPLING points a half wave."""
+    # With a few low orders the band would be so narrow that the kernel reached across the disk.
     return float(np.pi / (OVERSAMPLING * max(zeros.max(), 4.0)))
 
 
@@ -115,12 +134,12 @@ _kept: dict[tuple, PolarTables] = {}
 
 
 def polar_tables(*key) -> PolarTables:
-    """:func:`make_tables` with the same arguments, made once."""
+    """Return :func:`make_tables` of the same arguments, made once; the last four are kept."""
     return _kept[key] if key in _kept else keep_tables(key, make_tables(*key))
 
 
 def keep_tables(key: tuple, tables: PolarTables) -> PolarTables:
-    """Let :func:`polar_tables` give `tables` for the arguments `key`."""
+    """Keep `tables` for :func:`polar_tables` to return for the arguments `key`; return them."""
     if len(_kept) >= 4:
         del _kept[next(iter(_kept))]
     return _kept.setdefault(key, tables)
@@ -129,7 +148,16 @@ def keep_tables(key: tuple, tables: PolarTables) -> PolarTables:
 def make_tables(
     angular_orders: int, radial_orders: int, boundary: str, width: int, reach: int, dtype: str
 ) -> PolarTables:
-    """Tables whose radii go to 1, and `reach` steps beyond where points lie outside of the disk."""
+    """Return the tables of a truncation.
+
+    Args:
+        angular_orders: m from 0.
+        radial_orders: zeros of each order.
+        boundary: "dirichlet" or "neumann".
+        width: of the Kaiser-Bessel kernel.
+        reach: steps that points may lie beyond r = 1.
+        dtype: of the tables.
+    """
     zeros = basis.zeros(angular_orders, radial_orders, boundary)
     step = radial_step(zeros)
     radii = int(np.ceil(1 / step)) + reach + width // 2 + 1
@@ -152,7 +180,10 @@ def make_tables(
 
 
 def _radial(zeros, norms, step: float, radii: int, end: float, width: int) -> np.ndarray:
-    """Values on the grid from which the kernel rebuilds N_mk J_m(z_mk r) for r from 0 to `end`."""
+    """Return values on the grid from which the kernel rebuilds N_mk J_m(z_mk r), r from 0 to `end`.
+
+    They solve a linear least-squares problem, for even and for odd m apart.
+    """
     r = np.linspace(0, end, 3 * radii)
     values = basis.radial_values(zeros, r) * norms[:, None, :]
     position = r[:, None] / step - 0.5
@@ -161,7 +192,8 @@ def _radial(zeros, norms, step: float, radii: int, end: float, width: int) -> np
     mirrored = kaiser_bessel(position + 1 + np.arange(radii), width)
     table = np.empty((len(zeros), zeros.shape[1], radii))
     for parity, sign in ((0, 1), (1, -1)):
-        # Directions below this see no pixel; kept, they would only carry rounding.
+        # Smaller singular values belong to values on the grid that the kernel hardly sees:
+        # inverted, they would carry nothing but rounding.
         inverse = np.linalg.pinv(near + sign * mirrored, rcond=10.0 ** -(width + 1))
         table[parity::2] = np.swapaxes(inverse @ values[parity::2], 1, 2)
     return table

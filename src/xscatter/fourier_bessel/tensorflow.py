@@ -1,7 +1,8 @@
 """The forward transform inside TensorFlow: a Keras layer that XLA compiles, for work on a GPU node.
 
-The tables are those of the NumPy plan. Pixels go to the polar grid by small dense products and by a
-gather with a fixed number of terms a point, so that nothing depends on the data. Imported on demand.
+The tables are those of a :class:`Plan`. Pixels go onto the square grid by two dense products. XLA
+has no fast way to add to scattered places, so the spread onto the polar grid is turned round: each
+of its points gathers a fixed number of terms, padded with zero weights. Imported on demand.
 """
 
 import keras
@@ -11,21 +12,33 @@ import tensorflow as tf
 from xscatter.core.errors import UserError
 from xscatter.fourier_bessel.fill import live_pixels
 from xscatter.fourier_bessel.loops import NO_MASK
+from xscatter.fourier_bessel.pixels import Pixels
 from xscatter.fourier_bessel.plan import Plan
 from xscatter.fourier_bessel.rings import RingTable
 
 
 class FourierBessel(keras.layers.Layer):
-    """Coefficients (n, angular_orders, radial_orders) complex64 of images (n, rows, cols) of finite pixels.
+    """Keras layer: images (n, rows, cols) to coefficients (n, angular_orders, radial_orders).
+
+    The coefficients, complex64, are those of :meth:`Plan.forward`, to better than 1e-4. All pixels
+    must be finite.
 
     Args:
-        plan: the plan to be followed, of dtype "float32".
+        plan: the plan, of dtype "float32".
         mask: (rows, cols) bool, True = not usable, for all images.
         fill: "ring-mean" or "zero", as for :meth:`Plan.forward`.
         points_at_once: points of the polar grid that are summed together; bounds the memory.
 
     Raises:
         UserError: another fill, a mask of another shape or without a live pixel in the disk.
+
+    Example:
+        >>> import numpy as np
+        >>> from xscatter.fourier_bessel import Plan
+        >>> from xscatter.fourier_bessel.tensorflow import FourierBessel
+        >>> layer = FourierBessel(Plan((16, 16), (7.5, 7.5), 8, angular_orders=3, radial_orders=4))
+        >>> layer(np.ones((2, 16, 16), np.float32)).shape
+        TensorShape([2, 3, 4])
     """
 
     def __init__(
@@ -43,9 +56,9 @@ class FourierBessel(keras.layers.Layer):
             )
         if mask is not None and np.shape(mask) != plan.shape:
             raise UserError(
-                f"mask {np.shape(mask)} does not fit the plan; it must have its {plan.shape}"
+                f"mask {np.shape(mask)} does not fit the plan; it must have its shape {plan.shape}"
             )
-        pixels, tables = plan._pixels, plan._pixels.tables
+        pixels, tables = plan.pixels, plan.pixels.tables
         mask = NO_MASK if mask is None else np.ascontiguousarray(mask, bool)
         live = live_pixels(pixels, mask)
         if not live.counts.any():
@@ -55,13 +68,14 @@ class FourierBessel(keras.layers.Layer):
         is_live = pixels.live(mask)
         self._live = tf.constant(is_live.reshape(-1, 1))
         self._means = None
-        if fill == "ring-mean" and live.counts.sum() < plan._lattice:
-            # What is not live belongs to a last ring, and is left out.
+        if fill == "ring-mean" and live.counts.sum() < pixels.disk_count:
+            # Pixels that are not live go to an additional last ring, which is dropped.
             ring = pixels.ring_numbers()
             self._ring = tf.constant(np.where(is_live, ring, pixels.rings).reshape(-1), tf.int32)
             self._fill_ring = None
             if live.counts.sum() < pixels.count:
                 self._fill_ring = tf.constant(ring.reshape(-1), tf.int32)
+            # Means are linear in the sums, whatever is interpolated: a matrix.
             units = np.eye(pixels.rings)
             self._means = tf.constant(np.stack([live.means(unit) for unit in units], 1), tf.float32)
             self._rings_outside = None
@@ -93,11 +107,11 @@ class FourierBessel(keras.layers.Layer):
         self._orders = (plan.angular_orders, plan.radial_orders)
 
     def call(self, images):
-        """The coefficients."""
+        """Return the coefficients of images (n, rows, cols)."""
         top, left, rows, cols = self._window
         window = tf.cast(images, tf.float32)[:, top : top + rows, left : left + cols]
         n = tf.shape(window)[0]
-        values = tf.transpose(tf.reshape(window, (n, rows * cols)))
+        values = tf.transpose(tf.reshape(window, (n, rows * cols)))  # (pixels, n)
         values = tf.where(self._live, values, 0.0)
         means = None
         if self._means is not None:
@@ -125,37 +139,37 @@ class FourierBessel(keras.layers.Layer):
             grid += tf.reshape(tf.einsum("ars,rsn->arn", table, tf.gather(means, outside)), (-1, n))
         half = self._grid[0] // 2
         near = tf.reshape(grid, (2, half, self._grid[1] * n))
-        parts = []
+        by_parity = []
         for parity, folded in enumerate(
             (near[0] + near[1], near[0] - near[1])[: min(2, self._orders[0])]
         ):
-            part = tf.reshape(self._fourier[parity] @ folded, (2, -1, self._grid[1], n))
-            parts.append(tf.einsum("mkr,cmrn->cnmk", self._radial[parity::2], part))
-        if len(parts) == 2:
+            waves = tf.reshape(self._fourier[parity] @ folded, (2, -1, self._grid[1], n))
+            by_parity.append(tf.einsum("mkr,cmrn->cnmk", self._radial[parity::2], waves))
+        cosine_sine = by_parity[0]  # (2, n, orders, zeros)
+        if len(by_parity) == 2:
             # Even and odd orders take turns; the last even one may have no odd one after it.
-            missing = parts[0].shape[2] - parts[1].shape[2]
-            odd = tf.pad(parts[1], ((0, 0), (0, 0), (0, missing), (0, 0)))
-            both = tf.stack([parts[0], odd], axis=3)
-            found = tf.reshape(both, (2, n, 2 * parts[0].shape[2], self._orders[1]))[
-                :, :, : self._orders[0]
-            ]
-        else:
-            found = parts[0]
-        return tf.complex(found[0], -found[1])
+            even, odd = by_parity
+            missing = even.shape[2] - odd.shape[2]
+            odd = tf.pad(odd, ((0, 0), (0, 0), (0, missing), (0, 0)))
+            both = tf.stack([even, odd], axis=3)
+            both = tf.reshape(both, (2, n, 2 * even.shape[2], self._orders[1]))
+            cosine_sine = both[:, :, : self._orders[0]]
+        return tf.complex(cosine_sine[0], -cosine_sine[1])
 
     def compute_output_shape(self, input_shape):
-        """(n, angular_orders, radial_orders)."""
+        """Return (n, angular_orders, radial_orders)."""
         return (input_shape[0], *self._orders)
 
 
 def _dense(first: np.ndarray, weights: np.ndarray, side: int) -> np.ndarray:
+    """Return the matrix (n, side) with weights (n, taps) from the columns `first` (n,) on."""
     matrix = np.zeros((len(first), side), np.float32)
     np.put_along_axis(matrix, first[:, None] + np.arange(weights.shape[1]), weights, axis=1)
     return matrix
 
 
 def _by_radius(table: RingTable, radii: int) -> tuple[np.ndarray, np.ndarray]:
-    """What a radial function adds to each radius: weights (angles, radii, n) of rings (radii, n)."""
+    """Return rings that reach each radius, (radii, n), and weights (angles, radii, n)."""
     weights = np.einsum("apr,rpj->arj", table.sums, table.radial)
     column = table.first[:, None] + np.arange(weights.shape[2])
     # A negative radius is the positive one on the other side.
@@ -164,14 +178,14 @@ def _by_radius(table: RingTable, radii: int) -> tuple[np.ndarray, np.ndarray]:
     used = np.flatnonzero(column.reshape(-1) < radii)
     order, at, place, most = _grouped(column.reshape(-1)[used], radii)
     used, shape = used[order], (radii, most)
-    rings, found = np.zeros(shape, np.int32), np.zeros((len(weights), *shape), np.float32)
+    rings, by_radius = np.zeros(shape, np.int32), np.zeros((len(weights), *shape), np.float32)
     rings[at, place] = table.rings()[used // weights.shape[2]]
-    found[:, at, place] = weights.reshape(len(weights), -1)[:, used]
-    return found, rings
+    by_radius[:, at, place] = weights.reshape(len(weights), -1)[:, used]
+    return by_radius, rings
 
 
-def _gather_table(pixels) -> tuple[np.ndarray, np.ndarray]:
-    """For every point of the polar grid the pixels that spread to it and their weights, (points, terms)."""
+def _gather_table(pixels: Pixels) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for every point of the polar grid, pixels and their weights, (points, terms) each."""
     tables = pixels.tables
     index, theta, r, along_theta, along_r = pixels.points
     offset = np.arange(tables.width)
@@ -192,7 +206,12 @@ def _gather_table(pixels) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _grouped(target: np.ndarray, targets: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """The order of terms by their `target` (n,); in it, targets and the number of each among its own; the most."""
+    """Group terms by their `target` (n,), a number below `targets`.
+
+    Returns:
+        The order (n,) that brings equal targets together; in that order, the targets, and the
+        number of each term among those of its target; the largest number of terms of a target.
+    """
     order = np.argsort(target, kind="stable")
     counts = np.bincount(target, minlength=targets)
     number = np.arange(target.size) - np.repeat(np.cumsum(counts) - counts, counts)

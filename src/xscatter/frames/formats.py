@@ -145,7 +145,7 @@ def _fabio(path: Path, stack: ExitStack) -> Reader:
             # fabio fills the missing end of an EDF file with zeros, and notes it on its own frame.
             parts = getattr(image, "_frames", None) or []
             cut = number < len(parts) and getattr(parts[number], "incomplete_data", False)
-        if cut or data is None:  # None: so the TIFF reader tells
+        if cut or data is None:  # None: the TIFF reader reports it so
             raise UserError(f"{path}: {_CUT}")
         if data.ndim != 2:
             raise UserError(

@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class BeamGeometry:
-    """How a frame was taken, as far as its header or a PONI file tells; None = not known.
+    """How a frame was taken, according to its header or a PONI file; None = not known.
 
     Attributes:
         wavelength: in metres.
@@ -32,20 +32,21 @@ class Frame:
         mask: (rows, cols) bool, True = not usable; includes hot pixels.
         saturated: (rows, cols) bool, True = the true count is this large or larger.
         hot: (rows, cols) bool, single pixels that count far more than any neighbour; None: none.
-        geometry: what the header or a PONI file tells.
+        geometry: according to the header or a PONI file.
         center_from: where the beam centre comes from: "user", "poni", "header", "estimate", None.
         confidence: 0 to 1, of the beam centre.
         source: name of the file, with ``::/dataset`` if one was named.
         index: number of the frame in its file.
         frames: number of frames in the file.
 
-    >>> import numpy as np
-    >>> from xscatter.frames import from_array
-    >>> counts = np.random.default_rng(0).poisson(9, (64, 48))
-    >>> counts[20:24] = -1  # a gap between two modules
-    >>> frame = from_array(counts)
-    >>> frame.shape, int(frame.mask.sum())
-    ((64, 48), 192)
+    Example:
+        >>> import numpy as np
+        >>> from xscatter.frames import from_array
+        >>> counts = np.random.default_rng(0).poisson(9, (64, 48))
+        >>> counts[20:24] = -1  # a gap between two modules
+        >>> frame = from_array(counts)
+        >>> frame.shape, int(frame.mask.sum())
+        ((64, 48), 192)
     """
 
     counts: np.ndarray
@@ -111,13 +112,13 @@ class Unreadable:
 
 @dataclass
 class Raw:
-    """What a format's reader hands on: an array as stored, and what the file says about it.
+    """An array as a format's reader returns it, and the facts that the file holds about it.
 
     Attributes:
         data: (rows, cols), as stored.
         mask: (rows, cols) bool, True = not usable; None: the file has none.
         saturation: counts at which a pixel is full; None: not known.
-        geometry: what the header tells.
+        geometry: according to the header.
     """
 
     data: np.ndarray

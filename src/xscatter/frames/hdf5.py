@@ -1,4 +1,4 @@
-"""What an HDF5 file tells about its frames: mask, saturation and geometry, by NeXus' names."""
+"""Mask, saturation and geometry of the frames in an HDF5 file, by NeXus' names."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def saturation(file: h5py.File, data: h5py.Dataset) -> float | None:
 
 
 def beam_geometry(file: h5py.File, data: h5py.Dataset) -> BeamGeometry:
-    """Return what the file tells about the geometry of the frames in `data`."""
+    """Return the geometry of the frames in `data`, as far as the file holds it."""
     rows, cols = data.shape[-2:]
     wavelength = _value(_near(file, data, "incident_wavelength", "wavelength"), "angstrom")
     distance = _value(_near(file, data, "detector_distance", "distance", "SDD"))

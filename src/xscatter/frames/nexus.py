@@ -132,6 +132,6 @@ def _default(file: h5py.File) -> h5py.Dataset | None:
 
 
 def _signal(group: Any) -> Any:
-    """What the attribute `signal` of a group names; None where it has none, or is no group."""
+    """The item that the attribute `signal` of a group names; None: no group, or no attribute."""
     name = group.attrs.get("signal") if isinstance(group, h5py.Group) else None
     return None if name is None else group.get(text(name))

@@ -31,20 +31,7 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> BeamGeometry:
         UserError: it cannot be read, lacks a value, tilts the detector by a right angle, or is of a
             detector whose images have another shape.
     """
-    try:
-        text = Path(path).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'it is not text'})"
-        ) from error
-    keys: dict[str, str] = {}
-    for line in text.splitlines():  # calibrations are appended: the last value is valid
-        name, colon, value = line.partition(":")
-        if colon and not line.lstrip().startswith("#"):
-            keys[name.strip().lower()] = value.strip()
-    missing = [name for name in _NEEDED if name not in keys]
-    if missing:
-        raise UserError(f"{path}: is not a PONI file: lacks {', '.join(missing)}")
+    keys = _entries(path)
     try:
         settings = json.loads(keys.get("detector_config") or "{}")
     except ValueError as error:
@@ -74,10 +61,10 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> BeamGeometry:
         raise UserError(f"{path}: distance, pixel size or tilt are impossible; calibrate again")
     if orientation not in (1, 2, 3, 4):
         raise UserError(f"{path}: orientation {orientation} is not one of 1, 2, 3, 4")
-    whole = settings.get("max_shape") or _shape(keys.get("detector", ""))
-    if shape and whole and tuple(whole) != shape:
+    full = settings.get("max_shape") or _shape(keys.get("detector", ""))
+    if shape and full and tuple(full) != shape:
         raise UserError(
-            f"{path}: is of a detector of {whole[0]}x{whole[1]} pixels, the frame has "
+            f"{path}: is of a detector of {full[0]}x{full[1]} pixels, the frame has "
             f"{shape[0]}x{shape[1]}; give the PONI file of this detector, and frames as it wrote "
             "them"
         )
@@ -89,6 +76,25 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> BeamGeometry:
     if orientation in (1, 4):
         col = shape[1] - 1 - col
     return BeamGeometry(wavelength, distance, (pitch1 + pitch2) / 2, (row, col))
+
+
+def _entries(path: str | Path) -> dict[str, str]:
+    """The entries of a PONI file, by name in lower case."""
+    try:
+        text = Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'it is not text'})"
+        ) from error
+    keys: dict[str, str] = {}
+    for line in text.splitlines():  # calibrations are appended: the last value is valid
+        name, colon, value = line.partition(":")
+        if colon and not line.lstrip().startswith("#"):
+            keys[name.strip().lower()] = value.strip()
+    missing = [name for name in _NEEDED if name not in keys]
+    if missing:
+        raise UserError(f"{path}: is not a PONI file: lacks {', '.join(missing)}")
+    return keys
 
 
 def _shape(detector: str) -> tuple[int, int] | None:
@@ -103,7 +109,7 @@ def _pitch(detector: str, path: str | Path) -> float:
         if detector.lower().startswith(name):
             return pitch
     try:
-        from pyFAI.detectors import detector_factory
+        from pyFAI.detectors import detector_factory  # an optional package
 
         return float(detector_factory(detector).pixel1)
     except Exception as error:  # pyFAI missing, or another kind of error for every unknown detector

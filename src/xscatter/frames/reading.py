@@ -1,6 +1,6 @@
 """Read detector frames of any format into counts, mask and geometry."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,19 +39,20 @@ def read(
     Raises:
         UserError: the file cannot be read as a frame, with its name and the reason.
 
-    >>> import numpy as np, tempfile
-    >>> from xscatter import frames
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     np.save(f"{folder}/a.npy", np.random.default_rng(0).poisson(9, (64, 48)))
-    ...     frame = frames.read(f"{folder}/a.npy", center=(30, 20.5))
-    >>> frame.shape, frame.center, frame.center_from
-    ((64, 48), (30.0, 20.5), 'user')
+    Example:
+        >>> import numpy as np, tempfile
+        >>> from xscatter import frames
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/a.npy", np.random.default_rng(0).poisson(9, (64, 48)))
+        ...     frame = frames.read(f"{folder}/a.npy", center=(30, 20.5))
+        >>> frame.shape, frame.center, frame.center_from
+        ((64, 48), (30.0, 20.5), 'user')
     """
     with formats.opened(str(path)) as reader:
         if not 0 <= index < reader.count:
             raise UserError(f"{path}: holds {reader.count} frames, there is no number {index}")
-        frame = _complete(reader.get(index), str(path), _mask(mask), poni, center)
-        return replace(frame, index=index, frames=reader.count)
+        raw = reader.get(index)
+        return _complete(raw, str(path), index, reader.count, _mask(mask), poni, center)
 
 
 def read_all(
@@ -72,18 +73,43 @@ def read_all(
     Raises:
         UserError: the file, or its next frame, cannot be read.
 
-    >>> import numpy as np, tempfile
-    >>> from xscatter import frames
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     np.save(f"{folder}/a.npy", np.random.default_rng(0).poisson(9, (3, 64, 48)))
-    ...     [frame.index for frame in frames.read_all(f"{folder}/a.npy")]
-    [0, 1, 2]
+    Example:
+        >>> import numpy as np, tempfile
+        >>> from xscatter import frames
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/a.npy", np.random.default_rng(0).poisson(9, (3, 64, 48)))
+        ...     [frame.index for frame in frames.read_all(f"{folder}/a.npy")]
+        [0, 1, 2]
     """
-    given = _mask(mask)
-    with formats.opened(str(path)) as reader:
-        for index in range(reader.count):
-            frame = _complete(reader.get(index), str(path), given, poni, center)
-            yield replace(frame, index=index, frames=reader.count)
+    for frame in read_each(path, mask=mask, poni=poni, center=center):
+        if isinstance(frame, Unreadable):
+            raise UserError(frame.reason)
+        yield frame
+
+
+def read_each(
+    path: str | Path,
+    *,
+    mask: str | Path | np.ndarray | None = None,
+    poni: str | Path | None = None,
+    center: tuple[float, float] | None = None,
+) -> Iterator[Frame | Unreadable]:
+    """Yield every frame of a file; where one cannot be read, yield why and stop.
+
+    Args:
+        path: see :func:`read`, also for the other arguments.
+        mask: pixels that are not usable.
+        poni: PONI file with the geometry.
+        center: beam centre (row, column) in pixels.
+    """
+    source, index = str(path), 0
+    try:
+        given = _mask(mask)
+        with formats.opened(source) as reader:
+            for index in range(reader.count):
+                yield _complete(reader.get(index), source, index, reader.count, given, poni, center)
+    except UserError as error:
+        yield Unreadable(source, index, str(error))
 
 
 def from_array(
@@ -93,6 +119,7 @@ def from_array(
     saturation: float | None = None,
     center: tuple[float, float] | None = None,
     source: str = "array",
+    index: int = 0,
 ) -> Frame:
     """Return the frame that an array (rows, cols) holds, treated like one from a file.
 
@@ -101,27 +128,27 @@ def from_array(
         mask: (rows, cols), not 0 = not usable, beside the marks.
         saturation: counts at which a pixel is full; None: the largest value of an integer type.
         center: beam centre (row, column) in pixels.
-        source: name of the frame in tables and messages.
+        source: name of what the frame is from, in tables and messages.
+        index: number of the frame in it.
 
     Raises:
         UserError: the frame is too small, nearly all of it is masked, or the mask has another
             shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from xscatter.frames import from_array
+        >>> counts = np.random.default_rng(0).poisson(9, (64, 48))
+        >>> counts[5, 7] = 400_000  # a hot pixel
+        >>> frame = from_array(counts, center=(30, 20))
+        >>> np.argwhere(frame.mask).tolist()
+        [[5, 7]]
     """
     data = np.asarray(data)
     if data.ndim != 2:
         raise UserError(f"{source}: is an array of {data.shape}, not a frame of rows and columns")
-    return _complete(Raw(data, saturation=saturation), source, mask, None, center)
-
-
-def readable(frames: Callable[[], Iterable[Frame]], source: str) -> Iterator[Frame | Unreadable]:
-    """Yield what `frames` returns, numbered and named `source`; end with why reading failed."""
-    index = 0
-    try:
-        for frame in frames():
-            yield replace(frame, source=source, index=index)
-            index += 1
-    except UserError as error:
-        yield Unreadable(source, index, str(error))
+    raw = Raw(data, saturation=saturation)
+    return _complete(raw, source, index, 1, mask, None, center)
 
 
 def check_options(
@@ -163,11 +190,13 @@ def _mask(mask: str | Path | np.ndarray | None) -> np.ndarray | None:
 def _complete(
     raw: Raw,
     source: str,
+    index: int,
+    frames: int,
     mask: np.ndarray | None,
     poni: str | Path | None,
     center: tuple[float, float] | None,
 ) -> Frame:
-    """The frame with its final mask and the most trustworthy beam centre that somebody told."""
+    """The frame with its final mask, and the beam centre of the most trustworthy origin."""
     shape = raw.data.shape
     if min(shape) < LEAST:
         raise UserError(
@@ -192,7 +221,8 @@ def _complete(
     if center is not None:
         geometry, origin = replace(geometry, center=(float(center[0]), float(center[1]))), "user"
     confidence = _CONFIDENCE[origin]
-    return Frame(counts, bad | hot, full, hot, geometry, origin, confidence, source)
+    mask = bad | hot
+    return Frame(counts, mask, full, hot, geometry, origin, confidence, source, index, frames)
 
 
 def _check_shape(mask: np.ndarray, shape: tuple[int, ...], source: str) -> None:

@@ -1,40 +1,51 @@
-"""What a study will run, how long, and what it costs, before anything is submitted."""
+"""What a study will run, how long it takes and what it costs, before anything is submitted."""
 
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from xscatter.jobs.cost import Cost
-from xscatter.store.paths import VIEWS
+from xscatter.jobs.stages import STAGES
 from xscatter.study import Study
+from xscatter.views import VIEWS, View
 
 GIB = 2.0**30
-# Millions of weights at width 1 with pooling; and channels of the last convolutions, which meet 4096 units in a
-# dense head.
+# Millions of weights at width 1 with pooling; and channels of the last convolutions, which meet
+# 4096 units in a dense head.
 _WEIGHTS = {"compact": 0.52, "alexnet": 2.7, "vgg16": 14.8}
 _COEFFICIENT_WEIGHTS = {"compact": 1.24, "report-2017": 15.5}
 _CHANNELS = {"alexnet": 256, "vgg16": 512}
-_IN_A_STATE = (
-    5  # arrays of the size of the weights: these, two of the optimizer, the average, the best
-)
+# Arrays in a checkpoint as large as the weights: these, two of the optimizer, average and best.
+_IN_A_STATE = 5
 
 
 @dataclass(frozen=True)
 class Row:
-    """The jobs of one stage."""
+    """The jobs of one stage.
+
+    Attributes:
+        stage: its name.
+        jobs: number of jobs.
+        cores: of one job.
+        runtime_minutes: walltime that one job asks for.
+        memory_mb: memory that one job asks for.
+        hours: expected, of all jobs one after another.
+        disk_gib: GiB on disk of all that they make.
+        gpu: whether its jobs ask for a GPU.
+    """
 
     stage: str
     jobs: int
-    cores: int  # of one job
-    runtime_minutes: int  # asked for, of one job
-    memory_mb: int  # likewise
-    hours: float  # expected, of all jobs in a row
+    cores: int
+    runtime_minutes: int
+    memory_mb: int
+    hours: float
     disk_gib: float
     gpu: bool = False
 
 
 def millions_of_weights(study: Study) -> tuple[float, float, float]:
-    """Weights of the image, the coefficient and the joint network, in millions, to a tenth or so."""
+    """Return millions of weights of the image, coefficient and joint network, to about a tenth."""
     train = study.train
     image = _WEIGHTS[train.image_network]
     if train.head == "dense" and train.image_network in _CHANNELS:
@@ -46,15 +57,14 @@ def millions_of_weights(study: Study) -> tuple[float, float, float]:
     return image, coefficient, image + coefficient + 0.1
 
 
-def rows(cost: Cost) -> list[Row]:
-    """The stages in the order in which they run."""
+def _disk(cost: Cost) -> dict[str, float]:
+    """Return the bytes that each stage leaves on disk; stages that leave little are absent."""
     study = cost.study
-    experiments, batches = study.simulate.experiments, study.pack.batches
-    total = experiments * study.simulate.images
+    total = study.simulate.experiments * study.simulate.images
     maps = study.transform.angular_orders * study.transform.radial_orders * 8
     # A record: a byte or two a pixel, the coefficients, tags and source.
     record = 2 * cost.pixels + maps + 200
-    disk = {
+    return {
         "simulate": total * cost.laws["simulate"].disk(cost.pixels),
         "transform": total * maps,
         "pack": total * record,
@@ -63,45 +73,43 @@ def rows(cost: Cost) -> list[Row]:
             for weights in millions_of_weights(study)
         ),
     }
-    counts = {
-        "simulate": experiments,
-        "transform": experiments,
-        "pack": batches,
-        "test": len(VIEWS) + 1,
-    }
-    counts["train"] = len(VIEWS) * study.walltime.training_legs
-    found = []
-    for stage, law in cost.laws.items():
-        cores = (
-            cost.ranks
-            if stage == "transform"
-            else study.train.threads
-            if stage in ("train", "test")
-            else 1
-        )
-        runs = len(VIEWS) if stage == "train" else counts.get(stage, 1)
-        mean = cost.seconds(stage) / law.spread
-        found.append(
+
+
+def rows(cost: Cost) -> list[Row]:
+    """Return the stages in the order in which they run."""
+    disk = _disk(cost)
+    table = []
+    for name, stage in STAGES.items():
+        mean = cost.seconds(name) / cost.laws[name].spread
+        table.append(
             Row(
-                stage,
-                counts.get(stage, 1),
-                cores,
-                cost.runtime(stage),
-                cost.memory(stage),
-                runs * mean / 3600,
-                disk.get(stage, 0.0) / GIB,
-                gpu=stage == "train",
+                name,
+                cost.jobs(name),
+                cost.cores(name),
+                cost.runtime(name),
+                cost.memory(name),
+                stage.units(cost.study) * mean / 3600,
+                disk.get(name, 0.0) / GIB,
+                stage.gpu,
             )
         )
-    return found
+    return table
+
+
+def _generations(view: View) -> int:
+    """Return how many trainings run one after another for `view`: it waits for its parents."""
+    return 1 + max((_generations(VIEWS[parent]) for parent in view.parents), default=0)
 
 
 def wall_clock(table: list[Row], cores: int) -> float:
-    """Hours from the first job to the report when `cores` jobs of one core run at a time."""
+    """Return the hours from the first job to the report if `cores` jobs of one core run at a time.
+
+    Trainings that do not wait for each other run at the same time.
+    """
     hours = 0.0
     for row in table:
         if row.stage == "train":
-            hours += row.hours / len(VIEWS) * 2  # image and coefficient side by side, then joint
+            hours += row.hours / len(VIEWS) * max(map(_generations, VIEWS.values()))
         else:
             waves = -(-row.jobs * row.cores // max(cores, row.cores))
             hours += waves * row.hours / row.jobs
@@ -109,7 +117,7 @@ def wall_clock(table: list[Row], cores: int) -> float:
 
 
 def summary(cost: Cost, cores: int) -> dict[str, object]:
-    """Everything that plan.json says about the cost."""
+    """Return all that `xscatter plan --json` reports about the cost, with `cores` cores."""
     table = rows(cost)
     return {
         "jobs": sum(row.jobs for row in table),
@@ -123,7 +131,7 @@ def summary(cost: Cost, cores: int) -> dict[str, object]:
 
 
 def warning(cost: Cost) -> str:
-    """What to say where a training is not expected to end in the jobs that it gets; else nothing."""
+    """Return what to report if a training is not expected to end in its jobs; else nothing."""
     walltime = cost.study.walltime
     minutes = cost.seconds("train") / 60
     expected = minutes / cost.laws["train"].spread
@@ -142,26 +150,37 @@ def _size(gib: float) -> str:
 
 
 def text(cost: Cost, cores: int, measured: bool, root: Path) -> str:
-    """The table that `xscatter plan` prints."""
+    """Return the table that `xscatter plan` prints.
+
+    Args:
+        cost: cost of the study.
+        cores: cores that may work at the same time.
+        measured: whether a pilot measured the cost on this machine.
+        root: folder of the study.
+    """
     table, total = rows(cost), summary(cost, cores)
     simulate = cost.study.simulate
     images = simulate.experiments * simulate.images
     lines = [
         f"{cost.study.name}: {simulate.experiments} experiments of {simulate.images} images, "
         f"{images} images of {simulate.size} x {simulate.size}, below {root}",
-        f"{'stage':<10}{'jobs':>8}{'cores':>7}{'asks for':>11}{'memory':>11}{'hours':>10}{'disk':>12}",
+        f"{'stage':<10}{'jobs':>8}{'cores':>7}{'asks for':>11}{'memory':>11}"
+        f"{'hours':>10}{'disk':>12}",
     ]
     for row in table:
         ask = f"{row.runtime_minutes // 60}:{row.runtime_minutes % 60:02d} h"
         memory = f"{row.memory_mb} MB"
         size = _size(row.disk_gib) if row.disk_gib else ""
         lines.append(
-            f"{row.stage:<10}{row.jobs:>8}{row.cores:>7}{ask:>11}{memory:>11}{row.hours:>10.2f}{size:>12}"
+            f"{row.stage:<10}{row.jobs:>8}{row.cores:>7}{ask:>11}{memory:>11}"
+            f"{row.hours:>10.2f}{size:>12}"
         )
     lines += [
-        f"jobs {total['jobs']}, core-hours {total['core_hours']}, GPU-hours {total['gpu_hours']} (a guess: training "
-        f"ends when it has converged), disk {_size(sum(row.disk_gib for row in table))}",
-        f"wall-clock with {cores} cores, a GPU for each training, and no waiting: {total['wall_clock_hours']} h",
+        f"jobs {total['jobs']}, core-hours {total['core_hours']}, GPU-hours {total['gpu_hours']} "
+        "(a guess: training ends when it has converged), "
+        f"disk {_size(sum(row.disk_gib for row in table))}",
+        f"wall-clock with {cores} cores, a GPU for each training, and no waiting: "
+        f"{total['wall_clock_hours']} h",
         "training on cores takes far longer: the heads of the files in config/ say how long on two",
         "measured by a pilot here"
         if measured

@@ -1,66 +1,28 @@
-"""The cost model: time, memory and disk of one unit of every stage, and what its job asks Slurm for.
-
-The time of a unit is ``fixed + images * (per_image + per_pixel * pixels)``, its 95th percentile that
-times `spread`. The constants below are the CPU time on one core of a cloud machine, at 256 and 1000
-pixels a side; those of `train` are a guess for one GPU. What `xscatter plan --pilot` measures
-replaces them.
-"""
+"""The cost model: what a job of each stage takes, and what it asks Slurm for."""
 
 import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from xscatter.core.errors import UserError
+from xscatter.jobs.stages import STAGES, Law
 from xscatter.study import Study
 
-Stage = Literal["simulate", "transform", "assign", "pack", "index", "train", "test", "report"]
-
-
-@dataclass(frozen=True)
-class Law:
-    """Seconds, megabytes of memory and bytes on disk of one unit."""
-
-    fixed: float  # s
-    per_image: float  # s
-    per_pixel: float  # s a pixel of each image
-    spread: float  # 95th percentile over the mean
-    memory: float  # MB
-    memory_per_pixel: float = 0.0  # MB a pixel of one image
-    disk_per_image: float = (
-        0.0  # bytes an image: what it was drawn from, and counts, which few pixels share out
-    )
-    disk_per_pixel: float = 0.0  # bytes a pixel of each image
-
-    def seconds(self, images: int, pixels: int) -> float:
-        """Mean time of `images` images of `pixels` pixels, in seconds."""
-        return self.fixed + images * (self.per_image + self.per_pixel * pixels)
-
-    def disk(self, pixels: int) -> float:
-        """Bytes on disk of an image of `pixels` pixels."""
-        return self.disk_per_image + self.disk_per_pixel * pixels
-
-
-# `fixed` holds the start of Snakemake and of Python. `train` counts one look at one image.
-LAWS: dict[str, Law] = {
-    "simulate": Law(6.0, 0.010, 2.0e-8, 2.0, 500, 4e-4, 11e3, 0.42),
-    "transform": Law(6.0, 0.003, 2.0e-8, 2.0, 500, 6e-4),
-    "assign": Law(6.0, 0.0001, 0.0, 2.0, 600),
-    "pack": Law(6.0, 0.001, 3.0e-8, 2.0, 600, 1e-4),
-    "index": Law(6.0, 0.0, 0.0, 2.0, 400),
-    "train": Law(60.0, 0.0005, 1.0e-8, 2.0, 4000, 2e-3),
-    "test": Law(30.0, 0.001, 5.0e-8, 2.0, 3000, 2e-3),
-    "report": Law(20.0, 0.0, 0.0, 2.0, 1500, 1e-3),
-}
-LOOKS = 40  # how often a training looks at each image before it converges
+LAWS: dict[str, Law] = {name: stage.law for name, stage in STAGES.items()}
 LEAST = 5  # minutes: the shortest walltime that is asked for
-GROWTH = 4  # the attempt after which requests grow no more: jobs that are preempted ten times need no tenfold memory
+GROWTH = 4  # the attempt after which requests grow no more: preempted jobs are tried ten times
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What the jobs of `study` cost by `laws`."""
+    """What the jobs of a study cost.
+
+    Attributes:
+        study: the study.
+        laws: cost of a unit of each stage: built in, or measured by a pilot.
+    """
 
     study: Study
     laws: dict[str, Law]
@@ -82,32 +44,32 @@ class Cost:
         alone = self._unit("transform") * self.laws["transform"].spread
         return wanted or max(1, math.ceil(alone / (60 * self.study.walltime.rank_minutes)))
 
+    def cores(self, stage: str) -> int:
+        """Return the cores of one job of `stage`."""
+        if stage == "transform":
+            return self.ranks
+        return self.study.train.threads if stage in ("train", "test") else 1
+
+    def jobs(self, stage: str) -> int:
+        """Return the number of jobs of `stage`; a training may take several, one after another."""
+        legs = self.study.walltime.training_legs if stage == "train" else 1
+        return STAGES[stage].units(self.study) * legs
+
     def images(self, stage: str) -> int:
-        """Images in one unit of `stage`."""
-        simulate = self.study.simulate
-        total = simulate.experiments * simulate.images
-        share = math.ceil(total / self.study.pack.batches)
-        looks = LOOKS * (total - share)
-        own = {
-            "simulate": simulate.images,
-            "transform": simulate.images,
-            "pack": share,
-            "test": share,
-            "train": looks,
-        }
-        return own.get(stage, total)
+        """Return the number of images in one unit of `stage`."""
+        return STAGES[stage].images(self.study)
 
     def _unit(self, stage: str) -> float:
         return self.laws[stage].seconds(self.images(stage), self.pixels)
 
     def seconds(self, stage: str) -> float:
-        """95th percentile of the time of one unit, in seconds, on its ranks."""
+        """Return the 95th percentile of the time of one unit, in seconds, on its ranks."""
         ranks = self.ranks if stage == "transform" else 1
         fixed = self.laws[stage].fixed
         return self.laws[stage].spread * (fixed + (self._unit(stage) - fixed) / ranks)
 
     def safe_seconds(self, stage: str) -> int:
-        """What one job may take, in seconds: as :meth:`seconds`, with the safety of the study."""
+        """Return the seconds that one job may take: :meth:`seconds` times the study's safety."""
         return math.ceil(self.study.walltime.safety * self.seconds(stage))
 
     @property
@@ -118,24 +80,32 @@ class Cost:
 
     @property
     def leg_minutes(self) -> float:
-        """When a training stops itself: before its walltime, with time to save its state."""
+        """When a training stops itself: early enough to save a checkpoint in its walltime."""
         return round(self.training_minutes - min(30.0, max(0.5, 0.1 * self.training_minutes)), 2)
 
     def runtime(self, stage: str, attempt: int = 1) -> int:
-        """Walltime to ask for, in minutes: more at each attempt, never above the limit.
+        """Return the walltime to ask for, in minutes: more at each attempt, up to the limit.
 
-        A training asks for the same each time, as it goes on from its last state.
+        A training asks for the same each time, as it resumes from its last checkpoint.
         """
         if stage == "train":
             return self.training_minutes
         return self.bounded(max(LEAST, math.ceil(self.safe_seconds(stage) / 60)), attempt)
 
+    def experiments_runtime(self, attempt: int = 1) -> int:
+        """Return the walltime in minutes of one job that makes all experiments of the study.
+
+        It simulates and transforms one after another.
+        """
+        seconds = sum(self.safe_seconds(stage) for stage in ("simulate", "transform"))
+        return self.bounded(5 + seconds * self.study.simulate.experiments // 60, attempt)
+
     def bounded(self, minutes: int, attempt: int) -> int:
-        """What a job that asks for `minutes` at first asks for at `attempt`."""
+        """Return what a job that asks for `minutes` at first asks for at `attempt`."""
         return min(self.limit, minutes * min(attempt, GROWTH))
 
     def memory(self, stage: str, attempt: int = 1) -> int:
-        """Memory to ask for, in MB: more at each attempt."""
+        """Return the memory to ask for, in MB: more at each attempt."""
         law = self.laws[stage]
         need = law.memory + law.memory_per_pixel * self.pixels
         if stage == "simulate":
@@ -145,7 +115,7 @@ class Cost:
         return math.ceil(need / 100) * 100 * min(attempt, GROWTH)
 
     def check(self) -> None:
-        """Refuse a unit that can fit into no job.
+        """Refuse a unit that fits into no job.
 
         Raises:
             UserError: naming the key to change.
@@ -158,20 +128,20 @@ class Cost:
                 continue
             if stage in ("simulate", "transform"):
                 fit = int(simulate.images * hours / need * 0.95)
-                what = f"{stage} of an experiment"
+                unit = f"{stage} of an experiment"
                 key = f"simulate.images ({simulate.images}) to {fit}" if fit else "simulate.size"
                 if stage == "transform":
                     key += ", raise walltime.ranks"
             else:
-                what, key = stage, "simulate.experiments, raise pack.batches"
+                unit, key = stage, "simulate.experiments, raise pack.batches"
             raise UserError(
-                f"walltime: {what} may take {need:.3g} h, more than walltime.limit_hours ({hours:g}); "
-                f"lower {key}, or raise walltime.limit_hours"
+                f"walltime: {unit} may take {need:.3g} h, more than walltime.limit_hours "
+                f"({hours:g}); lower {key}, or raise walltime.limit_hours"
             )
 
 
 def of(study: Study, plan: Path | None = None) -> Cost:
-    """The cost of `study`: by what a pilot measured and wrote to the file `plan`, where there is one."""
+    """Return the cost of `study`, by the figures that a pilot wrote to the file `plan`, if any."""
     laws = dict(LAWS)
     for stage, figures in read_pilot(plan).items():
         if stage in laws:
@@ -180,7 +150,7 @@ def of(study: Study, plan: Path | None = None) -> Cost:
 
 
 def read_pilot(plan: Path | None) -> dict[str, dict[str, float]]:
-    """What a pilot measured, by stage; empty where none was."""
+    """Return what a pilot measured, by stage; empty if there was none."""
     try:
         return json.loads(plan.read_text()).get("measured", {}) if plan else {}
     except (OSError, ValueError, AttributeError):
@@ -188,9 +158,10 @@ def read_pilot(plan: Path | None) -> dict[str, dict[str, float]]:
 
 
 def _scaled(law: Law, figures: dict[str, Any], pixels: int) -> Law:
-    """`law` with measured figures, carried over from the pilot's image size by the number of pixels."""
+    """Return `law` with measured figures, scaled from the pilot's image size by the pixels."""
     per_pixel = figures["seconds_per_image"] / figures["pixels"]
     more = law.memory_per_pixel * max(0, pixels - figures["pixels"])
+    disk = figures.get("bytes_per_image", law.disk(figures["pixels"]))
     return replace(
         law,
         fixed=figures["fixed_seconds"],
@@ -200,6 +171,5 @@ def _scaled(law: Law, figures: dict[str, Any], pixels: int) -> Law:
         memory=1.3 * figures["memory_mb"] + more,
         memory_per_pixel=0.0,
         disk_per_image=0.0,
-        disk_per_pixel=figures.get("bytes_per_image", law.disk(figures["pixels"]))
-        / figures["pixels"],
+        disk_per_pixel=disk / figures["pixels"],
     )

@@ -1,10 +1,10 @@
-"""One living driver a study: what a killed `snakemake` left behind never asks for `--unlock`.
+"""One running driver for each study: after a killed `snakemake`, no `--unlock` is needed.
 
 Snakemake's own locks stay when their process dies. Beside them, the driver of a study holds a lock
-of the operating system, which ends with the process, however it ends. Whoever gets it knows that
-Snakemake's locks and marks of unfinished files for this study are of the dead: every file of a
-study is whole or not there, so that the marks say nothing. Whoever does not get it leaves them
-alone, and is told who works on the study.
+of the operating system, which ends with the process. A process that gets it knows that Snakemake's
+locks of this study, and its marks of unfinished files, were left by dead processes. The marks mean
+nothing here, because every file of a study is complete or absent. A process that does not get the
+lock leaves them alone, and reports which process works on the study.
 """
 
 import fcntl
@@ -23,15 +23,31 @@ from xscatter.study import Study
 _held: dict[Path, TextIO] = {}
 
 
+def start(results: Path, looks_only: bool) -> None:
+    """Begin a `snakemake` on the study in `results`: as its driver, unless it only looks.
+
+    Raises:
+        UserError: another driver of this study runs, and this one would make files.
+    """
+    if looks_only:
+        clear(results)
+    else:
+        insist(results)
+
+
 def _lock_of(results: Path, state: Path) -> Path:
     return state / "drivers" / f"{results.name}.lock"
 
 
 def take_over(results: Path, state: Path = Path(".snakemake")) -> bool:
-    """Become the driver of the study in `results`, unless another one lives; clear what the dead left.
+    """Become the driver of a study, and clear what dead drivers left.
 
-    `results` is spelled as in the rules, `state` is Snakemake's folder. The lock is held until this
-    process ends. False: another driver lives, or the file system knows no locks.
+    The lock is held until this process ends. Return False if another driver runs, or if the file
+    system has no locks.
+
+    Args:
+        results: folder of the study, spelled as in the rules.
+        state: Snakemake's folder.
     """
     place = _lock_of(results, state)
     if place in _held:
@@ -60,13 +76,13 @@ def take_over(results: Path, state: Path = Path(".snakemake")) -> bool:
 
 
 def clear(results: Path, state: Path = Path(".snakemake")) -> None:
-    """Clear what the dead left, for a command that only looks: it holds nothing, so that a driver may start."""
+    """Clear what dead drivers left, without holding the lock, so that a driver may start."""
     if take_over(results, state):
         _held.pop(_lock_of(results, state)).close()
 
 
 def living(results: Path, state: Path = Path(".snakemake")) -> str:
-    """Which process drives the study in `results` from this folder; empty: none."""
+    """Return which process drives the study in `results` from this folder; empty: none."""
     place = _lock_of(results, state)
     try:
         with open(place) as handle:
@@ -80,9 +96,15 @@ def living(results: Path, state: Path = Path(".snakemake")) -> str:
 
 
 def lost(study: Study, paths: StudyPaths, batches: int) -> list[Path]:
-    """Files that are gone although what was made of them is there, so that no rule would ask for them.
+    """Return files that were deleted although files made from them exist.
 
-    As long as the batches are not indexed that can only be experiments: all else is asked for anyway.
+    No rule would ask for them. As long as the batches are not indexed these can only be
+    experiments, because rules ask for everything else.
+
+    Args:
+        study: the study.
+        paths: where its files are.
+        batches: number of batches.
     """
     numbers = range(study.simulate.experiments)
     experiments = _gone([paths.experiment(number) for number in numbers])
@@ -94,14 +116,14 @@ def lost(study: Study, paths: StudyPaths, batches: int) -> list[Path]:
 
 
 def _gone(wanted: list[Path]) -> list[Path]:
-    """Which of the files of one folder are not there: one listing is quicker than a look at every file."""
+    """Return which of the files of one folder do not exist; one listing is quick for thousands."""
     folder = wanted[0].parent
-    there = set(os.listdir(folder)) if folder.is_dir() else set()
-    return [path for path in wanted if path.name not in there]
+    existing = set(os.listdir(folder)) if folder.is_dir() else set()
+    return [path for path in wanted if path.name not in existing]
 
 
 def _decode(record: Path) -> str:
-    """The file that one of Snakemake's marks is about: base64, in pieces marked by ``@`` when long."""
+    """Return the file that a mark of Snakemake is about: base64, in pieces that begin with @."""
     try:
         return urlsafe_b64decode("".join(part.removeprefix("@") for part in record.parts)).decode()
     except ValueError:
@@ -109,16 +131,21 @@ def _decode(record: Path) -> str:
 
 
 def insist(results: Path, state: Path = Path(".snakemake"), patience: float = 5.0) -> None:
-    """As :func:`take_over`, for a command that makes files; waits `patience` seconds for one that only looks.
+    """Become the driver of a study, for a command that makes files.
+
+    Args:
+        results: folder of the study, spelled as in the rules.
+        state: Snakemake's folder.
+        patience: seconds to wait for a command that holds the lock only for a moment.
 
     Raises:
-        UserError: another driver of this study lives.
+        UserError: another driver of this study runs.
     """
     place = _lock_of(results, state)
     end = time.monotonic() + patience
     while not take_over(results, state):
         if not _lockable(place):
-            return  # Snakemake's own locks must do
+            return  # Snakemake's own locks have to be enough
         if time.monotonic() > end:
             worker = place.read_text() or "another snakemake"
             raise UserError(f"{results}: {worker} works on this study; wait for it")
@@ -126,7 +153,7 @@ def insist(results: Path, state: Path = Path(".snakemake"), patience: float = 5.
 
 
 def _lockable(place: Path) -> bool:
-    """Whether the file system knows locks at all."""
+    """Return whether the file system has locks."""
     with open(place, "a+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Measure what a few images cost here: the commands of the rules, on small experiments, in a throw-away folder."""
+"""Measure what a few images cost here: the commands of the rules, in a temporary folder."""
 
 import os
 import subprocess
@@ -19,26 +19,25 @@ from xscatter.study import Study, dump_study
 
 COUNTS = (2, 10)  # images in the small and in the large pilot experiments
 EXPERIMENTS = 4  # of each; experiments differ, which gives the spread
-START = 4.0  # s: what Snakemake adds before the command of a rule starts
+START = 4.0  # s that Snakemake adds before the command of a rule starts
 
 
 def measure(study: Study, folder: Path | None = None) -> dict[str, dict[str, float]]:
-    """Seconds, spread, memory and disk of `simulate` and `transform` for the images of `study`.
+    """Return seconds, spread, memory and disk of `simulate` and `transform` for images of `study`.
+
+    Args:
+        study: the study; its number of images and experiments is replaced by small ones.
+        folder: where the temporary folder is made; default: that of the system.
 
     Raises:
         UserError: a command of the pilot failed; the line says how.
     """
-    found: dict[str, list[tuple[int, float, float, float]]] = {"simulate": [], "transform": []}
+    runs: dict[str, list[tuple[int, float, float, float]]] = {"simulate": [], "transform": []}
     with tempfile.TemporaryDirectory(prefix="pilot-", dir=folder) as place:
         steps = [(count, number) for number in range(EXPERIMENTS) for count in COUNTS]
         for count, number in track(steps, "pilot"):
-            small = study.model_copy(
-                update={
-                    "simulate": study.simulate.model_copy(
-                        update={"images": count, "experiments": EXPERIMENTS}
-                    )
-                }
-            )
+            few = {"images": count, "experiments": EXPERIMENTS}
+            small = study.model_copy(update={"simulate": study.simulate.model_copy(update=few)})
             paths = StudyPaths(Path(place) / str(count))
             write_text(paths.study, dump_study(small))
             for stage, product in (
@@ -46,24 +45,18 @@ def measure(study: Study, folder: Path | None = None) -> dict[str, dict[str, flo
                 ("transform", paths.coefficients(number)),
             ):
                 seconds, memory = _run(stage, paths, number)
-                found[stage].append((count, seconds, memory, product.stat().st_size))
-    return {stage: fit(rows, study.simulate.size**2) for stage, rows in found.items()}
+                runs[stage].append((count, seconds, memory, product.stat().st_size))
+    return {stage: fit(rows, study.simulate.size**2) for stage, rows in runs.items()}
 
 
 def _run(stage: str, paths: StudyPaths, number: int) -> tuple[float, float]:
-    """Seconds and megabytes of one command."""
-    command = [
-        sys.executable,
-        "-m",
-        "xscatter",
-        stage,
-        str(paths.study),
-        "--experiments",
-        str(number),
-    ]
+    """Return the seconds and megabytes of one command."""
+    command = [sys.executable, "-m", "xscatter", stage, str(paths.study)]
+    command += ["--experiments", str(number), "-o", str(paths.root)]
     with open(paths.root / "pilot.log", "w+") as log:
         start = time.monotonic()
-        process = subprocess.Popen([*command, "-o", str(paths.root)], stdout=log, stderr=log)
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        # Not `process.wait`, which does not report the memory of this one process.
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - start
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -75,9 +68,13 @@ def _run(stage: str, paths: StudyPaths, number: int) -> tuple[float, float]:
 
 
 def fit(rows: Iterable[tuple[int, float, float, float]], pixels: int) -> dict[str, float]:
-    """Figures of one stage from rows (images, seconds, megabytes, bytes): a line by least squares.
+    """Return the figures of one stage, by a line through the times (least squares).
 
     `spread` is the 95th percentile of measured over fitted time, at least 1.1.
+
+    Args:
+        rows: images, seconds, megabytes and bytes of each run.
+        pixels: pixels of an image.
     """
     table = np.array(list(rows), dtype=float)
     images, seconds = table[:, 0], table[:, 1]

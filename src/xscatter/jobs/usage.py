@@ -1,11 +1,8 @@
-"""What jobs used against what they asked for: from Snakemake's benchmark files, and from sacct where there is one."""
+"""What jobs used against what they asked for, by benchmarks and by Slurm's accounting."""
 
 import ast
 import csv
 import math
-import re
-import shutil
-import subprocess
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,41 +10,34 @@ from pathlib import Path
 import numpy as np
 
 from xscatter.core.errors import UserError
+from xscatter.jobs.accounting import SlurmJob, read_accounting
 from xscatter.store.paths import StudyPaths
 
-SNAKEMAKE = 150.0  # MB: what the Snakemake that runs a rule inside of a Slurm job holds, measured (97 MB of it its own)
+# MB of the Snakemake that runs a rule inside a Slurm job, measured; 97 MB of it are its own.
+SNAKEMAKE = 150.0
 _SAMPLED = 10.0  # seconds that a job must last for its benchmark to know its memory
-_POLLED = (
-    30.0  # seconds that a step must last for sacct to know it: Slurm looks every 30 s by default
-)
-_COLUMNS = ("JobID", "State", "ElapsedRaw", "MaxRSS", "ReqMem", "NTasks", "NNodes")  # of sacct
+_POLLED = 30.0  # likewise for a step and sacct: Slurm looks every 30 s by default
 _WELL = {"PENDING", "RUNNING", "COMPLETING", "COMPLETED"}
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job that ended well: seconds and MB used, minutes and MB asked for (NaN: not known)."""
+    """One job that ended well. NaN: not known.
+
+    Attributes:
+        rule: its rule.
+        unit: name of its benchmark file: number of the experiment or batch, or view.
+        seconds: time used.
+        memory: MB used.
+        runtime: minutes asked for.
+        mem_mb: MB asked for.
+    """
 
     rule: str
     unit: str
     seconds: float
     memory: float
     runtime: float
-    mem_mb: float
-
-
-@dataclass(frozen=True)
-class SlurmJob:
-    """A job or array task in Slurm's accounting, and its MB on a node: used and asked for (NaN: not known).
-
-    `seconds` is how long the steps ran whose memory is counted.
-    """
-
-    rule: str
-    identifier: str
-    state: str
-    seconds: float
-    memory: float
     mem_mb: float
 
 
@@ -60,55 +50,65 @@ class Use:
     slurm: tuple[SlurmJob, ...] = ()
 
     def percentile(self, name: str, q: float) -> float:
-        """Percentile `q` of the attribute `name` of the jobs; NaN where nothing is known."""
+        """Return percentile `q` of the attribute `name` of the jobs; NaN if nothing is known."""
         values = [getattr(job, name) for job in self.jobs if not np.isnan(getattr(job, name))]
         return float(np.percentile(values, q)) if values else float("nan")
 
     @property
     def asked_minutes(self) -> float:
-        """Walltime that was asked for at the first attempt."""
+        """Minutes of walltime that were asked for at the first attempt."""
         return self.percentile("runtime", 0)
 
     @property
     def asked_memory(self) -> float:
-        """Memory that was asked for at the first attempt."""
+        """MB of memory that were asked for at the first attempt."""
         return self.percentile("mem_mb", 0)
 
     @property
     def most_memory(self) -> float:
-        """Most MB that a job used, by whichever source says more."""
+        """Largest number of MB that a job used, by the source that reports more."""
         figures = [job.memory for job in self.jobs] + [job.memory for job in self.slurm]
         return max((memory for memory in figures if not np.isnan(memory)), default=float("nan"))
 
     @property
     def lost(self) -> dict[str, int]:
-        """How many Slurm jobs ended in which state other than well."""
+        """Number of Slurm jobs that did not end well, by their state."""
         return Counter(job.state for job in self.slurm if job.state not in _WELL)
 
     @property
     def waste(self) -> float:
-        """Part of the requested core-time that was not used."""
+        """Fraction of the requested core-time that was not used."""
         asked = sum(60 * job.runtime for job in self.jobs if not np.isnan(job.runtime))
         used = sum(job.seconds for job in self.jobs if not np.isnan(job.runtime))
         return 1 - used / asked if asked else float("nan")
 
-    def near_limit(self, part: float = 0.8) -> list[str]:
-        """Jobs that used more than `part` of the memory that they asked for, or of the time, which legs fill."""
-        most = math.inf if self.rule == "train_leg" else part
+    def near_limit(self, fraction: float = 0.8) -> list[str]:
+        """Return the jobs that used more than `fraction` of the memory or time they asked for.
+
+        The time of a leg of a training does not count: it fills its walltime on purpose.
+        """
+        most = math.inf if self.rule == "train_leg" else fraction
         near = [
             job.unit
             for job in self.jobs
-            if job.seconds > most * 60 * job.runtime or job.memory > part * job.mem_mb
+            if job.seconds > most * 60 * job.runtime or job.memory > fraction * job.mem_mb
         ]
         return near + [
-            f"Slurm job {job.identifier}" for job in self.slurm if job.memory > part * job.mem_mb
+            f"Slurm job {job.identifier}"
+            for job in self.slurm
+            if job.memory > fraction * job.mem_mb
         ]
 
     def proposal(self, safety: float, limit: int, least: int = 5) -> dict[str, int]:
-        """Better `runtime` (minutes) and, where it is known, `mem_mb`; nothing for jobs that asked for nothing.
+        """Return a better `runtime` (minutes) and, if it is known, `mem_mb`.
 
-        What was asked for is left out.
-        Memory is sampled while a job runs: the figure of one that lasted a few seconds says nothing.
+        A value that was asked for already is left out; jobs that asked for nothing get nothing.
+        Memory is sampled while a job runs: the figure of a job of a few seconds means nothing.
+
+        Args:
+            safety: factor on the 95th percentile of the time.
+            limit: longest walltime in minutes.
+            least: shortest walltime in minutes.
         """
         if np.isnan(self.asked_minutes):
             return {}
@@ -124,7 +124,7 @@ class Use:
 
 
 def read(paths: StudyPaths) -> list[Use]:
-    """What the jobs of a study used, by rule: its benchmark files, and Slurm's accounting where there is one.
+    """Return what the jobs of a study used, by rule: from benchmarks and Slurm's accounting.
 
     Raises:
         UserError: there are no benchmark files.
@@ -136,7 +136,9 @@ def read(paths: StudyPaths) -> list[Use]:
 
 
 def read_benchmarks(paths: StudyPaths) -> list[Use]:
-    """The benchmark files of a run, by rule; the Snakemake in each Slurm job, which they leave out, is added.
+    """Return what the benchmark files of a run say, by rule.
+
+    The memory of the Snakemake in each Slurm job, which they leave out, is added.
 
     Raises:
         UserError: there are none.
@@ -147,7 +149,7 @@ def read_benchmarks(paths: StudyPaths) -> list[Use]:
         with open(path, newline="") as stream:
             for row in csv.DictReader(stream, delimiter="\t"):
                 asked, launcher = _asked(row.get("resources", ""))
-                # What srun starts is no child of the job: the benchmark saw srun alone.
+                # What srun starts is no child of the job: the benchmark measured srun alone.
                 seen = asked.get("tasks", 1) <= 1 and "srun" not in launcher
                 job = Job(
                     row.get("rule_name") or _rule(path),
@@ -161,20 +163,21 @@ def read_benchmarks(paths: StudyPaths) -> list[Use]:
                     jobs[job.rule].append(job)
     if not jobs:
         raise UserError(f"{folder}: no benchmark files; run the study first")
-    return [Use(rule, tuple(_with_snakemake(found))) for rule, found in jobs.items()]
+    return [Use(rule, tuple(_with_snakemake(measured))) for rule, measured in jobs.items()]
 
 
 def _with_snakemake(jobs: list[Job]) -> list[Job]:
-    """Jobs with the memory of their Snakemake; one that is submitted alone holds a second, which starts the first.
+    """Return `jobs` with the memory of their Snakemake.
 
-    A job that asked for no memory did not run on Slurm.
+    A job that is submitted alone holds a second one, which starts the first. A job that asked for
+    no memory did not run on Slurm.
     """
     own = SNAKEMAKE * (2 if len(jobs) == 1 else 1)
     return [job if np.isnan(job.mem_mb) else replace(job, memory=job.memory + own) for job in jobs]
 
 
 def _rule(path: Path) -> str:
-    """The rule that wrote a benchmark file: its folder, but for the trainings, which share one."""
+    """Return the rule that wrote a benchmark file: its folder; all trainings share `train`."""
     return f"train_{path.stem}" if path.parent.name == "train" else path.parent.name
 
 
@@ -186,7 +189,10 @@ def _number(text: str | None) -> float:
 
 
 def _asked(text: str) -> tuple[dict[str, float], str]:
-    """Numbers of the column `resources`, which only --benchmark-extended writes, and the MPI launcher."""
+    """Return the numbers of the column `resources`, and the MPI launcher.
+
+    Only --benchmark-extended writes this column.
+    """
     try:
         content = ast.literal_eval(text)
         numbers = {
@@ -197,92 +203,11 @@ def _asked(text: str) -> tuple[dict[str, float], str]:
         return {}, ""
 
 
-def read_accounting(results: Path) -> list[SlurmJob]:
-    """The Slurm jobs of the study in the folder `results`, by sacct; empty without accounting.
-
-    The drivers' logs say which study they worked on, and which jobs were theirs.
-    """
-    if not shutil.which("sacct"):
-        return []
-    rules: dict[str, str] = {}
-    runs = []
-    # The rules spell the folder so, from where the driver ran.
-    ours = re.compile(rf"(?<![\w./-])results/{re.escape(results.absolute().name)}/")
-    for path in (results.absolute().parent.parent / ".snakemake" / "log").glob("*.log"):
-        text = path.read_text(errors="replace")
-        if not ours.search(text):
-            continue
-        runs += re.findall(r"SLURM run ID: (\S+)", text)
-        for rule, job in re.findall(r"jobs? of rule (\S+): Slurm array (\d+)", text):
-            rules[job] = rule
-        for job, rule in re.findall(r"SLURM jobid (\d+) \(log: \S*?rule_([^/]+)/", text):
-            rules[job] = rule
-    if not runs:
-        return []
-    command = ["sacct", "--parsable2", "--noheader", "--noconvert", "--starttime=now-30days"]
-    command += [f"--format={','.join(_COLUMNS)}", f"--name={','.join(runs)}"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    return slurm_jobs(done.stdout, rules) if done.returncode == 0 else []
-
-
-def slurm_jobs(text: str, rules: dict[str, str]) -> list[SlurmJob]:
-    """Jobs from what sacct says, a line a job and a line a step; `rules` says which job is of which rule.
-
-    The batch step runs as long as the job. Of the steps inside, one runs at a time: the largest counts.
-    """
-    found = []
-    steps: dict[str, list[dict[str, str]]] = defaultdict(list)
-    rows = [dict(zip(_COLUMNS, line.split("|"), strict=True)) for line in text.splitlines() if line]
-    for row in rows:
-        job, _, step = row["JobID"].partition(".")
-        if step and step != "extern":
-            steps[job].append(row)
-    for row in rows:
-        job = row["JobID"]
-        rule = rules.get(job.partition("_")[0])
-        if "." in job or not rule or not row["State"]:
-            continue
-        batch = [step for step in steps[job] if step["JobID"].endswith(".batch")]
-        others = [step for step in steps[job] if step not in batch]
-        parts = [_largest(batch)] + ([_largest(others)] if others else [])
-        found.append(
-            SlurmJob(
-                rule,
-                job,
-                row["State"].split()[0],
-                min(seconds for _, seconds in parts),
-                sum(memory for memory, _ in parts),
-                _megabytes(row["ReqMem"]) / int(row["NNodes"] or 1),
-            )
-        )
-    return found
-
-
-def _largest(steps: list[dict[str, str]]) -> tuple[float, float]:
-    """MB on one node, and seconds, of the largest step; NaN where none was measured."""
-    known = []
-    for step in steps:
-        # MaxRSS is that of the largest rank.
-        ranks = math.ceil(int(step["NTasks"] or 1) / int(step["NNodes"] or 1))
-        known.append((ranks * _megabytes(step["MaxRSS"]), _number(step["ElapsedRaw"])))
-    return max((found for found in known if found[0] > 0), default=(float("nan"), float("nan")))
-
-
-def _megabytes(text: str) -> float:
-    """MB of Slurm's `165432K` or `300M`; NaN where nothing was measured, or for memory by core."""
-    match = re.fullmatch(r"([\d.]+)([KMGT]?)n?", text)
-    return (
-        float(match[1]) * {"": 2**-20, "K": 2**-10, "M": 1, "G": 2**10, "T": 2**20}[match[2]]
-        if match
-        else float("nan")
-    )
-
-
 def table(uses: list[Use]) -> str:
-    """Asked for against used, a line a rule."""
+    """Return a table of what was asked for and used, with a line for each rule."""
     lines = [
-        f"{'rule':<19}{'jobs':>6}  {'time: asked':>11}{'95 %':>9}{'longest':>9}  {'MB: asked':>9}{'most':>8}"
-        f"{'waste':>7}  near the limit"
+        f"{'rule':<19}{'jobs':>6}  {'time: asked':>11}{'95 %':>9}{'longest':>9}"
+        f"  {'MB: asked':>9}{'most':>8}{'waste':>7}  near the limit"
     ]
     for use in uses:
         near = use.near_limit()

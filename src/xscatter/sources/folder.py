@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from xscatter.core.errors import UserError
-from xscatter.frames import Frame, read_all
-from xscatter.sources.source import Batch, Item, Memory, SourceOptions
+from xscatter.frames import Frame, Unreadable
+from xscatter.frames.reading import read_each
+from xscatter.sources.source import Batch, Item, Memory, Source, SourceOptions
 
 SCHEME = "folder"
 
@@ -28,7 +29,7 @@ LONGEST_PAUSE = 60.0  # seconds: a longer one is no pause, the file was changed
 _LOOK = 0.2  # seconds between two looks at a folder in which nothing is ready
 
 
-def connect(address: str, options: SourceOptions) -> "Folder":
+def connect(address: str, options: SourceOptions) -> Source:
     """Follow the folder at `address`.
 
     Raises:
@@ -40,7 +41,7 @@ def connect(address: str, options: SourceOptions) -> "Folder":
 
 
 class FileState(NamedTuple):
-    """What tells whether a file has changed."""
+    """Size and time of a file, which differ when it has changed."""
 
     size: int
     time: int  # nanoseconds since 1970
@@ -71,7 +72,7 @@ class Folder:
     settle: float = 1.0
     read: Mapping[str, Any] = field(default_factory=dict)
     _done: Container[str] = ()
-    _ignore: Path | None = None  # the table of the service, where it lies in the same folder
+    _ignore: Path | None = None  # the table of the service, which may be in the same folder
     _since: float | None = None  # done files that changed after this time are looked at once
     # By name: the state of a file, and since when it has been in it or when it was done in it.
     _seen: dict[str, tuple[FileState, float]] = field(default_factory=dict)
@@ -117,9 +118,9 @@ class Folder:
             self._next_look = now + looked + max(min(_LOOK, self.settle), 10 * looked)
         return Batch([Item(name, t / 1e9, state) for t, name, state in sorted(ready)], changing)
 
-    def frames(self, item: Item) -> Iterator[Frame]:
+    def frames(self, item: Item) -> Iterator[Frame | Unreadable]:
         """Yield the frames of a file."""
-        return read_all(item.name, **self.read)
+        return read_each(item.name, **self.read)
 
     def done(self, item: Item) -> bool:
         """Remember in which state a file was done; return False if that is no longer its state."""

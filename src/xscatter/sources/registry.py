@@ -50,5 +50,5 @@ def _modules() -> dict[str, ModuleType]:
 
 def _module_of_a_site(scheme: str) -> ModuleType | None:
     """The source that an installed package names as an entry point, loaded only when it is used."""
-    found = entry_points(group=ENTRY_POINTS, name=scheme)
-    return next((point.load() for point in found), None)
+    points = entry_points(group=ENTRY_POINTS, name=scheme)
+    return next((point.load() for point in points), None)

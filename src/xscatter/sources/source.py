@@ -12,7 +12,7 @@ A service that follows a source uses it in this order::
 
 To add a source, write one file with a constant ``SCHEME``, the word before the colon of its
 addresses, and a function ``connect(address, options)`` that returns an object of this protocol (it
-need not inherit from :class:`Source`). The file lies in this folder, or in a package of a site that
+need not inherit from :class:`Source`). The file is in this folder, or in a package of a site that
 names it as an entry point, and nothing else changes::
 
     [project.entry-points."xscatter.sources"]
@@ -24,12 +24,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from xscatter.frames import Frame
+from xscatter.frames import Frame, Unreadable
 
 
 @dataclass(frozen=True)
 class Item:
-    """What a source hands out: one or more frames that belong together.
+    """One or more frames that belong together and are handed out together.
 
     Attributes:
         name: unique and the same after a restart; the key under which it is remembered as done.
@@ -50,7 +50,7 @@ class Batch(NamedTuple):
 
 
 class Memory(Protocol):
-    """What has been done already: the table of the service.
+    """The items that are done, and the table of the service that holds them.
 
     Attributes:
         path: its file, which a source must not take for a frame.
@@ -70,8 +70,8 @@ class SourceOptions:
 
     Attributes:
         pattern: shell pattern of the names of items.
-        settle: seconds for which an item must not change before it is complete, where nothing
-            else tells.
+        settle: seconds for which an item must not change before it is complete, if there is no
+            better sign.
         read: options of :func:`xscatter.frames.read`.
     """
 
@@ -93,11 +93,11 @@ class Source(Protocol):
             UserError: the source cannot be reached.
         """
 
-    def frames(self, item: Item) -> Iterator[Frame]:
-        """Yield the frames of `item`, made by :func:`xscatter.frames.read` or `from_array`.
+    def frames(self, item: Item) -> Iterator[Frame | Unreadable]:
+        """Yield the frames of `item`, and why one cannot be read in its place.
 
-        Raises:
-            UserError: the item, or its next frame, cannot be read.
+        They are made by :func:`xscatter.frames.read` or `from_array`; the `source` of each is the
+        name of the item, and its `index` counts from 0.
         """
 
     def done(self, item: Item) -> bool:

@@ -1,1 +1,1 @@
-"""What is on disk: every name of a file or a dataset, and the readers and writers of each kind of file."""
+"""What is on disk: names of files and datasets, and one reader and writer for each kind of file."""

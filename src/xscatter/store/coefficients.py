@@ -1,7 +1,8 @@
 """Coefficient files: the Fourier-Bessel coefficients of one experiment, as HDF5.
 
 ``entry/coefficients`` is (n, angular_orders, radial_orders) complex64, its attributes are the
-parameters of the plan; beside it, for each image, ``masked_fraction``, ``not_finite`` and ``flags``.
+parameters of the plan. Beside it are, for each image, ``masked_fraction``, ``not_finite`` and
+``flags``.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ NO_LIVE_PIXEL = 1  # bit of the flags
 
 
 def is_coefficient_file(path: str | Path) -> bool:
-    """Whether the shard at `path` holds coefficients, not images."""
+    """Return whether the shard at `path` holds coefficients, not images."""
     with open_shard(path) as file:
         return COEFFICIENTS in file
 
@@ -105,10 +106,10 @@ class CoefficientWriter:
         masked_fraction: np.ndarray,
         not_finite: np.ndarray,
     ) -> None:
-        """Store coefficients (n, orders, zeros) of the images from `start` on.
+        """Store the coefficients of some images.
 
         Args:
-            start: the first image.
+            start: number of the first image.
             coefficients: (n, angular_orders, radial_orders).
             masked_fraction: (n,) fraction of the disk that is not on live pixels.
             not_finite: (n,) number of pixels that are NaN or infinite.
@@ -121,7 +122,7 @@ class CoefficientWriter:
         self.written += len(coefficients)
 
     def finish(self, facts: dict[str, Any]) -> None:
-        """Write the parameters of the plan, `facts`, and let the file appear under its name."""
+        """Write the parameters of the plan, `facts`, and give the file its name."""
         for key, value in facts.items():
             self._data.attrs[key] = value
         for key in ("masked_fraction", "not_finite", "flags"):
@@ -131,7 +132,7 @@ class CoefficientWriter:
         self._stack.close()
 
     def discard(self) -> None:
-        """Give up: nothing is left on disk."""
+        """Give up: remove the file."""
         try:
             with self._stack:
                 raise UserError("given up")

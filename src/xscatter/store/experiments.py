@@ -40,7 +40,7 @@ MASKED = np.uint32(np.iinfo(np.uint32).max)  # the mark of a masked pixel in the
 
 
 def masked_value(dtype: np.dtype) -> int | None:
-    """The count that marks a masked pixel: the largest of an unsigned type; None of other types."""
+    """Return the count that marks a masked pixel: the largest of an unsigned type, else None."""
     return int(np.iinfo(dtype).max) if dtype.kind == "u" else None
 
 
@@ -48,7 +48,7 @@ class ExperimentFile:
     """An open experiment shard; make it with :func:`open_experiment`.
 
     Attributes:
-        dataset: the counts (n, rows, cols) as HDF5 holds them, masked and saturated values included.
+        dataset: the counts (n, rows, cols) as HDF5 holds them, with masked and saturated values.
         saturation: counts from which a pixel is saturated; None where the file does not name them.
 
     Example:
@@ -105,28 +105,23 @@ class ExperimentFile:
         )
 
     def counts(self, image: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Counts, mask and saturated pixels of one image, (rows, cols) each; the mask is True where not usable.
+        """Return counts, mask (True = not usable) and saturated pixels of one image.
 
-        Masked pixels keep the value that marks them in the counts. This is the only place that
-        knows which values stand for masked and saturated pixels.
+        All are (rows, cols). Masked pixels keep the value that marks them in the counts. No other
+        place knows which values stand for masked and saturated pixels.
         """
         counts = self.dataset[int(image)]
-        mask = self.mask | self.not_counted(counts)
-        full = (
-            np.zeros(counts.shape, bool) if self.saturation is None else counts >= self.saturation
-        )
-        return counts, mask, full & ~mask
-
-    @staticmethod
-    def not_counted(counts: np.ndarray) -> np.ndarray:
-        """Pixels of raw `counts` (rows, cols) whose value marks them as masked, or is not a finite number."""
-        if counts.dtype.kind == "f":
-            return ~np.isfinite(counts)
         marked = masked_value(counts.dtype)
-        return np.zeros(counts.shape, bool) if marked is None else counts == marked
+        if counts.dtype.kind == "f":
+            mask = self.mask | ~np.isfinite(counts)
+        else:
+            mask = self.mask if marked is None else self.mask | (counts == marked)
+        if self.saturation is None:
+            return counts, mask, np.zeros(counts.shape, bool)
+        return counts, mask, (counts >= self.saturation) & ~mask
 
     def tags(self) -> list[str]:
-        """Names of the tags, T."""
+        """Return the names of the tags, T."""
         return [name.decode() for name in self._file[_NAMES][()]]
 
     @property
@@ -140,11 +135,11 @@ class ExperimentFile:
         return self._file[_DETECTABILITY]
 
     def parameters(self, image: int) -> dict[str, Any]:
-        """What was drawn for one image."""
+        """Return what was drawn for one image."""
         return json.loads(self._file[_PARAMETERS][int(image)])
 
     def picture(self, image: int, title: str = "") -> pictures.Panel:
-        """One image, ready to be drawn."""
+        """Return one image, ready to be drawn, under `title`."""
         counts, mask, _ = self.counts(image)
         saturation = None if self.saturation is None else float(self.saturation)
         return pictures.Panel(counts, mask, self.geometry, saturation, title)

@@ -1,4 +1,4 @@
-"""The only place that knows the names of the files of a study."""
+"""The names of the files of a study; no other place knows them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ class StudyPaths:
 
     @property
     def plan(self) -> Path:
-        """What will run, and what it costs."""
+        """What a pilot measured."""
         return self.root / "plan.json"
 
     def experiment(self, number: int | str) -> Path:
@@ -58,23 +58,23 @@ class StudyPaths:
         return self.batches / "records.json"
 
     def model(self, view: str) -> Path:
-        """Folder of one view: ``model.keras``, ``history.csv``, ``timings.csv``, ``tensorboard/``."""
+        """Folder of one view; :class:`xscatter.store.models.ModelFolder` knows its files."""
         return self.root / "models" / view
 
     def training(self, view: str) -> Path:
-        """Live training state: not an output of the workflow, so that nothing deletes it."""
+        """Folder of checkpoints: not an output of the workflow, so that nothing deletes it."""
         return self.root / ".training" / view
 
     def leg(self, view: str, number: int | str) -> Path:
-        """What one job of a training that takes several says at its end."""
+        """Report of one job of a training that takes several, written at its end."""
         return self.root / "models" / "legs" / f"{view}-{number}.json"
 
     def evaluation(self, view: str) -> Path:
-        """Scores of one view on the test batch; also of `mean`, the mean of the two logits."""
+        """Metrics of one view, or of the baseline `mean`, on the test batch."""
         return self.root / "evaluation" / f"{view}.json"
 
     def scores(self, view: str) -> Path:
-        """Score of every test image."""
+        """Scores of every image of the test batch."""
         return self.root / "evaluation" / f"{view}-scores.npz"
 
     @property
@@ -87,13 +87,13 @@ class StudyPaths:
         return self.root / "logs" / stage / f"{unit}.log"
 
     def benchmark(self, stage: str, unit: str | int = "all") -> Path:
-        """Time and memory of one job, as Snakemake measured them."""
+        """Time and memory of one job, as measured by Snakemake."""
         return self.root / "benchmarks" / stage / f"{unit}.tsv"
 
 
 @dataclass(frozen=True)
 class ResolutionPaths:
-    """Names below the folder of a study of studies; its members lie in folders of their own."""
+    """Names of files of a study of studies; each member has a folder of its own."""
 
     root: Path
 
@@ -112,20 +112,20 @@ class ResolutionPaths:
 
     @property
     def tables(self) -> dict[str, Path]:
-        """What the members say together."""
+        """Tables that compare the members."""
         return {name: self.root / f"{name}.csv" for name in ("sizes", "differences", "tags")}
 
     @property
     def figures(self) -> dict[str, Path]:
-        """The same as pictures."""
+        """Figures of the same comparison."""
         return {name: self.root / f"{name}.png" for name in ("sizes", "tags")}
 
 
 def _digits(number: int | str) -> str:
-    """Five digits or more; a text is a wildcard of the workflow, left as it is."""
+    """Return five digits or more; a text is a wildcard of the workflow and stays as it is."""
     return number if isinstance(number, str) else f"{number:05d}"
 
 
 def study_paths(name: str, results: str | Path = "results") -> StudyPaths:
-    """Paths of the study called `name` below the folder `results`."""
+    """Return the paths of the study called `name` in the folder `results`."""
     return StudyPaths(Path(results) / name)

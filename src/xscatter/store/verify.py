@@ -1,10 +1,9 @@
-"""Is every file of a study there, whole, right, and of this study?"""
+"""Check whether every file of a study exists, is complete, undamaged, and of this study."""
 
 import json
 import os
 import signal
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
@@ -12,21 +11,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
-
-from xscatter.core import shards
 from xscatter.core.errors import UserError
-from xscatter.core.files import file_sha256
 from xscatter.core.progress import track
-from xscatter.store.coefficients import COEFFICIENTS
-from xscatter.store.experiments import COUNTS, LABELS
-from xscatter.store.paths import VIEWS, StudyPaths
+from xscatter.store.checks import (
+    batch_problem,
+    coefficients_problem,
+    experiment_problem,
+    json_problem,
+    page_problem,
+    zip_problem,
+)
+from xscatter.store.models import ModelFolder
+from xscatter.store.paths import StudyPaths
 from xscatter.study import Study, load_study
+from xscatter.views import VIEWS, evaluated
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One file that is not as it should be: `problem` starts with its kind."""
+    """One file that is not as it should be.
+
+    Attributes:
+        path: the file.
+        problem: what is wrong with it; starts with the kind of problem.
+        log: log of the job that makes it.
+    """
 
     path: Path
     problem: str
@@ -34,7 +43,7 @@ class Finding:
 
     @property
     def kind(self) -> str:
-        """Missing, partial, corrupt, foreign (of another study), or stranger (no file of a study)."""
+        """Missing, partial, corrupt, foreign (of another study), or stranger (of no study)."""
         return self.problem.partition(":")[0]
 
 
@@ -51,35 +60,42 @@ class _Check:
 
 
 def read_study(results: Path) -> Study:
-    """The study that was run in `results`.
+    """Return the study that was run in the folder `results`.
 
     Raises:
         UserError: there is none.
     """
     if not results.is_dir():
-        what = "is a file" if results.exists() else "no such folder"
-        raise UserError(f"{results}: {what}; name a folder such as results/demo")
+        problem = "is a file" if results.exists() else "no such folder"
+        raise UserError(f"{results}: {problem}; name a folder such as results/demo")
     path = StudyPaths(results).study
     if not path.exists():
         raise UserError(
-            f"{results}: holds no study.yaml, so it is not known what belongs there; name results/<study>"
+            f"{results}: has no study.yaml, which says what belongs there; name results/<study>"
         )
     return load_study(path)
 
 
 def verify(results: Path, deep: bool = True, processes: int | None = None) -> list[Finding]:
-    """Check every file of the study in `results`, in parallel; what is wrong, in the order of the stages.
+    """Check every file of a study, in parallel; return the problems in the order of the stages.
 
-    `deep` compares checksums; without it only marks, names and sizes are looked at.
+    Args:
+        results: folder of the study.
+        deep: compare checksums; without it, only marks, names and sizes are checked.
+        processes: number of processes; default: as many as there are cores, at most 16.
+
+    Raises:
+        UserError: the folder holds no study.
     """
     study, paths = read_study(results), StudyPaths(results)
     checks = list(_checks(study, paths, deep))
     processes = processes or min(16, len(os.sched_getaffinity(0)))
-    found: list[Finding | None]
+    findings: list[Finding | None]
     if processes == 1 or len(checks) < 8:
-        found = [check.run() for check in track(checks, "files looked at")]
+        findings = [check.run() for check in track(checks, "files checked")]
     else:
-        # Ctrl-C reaches all processes of a terminal: one says so, and nobody waits for the rest.
+        # Ctrl-C reaches all processes of a terminal. Only this one reports it, and it does not wait
+        # for the others.
         with ProcessPoolExecutor(
             processes, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
         ) as pool:
@@ -87,15 +103,18 @@ def verify(results: Path, deep: bool = True, processes: int | None = None) -> li
                 _Check.run, checks, chunksize=max(1, min(32, len(checks) // (4 * processes)))
             )
             try:
-                found = list(track(done, "files looked at", total=len(checks)))
+                findings = list(track(done, "files checked", total=len(checks)))
             except KeyboardInterrupt:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-    return [finding for finding in found if finding] + list(_strangers(study, paths))
+    return [finding for finding in findings if finding] + list(_strangers(study, paths))
 
 
 def delete_bad(findings: list[Finding]) -> list[Path]:
-    """Delete what is partial, corrupt or foreign, so that the next run makes it again; never a stranger."""
+    """Delete what is partial, corrupt or foreign, so that the next run makes it again.
+
+    Strangers stay. Return the names of the deleted files.
+    """
     bad = [finding.path for finding in findings if finding.kind not in ("missing", "stranger")]
     for path in bad:
         path.unlink(missing_ok=True)
@@ -103,6 +122,7 @@ def delete_bad(findings: list[Finding]) -> list[Path]:
 
 
 def _checks(study: Study, paths: StudyPaths, deep: bool) -> Iterator[_Check]:
+    """Yield the check of every file that the study makes, in the order of the stages."""
     simulate, transform = study.fingerprint("simulate"), study.fingerprint("transform")
     for number in range(study.simulate.experiments):
         unit = f"{number:05d}"
@@ -121,15 +141,16 @@ def _checks(study: Study, paths: StudyPaths, deep: bool) -> Iterator[_Check]:
         log = paths.log("pack", name.removeprefix("batch-").removesuffix(".bin"))
         yield _Check(paths.batches / name, log, batch_problem, (deep, *entry))
     for view in VIEWS:
-        yield _Check(paths.model(view) / "model.keras", paths.log("train", view), zip_problem)
-    for view in (*VIEWS, "mean"):
+        network = ModelFolder(paths.model(view)).network
+        yield _Check(network, paths.log("train", view), zip_problem)
+    for view in evaluated():
         yield _Check(paths.evaluation(view), paths.log("test", view), json_problem)
         yield _Check(paths.scores(view), paths.log("test", view), zip_problem)
     yield _Check(paths.report, paths.log("report"), page_problem)
 
 
 def _batches(paths: StudyPaths) -> dict[str, tuple[int, str]]:
-    """Size and SHA-256 of every batch that records.json names."""
+    """Return size and SHA-256 of every batch that records.json names."""
     try:
         manifest = json.loads(paths.records.read_text())
         return {
@@ -140,89 +161,11 @@ def _batches(paths: StudyPaths) -> dict[str, tuple[int, str]]:
         return {}
 
 
-def experiment_problem(
-    path: Path, deep: bool, images: int, number: int, study_hash: str
-) -> str | None:
-    """What is wrong with an experiment shard."""
-    return shards.problem(path, deep, study_hash=study_hash, experiment=number) or _counts(
-        path, {COUNTS: images, LABELS: images}
-    )
-
-
-def coefficients_problem(
-    path: Path, deep: bool, images: int, number: int, study_hash: str, source: Path
-) -> str | None:
-    """What is wrong with a coefficient file."""
-    problem = shards.problem(path, deep, study_hash=study_hash, experiment=number)
-    problem = problem or _counts(path, {COEFFICIENTS: images})
-    if problem is None and source.exists():
-        try:
-            with h5py.File(path, "r") as file, h5py.File(source, "r") as origin:
-                if file.attrs.get("source_checksum") != origin.attrs.get("checksum"):
-                    return f"foreign: it was made from another version of {source.name}"
-        except OSError:
-            return None  # the experiment itself is reported
-    return problem
-
-
-def _counts(path: Path, wanted: dict[str, int]) -> str | None:
-    with h5py.File(path, "r") as file:
-        for name, count in wanted.items():
-            have = file[name].shape[0] if name in file else 0
-            if have != count:
-                return f"partial: {have} of {count} in {name}"
-    return None
-
-
-def batch_problem(path: Path, deep: bool, size: int, sha256: str) -> str | None:
-    """What is wrong with a record batch."""
-    if not path.exists():
-        return "missing"
-    if path.stat().st_size != size:
-        return f"partial: {path.stat().st_size} bytes, records.json says {size}"
-    if deep and file_sha256(path) != sha256:
-        return "corrupt: its content does not match its checksum in records.json"
-    return None
-
-
-def json_problem(path: Path, *keys: str) -> str | None:
-    """What is wrong with a JSON file that must have `keys`."""
-    if not path.exists():
-        return "missing"
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        return f"corrupt: not JSON ({error})"
-    lost = [key for key in keys if key not in content]
-    return f"corrupt: it has no {', '.join(lost)}" if lost else None
-
-
-def zip_problem(path: Path) -> str | None:
-    """What is wrong with a model or with scores, which are zip files with a checksum for every part."""
-    if not path.exists():
-        return "missing"
-    try:
-        with zipfile.ZipFile(path) as archive:
-            part = archive.testzip()
-    except (OSError, zipfile.BadZipFile, EOFError, RuntimeError) as error:
-        return f"corrupt: {error}"
-    return f"corrupt: its part {part}" if part else None
-
-
-def page_problem(path: Path) -> str | None:
-    """What is wrong with the report."""
-    if not path.exists():
-        return "missing"
-    with open(path, "rb") as stream:
-        stream.seek(max(0, path.stat().st_size - 200))
-        return None if b"</html>" in stream.read() else "partial: its end is missing"
-
-
 def _strangers(study: Study, paths: StudyPaths) -> Iterator[Finding]:
-    """Files that the study does not make, and what killed jobs left."""
+    """Yield files that the study does not make, and what killed jobs left."""
     longest = 3600 * study.walltime.limit_hours
     for path in sorted(paths.root.rglob("*.part")):
-        with suppress(FileNotFoundError):  # a job that runs writes it, and may finish it now
+        with suppress(FileNotFoundError):  # the job that writes it may finish it now
             if time.time() - path.stat().st_mtime > longest:
                 yield Finding(path, "partial: a killed job left it")
     for name in (paths.experiment, paths.coefficients):

@@ -3,10 +3,8 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 
-from xscatter.frames.reading import readable
 from xscatter.sources.source import Item, Source
 from xscatter.tagging.journal import Journal
 from xscatter.tagging.tagger import Tagged, Tagger
@@ -77,9 +75,7 @@ def _tagged(
 ) -> tuple[list[Tagged], int]:
     """Rows that the table lacks of `items`, and how many of these must be tagged again later."""
     by_item: dict[str, list[Tagged]] = {item.name: [] for item in items}
-    frames = chain.from_iterable(
-        readable(partial(source.frames, item), item.name) for item in items
-    )
+    frames = chain.from_iterable(source.frames(item) for item in items)
     for batch in tagger.batches(frames, options.view, options.threads):
         for tagged in tagger.tag(batch, options.view):
             by_item[tagged.source].append(tagged)
@@ -122,7 +118,7 @@ class _Progress:
         self._reported, self._recent = now, 0
 
     def finish(self) -> None:
-        """Report the whole run."""
+        """Report all of the run."""
         elapsed = max(time.monotonic() - self._begin, 1e-9)
         self._line((self._tagged + self._failed) / elapsed)
 

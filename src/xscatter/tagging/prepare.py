@@ -67,7 +67,7 @@ def coefficients(prepared: Prepared, transform: Mapping[str, Any]) -> np.ndarray
 
     Returns:
         Coefficients (angular_orders, radial_orders) complex64; None where the beam centre is not
-        known, or too little of the disk lies on live pixels.
+        known, or too little of the disk is on live pixels.
     """
     if prepared.center is None:
         return None

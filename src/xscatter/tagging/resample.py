@@ -1,6 +1,6 @@
 """Bring the pixels of a frame to those of a model: photons are added up, or shared out.
 
-Both functions return counts, mask and saturated pixels, each (size, size), of a frame that lies in
+Both functions return counts, mask and saturated pixels, each (size, size), of a frame in
 a square of size × size pixels.
 """
 
@@ -131,6 +131,6 @@ def _shared(
 
 
 def _overlap(edges: np.ndarray, size: int) -> np.ndarray:
-    """Fraction (size, n) of each of `size` pixels that lies in each of n with `edges` (n + 1,)."""
+    """Fraction (size, n) of each of `size` pixels that is in each of n with `edges` (n + 1,)."""
     low, high = np.arange(size)[:, None], np.arange(1, size + 1)[:, None]
     return np.clip(np.minimum(high, edges[None, 1:]) - np.maximum(low, edges[None, :-1]), 0, 1)

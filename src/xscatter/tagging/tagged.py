@@ -1,4 +1,4 @@
-"""What is known of one frame after it was tagged."""
+"""The answer of a tagger for one frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,13 +25,14 @@ class Tagged:
         center_from: "user", "poni", "header", "estimate", or None.
         confidence: 0 to 1, of the beam centre.
         note: why the best network did not answer, or why none could; that a beam centre given by
-            the user lies outside the frame.
+            the user is outside the frame.
         failed: whether the frame could not be read.
 
-    >>> from xscatter.tagging import Tagged
-    >>> tagged = Tagged("frame.cbf", 0, view="image", tags=("ring", "diffuse low-q"))
-    >>> "ring" in tagged.tags
-    True
+    Example:
+        >>> from xscatter.tagging import Tagged
+        >>> tagged = Tagged("frame.cbf", 0, view="image", tags=("ring", "diffuse low-q"))
+        >>> "ring" in tagged.tags
+        True
     """
 
     source: str

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.frames import Frame, Unreadable, find_center, read_all
-from xscatter.frames.reading import readable
+from xscatter.frames import Frame, Unreadable, find_center
+from xscatter.frames.reading import read_each
 from xscatter.networks.load import TOGETHER, load_network
 from xscatter.scores import calibrate
 from xscatter.store.bundle import Bundle, open_bundle
@@ -27,7 +26,7 @@ CONFIDENT = 0.5  # least confidence of a beam centre for the views that need one
 _HASH = 12  # hex digits that tell weights apart
 
 
-class Network(Protocol):
+class TrainedNetwork(Protocol):
     """A trained network, however it is run."""
 
     inputs: tuple[str, ...]
@@ -92,7 +91,7 @@ class Tagger:
         self,
         folder: str | Path,
         bundle: Bundle,
-        networks: Mapping[str, Network],
+        networks: Mapping[str, TrainedNetwork],
         calibrations: Mapping[str, calibrate.Calibration],
     ):
         self.folder, self.tags, self.size = Path(folder), bundle.tags, bundle.size
@@ -167,7 +166,11 @@ class Tagger:
             raise UserError(
                 f"{self.folder}: holds no {view} network; it has {', '.join(self.views)}"
             )
-        items = _frames(frames, options)
+        some = [frames] if isinstance(frames, (str, Path, Frame)) else frames
+        items = chain.from_iterable(
+            [one] if isinstance(one, (Frame, Unreadable)) else read_each(one, **options)
+            for one in some
+        )
         with ThreadPoolExecutor(threads) as pool:
             waiting: list[Future[Ready | Unreadable]] = []
             while True:
@@ -213,7 +216,8 @@ class Tagger:
         for name in self._networks:
             places = [n for n, (used, _) in enumerate(chosen) if used == name]
             if places:
-                logits = self.logits(name, [batch[n].inputs for n in places])  # type: ignore[union-attr]
+                inputs = [batch[n].inputs for n in places]  # type: ignore[union-attr]
+                logits = self._networks[name].logits(_stacked(inputs, self.needs(name)))
                 for n, p in zip(places, self._calibrations[name].probability(logits), strict=True):
                     probability[n] = p
         return [
@@ -228,8 +232,7 @@ class Tagger:
             view: its name.
             inputs: of n frames; see :class:`Ready`.
         """
-        stacked = {name: np.stack([one[name] for one in inputs]) for name in self.needs(view)}
-        return self._networks[view].logits(stacked)
+        return self._networks[view].logits(_stacked(inputs, self.needs(view)))
 
     def _choose(self, item: Ready | Unreadable, view: str | None) -> tuple[str | None, str]:
         """Name of the network that answers for a frame, and why it is not the best one."""
@@ -279,10 +282,7 @@ def _obstacle(frame: Frame) -> str:
     return why
 
 
-def _frames(frames: Any, options: Mapping[str, Any]) -> Iterator[Frame | Unreadable]:
-    """Each of `frames`, and all frames of those that are names of files."""
-    for item in [frames] if isinstance(frames, (str, Path, Frame)) else frames:
-        if isinstance(item, (Frame, Unreadable)):
-            yield item
-        else:
-            yield from readable(partial(read_all, item, **options), str(item))
+def _stacked(
+    inputs: Sequence[Mapping[str, np.ndarray]], names: Iterable[str]
+) -> dict[str, np.ndarray]:
+    return {name: np.stack([one[name] for one in inputs]) for name in names}

@@ -1,4 +1,4 @@
-"""How often a tag was right on the test set of the study."""
+"""The precision of a network on the test set of its study."""
 
 import json
 from collections.abc import Sequence

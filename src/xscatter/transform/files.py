@@ -1,6 +1,10 @@
-"""Experiment shards in, coefficient files out."""
+"""Experiment shards in, coefficient files out.
 
-from collections.abc import Iterator
+:class:`ShardTransformer` turns images of a shard into blocks of coefficients;
+:class:`BlockCollector` makes a coefficient file of them. Between the two, blocks may travel from
+one rank to another.
+"""
+
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,18 +13,29 @@ import numpy as np
 
 from xscatter.core import shards
 from xscatter.core.version import __version__
-from xscatter.fourier_bessel import loops
 from xscatter.store.coefficients import NO_LIVE_PIXEL, CoefficientWriter
 from xscatter.store.experiments import masked_value, open_experiment
 from xscatter.study import Study
+from xscatter.transform import loops
 from xscatter.transform.counts import COUNTS
 from xscatter.transform.plans import build_plan, transform_parameters
-from xscatter.transform.reading import Images
+from xscatter.transform.reading import ImageReader
+
+# Counts are transformed this many at a time, so that they stay in a cache from step to step.
+CACHED_PIXELS = 2**16
 
 
 @dataclass(frozen=True)
-class Job:
-    """One shard to be transformed."""
+class ShardJob:
+    """One experiment shard to be transformed.
+
+    Attributes:
+        source: the experiment shard.
+        target: the coefficient file to be made of it.
+        experiment: number of the experiment.
+        images: number of its images.
+        checksum: of the shard when the run began.
+    """
 
     source: Path
     target: Path
@@ -30,8 +45,17 @@ class Job:
 
 
 @dataclass
-class Part:
-    """Coefficients of images `start` and following of a job, or why there are none."""
+class CoefficientBlock:
+    """Coefficients of up to LANES images of a shard, n of them, or why there are none.
+
+    Attributes:
+        job: number of the shard's job in this run.
+        start: the first image.
+        coefficients: (n, angular_orders, radial_orders) complex64.
+        masked_fraction: (n,) float32, fraction of the disk that is not on live pixels.
+        not_finite: (n,) number of pixels that are NaN or infinite.
+        error: why the shard cannot be transformed, in one line.
+    """
 
     job: int
     start: int
@@ -41,17 +65,18 @@ class Part:
     error: str | None = None
 
 
-class Source:
-    """An open experiment shard and the plan for its beam centre."""
+class ShardTransformer:
+    """An open experiment shard, and the plan for its beam centre."""
 
-    def __init__(self, study: Study, job: Job):
-        self._study = study
+    def __init__(self, study: Study, job: ShardJob):
+        self._fill = study.transform.fill
+        self._transform_counts = COUNTS[study.transform.counts]
         with ExitStack() as stack:
             shard = stack.enter_context(open_experiment(job.source))
             self._mask = shard.mask
             self.plan = build_plan(transform_parameters(study), shard.shape, shard.center)
             self._values = np.empty(shard.shape, np.float32)
-            self._images = Images(shard.dataset)
+            self._images = ImageReader(shard.dataset)
             stack.callback(self._images.close)
             self._stack = stack.pop_all()
 
@@ -59,45 +84,54 @@ class Source:
         """Close the file."""
         self._stack.close()
 
-    def transform(self, job: int, start: int, stop: int, until: int) -> Part:
-        """Coefficients of images `start` to `stop`, at most LANES; those up to `until` are next."""
-        not_finite = np.zeros(stop - start, np.uint32)
-        values = self._prepared(start, stop, until, not_finite)
-        found, live = self.plan.forward_each(values, self._study.transform.fill)
-        return Part(
-            job, start, found.astype(np.complex64), (1 - live).astype(np.float32), not_finite
-        )
+    def transform(self, job: int, start: int, stop: int, until: int) -> CoefficientBlock:
+        """Expand images `start` to `stop`.
 
-    def _prepared(
-        self, start: int, stop: int, until: int, not_finite: np.ndarray
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Values and mask of each image, and its number of pixels that are not finite."""
-        change = COUNTS[self._study.transform.counts]
-        values, mask = self._values.reshape(-1), self._mask.reshape(-1)
-        for n, image in enumerate(self._images.each(start, stop, until)):
-            own = self._mask
-            if image.dtype.kind == "f":
-                bad = ~np.isfinite(image)
+        Args:
+            job: number of the job, for the block.
+            start: the first image.
+            stop: the end, at most LANES images after it.
+            until: images up to this one are next, and are read ahead.
+        """
+        not_finite = np.zeros(stop - start, np.uint32)
+        accumulator = self.plan.accumulator(self._fill)
+        for n, counts in enumerate(self._images.each(start, stop, until)):
+            mask = self._mask
+            if counts.dtype.kind == "f":
+                bad = ~np.isfinite(counts)
                 not_finite[n] = bad.sum()
                 if bad.any():
-                    image[bad] = 0
-                    own = own | bad
-            marked = masked_value(image.dtype)
-            limit = None if marked is None else image.dtype.type(marked)
-            more, flat = False, image.reshape(-1)
-            for begin in range(
-                0, flat.size, 2**16
-            ):  # as much as stays in a cache from step to step
-                some = slice(begin, begin + 2**16)
-                change(flat[some], values[some])
-                more = more or (limit is not None and loops.holds(flat[some], limit, mask[some]))
-            yield self._values, (image == limit) | own if more else own
+                    counts[bad] = 0  # the transform of the counts need not know NaN
+                    mask = mask | bad
+            accumulator.add(*self._values_and_mask(counts, mask))
+        coefficients, live_fraction = accumulator.finish()
+        masked_fraction = (1 - live_fraction).astype(np.float32)
+        coefficients = coefficients.astype(np.complex64)
+        return CoefficientBlock(job, start, coefficients, masked_fraction, not_finite)
+
+    def _values_and_mask(
+        self, counts: np.ndarray, mask: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return transformed counts, valid until the next call, and the mask of the image.
+
+        In most images the detector's mask already covers all pixels that hold the mark: then it is
+        returned itself, and the plan need not look for its live pixels again.
+        """
+        marked = masked_value(counts.dtype)
+        mark = None if marked is None else counts.dtype.type(marked)
+        flat, values, hidden = counts.reshape(-1), self._values.reshape(-1), self._mask.reshape(-1)
+        more = False
+        for begin in range(0, flat.size, CACHED_PIXELS):
+            some = slice(begin, begin + CACHED_PIXELS)
+            self._transform_counts(flat[some], values[some])
+            more = more or (mark is not None and loops.holds(flat[some], mark, hidden[some]))
+        return self._values, (counts == mark) | mask if more else mask
 
 
-class Target:
-    """A coefficient file in the making: parts arrive in any order, its bytes do not depend on it."""
+class BlockCollector:
+    """A coefficient file in the making; its bytes do not depend on the order of the blocks."""
 
-    def __init__(self, study: Study, job: Job):
+    def __init__(self, study: Study, job: ShardJob):
         self._study, self._job = study, job
         chosen = study.transform
         self._file = CoefficientWriter(
@@ -111,28 +145,35 @@ class Target:
             source_checksum=job.checksum,
         )
 
-    def add(self, part: Part) -> list[str] | None:
-        """Store one part. When all parts have arrived, finish the file and return its warnings; until then None."""
-        if part.error:
+    def add(self, block: CoefficientBlock) -> list[str] | None:
+        """Store one block.
+
+        When all blocks have arrived, or one with an error, finish or discard the file and return
+        its warnings; until then return None.
+        """
+        if block.error:
             self.close()
-            return [f"{self._job.source}: {part.error}"]
-        self._file.write(part.start, part.coefficients, part.masked_fraction, part.not_finite)
+            return [f"{self._job.source}: {block.error}"]
+        self._file.write(block.start, block.coefficients, block.masked_fraction, block.not_finite)
         return self._finish() if self._file.complete else None
 
     def _finish(self) -> list[str]:
-        # What was read is in the page cache still; a flipped bit may decompress without an error.
+        # A flipped bit may decompress without an error, so the shard is held against its checksum
+        # once more. Its bytes are still in the page cache.
         wrong = shards.problem(self._job.source, checksum=self._job.checksum)
         if wrong:
             self.close()
-            return [
-                f"{self._job.source}: {wrong}; run `xscatter verify --delete-bad`, then simulate it again"
-            ]
+            advice = "run `xscatter verify --delete-bad`, then simulate it again"
+            return [f"{self._job.source}: {wrong}; {advice}"]
         with open_experiment(self._job.source) as source:
             center = source.center
         chosen = self._study.transform
+        definition = (
+            "c_mk = sum over pixels of the disk of f conj(psi_mk) / R^2; index [image, m, k]"
+        )
         self._file.finish(
             {
-                "definition": "c_mk = sum over pixels of the disk of f conj(psi_mk) / R^2; index [image, m, k]",
+                "definition": definition,
                 "beam_center": np.asarray(center, float),
                 "radius": self._study.radius,
                 "angular_orders": chosen.angular_orders,
@@ -145,19 +186,24 @@ class Target:
                 "scaling": "none",
             }
         )
-        notes = []
-        dead = np.flatnonzero(self._file.flags & NO_LIVE_PIXEL)
-        if dead.size:
-            notes.append(
-                f"{self._job.source}: no live pixel in the disk of image {', '.join(map(str, dead[:10]))}"
-                f"{' and others' if dead.size > 10 else ''}; NaN and flagged in {self._job.target}"
-            )
+        return self._warnings()
+
+    def _warnings(self) -> list[str]:
+        """Return a warning of images without a live pixel; print how many are not finite."""
         bad = self._file.not_finite
         if bad.any():
             print(
-                f"{self._job.source}: {bad.sum()} pixels of {(bad > 0).sum()} images are NaN or infinite: masked"
+                f"{self._job.source}: {bad.sum()} pixels of {(bad > 0).sum()} images are NaN or "
+                "infinite: masked"
             )
-        return notes
+        dead = np.flatnonzero(self._file.flags & NO_LIVE_PIXEL)
+        if not dead.size:
+            return []
+        images = ", ".join(map(str, dead[:10])) + (" and others" if dead.size > 10 else "")
+        return [
+            f"{self._job.source}: no live pixel in the disk of image {images}; NaN and flagged in "
+            f"{self._job.target}"
+        ]
 
     def close(self) -> None:
         """Give up: nothing is left behind."""

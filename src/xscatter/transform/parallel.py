@@ -1,9 +1,10 @@
-"""The transform of whole shards, shared among MPI ranks.
+"""The transform of many shards, shared among MPI ranks.
 
-Work is handed out in blocks of images, whole shards first, by rank 0, so that a slow rank takes
-fewer. The rank that takes the first block of a shard writes its file; the others send it what they
-made. Images go in groups that begin at fixed numbers, so that every image is computed the same way
-whoever computes it.
+Rank 0 hands out tasks: runs of images of one shard, whole shards first and shorter runs towards the
+end, so that a slow rank takes fewer. The rank that takes the first task of a shard writes its
+coefficient file; others that take tasks of it send their coefficients there. Within a task, images
+are expanded in blocks that begin at multiples of LANES, so that every image is computed in the same
+company, and to the same bytes, by whichever rank.
 """
 
 import time
@@ -18,14 +19,17 @@ from xscatter.core.shards import problem
 from xscatter.fourier_bessel.loops import LANES
 from xscatter.store.experiments import open_experiment
 from xscatter.study import Study
-from xscatter.transform.files import Job, Part, Source, Target
+from xscatter.transform.files import BlockCollector, CoefficientBlock, ShardJob, ShardTransformer
 from xscatter.transform.plans import share_tables, transform_parameters
 from xscatter.transform.ranks import Alone
 
-# A rank that comes to a shard plans for its beam centre first, which takes the time of a few dozen images.
-LEAST_BLOCK = 4 * LANES
-MOST_WAITING = 32  # parts that wait to be written
-# What h5py raises for damaged or foreign files, and the plan for a beam centre that is out of reach.
+# Images of the shortest task: a rank that comes to a shard makes the plan for its beam centre
+# first, which takes the time of a few dozen images.
+SHORTEST_TASK = 4 * LANES
+# Blocks that wait to be written. More would only fill memory when the disk is slower than the
+# ranks.
+MOST_WAITING = 32
+# What h5py raises for damaged or foreign files, and the plan for a beam centre out of reach.
 UNREADABLE = (OSError, KeyError, RuntimeError, UserError)
 
 
@@ -34,8 +38,8 @@ def transform_files(
 ) -> list[str]:
     """Expand every image of experiment shards into coefficient files.
 
-    Called by all ranks with the same arguments. Files that are whole, of this study and of their
-    shard as it is now are left as they are.
+    Called by all ranks with the same arguments. Coefficient files that are complete and up to date
+    are skipped.
 
     Args:
         study: the study; its section `transform` decides the content.
@@ -43,15 +47,15 @@ def transform_files(
         ranks: the processes that share the work (default: this one).
 
     Returns:
-        On rank 0, one line for every shard that is wrong in some way; all others are done.
+        On rank 0, one line for every shard that needs attention; all others are done.
     """
     ranks = ranks or Alone()
-    jobs, problems = ranks.share(_examine(study, pairs) if ranks.rank == 0 else None)
-    blocks = _blocks([job.images for job in jobs], ranks.size)
-    ranks.begin([job for job, _, _ in blocks])
+    jobs, problems = ranks.share(_jobs(study, pairs) if ranks.rank == 0 else None)
+    tasks = _tasks([job.images for job in jobs], ranks.size)
+    ranks.begin([job for job, _, _ in tasks])
     if jobs:
         share_tables(transform_parameters(study), ranks.on_node)
-    work = _work(study, jobs, blocks, ranks, problems if ranks.rank == 0 else [])
+    work = _work(study, jobs, tasks, ranks, problems if ranks.rank == 0 else [])
     if ranks.rank == 0:
         steps = (None for images in work for _ in range(images))
         for _ in track(steps, "images", sum(job.images for job in jobs)):
@@ -62,8 +66,8 @@ def transform_files(
     return problems
 
 
-def _examine(study: Study, pairs: list[tuple[Path, Path]]) -> tuple[list[Job], list[str]]:
-    """Which shards need work, and which cannot be used."""
+def _jobs(study: Study, pairs: list[tuple[Path, Path]]) -> tuple[list[ShardJob], list[str]]:
+    """Return the shards that need work, and a line for each that cannot be used."""
     jobs, problems = [], []
     for source, target in pairs:
         wrong = problem(source, deep=False, study_hash=study.fingerprint("simulate"))
@@ -72,132 +76,147 @@ def _examine(study: Study, pairs: list[tuple[Path, Path]]) -> tuple[list[Job], l
             continue
         with open_experiment(source) as file:
             checksum, number, images = file.checksum, file.number, len(file)
-        wanted = {
+        expected = {
             "study_hash": study.fingerprint("transform"),
             "experiment": number,
             "source_checksum": checksum,
         }
-        if problem(target, deep=False, **wanted):
-            jobs.append(Job(source, target, number, images, checksum))
+        if problem(target, deep=False, **expected):
+            jobs.append(ShardJob(source, target, number, images, checksum))
     return jobs, problems
 
 
-def _blocks(images: list[int], size: int) -> list[tuple[int, int, int]]:
-    """(job, first image, end) of every block: shrinking towards the end, borders at whole groups of a shard."""
-    blocks = []
+def _tasks(images: list[int], size: int) -> list[tuple[int, int, int]]:
+    """Return (job, first image, end) of all tasks, for `images` of each job and `size` ranks.
+
+    A task holds half of a rank's share of what is left: tasks grow shorter towards the end, and no
+    rank waits long for the last one. They begin at multiples of LANES.
+    """
+    tasks = []
     left = sum(images)
     for job, count in enumerate(images):
         start = 0
         while start < count:
-            stop = min(start + max(left // (2 * size * LANES) * LANES, LEAST_BLOCK), count)
-            blocks.append((job, start, stop))
+            share = left // (2 * size * LANES) * LANES
+            stop = min(start + max(share, SHORTEST_TASK), count)
+            tasks.append((job, start, stop))
             left -= stop - start
             start = stop
-    return blocks
+    return tasks
 
 
-class Writer:
-    """Writes the coefficient files that this rank owns, in a thread beside the transform.
+class WriterThread:
+    """Writes the coefficient files that this rank owns, beside the transform.
 
-    `notes` is what there is to say of the shards that are finished or given up.
+    Attributes:
+        warnings: of the shards that are finished or given up.
     """
 
-    def __init__(self, study: Study, jobs: list[Job]):
+    def __init__(self, study: Study, jobs: list[ShardJob]):
         self._study, self._jobs = study, jobs
         self._owned: set[int] = set()
-        self._open: set[int] = set()  # owned jobs that are not finished, or given up
-        self._targets: dict[int, Target] = {}
+        self._open: set[int] = set()  # owned jobs that are neither finished nor given up
+        self._collectors: dict[int, BlockCollector] = {}
         self._thread = ThreadPoolExecutor(1, "write")
         self._waiting: deque[Future[None]] = deque()
-        self.notes: list[str] = []
+        self.warnings: list[str] = []
 
     def own(self, job: int) -> None:
-        """The file of `job` is ours to write."""
+        """Take over the file of `job`."""
         if job not in self._owned:
             self._owned.add(job)
             self._open.add(job)
 
-    def take(self, part: Part) -> None:
-        """Have `part` written; waits only when too many are waiting already."""
-        self._waiting.append(self._thread.submit(self._write, part))
+    def take(self, block: CoefficientBlock) -> None:
+        """Have `block` written; wait only if too many are waiting already."""
+        self._waiting.append(self._thread.submit(self._write, block))
         while self._waiting and (self._waiting[0].done() or len(self._waiting) > MOST_WAITING):
             self._waiting.popleft().result()  # raises what writing raised
 
     def busy(self) -> bool:
-        """Whether parts are still missing, or being written."""
+        """Return whether blocks are still missing, or being written."""
         while self._waiting and self._waiting[0].done():
             self._waiting.popleft().result()
         return bool(self._open or self._waiting)
 
     def close(self) -> None:
-        """End the thread; what is not finished leaves nothing behind."""
+        """End the thread; unfinished files leave nothing behind."""
         self._thread.shutdown(cancel_futures=True)
-        for target in self._targets.values():
-            target.close()
+        for collector in self._collectors.values():
+            collector.close()
 
-    def _write(self, part: Part) -> None:
-        if part.job not in self._open:  # given up before
+    def _write(self, block: CoefficientBlock) -> None:
+        if block.job not in self._open:  # given up before
             return
-        if part.job not in self._targets:
-            self._targets[part.job] = Target(self._study, self._jobs[part.job])
-        said = self._targets[part.job].add(part)
-        if said is not None:
-            self.notes.extend(said)
-            del self._targets[part.job]
-            self._open.discard(part.job)
+        if block.job not in self._collectors:
+            self._collectors[block.job] = BlockCollector(self._study, self._jobs[block.job])
+        warnings = self._collectors[block.job].add(block)
+        if warnings is not None:
+            self.warnings.extend(warnings)
+            del self._collectors[block.job]
+            self._open.discard(block.job)
 
 
 def _work(
     study: Study,
-    jobs: list[Job],
-    blocks: list[tuple[int, int, int]],
+    jobs: list[ShardJob],
+    tasks: list[tuple[int, int, int]],
     ranks: Alone,
     problems: list[str],
 ) -> Iterator[int]:
-    """Do this rank's share; yield numbers of images as they are handed out. `problems` grows on rank 0."""
-    writer = Writer(study, jobs)
+    """Do this rank's share; yield numbers of images as they are handed out to any rank.
 
-    def deliver(owner: int, part: Part) -> None:
+    Args:
+        study: the study.
+        jobs: the shards that need work.
+        tasks: (job, first image, end) of every task.
+        ranks: the processes that share the work.
+        problems: grows on rank 0 by the warnings of all ranks.
+    """
+    writer = WriterThread(study, jobs)
+
+    def deliver(owner: int, block: CoefficientBlock) -> None:
         if owner == ranks.rank:
-            writer.take(part)
+            writer.take(block)
         else:
-            ranks.send(owner, part)
+            ranks.send(owner, block)
         for message in ranks.received():
             writer.take(message)
 
-    handed = 0
-    source: tuple[int, Source] | None = None
+    handed_out = 0
+    opened: tuple[int, ShardTransformer] | None = None
     try:
         while (given := ranks.next_task()) is not None:
             task, owner = given
-            images = sum(stop - start for _, start, stop in blocks[handed : task + 1])
-            handed = max(handed, task + 1)
+            images = sum(stop - start for _, start, stop in tasks[handed_out : task + 1])
+            handed_out = max(handed_out, task + 1)
             if images:
                 yield images
-            job, start, stop = blocks[task]
+            job, start, stop = tasks[task]
             if owner == ranks.rank:
                 writer.own(job)
             try:
-                if source is None or source[0] != job:
-                    if source:
-                        source[1].close()
-                    source = None
-                    source = (job, Source(study, jobs[job]))
-                opened = source[1]
+                if opened is None or opened[0] != job:
+                    if opened:
+                        opened[1].close()
+                    opened = None
+                    opened = (job, ShardTransformer(study, jobs[job]))
+                shard = opened[1]
             except UNREADABLE as error:
-                deliver(owner, Part(job, start, error=_one_line(error)))
+                deliver(owner, CoefficientBlock(job, start, error=_one_line(error)))
                 continue
             for first in range(start, stop, LANES):
                 try:
-                    part = opened.transform(job, first, min(first + LANES, stop), stop)
+                    block = shard.transform(job, first, min(first + LANES, stop), stop)
                 except UNREADABLE as error:
-                    part = Part(job, first, error=_one_line(error))
-                deliver(owner, part)
-                if part.error:
+                    block = CoefficientBlock(job, first, error=_one_line(error))
+                deliver(owner, block)
+                if block.error:
                     break
-        left = sum(stop - start for _, start, stop in blocks[handed:])
+        left = sum(stop - start for _, start, stop in tasks[handed_out:])
         if left:
             yield left
+        # Blocks of our shards may still be on their way from other ranks.
         while writer.busy():
             messages = ranks.received()
             for message in messages:
@@ -206,12 +225,11 @@ def _work(
                 time.sleep(0.002)
         ranks.finish()
     finally:
-        if source:
-            source[1].close()
+        if opened:
+            opened[1].close()
         writer.close()
-    everyone = ranks.collect(writer.notes)
-    for said in everyone or []:
-        problems.extend(said)
+    for warnings in ranks.collect(writer.warnings) or []:
+        problems.extend(warnings)
 
 
 def _one_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The one builder of plans: from what a study, records.json or a coefficient file says to a Plan."""
+"""The one builder of plans, from the parameters of a study, records.json or a coefficient file."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

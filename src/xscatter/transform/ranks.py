@@ -1,4 +1,8 @@
-"""The processes of one run: those that mpiexec or srun started, or this one alone."""
+"""The processes of one run: those that mpiexec or srun started, or this one alone.
+
+Where a wait may be long, it is no call of MPI: those wait at full speed, and would take a core from
+a rank that has work. Instead, a rank looks whether something has arrived, and sleeps a little.
+"""
 
 import atexit
 import os
@@ -15,7 +19,7 @@ _RANK = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
 
 
 class Desk:
-    """Gives each task, a part of a job, to one rank."""
+    """Hands out tasks, each a part of a job, to one rank each."""
 
     def __init__(self, jobs: Sequence[int]):
         self._jobs, self._next = jobs, 0
@@ -23,7 +27,7 @@ class Desk:
         self._lock = threading.Lock()
 
     def give(self, rank: int) -> tuple[int, int] | None:
-        """A task that no other rank has, and the rank that owns its job: the first that took a part of it."""
+        """Return a task that no rank has, and the owner of its job: the first that took a part."""
         with self._lock:
             if self._next == len(self._jobs):
                 return None
@@ -37,34 +41,34 @@ class Alone:
     rank, size = 0, 1
 
     def share(self, value: Any) -> Any:
-        """The value that rank 0 gives."""
+        """Return the value of rank 0, on all ranks."""
         return value
 
     def collect(self, value: Any) -> list[Any] | None:
-        """The values of all ranks, on rank 0."""
+        """Return the values of all ranks on rank 0, None on others."""
         return [value]
 
     def on_node(self, make: Callable[[], Any]) -> Any:
-        """What `make` returns, made once on every node; its arrays lie in memory that the node's ranks share."""
+        """Return what `make` returns, made once a node, its arrays in shared memory."""
         return make()
 
     def begin(self, jobs: Sequence[int]) -> None:
-        """Set the tasks: the job that each is a part of; called by all ranks."""
+        """Set the tasks, given the job that each is a part of; called by all ranks."""
         self._desk = Desk(jobs)
 
     def next_task(self) -> tuple[int, int] | None:
-        """What :meth:`Desk.give` gives this rank."""
+        """Return what :meth:`Desk.give` gives this rank."""
         return self._desk.give(self.rank)
 
     def send(self, rank: int, message: Any) -> None:
-        """Send without waiting; never called for the own rank."""
+        """Send `message` to another rank, without waiting."""
 
     def received(self) -> list[Any]:
-        """Messages that have arrived."""
+        """Return the messages that have arrived."""
         return []
 
     def finish(self) -> None:
-        """Wait until all that was sent has arrived."""
+        """Wait until all messages have arrived."""
 
     def abort(self, status: int) -> NoReturn:
         """End all ranks at once."""
@@ -72,7 +76,10 @@ class Alone:
 
 
 class Ranks(Alone):
-    """The processes of an MPI job. A thread of rank 0 hands out the tasks, whatever that rank is busy with."""
+    """The processes of an MPI job.
+
+    A thread of rank 0 hands out the tasks, whatever else that rank is busy with.
+    """
 
     def __init__(self, mpi: Any) -> None:
         self._mpi, self._comm = mpi, mpi.COMM_WORLD
@@ -80,22 +87,22 @@ class Ranks(Alone):
         self._sent: list[Any] = []
 
     def _meet(self) -> None:
-        """Wait for all ranks. MPI's own calls wait at full speed; a core with nothing to do is left to others."""
+        """Wait for all ranks."""
         arrived = self._comm.Ibarrier()
         while not arrived.Test():
             time.sleep(0.002)
 
     def share(self, value: Any) -> Any:
-        """The value that rank 0 gives."""
+        """Return the value of rank 0, on all ranks."""
         self._meet()
         return self._comm.bcast(value, root=0)
 
     def collect(self, value: Any) -> list[Any] | None:
-        """The values of all ranks, on rank 0."""
+        """Return the values of all ranks on rank 0, None on others."""
         return self._comm.gather(value, root=0)
 
     def on_node(self, make: Callable[[], Any]) -> Any:
-        """What `make` returns, made once on every node; its arrays lie in memory that the node's ranks share."""
+        """Return what `make` returns, made once a node, its arrays in shared memory."""
         node = self._comm.Split_type(self._mpi.COMM_TYPE_SHARED)
         buffers: list[pickle.PickleBuffer] = []
         first = node.Get_rank() == 0
@@ -104,7 +111,7 @@ class Ranks(Alone):
         content, sizes = node.bcast((content, sizes), root=0)
         starts = [sum(-(-size // 64) * 64 for size in sizes[:n]) for n in range(len(sizes) + 1)]
         window = self._mpi.Win.Allocate_shared(starts[-1] if first else 0, 1, comm=node)
-        atexit.register(window.Free)  # what lies in it is used until then
+        atexit.register(window.Free)  # its arrays are used until then
         memory = memoryview(window.Shared_query(0)[0]).cast("B")
         parts = [memory[start : start + size] for start, size in zip(starts, sizes, strict=False)]
         if first:
@@ -114,13 +121,14 @@ class Ranks(Alone):
         return pickle.loads(content, buffers=[part.toreadonly() for part in parts])
 
     def begin(self, jobs: Sequence[int]) -> None:
-        """Set the tasks: the job that each is a part of; called by all ranks."""
+        """Set the tasks, given the job that each is a part of; called by all ranks."""
         super().begin(jobs)  # the desk of rank 0 is the one that counts
         self._line, self._closed = self._comm.Dup(), threading.Event()
         if self.rank == 0:
             if self._mpi.Query_thread() < self._mpi.THREAD_MULTIPLE:
                 raise UserError(
-                    "this MPI library does not let threads call it; run one process, or another library"
+                    "this MPI library does not let threads call it; run one process, or use "
+                    "another library"
                 )
             self._server = threading.Thread(target=self._serve, daemon=True)
             self._server.start()
@@ -133,7 +141,7 @@ class Ranks(Alone):
                 self._line.send(self._desk.give(status.Get_source()), status.Get_source())
 
     def next_task(self) -> tuple[int, int] | None:
-        """What :meth:`Desk.give` of rank 0 gives this rank."""
+        """Return what :meth:`Desk.give` of rank 0 gives this rank."""
         if self.rank == 0:
             return self._desk.give(0)
         self._line.send(None, 0)
@@ -142,22 +150,22 @@ class Ranks(Alone):
         return answer.recv()
 
     def send(self, rank: int, message: Any) -> None:
-        """Send without waiting."""
+        """Send `message` to another rank, without waiting."""
         self._sent = [request for request in self._sent if not request.test()[0]]
         self._sent.append(self._comm.isend(message, rank))
 
     def received(self) -> list[Any]:
-        """Messages that have arrived."""
+        """Return the messages that have arrived."""
         messages = []
         while (message := self._comm.improbe()) is not None:
             messages.append(message.recv())
         return messages
 
     def finish(self) -> None:
-        """Wait until all that was sent has arrived; called by all ranks."""
+        """Wait until all messages have arrived; called by all ranks."""
         everyone = None
         while everyone is None or not everyone.Test():
-            self.received()  # parts of shards that were given up
+            self.received()  # blocks of shards that were given up
             self._sent = [request for request in self._sent if not request.test()[0]]
             if everyone is None and not self._sent:
                 everyone = self._comm.Ibarrier()
@@ -169,15 +177,14 @@ class Ranks(Alone):
     def abort(self, status: int) -> NoReturn:
         """End all ranks at once."""
         sys.stderr.flush()
-        time.sleep(
-            0.3
-        )  # mpiexec drops what it has not passed on of this rank's last words when the job ends
+        # When the job ends, mpiexec drops what it has not passed on of this rank's last messages.
+        time.sleep(0.3)
         self._comm.Abort(status)
         sys.exit(status)
 
 
 def world() -> Alone:
-    """The ranks of this run. Without MPI it is this process alone, which is said on stderr."""
+    """Return the ranks of this run. Without MPI, this process alone, with a note on stderr."""
     rank = next((os.environ[name] for name in _RANK if os.environ.get(name)), None)
     if rank is None:
         print(

@@ -1,4 +1,10 @@
-"""Images of a shard, read and decompressed by a thread while those before them are transformed."""
+"""Reads images of a shard ahead, in a thread, while those before them are transformed.
+
+HDF5 lets one thread in at a time, and holds the interpreter's lock while it decompresses. Images
+that are chunks of their own, compressed as the simulator compresses them (Bitshuffle with LZ4), are
+therefore read from the file and decompressed here, by the function that HDF5's filter itself calls.
+HDF5 reads all others.
+"""
 
 import ctypes
 import os
@@ -12,26 +18,27 @@ import h5py
 import hdf5plugin
 import numpy as np
 
-from xscatter.fourier_bessel import loops
 from xscatter.fourier_bessel.loops import LANES
+from xscatter.transform import loops
 
+# Images are read in batches of this size: large enough to be quick, small enough to stay in a
+# cache.
 READ_BYTES = 2**22
-_BITSHUFFLE, _LZ4 = 32008, 2  # number of the filter; what it says of itself in the file
+_BITSHUFFLE, _LZ4 = 32008, 2  # the filter's number in HDF5; its own number of the codec
 
 
-class Images:
-    """Images of the dataset `counts` (n, rows, cols) of an open file, a few small ones or a large one at a time.
+class ImageReader:
+    """Reads the images of an open dataset `counts` (n, rows, cols), one batch ahead.
 
-    HDF5 lets one thread in at a time, and holds the interpreter's lock while it decompresses. Images that lie in
-    chunks of their own, compressed as the simulator does it, are therefore read and decompressed without it.
+    A batch is a few small images or a single large one.
     """
 
     def __init__(self, counts: h5py.Dataset):
         self._counts = counts
         rows, cols = counts.shape[1:]
-        self._together = int(np.clip(READ_BYTES // (counts.dtype.itemsize * rows * cols), 1, LANES))
-        # Memory that is used again and again: one half is being filled while the other one is in use.
-        self._memory = np.empty((2, self._together, rows, cols), counts.dtype)
+        self._batch = int(np.clip(READ_BYTES // (counts.dtype.itemsize * rows * cols), 1, LANES))
+        # One half is filled while the other is in use.
+        self._memory = np.empty((2, self._batch, rows, cols), counts.dtype)
         self._chunks = _chunks(counts)
         self._stored = np.empty(
             max((size for _, size in self._chunks.values()), default=0), np.uint8
@@ -46,33 +53,37 @@ class Images:
         os.close(self._handle)
 
     def each(self, start: int, stop: int, until: int) -> Iterator[np.ndarray]:
-        """Images `start` to `stop`, each valid until the next one is asked for; those up to `until` are read ahead."""
-        for first in range(start, stop, self._together):
-            last = min(first + self._together, stop)
+        """Yield images (rows, cols) from `start` to `stop`, each valid until the next one is asked
+        for.
+
+        Args:
+            start: the first image.
+            stop: the end.
+            until: images from `stop` to this one are next, and may be read ahead.
+        """
+        for first in range(start, stop, self._batch):
+            last = min(first + self._batch, stop)
             if self._ahead is None or self._ahead[:2] != (first, last):
                 self._begin(first, last)
-            _, _, piece = self._ahead  # type: ignore[misc]
+            _, _, batch = self._ahead  # type: ignore[misc]
             self._ahead = None
-            counts = piece.result()
+            counts = batch.result()
             if last < until:
-                # Pieces begin anew with every group of images.
-                group = stop if last < stop else min(stop + LANES, until)
-                self._begin(last, min(last + self._together, group))
+                # The next call asks for LANES images at most, and its batches start with it.
+                end = stop if last < stop else min(stop + LANES, until)
+                self._begin(last, min(last + self._batch, end))
             yield from counts
 
     def _begin(self, first: int, last: int) -> None:
         self._memory = self._memory[::-1]
-        self._ahead = (
-            first,
-            last,
-            self._thread.submit(self._read, first, self._memory[0, : last - first]),
-        )
+        target = self._memory[0, : last - first]
+        self._ahead = (first, last, self._thread.submit(self._read, first, target))
 
     def _read(self, first: int, counts: np.ndarray) -> np.ndarray:
         if first in self._chunks and hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(
-                self._handle, self._chunks[first][0], 4 * READ_BYTES, os.POSIX_FADV_WILLNEED
-            )
+            # The kernel fetches the batches after this one while it is decompressed.
+            offset = self._chunks[first][0]
+            os.posix_fadvise(self._handle, offset, 4 * READ_BYTES, os.POSIX_FADV_WILLNEED)
         for n, image in enumerate(counts, first):
             if n in self._chunks:
                 self._decompress(*self._chunks[n], image)
@@ -81,65 +92,63 @@ class Images:
         return counts
 
     def _decompress(self, offset: int, size: int, image: np.ndarray) -> None:
+        """Read the chunk of `size` bytes at `offset` and decompress it into `image`.
+
+        Format: https://github.com/kiyo-masui/bitshuffle/blob/master/src/bshuf_h5filter.c. The
+        length of the image in bytes (8 bytes, big-endian), that of a block (4 bytes), then every
+        block behind its compressed length (4 bytes), then the last bytes that fill no group of 8
+        numbers.
+
+        Raises:
+            OSError: the chunk is damaged. The lengths are checked here, since the filter trusts
+                them and a wrong one would lead it out of its memory.
+        """
         stored = self._stored[:size]
         if os.preadv(self._handle, [stored.data], offset) != size:
             raise OSError("the file is cut off")
-        # https://github.com/kiyo-masui/bitshuffle/blob/master/src/bshuf_h5filter.c: bytes and bytes a block, then
-        # the blocks, each behind its length. A length that is damaged would lead the filter out of its memory.
-        total, block = (
-            int.from_bytes(stored[:8].tobytes(), "big"),
-            int.from_bytes(stored[8:12].tobytes(), "big"),
-        )
+        total = int.from_bytes(stored[:8].tobytes(), "big")
+        block = int.from_bytes(stored[8:12].tobytes(), "big")
         item = image.dtype.itemsize
         if total != image.nbytes or block == 0 or block % (8 * item):
             raise OSError("a chunk is not as long as an image")
         tail = total % (8 * item)
         if not loops.whole_blocks(stored, 12, -(-(total - tail) // block), tail):
             raise OSError("a chunk holds other blocks than it says")
-        read = _unpack()(
-            stored.ctypes.data + 12, image.ctypes.data, image.size, item, block // item
-        )
-        if read != size - 12:
+        source, target = stored.ctypes.data + 12, image.ctypes.data
+        if _unpack()(source, target, image.size, item, block // item) != size - 12:
             raise OSError("a chunk cannot be decompressed")
 
 
 def _chunks(counts: h5py.Dataset) -> dict[int, tuple[int, int]]:
-    """Position and length in the file of each image that can be read without HDF5."""
+    """Return offset and size in the file of each image that can be read without HDF5."""
     options = counts.id.get_create_plist()
-    alone = (
-        counts.chunks == (1, *counts.shape[1:])
-        and options.get_nfilters() == 1
-        and counts.dtype.isnative
-    )
-    if not alone or _unpack() is None:
+    chunk_each = counts.chunks == (1, *counts.shape[1:])
+    if not (chunk_each and options.get_nfilters() == 1 and counts.dtype.isnative):
         return {}
-    number, _, facts, _ = options.get_filter(
-        0
-    )  # facts: two of its version, bytes a number, a block's size, its codec
-    if (
-        number != _BITSHUFFLE
-        or len(facts) < 5
-        or facts[2] != counts.dtype.itemsize
-        or facts[4] != _LZ4
-    ):
+    if _unpack() is None:
         return {}
-    found: dict[int, tuple[int, int]] = {}
+    # Parameters of the filter: two of its version, bytes a number, numbers a block, codec.
+    number, _, parameters, _ = options.get_filter(0)
+    if number != _BITSHUFFLE or len(parameters) < 5:
+        return {}
+    if parameters[2] != counts.dtype.itemsize or parameters[4] != _LZ4:
+        return {}
+    chunks: dict[int, tuple[int, int]] = {}
 
     def note(chunk: Any) -> None:
-        if not chunk.filter_mask:
-            found[chunk.chunk_offset[0]] = chunk.byte_offset, chunk.size
+        if not chunk.filter_mask:  # a set bit: this chunk was stored without the filter
+            chunks[chunk.chunk_offset[0]] = chunk.byte_offset, chunk.size
 
     counts.id.chunk_iter(note)
-    return found
+    return chunks
 
 
 @cache
 def _unpack() -> Any:
-    """The function within HDF5's filter; None: this build keeps it to itself, and HDF5 does the reading."""
+    """Return the decompressing function of HDF5's filter, or None where its library hides it."""
+    library = Path(hdf5plugin.PLUGIN_PATH) / "libh5bshuf.so"
     try:
-        function = ctypes.CDLL(
-            str(Path(hdf5plugin.PLUGIN_PATH) / "libh5bshuf.so")
-        ).bshuf_decompress_lz4
+        function = ctypes.CDLL(str(library)).bshuf_decompress_lz4
     except (OSError, AttributeError):
         return None
     function.restype = ctypes.c_int64

@@ -41,16 +41,17 @@ def find_center(counts: np.ndarray, mask: np.ndarray | None = None) -> CenterEst
         mask: (rows, cols) bool, True = not usable.
 
     Returns:
-        The estimate; where nothing tells, the middle of the frame with confidence 0.
+        The estimate; in a frame without evidence, its middle with confidence 0.
 
-    >>> import numpy as np
-    >>> from xscatter.frames import find_center
-    >>> y, x = np.mgrid[:128, :128]
-    >>> radius = np.hypot(y - 60, x - 70)
-    >>> rings = 1 + 50 * np.exp(-(((radius - 40) / 3) ** 2)) + 90 * np.exp(-radius / 12)
-    >>> estimate = find_center(np.random.default_rng(0).poisson(rings))
-    >>> [round(value) for value in estimate.center], estimate.confidence > 0.5
-    ([60, 70], True)
+    Example:
+        >>> import numpy as np
+        >>> from xscatter.frames import find_center
+        >>> y, x = np.mgrid[:128, :128]
+        >>> radius = np.hypot(y - 60, x - 70)
+        >>> rings = 1 + 50 * np.exp(-(((radius - 40) / 3) ** 2)) + 90 * np.exp(-radius / 12)
+        >>> estimate = find_center(np.random.default_rng(0).poisson(rings))
+        >>> [round(value) for value in estimate.center], estimate.confidence > 0.5
+        ([60, 70], True)
     """
     mask = np.zeros(counts.shape, bool) if mask is None else mask
     best = CenterEstimate(((counts.shape[0] - 1) / 2, (counts.shape[1] - 1) / 2), 0.0)

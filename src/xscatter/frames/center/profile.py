@@ -1,4 +1,4 @@
-"""How much of an image radial profiles about a centre explain."""
+"""Radial profiles about a centre, and the fraction of an image that they explain."""
 
 import numpy as np
 from scipy import optimize

@@ -1,0 +1,28 @@
+"""Keep Snakemake quick with a graph of many thousand jobs; only the workflow imports this."""
+
+import gc
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from snakemake.common import overwrite_function_params
+from snakemake.resources import Resource
+
+
+def with_signature(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `function` with its signature written down.
+
+    Snakemake would otherwise look for it again at every job, which takes minutes in a large graph.
+    """
+    overwrite_function_params(function, inspect.signature(function).parameters)
+    return function
+
+
+def tune() -> None:
+    """Prepare this process for a large graph.
+
+    The graph is millions of objects that stay: searching them for garbage again and again would
+    take minutes, too.
+    """
+    gc.set_threshold(200_000, 20, 100)
+    with_signature(Resource.evaluate)

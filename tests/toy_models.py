@@ -1,0 +1,76 @@
+"""Untrained networks of all views, frames for them, and the rows of a table of tags."""
+
+import csv
+
+import numpy as np
+
+from xscatter.core import files
+from xscatter.scores.calibrate import Calibration
+from xscatter.study import Train
+
+TAGS = ["ring", "halo", "blank"]
+TRANSFORM = {
+    "angular_orders": 4,
+    "radial_orders": 6,
+    "radius": 64.0,
+    "boundary": "dirichlet",
+    "fill": "ring-mean",
+    "counts": "log",
+    "tolerance": 1e-4,
+    "minimum_coverage": 0.1,
+}
+
+
+def write_models(folder):
+    """Write networks whose answers are arbitrary, but always the same, into `folder`."""
+    import keras
+
+    from xscatter.networks import models as nets
+    from xscatter.networks.load import weights_sha256
+
+    keras.utils.set_random_seed(1)
+    train = Train(width=0.1)
+    image, coefficient = (
+        nets.image_network((64, 64), 3, train),
+        nets.coefficient_network((4, 6), 3, train),
+    )
+    for view, net in {
+        "image": image,
+        "coefficient": coefficient,
+        "joint": nets.joint_network(image, coefficient, train),
+    }.items():
+        (folder / view).mkdir(parents=True)
+        net.save(folder / view / "model.keras")
+        Calibration(TAGS, [1.0, 2.0, 1.0], [0.0, 0.5, -9.0], [0.0, 0.0, 0.5], 1.0).save(
+            folder / view / "calibration.json"
+        )
+        facts = {"view": view, "tags": TAGS, "size": 64, "transform": TRANSFORM}
+        facts |= {
+            "weights_sha256": weights_sha256(net),
+            "split": {"training": [0], "validation": [1]},
+        }
+        files.write_json(folder / view / "training.json", facts)
+
+
+def ring(center=(60, 70), shape=(128, 150), seed=1):
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    r = np.hypot(y - center[0], x - center[1])
+    expected = 1 + 60 * np.exp(-(((r - 40) / 3) ** 2)) + 90 * np.exp(-r / 12)
+    return np.random.default_rng(seed).poisson(expected).astype(np.int32)
+
+
+def write_frames(folder):
+    """Write five rings, a blank frame, a file that cannot be read and one of two frames."""
+    folder.mkdir()
+    for n in range(5):
+        np.save(folder / f"{n}.npy", ring(seed=n))
+    np.save(folder / "5.npy", np.zeros((90, 90), np.int32))
+    (folder / "6.npy").write_bytes(b"half a file")
+    np.save(folder / "7.npy", np.stack([ring(seed=9), ring(seed=10)]))
+
+
+def watched(table):
+    with open(table) as stream:
+        return [
+            (row["file"].rpartition("/")[2], int(row["frame"])) for row in csv.DictReader(stream)
+        ]
