@@ -1,4 +1,4 @@
-"""What makes a training this one, and whether records, branches and an earlier result fit it."""
+"""The identity of a training, and whether records, branches and an earlier result fit it."""
 
 import hashlib
 import json

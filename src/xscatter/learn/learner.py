@@ -235,10 +235,16 @@ class Learner:
         return loss
 
     def _spread(self, inputs, labels):
+        """Give each device its part of the batch."""
         count = self.strategy.num_replicas_in_sync
-        take = lambda x, n: tf.constant(x[n * len(x) // count : (n + 1) * len(x) // count])  # noqa: E731
-        place = self.strategy.experimental_distribute_values_from_function
-        cut = lambda x: place(lambda context: take(x, context.replica_id_in_sync_group))  # noqa: E731
+
+        def cut(x):
+            def part(context):
+                n = context.replica_id_in_sync_group
+                return tf.constant(x[n * len(x) // count : (n + 1) * len(x) // count])
+
+            return self.strategy.experimental_distribute_values_from_function(part)
+
         return {name: cut(value) for name, value in inputs.items()}, cut(labels)
 
     def logits(self, subset: RecordSubset, view: View) -> np.ndarray:

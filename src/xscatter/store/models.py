@@ -14,7 +14,7 @@ FACTS = ("tags", "size", "transform", "weights_sha256", "split")
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """What a finished training leaves in ``models/<view>/``.
+    """The files of a finished training in ``models/<view>/``.
 
     Attributes:
         path: the folder.

@@ -1,4 +1,4 @@
-"""What each network is: one table for validation, cost and the functions that build the networks.
+"""The networks: one table for validation, cost and the functions that build them.
 
 To add a network, add an entry here, its name to the choices of the section `train`, and the
 function that builds it to `xscatter.networks.models`; a test compares the three.
