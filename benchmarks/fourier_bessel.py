@@ -1,13 +1,15 @@
-"""The Fourier-Bessel plan against its peers, on one core: ``python benchmarks/fourier_bessel.py [sides]``.
+"""The Fourier-Bessel plan against its peers on one core.
 
-Per image side (default 256 1000 2000): milliseconds an image of the plan, of fle_2d at an equal largest
-Bessel zero and at an equal number of coefficients, and of a truncated expansion through finufft, each
-with the batch that suits it. Runs are interleaved and the best of each counts, in CPU time of the
-process. Then set-up, size of the tables and peak memory of a process that does nothing else, with the beam
-centre in the middle and near an edge.
+``python benchmarks/fourier_bessel.py [sides]``
 
-Needs finufft (of the extra `test`), fle_2d (`pip install fle_2d`: 0.1.2) and TensorFlow (of the extra `train`); what
-is missing is left out.
+Per image side (default 256 1000 2000): milliseconds an image of the plan, of fle_2d at an equal
+largest Bessel zero and at an equal number of coefficients, and of a truncated expansion through
+finufft, each with the batch that suits it. Runs are interleaved and the best of each counts, in CPU
+time of the process. Then set-up, size of the tables and peak memory of a process that does nothing
+else, with the beam centre in the middle and near an edge.
+
+Needs finufft (of the extra `test`), fle_2d (`pip install fle_2d`: 0.1.2) and TensorFlow (of the
+extra `train`); what is missing is left out.
 """
 
 import os
@@ -40,7 +42,7 @@ def images(side: int, count: int) -> np.ndarray:
 
 
 def fle_2d(side: int, bandlimit: float, stack: np.ndarray):
-    """A call of fle_2d, and its number of real coefficients; its basis keeps all zeros up to bandlimit * pi / 2."""
+    """Return a call of fle_2d, which keeps all zeros up to bandlimit * pi / 2, and its size."""
     from fle_2d.fle_2d import FLEBasis2D
 
     basis = FLEBasis2D(side, bandlimit, 1e-4, mode="real", precision="single")
@@ -48,7 +50,11 @@ def fle_2d(side: int, bandlimit: float, stack: np.ndarray):
 
 
 def truncated_finufft(side: int, orders: int, stack: np.ndarray):
-    """c_mk = i^m N_mk / (2π R²) ∫ F(z_mk, φ) e^{-imφ} dφ, F the Fourier transform of the image on Chebyshev rings."""
+    """Return a call of the expansion through finufft.
+
+    c_mk = i^m N_mk / (2π R²) ∫ F(z_mk, φ) e^{-imφ} dφ, F the Fourier transform of the image on
+    Chebyshev rings.
+    """
     import finufft
 
     zeros = basis.zeros(orders, orders)
@@ -158,7 +164,8 @@ def compare(side: int) -> None:
             each = seconds / counts.get(name, len(few))
             size = sizes.get(name, 2 * orders**2)
             print(
-                f"{side:>5}  {orders}x{orders}  {name:<28}{size:>9}{1e3 * each:>10.3f}{each / own:>9.1f}",
+                f"{side:>5}  {orders}x{orders}  {name:<28}{size:>9}{1e3 * each:>10.3f}"
+                f"{each / own:>9.1f}",
                 flush=True,
             )
 
@@ -192,7 +199,8 @@ def footprint(side: int, orders: int, row: float) -> None:
     further = time.process_time() - start
     memory = f"{plan.nbytes / 2**20:>14.1f}{peak:>12.0f}{before:>12.0f}"
     print(
-        f"{side:>5}  {orders}x{orders}{row:>12.1f}{setup:>12.2f}{further:>17.2f}{memory}{1e3 * each:>10.2f}",
+        f"{side:>5}  {orders}x{orders}{row:>12.1f}{setup:>12.2f}{further:>17.2f}{memory}"
+        f"{1e3 * each:>10.2f}",
         flush=True,
     )
 
@@ -207,7 +215,8 @@ def main() -> None:
         compare(side)
     print("\nA disk as wide as the image side, masked, uint16, ring-mean fill:")
     print(
-        " side  orders  centre row  set-up (s)  next centre (s)  tables (MiB)  peak (MiB)  bare (MiB)  ms/image"
+        " side  orders  centre row  set-up (s)  next centre (s)  tables (MiB)  peak (MiB)  "
+        "bare (MiB)  ms/image"
     )
     for side in sides:
         for row in ((side - 1) / 2, 0.03 * side):

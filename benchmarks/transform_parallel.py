@@ -1,13 +1,15 @@
-"""How the transform grows with MPI ranks: ``python benchmarks/transform_parallel.py [side] [images]``.
+"""How the transform scales with MPI ranks.
 
-The whole stage (read, transform, write) over shards in the page cache, with 1 and 2 ranks in turns, and
-with two processes that know nothing of each other, which is what the machine allows. Start-up is taken
-off: a run over a quarter of the shards is subtracted from a run over all; what a shard costs beside its
-images, the set-up for its beam centre first, is in it. A rank reads and decompresses in a second thread and
-so makes use of an idle core; the speed is that against one rank on a core of its own, as on a full node.
-Beside it the time of reading the same images and nothing else, by one process, from the page cache and
-from the disk; the stage from the disk; the set-up for a beam centre, and the peak memory of a rank.
-Needs two idle cores and mpiexec.
+``python benchmarks/transform_parallel.py [side] [images]``
+
+The whole stage (read, transform, write) over shards in the page cache, with 1 and 2 ranks in turns,
+and with two processes that know nothing of each other, which is what the machine allows. Start-up
+is taken off: a run over a quarter of the shards is subtracted from a run over all; what a shard
+costs beside its images, the set-up for its beam centre first, is in it. A rank reads and
+decompresses in a second thread and so makes use of an idle core; the speed is that against one rank
+on a core of its own, as on a full node. Beside it the time of reading the same images and nothing
+else, by one process, from the page cache and from the disk; the stage from the disk; the set-up for
+a beam centre, and the peak memory of a rank. Needs two idle cores and mpiexec.
 """
 
 import os
@@ -111,7 +113,7 @@ def read(folder: Path, cold: bool = False) -> np.ndarray:
 
 
 def set_up(study, folder: Path) -> tuple[float, float]:
-    """CPU seconds of planning for a beam centre, tables of the truncation at hand; MiB of those made for the centre."""
+    """Return CPU seconds and MiB of the tables of a beam centre; those of the truncation exist."""
     best = np.inf
     for path in sorted((folder / "experiments").iterdir())[: REPEATS + 1]:
         with h5py.File(path) as file:
@@ -123,7 +125,7 @@ def set_up(study, folder: Path) -> tuple[float, float]:
         plan = build_plan(transform_parameters(study), shape, tuple(center))
         plan.prepare(study.transform.fill)
         best = min(best, time.process_time() - start)
-    tables = plan._pixels.tables
+    tables = plan.pixels.tables
     shared = tables.radial.nbytes + sum(table.nbytes for table in tables.fourier)
     return best, (plan.nbytes - shared) / 2**20
 
@@ -167,24 +169,29 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10  # KiB on Linux
         planning, tables = set_up(study, folder)
     print(
-        f"{SHARDS} shards of {images} images, {side}x{side}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+        f"{SHARDS} shards of {images} images, {side}x{side}; {os.cpu_count()} cores, "
+        f"load {os.getloadavg()[0]:.1f}"
     )
     print(
-        f"{'':16}{'all, s':>9}{'a quarter, s':>14}{'steady, ms an image':>22}{'CPU ms an image':>18}{'speed':>8}"
+        f"{'':16}{'all, s':>9}{'a quarter, s':>14}{'steady, ms an image':>22}"
+        f"{'CPU ms an image':>18}{'speed':>8}"
     )
     steady = {way: 1e3 * (full[way] - few[way]) / ((SHARDS - FEW) * images) for way in ways}
     one = steady["1 rank, 1 core"][0]
     for way, (wall, cpu) in steady.items():
         print(
-            f"{way:16}{full[way][0]:9.2f}{few[way][0]:14.2f}{wall:22.3f}{cpu:18.3f}{one / wall:8.2f}"
+            f"{way:16}{full[way][0]:9.2f}{few[way][0]:14.2f}{wall:22.3f}{cpu:18.3f}"
+            f"{one / wall:8.2f}"
         )
     for where, (wall, cpu) in {"page cache": reading, "disk": cold}.items():
         print(
-            f"reading alone, one process, {where}: {1e3 * wall:.3f} ms an image, CPU {1e3 * cpu:.3f}, "
+            f"reading alone, one process, {where}: {1e3 * wall:.3f} ms an image, "
+            f"CPU {1e3 * cpu:.3f}, "
             f"{stored / wall / 2**20:.0f} MiB/s of {stored / 2**20:.2f} MiB an image"
         )
     print(
-        f"set-up for a beam centre: CPU {planning:.3f} s, {1e3 * planning / images:.3f} ms an image; {tables:.1f} MiB"
+        f"set-up for a beam centre: CPU {planning:.3f} s, "
+        f"{1e3 * planning / images:.3f} ms an image; {tables:.1f} MiB"
     )
     print(f"peak memory of a rank: {peak:.0f} MiB")
 

@@ -63,7 +63,7 @@ def test_without_the_function_of_the_filter_hdf5_reads(tmp_path, monkeypatch):
 
 
 def test_a_length_that_is_damaged_leads_nowhere(tmp_path):
-    """Lengths stand before an image, its blocks, and every block: HDF5's filter follows them out of its memory."""
+    """Lengths stand before each image and block; HDF5's filter would follow them out of memory."""
     store(tmp_path / "images.h5", **LZ4)
     with h5py.File(tmp_path / "images.h5") as file:
         chunk = file["counts"].id.get_chunk_info(5)
@@ -102,7 +102,7 @@ def marks(file):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Shards as the simulator compresses them, beside coefficients from others with the same counts."""
+    """Shards as the simulator compresses them, beside coefficients made from other compression."""
     study = make_study()
     (tmp_path / "study.yaml").write_text(study.model_dump_json())
     for number in range(3):

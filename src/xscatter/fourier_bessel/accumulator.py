@@ -19,8 +19,8 @@ from xscatter.fourier_bessel.pixels import Pixels
 class Accumulator:
     """Up to 16 images on their way to coefficients; :meth:`Plan.accumulator` makes it.
 
-    Each image may be overwritten as soon as :meth:`add` has returned; a mask must stay as it is until
-    :meth:`finish`. An accumulator is used once.
+    Each image may be overwritten as soon as :meth:`add` has returned; a mask must stay as it is
+    until :meth:`finish`. An accumulator is used once.
 
     Args:
         detector: the pixels of the detector that lie in the disk.
@@ -84,8 +84,10 @@ class Accumulator:
             bad = ~np.isfinite(image)
             mask = bad if mask is None else mask | bad
         mask = NO_MASK if mask is None or not mask.any() else np.ascontiguousarray(mask)
+        # With the fill "zero", means stay zero.
         means, corner, bins = self._means[lane], detector.corner, NO_BINS
         live_fraction = detector.coverage
+        # Nothing is replaced if no pixel is masked and the disk is complete, or filled with zero.
         if mask.size or (self._fill != "zero" and not detector.complete):
             if self._last_mask is not mask:  # comparing masks pixel by pixel takes longer
                 self._last_mask, self._live = mask, self._live_pixels(mask)
@@ -95,13 +97,15 @@ class Accumulator:
                 means[:-1] = self._live.means(detector.ring_sums(image, mask, bins))
             if self._fill == "partner":
                 image, mask = with_partners(detector, self._window, image, mask)
-                corner, bins = (0, 0), NO_BINS
+                corner, bins = (0, 0), NO_BINS  # the image is now the window itself
         window = self._window
         disk = (window.starts, window.stops)
         masked = (mask, window.middle, bins, means)
         if window.taps:
             taps = (window.row_first, window.row_weights)
             loops.reduce_rows(image, *corner, *disk, *taps, *masked, self._rows)
+            # Rows are carried by a compiled loop, which reads each pixel once, columns by products
+            # of matrices, for which the linear algebra of NumPy is fastest.
             for cols, grid_cols, weights in window.blocks:
                 np.matmul(self._rows[:, cols], weights, out=self._grids[lane, :, grid_cols])
         else:
@@ -116,6 +120,8 @@ class Accumulator:
             and the fraction of the disk's pixels that are live, (n,).
         """
         window, tables, n = self._window, self._window.tables, len(self._live_fractions)
+        # Lanes without an image stay zero: whether one or sixteen, each is computed in the same
+        # way.
         size = self._grids[0].size
         square = np.zeros((size, LANES), window.dtype)
         loops.interleave(self._grids[:n].reshape(n, size), square)

@@ -7,11 +7,11 @@ pixels beside the detector. This sum depends on the geometry alone, and is tabul
 
 1. Within a small cell of angle and ring, the kernel is a polynomial in τ (along the angle) and δ
    (along the radius), both from -1 to 1. The sum over the pixels of a cell is therefore the
-   polynomial's coefficients times the sums of τ^a δ^b over the pixels (``loops.cell_sums``).
+   polynomial's coefficients times the sums of τ^a δ^b over the pixels (``ring_loops.cell_sums``).
 2. Over the angle this is carried out at once. The table keeps, for every angle of the grid and
    every ring, one sum for each power of δ.
-3. For each block of images, ``loops.add_rings`` multiplies them by the polynomials along the radius
-   and the means of the rings.
+3. For each block of images, ``ring_loops.add_rings`` multiplies them by the polynomials along the
+   radius and the means of the rings.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from xscatter.fourier_bessel import kernels, loops
+from xscatter.fourier_bessel import kernels, ring_loops
 from xscatter.fourier_bessel.polar import PolarTables
 
 # Cells in a step of the grid's angle; even, so that a kernel of odd width ends at the border of a
@@ -33,7 +33,7 @@ RINGS_AT_ONCE = 64  # bounds the memory while the table is made
 
 @dataclass(frozen=True)
 class RingTable:
-    """What a function of the radius beside the detector adds to the polar grid.
+    """The share of a function of the radius beside the detector in the sums on the polar grid.
 
     Attributes:
         parts: number of parts that each ring is cut into; below, ring stands for part.
@@ -65,7 +65,7 @@ class RingTable:
         `means` (LANES, rings) are the values of their rings.
         """
         lanes = np.ascontiguousarray(means.T[self.rings()])
-        loops.add_rings(self.sums, self.first, self.radial, lanes, grid)
+        ring_loops.add_rings(self.sums, self.first, self.radial, lanes, grid)
 
 
 def ring_table(
@@ -100,7 +100,7 @@ def ring_table(
         cells = np.zeros(
             (tables.angles * CELLS, target.shape[2], along_theta.shape[1], wide), dtype
         )
-        if not loops.cell_sums(center, *lattice, seen, parts, low, cells):
+        if not ring_loops.cell_sums(center, *lattice, seen, parts, low, cells):
             continue
         steps = cells.reshape(tables.angles, CELLS, target.shape[2], -1)
         along = sum(spread[n] @ np.swapaxes(steps[:, n], 1, 2) for n in range(CELLS))
