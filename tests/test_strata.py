@@ -8,7 +8,7 @@ from xscatter.simulate.instrument.obstacles.beamstop import BEAMSTOPS
 from xscatter.simulate.sample import FAMILIES
 from xscatter.simulate.setup import draw_setup
 from xscatter.simulate.strata import CHOICES, choose, fraction
-from xscatter.study import parse_study
+from xscatter.study import Study, parse_study
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -47,3 +47,9 @@ def test_forty_experiments_miss_no_class():
     assert {d.film is None for d in drawn} == {True, False}
     assert any(d.window for d in drawn)
     assert any(not 0 <= x < 1 for d in drawn for x in d.placement.center)
+
+
+def test_the_detectors_of_a_study_are_the_layouts():
+    choices = Study.model_json_schema()["$defs"]["Simulate"]["properties"]["detectors"]
+    assert set(choices["items"]["enum"]) == set(LAYOUTS)
+    assert set(parse_study({"name": "s"}).simulate.detectors) == set(LAYOUTS)

@@ -59,7 +59,8 @@ class TagTable(Generated):
                     "",
                 ]
                 lines += [
-                    "An image for each tag, which may show other tags too. Masked pixels are blue-grey.",
+                    "An image for each tag, which may show other tags too. "
+                    "Masked pixels are blue-grey.",
                     "```",
                 ]
             lines.append("")

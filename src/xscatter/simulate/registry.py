@@ -15,8 +15,6 @@ from xscatter.simulate import features
 from xscatter.simulate.components import Component
 from xscatter.simulate.parameter import Parameter
 
-__all__ = ["Feature", "Parameter", "all_features", "chosen_features", "get"]
-
 
 class Reference(NamedTuple):
     """A value known from elsewhere: ``function(*arguments)`` must give `value`."""

@@ -20,7 +20,7 @@ LARGEST_INDEX = 18
 FAINTEST = 1e-3
 
 
-class Spots(NamedTuple):
+class BraggSpots(NamedTuple):
     """Bragg spots (n,) of a crystal."""
 
     q: np.ndarray  # nm⁻¹
@@ -130,7 +130,7 @@ def tilt(angle: float, direction: float, turn: float) -> np.ndarray:
 
 def ewald_spots(
     vectors: np.ndarray, wavelength: float, grain: float, mosaic: float, swing: float = 0.0
-) -> Spots:
+) -> BraggSpots:
     """Return the spots of a reciprocal lattice, but for the faint ones.
 
     Args:
@@ -155,4 +155,4 @@ def ewald_spots(
     sine = np.hypot(scattered[seen, 0], scattered[seen, 1])
     two_theta = np.arctan2(sine, scattered[seen, 2])
     azimuth = np.arctan2(scattered[seen, 1], scattered[seen, 0])
-    return Spots(2 * k * np.sin(two_theta / 2), azimuth, intensity[seen])
+    return BraggSpots(2 * k * np.sin(two_theta / 2), azimuth, intensity[seen])
