@@ -1,7 +1,8 @@
-"""Mean average precision of the views of finished studies, over all tags and over a published vocabulary.
+"""Compare the mean average precision of views, over all tags and over a published vocabulary.
 
-For every results folder: each view with its 95 % bootstrap interval over the test experiments, and the differences that
-matter, paired (both views scored on the same drawn experiments). Of several folders, mean and spread over them, too.
+For every results folder: each view with its 95 % bootstrap interval over the test experiments, and
+the differences that matter, paired (both views scored on the same drawn experiments). Of several
+folders, mean and spread over them, too.
 
     python benchmarks/compare_views.py results/tagger-128
     python benchmarks/compare_views.py results/demo-1 results/demo-2 results/demo-3
@@ -18,8 +19,16 @@ from xscatter.core.errors import UserError
 from xscatter.report.results import read_views
 from xscatter.scores import metrics
 from xscatter.store.paths import StudyPaths
+from xscatter.views import MEAN, VIEWS
 
-PAIRS = (("joint", "image"), ("joint", "coefficient"), ("joint", "mean"), ("coefficient", "image"))
+# Every view with parents against each of them and the mean of their logits; the second against the
+# first of those without.
+SINGLE = [view.name for view in VIEWS.values() if not view.parents]
+COMBINED = [view for view in VIEWS.values() if view.parents]
+PAIRS = [
+    *((view.name, other) for view in COMBINED for other in (*view.parents, MEAN)),
+    (SINGLE[1], SINGLE[0]),
+]
 
 
 def said(values: np.ndarray) -> str:
@@ -61,8 +70,9 @@ def main() -> None:
                 **found,
                 **{f"{one} - {other}": found[one] - found[other] for one, other in PAIRS},
             }
-            best = max(("image", "coefficient"), key=lambda view: found[view][0])
-            compared["joint - best single view"] = found["joint"] - found[best]
+            for view in COMBINED:
+                best = max(view.parents, key=lambda name: found[name][0])
+                compared[f"{view.name} - best single view"] = found[view.name] - found[best]
             for name, values in compared.items():
                 print(f"  {name:26}{said(values)}")
                 rows.setdefault((vocabulary, name), []).append(float(values[0]))

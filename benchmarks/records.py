@@ -19,6 +19,7 @@ os.environ.update(OMP_NUM_THREADS="1", TF_CPP_MIN_LOG_LEVEL="3")
 import numpy as np
 
 from xscatter import records
+from xscatter.learn.datasets import tensorflow_dataset
 from xscatter.records import code, layout
 
 
@@ -71,10 +72,12 @@ WAYS = {
     "the same, all at once": again(copied_at_once),
     "iterate, as stored": again(lambda found, size: found.iterate(size, seed=1, decode=False)),
     "iterate, counts and mask": again(lambda found, size: found.iterate(size, seed=1)),
-    "tf.data, as stored": lambda found, size: found.dataset(size, seed=1, decode=False).repeat(
+    "tf.data, as stored": lambda found, size: tensorflow_dataset(
+        found, size, seed=1, decode=False
+    ).repeat(PASSES),
+    "tf.data, counts and mask": lambda found, size: tensorflow_dataset(found, size, seed=1).repeat(
         PASSES
     ),
-    "tf.data, counts and mask": lambda found, size: found.dataset(size, seed=1).repeat(PASSES),
 }
 
 

@@ -21,8 +21,11 @@ from records import write
 from xscatter import records
 from xscatter.learn import data
 from xscatter.learn import train as training
+from xscatter.learn.identity import identify
+from xscatter.learn.start import start
 from xscatter.store.paths import StudyPaths
 from xscatter.study import parse_study
+from xscatter.views import VIEWS
 
 LIMIT = 1.05
 CASES = [  # view, image side, orders, keys, steps in a block
@@ -45,10 +48,10 @@ def prepare(root: Path, view: str, size: int, orders: int, keys: dict):
         "pack": {"batches": 2, "test_batch": 1},
     }
     parsed, found = parse_study(study), records.open_records(root / "batches")
-    identity = training.identify(parsed, found, view, [])
-    return training._Run(
-        parsed, StudyPaths(root), view, found, identity, None, None, None, lambda _: None
-    )
+    identity = identify(parsed, found, VIEWS[view])
+    paths = StudyPaths(root)
+    started = start(parsed, paths, VIEWS[view], found, identity, say=lambda _: None)
+    return training.Loop(started)
 
 
 def seconds(run, first: int, batches) -> float:
@@ -79,14 +82,14 @@ def main() -> None:
             (root / "batches").mkdir()
             write(root / "batches", size, 160, orders)
             run = prepare(root, view, size, orders, keys)
-            held = run._batch(0)
+            held = run.batch(0)
             seconds(run, 0, [held] * 2)
             times = []
             for step in range(2, 2 + args.blocks * block, block):
                 steps = range(step, step + block)
                 times.append(
                     (
-                        seconds(run, step, data.ahead(run._batch, steps)),
+                        seconds(run, step, data.ahead(run.batch, steps)),
                         seconds(run, step, [held] * block),
                     )
                 )

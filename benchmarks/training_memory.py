@@ -46,13 +46,16 @@ def measure(network: str, side: int, batch: int, precision: str, steps: int, pip
 
     import_tensorflow()  # with the kernels that a training has
     from xscatter.learn import learner
-    from xscatter.learn.data import Part
+    from xscatter.learn.data import RecordSubset
     from xscatter.study import Train
+    from xscatter.views import VIEWS
 
     train = Train(image_network=network, precision=precision, batch_size=batch)
     learner.prepare(1, 0, 0, precision)
     records = Noise(side)
-    model = learner.build("image", Part(records, np.zeros((10_000, 2), int)), 17, train)
+    model = learner.build(
+        VIEWS["image"], RecordSubset(records, np.zeros((10_000, 2), int)), 17, train
+    )
     one = learner.Learner(
         model, train, learner.loss_of(train, np.full(17, 0.2)), learner.strategy(1)
     )
@@ -63,7 +66,7 @@ def measure(network: str, side: int, batch: int, precision: str, steps: int, pip
     for step in range(1, steps + 1):
         one.step(step, 1e-3, counts, labels).numpy()
     seconds = (time.process_time() - began) / steps
-    one.logits(Part(records, np.zeros((2 * batch, 2), int)), "image")
+    one.logits(RecordSubset(records, np.zeros((2 * batch, 2), int)), VIEWS["image"])
     pipe.send(
         (
             resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,

@@ -1,11 +1,12 @@
-"""Order, split and augmentation of the training data."""
+"""Order, split and augmentation of the training data, and the pipeline for other networks."""
 
 import numpy as np
 import pytest
 
 from tolerances import step_tolerance
-from toy_records import expansion, toy_images
-from xscatter.learn import data
+from toy_records import expansion, toy_images, write_records
+from xscatter import open_records
+from xscatter.learn import augment, data
 
 pytestmark = pytest.mark.floats
 
@@ -22,7 +23,7 @@ def parts(c):
 def test_turned_coefficients_are_those_of_the_turned_image(turns, mirror):
     images, _ = toy_images(3, 32, 5)
     inputs = {"image": images.astype(np.float32), "coefficients": parts(expansion(images, 7, 6))}
-    out = data.quarter_turn(inputs, np.full(3, turns), np.full(3, mirror))
+    out = augment.quarter_turn(inputs, np.full(3, turns), np.full(3, mirror))
     expected = expansion(out["image"].astype(float), 7, 6)
     found = out["coefficients"].view(np.complex64)[..., 0]
     assert np.abs(found - expected).max() < ROUNDED * np.abs(expected).max()
@@ -30,7 +31,7 @@ def test_turned_coefficients_are_those_of_the_turned_image(turns, mirror):
 
 def test_a_shift_moves_pixels_and_marks_what_comes_in():
     image = np.arange(12, dtype=np.float32).reshape(1, 3, 4)
-    out = data.shifted(image, np.array([[1, -2]]))[0]
+    out = augment.shifted(image, np.array([[1, -2]]))[0]
     assert out.tolist() == [[-1, -1, -1, -1], [2, 3, -1, -1], [6, 7, -1, -1]]
 
 
@@ -39,16 +40,16 @@ def test_both_views_turn_alike_and_single_ones_keep_their_magnitude():
     c = expansion(images, 5, 6)
     both = {"image": images.astype(np.float32), "coefficients": parts(c)}
     none = np.zeros((8, 1), np.float32), ["ring"]
-    out, _ = data.augmented(both, *none, np.random.default_rng(1), True, 0.0)
+    out, _ = augment.augmented(both, *none, np.random.default_rng(1), True, 0.0)
     expected = expansion(out["image"].astype(float), 5, 6)
     assert (
         np.abs(out["coefficients"].view(np.complex64)[..., 0] - expected).max()
         < ROUNDED * np.abs(expected).max()
     )
     assert not np.array_equal(out["image"], both["image"])
-    alone = data.augmented({"coefficients": parts(c)}, *none, np.random.default_rng(1), True, 0.0)[
-        0
-    ]["coefficients"]
+    alone = augment.augmented(
+        {"coefficients": parts(c)}, *none, np.random.default_rng(1), True, 0.0
+    )[0]["coefficients"]
     np.testing.assert_allclose(np.hypot(alone[..., 0], alone[..., 1]), np.abs(c), rtol=2 * ROUNDED)
 
 
@@ -76,7 +77,7 @@ def test_a_quarter_turn_exchanges_directions_and_any_other_angle_hides_them():
     tags = ["ring", "ring: oriented in plane", "ring: oriented out of plane"]
     labels = np.array([[1, 1, 0]] * 4 + [[1, 0, 1]], np.float32)
     turns, free = np.array([0, 1, 2, 3, 1]), np.array([False, False, False, False, True])
-    out = data.turned_labels(labels, tags, turns, free)
+    out = augment.turned_labels(labels, tags, turns, free)
     assert out.tolist() == [[1, 1, 0], [1, 0, 1], [1, 1, 0], [1, 0, 1], [1, -1, -1]]
     assert np.array_equal(labels[1], [1, 1, 0])
 
@@ -85,6 +86,19 @@ def test_any_turn_agrees_with_quarter_turns():
     images, _ = toy_images(4, 32, 7)
     c = parts(expansion(images, 5, 6))
     turns, mirror = np.arange(4), np.array([True, False, True, False])
-    expected = data.quarter_turn({"coefficients": c}, turns, mirror)["coefficients"]
-    found = data.any_turn({"coefficients": c}, turns * np.pi / 2, mirror)["coefficients"]
+    expected = augment.quarter_turn({"coefficients": c}, turns, mirror)["coefficients"]
+    found = augment.any_turn({"coefficients": c}, turns * np.pi / 2, mirror)["coefficients"]
     np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDED * np.abs(c).max())
+
+
+def test_tf_data_gives_the_same_as_the_iterator(tmp_path):
+    from xscatter.learn.datasets import tensorflow_dataset
+
+    write_records(tmp_path, experiments=4, images=5, batches=2, test_batch=1)
+    opened = open_records(tmp_path)
+    pipeline = tensorflow_dataset(opened, 4, seed=1, epoch=3, skip=1)
+    assert int(pipeline.cardinality()) == 2
+    for given, wanted in zip(pipeline, opened.iterate(4, seed=1, epoch=3, skip=1), strict=True):
+        assert set(given) == set(wanted)
+        for name in wanted:
+            np.testing.assert_array_equal(given[name].numpy(), wanted[name])

@@ -7,8 +7,15 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from xscatter.core.errors import UserError
-from xscatter.learn import evaluate
-from xscatter.scores import calibrate, metrics
+from xscatter.scores import calibration, metrics
+from xscatter.scores.confusions import confusions
+from xscatter.scores.describe import describe
+from xscatter.scores.evaluation import (
+    Confusion,
+    RecordScores,
+    read_evaluation,
+    read_scores,
+)
 
 pytestmark = pytest.mark.floats
 
@@ -67,26 +74,24 @@ def test_an_interval_holds_its_value_though_draws_of_few_experiments_are_biased(
 
 
 def calibrated(labels, logits):
-    return calibrate.fit([f"t{n}" for n in range(labels.shape[1])], labels, logits)
+    return calibration.fit([f"t{n}" for n in range(labels.shape[1])], labels, logits)
 
 
 def overconfident(count, seed):
     random = np.random.default_rng(seed)
     truth = random.normal(-1, 1.5, (count, 3))
-    labels = (random.random((count, 3)) < calibrate.sigmoid(truth)).astype(float)
+    labels = (random.random((count, 3)) < calibration.sigmoid(truth)).astype(float)
     return labels, 3.0 * truth + [0.0, 2.0, -1.0]
 
 
 def test_calibration_mends_overconfident_logits():
-    calibration = calibrated(*overconfident(3000, 1))
+    fitted = calibrated(*overconfident(3000, 1))
     labels, logits = overconfident(3000, 2)
-    raw = metrics.reliability(labels, calibrate.sigmoid(logits))["expected_calibration_error"]
-    mended = metrics.reliability(labels, calibration.probability(logits))[
-        "expected_calibration_error"
-    ]
+    raw = metrics.reliability(labels, calibration.sigmoid(logits)).expected_calibration_error
+    mended = metrics.reliability(labels, fitted.probability(logits)).expected_calibration_error
     assert raw > 0.1
     assert mended < 0.02
-    assert np.allclose(calibration.slope, 1 / 3, rtol=0.15)
+    assert np.allclose(fitted.slope, 1 / 3, rtol=0.15)
 
 
 def test_the_threshold_is_that_of_the_best_f1():
@@ -101,7 +106,7 @@ def test_a_tag_that_was_not_learnt_is_not_given_to_every_image():
     random = np.random.default_rng(4)
     labels, logits = (random.random((2000, 1)) < 0.05).astype(float), random.normal(size=(2000, 1))
     found = calibrated(labels, logits)
-    assert found.threshold[0] >= calibrate.LEAST_THRESHOLD
+    assert found.threshold[0] >= calibration.LEAST_THRESHOLD
     assert (found.probability(logits)[:, 0] >= found.threshold[0]).mean() < 0.01
 
 
@@ -116,35 +121,50 @@ def test_a_rare_tag_keeps_the_common_temperature_and_half():
 def test_calibration_is_read_as_it_was_written(tmp_path):
     found = calibrated(*overconfident(200, 4))
     found.save(tmp_path / "calibration.json")
-    assert calibrate.load(tmp_path / "calibration.json") == found
+    assert calibration.load(tmp_path / "calibration.json") == found
     (tmp_path / "calibration.json").write_text("{}")
     with pytest.raises(UserError, match="no calibration"):
-        calibrate.load(tmp_path / "calibration.json")
+        calibration.load(tmp_path / "calibration.json")
 
 
 def described(labels, logits, experiment):
-    calibration = calibrated(labels, logits)
-    scores = calibration.probability(logits).astype(np.float32)
-    return evaluate.describe(
-        calibration.tags, labels, logits, scores, experiment, calibration, seed=1
-    )
+    fitted = calibrated(labels, logits)
+    scores = fitted.probability(logits).astype(np.float32)
+    source = np.stack([experiment, np.zeros(len(labels), int)], 1)
+    return describe("image", RecordScores(scores, logits, labels, source), fitted, seed=1)
 
 
 def test_a_tag_without_positives_is_reported_as_such():
     labels, logits = overconfident(300, 5)
     labels[:, 1] = 0
-    found = described(labels, logits, np.arange(300) % 10)
-    assert found["tags_without_positives"] == ["t1"]
-    one = found["tags"]["t1"]
-    assert (one["average_precision"], one["interval"], one["recall"], one["positives"]) == (
-        None,
-        None,
-        None,
-        0,
-    )
-    others = [found["tags"][name]["average_precision"] for name in ("t0", "t2")]
-    assert found["mean_average_precision"] == pytest.approx(np.mean(others))
-    assert found["tags_that_occur"] == 2
+    evaluation = described(labels, logits, np.arange(300) % 10)
+    assert evaluation.tags_without_positives == ["t1"]
+    one = evaluation.tags["t1"]
+    assert (one.average_precision, one.interval, one.recall, one.positives) == (None, None, None, 0)
+    others = [evaluation.tags[name].average_precision for name in ("t0", "t2")]
+    assert evaluation.mean_average_precision == pytest.approx(np.mean(others))
+    assert evaluation.tags_that_occur == 2
+
+
+def test_an_evaluation_and_its_scores_are_read_as_they_were_written(tmp_path):
+    evaluation = described(*overconfident(300, 7), np.arange(300) % 10)
+    evaluation.write(tmp_path / "image.json")
+    assert read_evaluation(tmp_path / "image.json") == evaluation
+    scores = RecordScores(*(np.full((2, 2), n, "f4") for n in range(4)))
+    scores.write(tmp_path / "image-scores.npz")
+    again = read_scores(tmp_path / "image-scores.npz")
+    assert all(np.array_equal(again.__dict__[key], scores.__dict__[key]) for key in scores.__dict__)
+
+
+@pytest.mark.parametrize("content", ["nothing", "[]", "{}", '{"tags": {"ring": {}}}', None])
+def test_a_file_that_is_no_evaluation_is_named(tmp_path, content):
+    path = tmp_path / "image.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UserError, match=r"image\.json: (is not an evaluation|missing)"):
+        read_evaluation(path)
+    with pytest.raises(UserError, match=r"image\.json: (does not hold scores|missing)"):
+        read_scores(path)
 
 
 def test_confusions_name_what_was_shown_and_what_was_said():
@@ -157,11 +177,11 @@ def test_confusions_name_what_was_shown_and_what_was_said():
     )
     experiment = np.arange(20) % 4
     # Of the ten records that show neither, two get "ring": so would one of the five by chance.
-    assert evaluate.confusions(["arc", "ring", "halo"], labels, chosen, experiment) == [
-        {"shown": "arc", "said": "ring", "records": 5, "by_chance": 1.0, "of": 6}
+    assert confusions(["arc", "ring", "halo"], labels, chosen, experiment) == [
+        Confusion(shown="arc", said="ring", records=5, by_chance=1.0, of=6)
     ]
-    assert evaluate.confusions(["arc", "ring", "halo"], labels, chosen, np.zeros(20)) == []
-    assert evaluate.confusions(["saturation", "ring", "halo"], labels, chosen, experiment) == []
+    assert confusions(["arc", "ring", "halo"], labels, chosen, np.zeros(20)) == []
+    assert confusions(["saturation", "ring", "halo"], labels, chosen, experiment) == []
 
 
 def test_a_tag_given_everywhere_looks_like_nothing():
@@ -169,17 +189,14 @@ def test_a_tag_given_everywhere_looks_like_nothing():
     labels = (random.random((400, 3)) < 0.3).astype(int)
     chosen = (labels > 0) & (random.random((400, 3)) < 0.5)
     chosen[:, 2] = True
-    assert (
-        evaluate.confusions(["arc", "ring", "beamstop"], labels, chosen, np.arange(400) % 8) == []
-    )
+    assert confusions(["arc", "ring", "beamstop"], labels, chosen, np.arange(400) % 8) == []
 
 
 def test_one_experiment_has_no_interval():
     labels, logits = overconfident(100, 6)
-    found = described(labels, logits, np.full(100, 7))
-    assert found["mean_average_precision_interval"] is None
-    assert found["micro_average_precision_interval"] is None
-    assert all(tag["interval"] is None for tag in found["tags"].values())
-    assert (
-        described(labels, logits, np.arange(100) % 2)["mean_average_precision_interval"] is not None
-    )
+    evaluation = described(labels, logits, np.full(100, 7))
+    assert evaluation.mean_average_precision_interval is None
+    assert evaluation.micro_average_precision_interval is None
+    assert all(tag.interval is None for tag in evaluation.tags.values())
+    two = described(labels, logits, np.arange(100) % 2)
+    assert two.mean_average_precision_interval is not None

@@ -13,11 +13,11 @@ from xscatter.study import Train
 
 
 def image(shape=(64, 64), **keys):
-    return models.image_network(shape, 5, Train(**keys))
+    return models.image_network({"image": shape}, 5, Train(**keys))
 
 
 def coefficient(shape=(8, 10), **keys):
-    return models.coefficient_network(shape, 5, Train(**keys))
+    return models.coefficient_network({"coefficients": shape}, 5, Train(**keys))
 
 
 def dense_weights(model):
@@ -25,7 +25,7 @@ def dense_weights(model):
 
 
 def test_alexnet_is_that_of_2017():
-    model = models.image_network((256, 256), 17, Train(preset="report-2017"))
+    model = models.image_network({"image": (256, 256)}, 17, Train(preset="report-2017"))
     # 227 pixels -> 57 -> 29 -> 15 -> 8, two layers of 4000.
     assert dense_weights(model) == [(8 * 8 * 256, 4000), (4000, 4000), (4000, 17)]
     convolutions = [
@@ -38,7 +38,7 @@ def test_alexnet_is_that_of_2017():
 def test_vgg16_with_pooling_has_the_published_convolutions_at_any_size():
     for side in (64, 2000):
         model = models.image_network(
-            (side, side), 17, Train(image_network="vgg16", image_input="log")
+            {"image": (side, side)}, 17, Train(image_network="vgg16", image_input="log")
         )
         weights = sum(
             np.prod(layer.kernel.shape)
@@ -50,16 +50,20 @@ def test_vgg16_with_pooling_has_the_published_convolutions_at_any_size():
 
 def test_a_head_that_cannot_fit_is_refused_with_its_memory():
     with pytest.raises(UserError, match=r"1000x1000 have 2\.0 billion weights and need 30 GiB"):
-        models.image_network((1000, 1000), 17, Train(image_network="vgg16", head="dense"))
+        models.image_network(
+            {"image": (1000, 1000)}, 17, Train(image_network="vgg16", head="dense")
+        )
     with pytest.raises(UserError, match="use `head: pooling`"):
-        models.image_network((2000, 2000), 17, Train(image_network="alexnet", head="dense"))
+        models.image_network(
+            {"image": (2000, 2000)}, 17, Train(image_network="alexnet", head="dense")
+        )
 
 
 def test_the_published_coefficient_network_needs_its_truncation():
     for shape in ((20, 40), (21, 39)):
         with pytest.raises(UserError, match="needs 21 angular orders and 40 radial orders"):
-            models.coefficient_network(shape, 17, Train(preset="report-2017"))
-    model = models.coefficient_network((24, 48), 17, Train(preset="report-2017"))
+            models.coefficient_network({"coefficients": shape}, 17, Train(preset="report-2017"))
+    model = models.coefficient_network({"coefficients": (24, 48)}, 17, Train(preset="report-2017"))
     assert model.get_layer("coefficient_channels").output.shape == (None, 11, 40, 2)
     # 40 x 11 -> 20 x 6 after the one pooling.
     assert dense_weights(model) == [(20 * 6 * 256, 256), (256, 256), (256, 17)]
@@ -200,10 +204,10 @@ def test_coefficient_networks_come_back_from_disk(kind, tmp_path):
 def test_the_joint_network_of_2017_joins_the_convolutions():
     train = Train(preset="report-2017", width=0.1)
     branches = (
-        models.image_network((64, 64), 5, train),
-        models.coefficient_network((21, 40), 5, train),
+        models.image_network({"image": (64, 64)}, 5, train),
+        models.coefficient_network({"coefficients": (21, 40)}, 5, train),
     )
-    model = models.joint_network(*branches, train)
+    model = models.joint_network({}, 5, train, branches=branches)
     # 64 -> 57 of the crop -> 15 -> 8 -> 4 -> 2 with 25 channels; 20 x 6 with 25.
     assert dense_weights(model) == [(2 * 2 * 25 + 20 * 6 * 25, 400), (400, 400), (400, 5)]
 
@@ -211,7 +215,7 @@ def test_the_joint_network_of_2017_joins_the_convolutions():
 @pytest.mark.parametrize("kind", ["residual", "report-2017"])
 def test_both_joint_networks_come_back_from_disk(kind, tmp_path):
     branches = image(width=0.25), coefficient(width=0.25)
-    model = models.joint_network(*branches, Train(joint_network=kind, width=0.02 * 2.5))
+    model = models.joint_network({}, 5, Train(joint_network=kind, width=0.05), branches=branches)
     random = np.random.default_rng(6)
     inputs = {
         "image": random.poisson(3.0, (2, 64, 64)).astype("float32"),

@@ -1,4 +1,4 @@
-"""Convolution in strips: the same numbers as whole, chosen where a processor would unroll a large image."""
+"""Convolution in strips: the numbers of the whole image, used where a processor would unroll."""
 
 import os
 
@@ -54,7 +54,7 @@ def test_vgg16_takes_strips_where_the_image_would_be_unrolled(monkeypatch):
     whole = strips.convolve
     monkeypatch.setattr(strips, "convolve", lambda *given: used.append(given[2]) or whole(*given))
     monkeypatch.setattr(strips, "_MOST", 2**16)
-    model = models.image_network((64, 96), 5, Train(image_network="vgg16", width=0.1))
+    model = models.image_network({"image": (64, 96)}, 5, Train(image_network="vgg16", width=0.1))
     answers = []
     for unrolls in (False, True):
         used.clear()

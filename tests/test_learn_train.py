@@ -1,6 +1,7 @@
 """Training ends by itself, can be stopped at any moment, and goes on bit for bit."""
 
 import csv
+import itertools
 import json
 import multiprocessing
 import os
@@ -18,6 +19,7 @@ from xscatter.core.errors import UserError
 from xscatter.learn import checkpoint
 from xscatter.store.paths import StudyPaths
 from xscatter.study import parse_study
+from xscatter.views import VIEWS, evaluated
 
 KEYS = {
     "width": 0.25,
@@ -81,20 +83,20 @@ def read_rows(paths, view):
 @pytest.fixture(scope="module")
 def whole(batches, tmp_path_factory):
     """Three views trained and tested without a pause."""
-    from xscatter.learn.evaluate import evaluate
+    from xscatter.learn.test import evaluate
 
     folder = tmp_path_factory.mktemp("whole")
     os.symlink(batches, folder / "batches")
     paths = StudyPaths(folder)
-    for view in ("image", "coefficient", "joint"):
+    for view in VIEWS:
         assert train(paths, view)[0]
-    for view in ("image", "coefficient", "joint", "mean"):
+    for view in evaluated():
         evaluate(toy_study(), paths, view, say=lambda _: None)
     return paths
 
 
 def test_three_views_learn_and_write_what_they_should(whole):
-    for view in ("image", "coefficient", "joint"):
+    for view in VIEWS:
         names = {path.name for path in whole.model(view).iterdir()}
         files = {
             "model.keras",
@@ -108,7 +110,7 @@ def test_three_views_learn_and_write_what_they_should(whole):
         rows = read_rows(whole, view)
         assert 1 <= len(rows) <= 3
         assert rows[-1]["decision"] == "stop"
-    for view in ("image", "coefficient", "joint", "mean"):
+    for view in evaluated():
         found = json.loads(whole.evaluation(view).read_text())
         assert found["mean_average_precision"] > 1.3 * found["mean_prevalence"]
         assert found["tags_without_positives"] == ["never"]
@@ -142,10 +144,10 @@ def test_the_joint_network_starts_at_the_mean_of_the_logits(whole, batches):
     from xscatter.networks.load import load_model
     from xscatter.store.models import ModelFolder
 
-    part = data.whole(records.open_records(batches), [0])
+    subset = data.all_records(records.open_records(batches), [0])
     branches = [load_model(ModelFolder(whole.model(view))) for view in ("image", "coefficient")]
-    joint = models.joint_network(*branches, toy_study().train)
-    inputs = part.inputs("joint", slice(None))
+    joint = models.joint_network({}, len(TAGS), toy_study().train, branches=branches)
+    inputs = subset.inputs(VIEWS["joint"], slice(None))
     single = [branch({name: inputs[name] for name in branch.input}).numpy() for branch in branches]
     assert np.allclose(joint(inputs).numpy(), (single[0] + single[1]) / 2, atol=1e-5)
 
@@ -379,7 +381,7 @@ def copied(whole, tmp_path):
 
 
 def refused(paths, view):
-    from xscatter.learn.evaluate import evaluate
+    from xscatter.learn.test import evaluate
 
     with pytest.raises(UserError) as caught:
         evaluate(toy_study(), paths, view, say=lambda _: None)
@@ -496,62 +498,86 @@ def test_no_space_for_a_state_is_one_line_and_keeps_the_last(paths, monkeypatch)
     assert not list(state_folder(paths, "coefficient").glob(".*"))
 
 
-def newest_state(paths):
-    return max(
-        (path.stat().st_mtime_ns, path.name)
-        for path in [paths.root, *paths.root.glob(".training/*/*/state-*")]
-    )
+def die_at(owner, name, passing=1, after=False, wanted=lambda *_: True):
+    """Let this process be killed before, or `after`, the `passing`-th call of a function."""
+    original, count = getattr(owner, name), itertools.count(1)
+
+    def replacement(*given, **options):
+        last = wanted(*given) and next(count) == passing
+        if last and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = original(*given, **options)
+        if last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, name, replacement)
 
 
-def life(folder, log, views):
+def die(place):
+    """Prepare the death of this process; a new checkpoint is written after every step."""
+    from xscatter.learn.board import Board
+    from xscatter.learn.learner import Learner
+
+    named = lambda text: lambda _, path: text in str(path)  # noqa: E731
+    if place == "in a step before the first checkpoint":
+        die_at(Learner, "step", 3)
+    elif place == "while a checkpoint is written":
+        die_at(os, "replace", 4, wanted=named("state-"))
+    elif place == "with a checkpoint just written":
+        die_at(checkpoint, "save", 5, after=True)
+    elif place == "at the end of a round, before its line":
+        die_at(Board, "add")
+    elif place == "while the model is written":
+        die_at(os, "replace", wanted=named("model.keras"))
+    elif place == "between the model and its facts":
+        die_at(os, "replace", wanted=named("training.json"))
+    elif place == "before past checkpoints go":
+        die_at(checkpoint, "tidy")
+    else:
+        assert place is None
+
+
+def life(folder, log, views, place=None):
     """One process's attempt at the trainings of `views`, until they end or it is killed."""
     with open(log, "a") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
     from xscatter.learn.train import train as run
 
+    die(place)
     for view in views:
         run(
-            toy_study(checkpoint_minutes=0.0),
+            toy_study(checkpoint_minutes=0.0, most_rounds=2),
             StudyPaths(folder),
             view,
             say=lambda line: print(line, flush=True),
         )
 
 
-def killed_and_undisturbed(paths, undisturbed, views, most):
-    """Train `views` in processes of their own: in one, and in as many as `most` kills and the last one take."""
+def start_life(paths, views, place=None):
     start = multiprocessing.get_context("forkserver")
     start.set_forkserver_preload(["tensorflow", "keras", "sklearn.metrics", "h5py"])
-    chance, log, kills = random.Random(11), paths.root / "log", 0
-    log.touch()
-    # The undisturbed run has a process of its own, too: in this one other tests may have set other threads.
-    process = start.Process(target=life, args=(undisturbed.root, undisturbed.root / "log", views))
+    process = start.Process(target=life, args=(paths.root, paths.root / "log", views, place))
     process.start()
+    return process
+
+
+def newest_state(paths, view):
+    states = paths.root.glob(f".training/{view}/*/state-*")
+    return max((path.name for path in states), default="")
+
+
+def kill_soon_after_a_checkpoint(paths, view, seconds):
+    """Kill a training from outside, at any moment of its steps."""
+    before, patience = newest_state(paths, view), time.monotonic() + 120
+    process = start_life(paths, [view])
+    while newest_state(paths, view) == before and time.monotonic() < patience:
+        process.join(0.002)
+    process.join(seconds)
+    process.kill()
     process.join()
-    assert process.exitcode == 0, (undisturbed.root / "log").read_text()[-2000:]
-    for _ in range(10 * most):
-        states, patience = newest_state(paths), time.monotonic() + 60
-        process = start.Process(target=life, args=(paths.root, log, views))
-        process.start()
-        if kills < most:
-            # Every second life ends anywhere, most often before its first step; the others soon after a new state.
-            if kills % 2:
-                process.join(chance.uniform(0, 4))
-            while not kills % 2 and newest_state(paths) == states and time.monotonic() < patience:
-                process.join(0.002)
-            process.join(chance.uniform(0, 0.1))
-        else:
-            process.join()
-        if process.exitcode is not None:
-            break
-        os.kill(process.pid, signal.SIGKILL)
-        process.join()
-        kills += 1
-    assert process.exitcode == 0, log.read_text()[-2000:]
-    assert kills >= most, log.read_text()
-    for view in views:
-        assert products(paths, view) == products(undisturbed, view)
+    assert process.exitcode == -signal.SIGKILL, (paths.root / "log").read_text()[-2000:]
 
 
 @pytest.fixture
@@ -562,20 +588,43 @@ def undisturbed(batches, tmp_path):
     return found
 
 
-def test_killed_at_twenty_random_moments_it_ends_bit_for_bit_alike(paths, undisturbed):
-    killed_and_undisturbed(paths, undisturbed, ["image"], 20)
-    from xscatter.learn.evaluate import evaluate
+def test_killed_at_every_telling_place_it_ends_bit_for_bit_alike(paths, undisturbed):
+    from xscatter.learn.test import evaluate
 
+    # The undisturbed run has a process of its own: in this one, tests may have set other threads.
+    views = list(VIEWS)
+    process = start_life(undisturbed, views)
+    process.join()
+    assert process.exitcode == 0, (undisturbed.root / "log").read_text()[-2000:]
+    log = paths.root / "log"
+    for place in (
+        "in a step before the first checkpoint",
+        "while a checkpoint is written",
+        "with a checkpoint just written",
+        "at the end of a round, before its line",
+        "while the model is written",
+        "between the model and its facts",
+        "before past checkpoints go",
+    ):
+        process = start_life(paths, ["image"], place)
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, f"{place}: {log.read_text()[-2000:]}"
+    process = start_life(paths, ["image"])
+    process.join()
+    assert process.exitcode == 0, log.read_text()[-2000:]
+    chance = random.Random(11)
+    for view in ("coefficient", "joint"):
+        kill_soon_after_a_checkpoint(paths, view, chance.uniform(0, 0.1))
+        process = start_life(paths, [view])
+        process.join()
+        assert process.exitcode == 0, log.read_text()[-2000:]
+    assert log.read_text().count("goes on at step") >= 7
+    for view in views:
+        assert products(paths, view) == products(undisturbed, view)
     for one in (paths, undisturbed):
-        evaluate(toy_study(), one, "image", say=lambda _: None)
-    with np.load(paths.scores("image")) as found, np.load(undisturbed.scores("image")) as expected:
-        assert all(np.array_equal(found[key], expected[key]) for key in expected)
-
-
-def test_killed_the_coefficient_and_the_joint_view_end_alike_too(whole, paths, undisturbed):
-    for one in (paths, undisturbed):
-        shutil.copytree(whole.model("image"), one.model("image"))
-    killed_and_undisturbed(paths, undisturbed, ["coefficient", "joint"], 3)
+        evaluate(toy_study(most_rounds=2), one, "image", say=lambda _: None)
+    with np.load(paths.scores("image")) as ours, np.load(undisturbed.scores("image")) as theirs:
+        assert all(np.array_equal(ours[key], theirs[key]) for key in theirs)
 
 
 def in_a_fresh_process(target, *arguments):

@@ -309,16 +309,6 @@ def test_order_is_a_pure_function_and_resumes_by_skipping(packed):
     assert steps[0]["counts"].flags.writeable
 
 
-def test_tf_data_gives_the_same_as_the_iterator(packed):
-    found = records.open_records(packed[1].batches)
-    pipeline = found.dataset(4, seed=1, epoch=3, skip=1)
-    assert int(pipeline.cardinality()) == 4
-    for given, wanted in zip(pipeline, found.iterate(4, seed=1, epoch=3, skip=1), strict=True):
-        assert set(given) == set(wanted)
-        for name in wanted:
-            np.testing.assert_array_equal(given[name].numpy(), wanted[name])
-
-
 def test_what_was_given_away_is_never_written_again(packed):
     found = records.open_records(packed[1].batches)
     # Large enough for memory that is used again.

@@ -188,7 +188,7 @@ class Fixed:
 
 @pytest.fixture
 def tagger():
-    from xscatter.scores.calibrate import Calibration
+    from xscatter.scores.calibration import Calibration
     from xscatter.store.bundle import Bundle
     from xscatter.tagging import Tagger
 

@@ -432,8 +432,8 @@ def test_the_weights_that_the_plan_counts_are_those_of_the_networks(keys):
     keys = {"image_network": "alexnet"} | keys if "head" in keys else keys
     wanted = study(simulate={"size": 256}, transform={"radial_orders": 40}, train=keys)
     networks = [
-        models.image_network((256, 256), len(NAMES), wanted.train),
-        models.coefficient_network((32, 40), len(NAMES), wanted.train),
+        models.image_network({"image": (256, 256)}, len(NAMES), wanted.train),
+        models.coefficient_network({"coefficients": (32, 40)}, len(NAMES), wanted.train),
     ]
     for network, expected in zip(networks, budget.millions_of_weights(wanted), strict=False):
         assert network.count_params() / 1e6 == pytest.approx(expected, rel=0.2)

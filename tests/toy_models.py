@@ -5,7 +5,7 @@ import csv
 import numpy as np
 
 from xscatter.core import files
-from xscatter.scores.calibrate import Calibration
+from xscatter.scores.calibration import Calibration
 from xscatter.study import Train
 
 TAGS = ["ring", "halo", "blank"]
@@ -31,13 +31,13 @@ def write_models(folder):
     keras.utils.set_random_seed(1)
     train = Train(width=0.1)
     image, coefficient = (
-        nets.image_network((64, 64), 3, train),
-        nets.coefficient_network((4, 6), 3, train),
+        nets.image_network({"image": (64, 64)}, 3, train),
+        nets.coefficient_network({"coefficients": (4, 6)}, 3, train),
     )
     for view, net in {
         "image": image,
         "coefficient": coefficient,
-        "joint": nets.joint_network(image, coefficient, train),
+        "joint": nets.joint_network({}, 3, train, branches=(image, coefficient)),
     }.items():
         (folder / view).mkdir(parents=True)
         net.save(folder / view / "model.keras")

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     study, paths = read_study(args)
-    from xscatter.learn.evaluate import evaluate
+    from xscatter.learn.test import evaluate
 
     for view in args.view:
         evaluate(study, paths, view)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from xscatter.commands import add_study, belongs, keep_study, read_study
 from xscatter.core.files import write_json
-from xscatter.store.paths import VIEWS
+from xscatter.views import VIEWS
 
 EXAMPLE = """examples:
   xscatter train config/demo.yaml --view image
@@ -50,10 +50,11 @@ def run(args: argparse.Namespace) -> int:
     study, paths = read_study(args)
     belongs(args.study, study, paths)
     from xscatter import records
-    from xscatter.learn.train import check, train
+    from xscatter.learn.identity import check_records
+    from xscatter.learn.train import train
 
     # Before anything is written, so that a wrong study leaves no files.
-    check(study, records.open_records(paths.batches))
+    check_records(study, records.open_records(paths.batches))
     keep_study(args.study, study, paths)
     converged = train(study, paths, args.view, deadline, args.carry_on)
     if args.leg_file:

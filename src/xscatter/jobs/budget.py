@@ -6,15 +6,10 @@ from pathlib import Path
 
 from xscatter.jobs.cost import Cost
 from xscatter.jobs.stages import STAGES
-from xscatter.study import Study
+from xscatter.study import Study, networks
 from xscatter.views import VIEWS, View
 
 GIB = 2.0**30
-# Millions of weights at width 1 with pooling; and channels of the last convolutions, which meet
-# 4096 units in a dense head.
-_WEIGHTS = {"compact": 0.52, "alexnet": 2.7, "vgg16": 14.8}
-_COEFFICIENT_WEIGHTS = {"compact": 1.24, "report-2017": 15.5}
-_CHANNELS = {"alexnet": 256, "vgg16": 512}
 # Arrays in a checkpoint as large as the weights: these, two of the optimizer, average and best.
 _IN_A_STATE = 5
 
@@ -44,17 +39,9 @@ class Row:
     gpu: bool = False
 
 
-def millions_of_weights(study: Study) -> tuple[float, float, float]:
-    """Return millions of weights of the image, coefficient and joint network, to about a tenth."""
-    train = study.train
-    image = _WEIGHTS[train.image_network]
-    if train.head == "dense" and train.image_network in _CHANNELS:
-        image += (
-            1e-6 * 4096 * (_CHANNELS[train.image_network] * (study.simulate.size / 32) ** 2 + 4096)
-        )
-    image *= train.width**2
-    coefficient = _COEFFICIENT_WEIGHTS[train.coefficient_network] * train.width**2
-    return image, coefficient, image + coefficient + 0.1
+def millions_of_weights(study: Study) -> tuple[float, ...]:
+    """Return millions of weights of the network of every view, to about a tenth."""
+    return tuple(networks.millions_of_weights(study.train, study.simulate.size).values())
 
 
 def _disk(cost: Cost) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Training, stopping, resuming and testing the three networks; the only room that imports TensorFlow.
+"""Train the networks, stop, resume and test them; with networks the only TensorFlow room.
 
-Importing this package imports nothing heavy: the modules below it do.
+Importing this package imports nothing heavy: TensorFlow is imported when a training starts.
 """

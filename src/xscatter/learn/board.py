@@ -1,4 +1,4 @@
-"""What TensorBoard shows: the rows of the history, rates, and examples with their tags."""
+"""Write for TensorBoard: the rows of the history, rates, and examples with their tags."""
 
 import shutil
 import time
@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.learn.data import Part
+from xscatter.learn.data import RecordSubset
 from xscatter.pictures import show_frame
-from xscatter.scores.calibrate import sigmoid
+from xscatter.scores.calibration import sigmoid
 
 _EXAMPLES = 8
 _PAUSE = 60.0  # seconds between two sets of pictures
 
 
 class Board:
-    """Event files in `folder`, made anew from `history` and `timings`, so that they never hold a step twice.
+    """Event files in `folder`.
+
+    They are written again from `history` and `timings`, so that they never hold a step twice.
 
     Tags: `loss/...`, `mean_average_precision/...`, `average_precision/<tag>`, `learning_rate`,
     `images_per_second`, and the pictures `examples`, against the step of the optimizer.
@@ -32,7 +34,7 @@ class Board:
             self.add(row, timing)
 
     def add(self, row: dict[str, Any], timing: dict[str, Any]) -> None:
-        """One round."""
+        """Add the figures of one round."""
         names = {
             "training_loss": "loss/training",
             "validation_loss": "loss/validation",
@@ -50,14 +52,27 @@ class Board:
         self._writer.flush()
 
     def examples(
-        self, step: int, part: Part, tags: list[str], logits: np.ndarray, last: bool = False
+        self,
+        step: int,
+        subset: RecordSubset,
+        tags: list[str],
+        logits: np.ndarray,
+        last: bool = False,
     ) -> None:
-        """Pictures of some records of `part` with true and predicted tags; at most one set a minute."""
+        """Add pictures of some records with true and predicted tags, at most once a minute.
+
+        Args:
+            step: of the optimizer.
+            subset: records to choose from.
+            tags: names, T.
+            logits: (n, T) of all of them.
+            last: add them whenever the last set was.
+        """
         if not last and time.monotonic() - self._drawn < _PAUSE:
             return
         self._drawn = time.monotonic()
-        index = np.linspace(0, len(part) - 1, min(_EXAMPLES, len(part))).astype(int)
-        picture = draw(part, index, tags, sigmoid(logits[index]))
+        index = np.linspace(0, len(subset) - 1, min(_EXAMPLES, len(subset))).astype(int)
+        picture = draw(subset, index, tags, sigmoid(logits[index]))
         with self._writer.as_default(step=step):
             self._summary.image("examples", picture[None])
         self._writer.flush()
@@ -67,13 +82,25 @@ class Board:
         self._writer.close()
 
 
-def draw(part: Part, index: np.ndarray, tags: list[str], probability: np.ndarray) -> np.ndarray:
-    """Picture (height, width, 3) uint8 of the records at `index`: frame, true tags, tags said (above one half)."""
+def draw(
+    subset: RecordSubset, index: np.ndarray, tags: list[str], probability: np.ndarray
+) -> np.ndarray:
+    """Draw records with the tags that are right, missed and wrong.
+
+    Args:
+        subset: records to choose from.
+        index: which of them.
+        tags: names, T.
+        probability: (n, T) of these records; a tag is given from one half on.
+
+    Returns:
+        Picture (height, width, 3) uint8.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    counts = part.inputs("image", index)["image"]
-    labels = part.labels(index)
+    counts = subset.counts(index)
+    labels = subset.labels(index)
     rows = -(-len(index) // 4)
     figure = Figure(figsize=(14, 4.2 * rows), dpi=80, layout="constrained")
     canvas = FigureCanvasAgg(figure)
@@ -84,13 +111,10 @@ def draw(part: Part, index: np.ndarray, tags: list[str], probability: np.ndarray
         show_frame(axes, np.maximum(counts[n], 0), counts[n] < 0, colorbar=False)
         axes.axis("off")
         true = {tag for tag, value in zip(tags, labels[n], strict=True) if value}
-        said = {tag for tag, value in zip(tags, probability[n], strict=True) if value >= 0.5}
-        missed, wrong = (
-            ", ".join(sorted(true - said)) or "none",
-            ", ".join(sorted(said - true)) or "none",
-        )
-        text = (
-            f"right: {', '.join(sorted(true & said)) or 'none'}\nmissed: {missed}\nwrong: {wrong}"
+        given = {tag for tag, value in zip(tags, probability[n], strict=True) if value >= 0.5}
+        groups = {"right": true & given, "missed": true - given, "wrong": given - true}
+        text = "\n".join(
+            f"{group}: {', '.join(sorted(names)) or 'none'}" for group, names in groups.items()
         )
         axes.set_title(text, fontsize=7, loc="left", wrap=True)
     canvas.draw()

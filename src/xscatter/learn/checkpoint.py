@@ -1,21 +1,28 @@
-"""The whole state of a training in one file, written whole, and never trusted unseen.
+"""Checkpoints: everything about a training in one file, complete or absent, and checked before use.
 
-A state is an HDF5 shard (checksum and mark of completeness last): all variables of the network
+A checkpoint is an HDF5 shard (checksum and mark of completeness last): all variables of the network
 (seeds of dropout among them), of the optimizer, the running average, the best weights so far, and
-as JSON the step, the losses of the unfinished round, the history and the state of the rule of
-convergence. The order of the data is a function of (seed, pass), so the step says where it was.
+as JSON the step, the losses of the unfinished round, the history and the rule of convergence. The
+order of the data is a function of (seed, pass), so the step says where it was.
 """
 
 import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from xscatter.core import shards
 from xscatter.core.errors import UserError
+
+
+class Checkpoint(NamedTuple):
+    """The content of one checkpoint: groups of arrays, and all else as JSON values."""
+
+    arrays: dict[str, list[np.ndarray]]
+    facts: dict[str, Any]
 
 
 def save(
@@ -25,19 +32,19 @@ def save(
     arrays: Mapping[str, list[np.ndarray]],
     facts: dict,
     keep: int,
-):
-    """Write `state-<step>.h5` into `folder`, then remove all but the newest `keep` states.
+) -> None:
+    """Write `state-<step>.h5` into `folder`, then remove all but the newest `keep` checkpoints.
 
     Args:
-        folder: where the states of one training lie.
-        fingerprint: of the training; a state with another one is never loaded.
+        folder: of the checkpoints of one training.
+        fingerprint: of the training; a checkpoint with another one is never loaded.
         step: number of steps done.
         arrays: groups of arrays, each in the order of the variables that it came from.
         facts: all else, JSON values.
-        keep: number of states that remain.
+        keep: number of checkpoints that remain.
 
     Raises:
-        UserError: no space, or not writable; earlier states stay as they are.
+        UserError: no space, or not writable; earlier checkpoints stay as they are.
     """
     for left in folder.glob(".state-*.part"):  # by a process that was killed while it wrote
         left.unlink(missing_ok=True)
@@ -52,44 +59,54 @@ def save(
 
 
 def states(folder: Path) -> list[Path]:
-    """Saved states, newest first."""
+    """Return the checkpoints in `folder`, newest first."""
     return sorted(folder.glob("state-*.h5"), reverse=True)
 
 
-def newest(
-    folder: Path, fingerprint: str, say: Callable[[str], None] = print
-) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | None:
-    """Arrays and facts of the state that :func:`newest_path` finds, or None when there is no state."""
+def newest(folder: Path, fingerprint: str, say: Callable[[str], None] = print) -> Checkpoint | None:
+    """Return the checkpoint that :func:`newest_path` finds, or None when there is none."""
     path = newest_path(folder, fingerprint, say)
     return read(path) if path else None
 
 
 def newest_path(folder: Path, fingerprint: str, say: Callable[[str], None] = print) -> Path | None:
-    """The newest state that is whole, to the last byte, and has `fingerprint`, or None when there is no state.
+    """Return the newest checkpoint that is complete to the last byte, or None when there is none.
 
-    A state that is damaged or foreign is named through `say`, and the one before it is tried.
+    A checkpoint that is damaged or foreign is reported, and the one before it is tried.
+
+    Args:
+        folder: of the checkpoints of one training.
+        fingerprint: of the training.
+        say: takes a line for each checkpoint that is not used.
 
     Raises:
-        UserError: there are states, and none of them can be used.
+        UserError: there are checkpoints, and none of them can be used.
     """
-    found = states(folder)
-    for path in found:
+    paths = states(folder)
+    for path in paths:
         problem = shards.problem(path, deep=True, fingerprint=fingerprint)
         if problem is None:
             return path
         say(f"{path}: {problem}; it is not used")
-    if found:
+    if paths:
         raise UserError(
-            f"{folder}: none of its {len(found)} training states can be used; delete it to start anew"
+            f"{folder}: none of its {len(paths)} training states can be used; delete it to start "
+            "again"
         )
     return None
 
 
 def tidy(folder: Path, kept: str, say: Callable[[str], None] = print, others: int = 2) -> None:
-    """Remove the states of trainings that are past, when that of the fingerprint `kept` in `folder` is finished.
+    """Remove the checkpoints of past trainings, once the training `kept` is finished.
 
-    Those of equal settings go if `kept` has seen all their batches: it is the better parent of whatever
-    comes. Of the others, which a changed key may call back, the `others` most recently saved stay.
+    Those of equal settings go if `kept` has seen all their batches: it is the better parent of
+    whatever comes. Of the others, which a changed key may call back, the most recent stay.
+
+    Args:
+        folder: the checkpoints of all trainings of a view.
+        kept: fingerprint of the finished training.
+        say: takes a line for each training whose checkpoints go.
+        others: number of trainings of other settings whose checkpoints stay.
     """
     own = kept_facts(folder / kept)
     if own is None:
@@ -118,7 +135,7 @@ def _remove(folder: Path, why: str, say: Callable[[str], None]) -> None:
 
 
 def kept_facts(folder: Path) -> dict[str, Any] | None:
-    """Facts of the newest state in `folder`, without its arrays; None when there is none that can be read."""
+    """Return the facts of the newest checkpoint that can be read, without its arrays, or None."""
     for path in states(folder):
         try:
             return facts_of(path)
@@ -128,7 +145,7 @@ def kept_facts(folder: Path) -> dict[str, Any] | None:
 
 
 def facts_of(path: Path) -> dict[str, Any]:
-    """Facts of one state, without its arrays.
+    """Return the facts of one checkpoint, without its arrays.
 
     Raises:
         UserError: it is missing or partial.
@@ -137,8 +154,8 @@ def facts_of(path: Path) -> dict[str, Any]:
         return json.loads(file["facts"][()].tobytes())
 
 
-def read(path: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]]:
-    """Arrays and facts of one state, whose bytes :func:`newest_path` has compared with their checksum.
+def read(path: Path) -> Checkpoint:
+    """Return one checkpoint, whose bytes :func:`newest_path` has compared with their checksum.
 
     Raises:
         UserError: it is missing or partial.
@@ -148,4 +165,4 @@ def read(path: Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]]:
         arrays = {
             group: [file[group][name][()] for name in sorted(file[group])] for group in groups
         }
-        return arrays, json.loads(file["facts"][()].tobytes())
+        return Checkpoint(arrays, json.loads(file["facts"][()].tobytes()))

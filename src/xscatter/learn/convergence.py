@@ -1,10 +1,10 @@
-"""When to lower the learning rate, and when to stop: a rule with a memory that can be saved.
+"""When to lower the learning rate, and when to stop: a rule whose memory can be saved.
 
 After each round the rule sees the training loss and the mean average precision of the validation
-part. The training loss makes progress when it falls by `minimum_fall` of its best value, the
-validation part when it gains `minimum_gain`. When neither has for `patience` rounds, or the
-validation part has not for `overfitting_patience` rounds, the learning rate drops, and both wait
-again; when no drop is left, the training has converged. The best round's weights are the result.
+set. The training loss makes progress when it falls by `minimum_fall` of its best value, the
+validation when it gains `minimum_gain`. When neither has for `patience` rounds, or the validation
+has not for `overfitting_patience` rounds, the learning rate drops, and both wait again; when no
+drop is left, the training has converged. The best round's weights are the result.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -14,7 +14,7 @@ from xscatter.study import Train
 
 @dataclass
 class Convergence:
-    """State of the rule; `asdict` and keyword arguments carry it through a saved training state."""
+    """Memory of the rule; `state` and keyword arguments carry it through a checkpoint."""
 
     round: int = 0
     best_training: float = float("inf")
@@ -23,13 +23,18 @@ class Convergence:
     fell_at: int = 0
     gained_at: int = 0
     drops: int = 0
-    begun: int = 0
-    """Rounds that were done when data were added last."""
+    begun: int = 0  # rounds that were done when data were added last
     converged: bool = False
     reason: str = field(default="")
 
     def see(self, training_loss: float, validation: float, train: Train) -> str:
-        """Take in one round; return what was decided: "", "drop" or "stop". A NaN `validation` is no gain."""
+        """Take in one round; return the decision: "", "drop" or "stop".
+
+        Args:
+            training_loss: mean over the steps of the round.
+            validation: mean average precision on the validation set; NaN is no gain.
+            train: the keys of the rule.
+        """
         self.round += 1
         if training_loss < self.best_training * (1 - train.minimum_fall):
             self.best_training, self.fell_at = training_loss, self.round
@@ -58,11 +63,11 @@ class Convergence:
         return "stop"
 
     def reopen(self) -> None:
-        """Start to wait anew, for data that came later; the best values so far do not count for them."""
+        """Start again for data that were added; the best values so far do not count for them."""
         self.converged, self.reason, self.drops = False, "", 0
         self.begun = self.fell_at = self.gained_at = self.best_round = self.round
         self.best_training, self.best_validation = float("inf"), float("-inf")
 
     def state(self) -> dict[str, object]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return asdict(self)

@@ -1,7 +1,8 @@
-"""What a finished training leaves in ``models/<view>/``."""
+"""Write the result of a finished training to ``models/<view>/``."""
 
 import csv
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,57 +10,91 @@ import numpy as np
 
 from xscatter.core.files import complete_file, write_json, write_text
 from xscatter.core.provenance import run_record
+from xscatter.learn.progress import Progress
 from xscatter.networks.load import weights_sha256
-from xscatter.scores import calibrate
+from xscatter.scores import calibration
+from xscatter.store.models import ModelFolder
+from xscatter.study import Train
 
 
-def write(folder: Path, run: Any, logits: np.ndarray) -> None:
-    """Write model, calibration, history, timings and facts of `run`, whose network has its best weights.
+@dataclass(frozen=True)
+class Finished:
+    """A finished training.
 
-    `logits` (n, T) are those of its validation part. Without training.json a model is refused, so that after a kill
-    no earlier network is taken together with a later calibration.
+    Attributes:
+        view: name of its view.
+        fingerprint: of everything that decides it.
+        model: the Keras model with its best weights.
+        progress: history, timings and the rule of convergence.
+        training_records: number of records that it was trained on.
+        validation_labels: (n, T) of the validation set.
+        validation_logits: (n, T) of the validation set.
+        tags: names, T.
+        size: side of the images in pixels.
+        transform: keys of the expansion of the coefficients, as the records name them.
+        split: experiments of training and validation set.
+        settings: the section `train` of the study.
     """
-    model = run.learner.model
-    (folder / "training.json").unlink(missing_ok=True)
-    for left in folder.glob(".model.keras.*"):  # by a process that was killed while it wrote
+
+    view: str
+    fingerprint: str
+    model: Any
+    progress: Progress
+    training_records: int
+    validation_labels: np.ndarray
+    validation_logits: np.ndarray
+    tags: list[str]
+    size: int
+    transform: dict[str, Any] | None
+    split: dict[str, list[int]]
+    settings: Train
+
+
+def write(folder: ModelFolder, finished: Finished) -> None:
+    """Write model, calibration, history, timings and, last, the facts of the training.
+
+    Without training.json a model is refused, so that after a kill no earlier network is taken
+    together with a later calibration.
+    """
+    folder.training.unlink(missing_ok=True)
+    for left in folder.path.glob(".model.keras.*"):  # by a process that was killed while it wrote
         left.unlink()
-    calibrate.fit(list(run.records.tags), run.validation.labels(), logits).save(
-        folder / "calibration.json"
-    )
-    table(folder / "history.csv", run.progress.history)
-    table(folder / "timings.csv", run.progress.timings)
-    with complete_file(folder / "model.keras") as part:
+    fitted = calibration.fit(finished.tags, finished.validation_labels, finished.validation_logits)
+    fitted.save(folder.calibration)
+    write_table(folder.history, finished.progress.history)
+    write_table(folder.timings, finished.progress.timings)
+    with complete_file(folder.network) as part:
         # Keras writes only to names that end in .keras.
         named = part.with_suffix(".keras")
         try:
-            model.save(named)
+            finished.model.save(named)
             named.replace(part)
         finally:
             named.unlink(missing_ok=True)
-    rule = run.progress.rule
+    rule = finished.progress.rule
     facts = {
-        "view": run.view,
-        "fingerprint": run.identity.fingerprint,
-        "weights_sha256": weights_sha256(model),
-        "weights": model.count_params(),
-        "step": run.progress.step,
+        "view": finished.view,
+        "fingerprint": finished.fingerprint,
+        "weights_sha256": weights_sha256(finished.model),
+        "weights": finished.model.count_params(),
+        "step": finished.progress.step,
         "rounds": rule.round,
         "best_round": rule.best_round,
         "best_validation": rule.best_validation,
         "reason": rule.reason,
-        "training_records": len(run.training),
-        "validation_records": len(run.validation),
-        "tags": list(run.records.tags),
-        "size": run.records.dtype["image"].shape[0],
-        "transform": run.records.manifest.get("transform"),
-        "split": run.split,
-        "settings": run.settings.model_dump(mode="json"),
+        "training_records": finished.training_records,
+        "validation_records": len(finished.validation_labels),
+        "tags": finished.tags,
+        "size": finished.size,
+        "transform": finished.transform,
+        "split": finished.split,
+        "settings": finished.settings.model_dump(mode="json"),
         "run": run_record(),
     }
-    write_json(folder / "training.json", facts)
+    write_json(folder.training, facts)
 
 
-def table(path: Path, rows: list[dict[str, Any]]) -> None:
+def write_table(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write `rows` as CSV; floats as the shortest text that reads back equal."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")

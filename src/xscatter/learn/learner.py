@@ -1,6 +1,7 @@
-"""One network with its optimizer and the running average of its weights: a step, a score, its whole state."""
+"""One network with its optimizer and the running average of its weights."""
 
 import os
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -8,18 +9,26 @@ import tensorflow as tf
 
 from xscatter.core.errors import UserError
 from xscatter.core.seeds import Purpose, sequence
-from xscatter.learn.data import Part
-from xscatter.networks import models, strips
+from xscatter.learn.data import RecordSubset
+from xscatter.networks import strips
+from xscatter.networks.build import builder
 from xscatter.study import Train
+from xscatter.views import View
 
-_SAMPLE, _SAMPLE_BYTES = (
-    512,
-    2**27,
-)  # records that measure the scale of the inputs, and their bytes: at most, but 16
+# Records that measure the scale of the inputs: at most this many, and bytes of them, but 16.
+_SAMPLE = 512
+_SAMPLE_BYTES = 2**27
 
 
 def prepare(threads: int, seed: int, view_key: int, precision: str = "float32") -> None:
-    """Set threads, number format and every random state, so that what follows is repeatable."""
+    """Set threads, number format and every random state, so that what follows is repeatable.
+
+    Args:
+        threads: of this process.
+        seed: of the study.
+        view_key: the view's `seed_key`.
+        precision: Keras' name of the number format.
+    """
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -35,89 +44,123 @@ def prepare(threads: int, seed: int, view_key: int, precision: str = "float32") 
 
 
 def slow_precision(precision: str) -> str | None:
-    """What to say where this processor has no arithmetic for `precision`; None where it has."""
+    """Return a warning where this processor has no arithmetic for `precision`, else None."""
     if precision == "float32" or not strips.unrolls():
         return None
     return (
-        f"precision {precision} saves memory, but takes longer than float32 here: TensorFlow is fast in it on GPUs "
-        "and with AVX-512, and finds neither"
+        f"precision {precision} saves memory, but takes longer than float32 here: TensorFlow is "
+        "fast in it on GPUs and with AVX-512, and finds neither"
     )
 
 
 def unused_gpu() -> str | None:
-    """What to say where this process was given GPUs and TensorFlow finds none; None where nothing is amiss."""
+    """Return a warning where this process was given GPUs and TensorFlow finds none, else None."""
     for name in ("SLURM_JOB_GPUS", "CUDA_VISIBLE_DEVICES"):
         given = os.environ.get(name, "")
         if given not in ("", "-1", "NoDevFiles") and not tf.config.list_physical_devices("GPU"):
             return (
-                f"trains on the CPU, though {name} is {given}: TensorFlow finds no GPU; it is the build for CPUs, or "
-                "the driver is too old: see 'The GPU is not found' in docs/troubleshooting.md"
+                f"trains on the CPU, though {name} is {given}: TensorFlow finds no GPU; it is the "
+                "build for CPUs, or the driver is too old: see 'The GPU is not found' in "
+                "docs/troubleshooting.md"
             )
     return None
 
 
 def strategy(devices: int) -> tf.distribute.Strategy:
-    """The default strategy for one device, or one that mirrors the network over `devices` of them.
+    """Return the default strategy for one device, or one that mirrors the network over several.
 
     Raises:
-        UserError: there are not so many.
+        UserError: there are fewer devices.
     """
     if devices == 1:
         return tf.distribute.get_strategy()
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
-    found = tf.config.list_logical_devices(kind)
-    if len(found) < devices:
-        raise UserError(f"train.devices: {devices} asked for, {len(found)} {kind} found; lower it")
-    return tf.distribute.MirroredStrategy([device.name for device in found[:devices]])
+    present = tf.config.list_logical_devices(kind)
+    if len(present) < devices:
+        raise UserError(
+            f"train.devices: {devices} asked for, {len(present)} {kind} found; lower it"
+        )
+    return tf.distribute.MirroredStrategy([device.name for device in present[:devices]])
 
 
 def build(
-    view: str, part: Part, tags: int, train: Train, branches: list[keras.Model] | None = None
+    view: View,
+    subset: RecordSubset,
+    tags: int,
+    train: Train,
+    branches: Sequence[keras.Model] = (),
 ) -> keras.Model:
-    """The network of `view`, its input scales measured on `part`; the joint one on two trained `branches`."""
+    """Return the network of `view`; without branches, measure the scale of its inputs.
+
+    Args:
+        view: which network.
+        subset: records of the training set.
+        tags: number of tags, T.
+        train: the keys of the study.
+        branches: trained networks of the view's parents.
+    """
+    shapes = {name: subset.records.dtype[name].shape for name in view.fields}
+    boundary = subset.records.manifest.get("transform", {}).get("boundary", "dirichlet")
+    model = builder(view)(shapes, tags, train, boundary, branches)
     if branches:
-        return models.joint_network(branches[0], branches[1], train)
-    count = min(_SAMPLE, max(16, _SAMPLE_BYTES // part.bytes_of(view)), len(part))
-    index = np.linspace(0, len(part) - 1, count).astype(int)
-    sample = next(iter(part.inputs(view, index).values()))
-    shape = tuple(sample.shape[1:3])
-    if view == "image":
-        model = models.image_network(shape, tags, train)
-    else:
-        boundary = part.records.manifest.get("transform", {}).get("boundary", "dirichlet")
-        model = models.coefficient_network(shape, tags, train, boundary)
-    name = next(iter(model.input))
+        return model
+    count = min(_SAMPLE, max(16, _SAMPLE_BYTES // subset.bytes_of(view)), len(subset))
+    sample = subset.inputs(view, np.linspace(0, len(subset) - 1, count).astype(int))
     for layer in model.layers:
         if hasattr(layer, "adapt"):
             before = keras.Model(model.input, layer.input)
-            layer.adapt(
-                np.concatenate(
-                    [before({name: sample[n : n + 32]}) for n in range(0, len(sample), 32)]
-                )
-            )
+            parts = [
+                before({name: values[n : n + 32] for name, values in sample.items()})
+                for n in range(0, count, 32)
+            ]
+            layer.adapt(np.concatenate(parts))
     return model
 
 
-def loss_of(train: Train, prevalence: np.ndarray):
-    """Loss (labels, logits) -> mean over records and tags; rare tags' positives weigh up to `positive_weight`."""
+def _cross_entropy(labels, logits, weight):
+    return tf.nn.weighted_cross_entropy_with_logits(labels, logits, weight)
+
+
+def _asymmetric(labels, logits, weight):
+    # Ridnik et al. 2021 (arXiv 2009.14119): gamma+ = 0, gamma- = 4, margin 0.05. The focal factor
+    # is a constant for the gradient: that of (1 - p)^0 is not a number at p = 1.
+    shifted = tf.maximum(tf.sigmoid(logits) - 0.05, 0.0)
+    focal = tf.stop_gradient(shifted**4)
+    positive = labels * weight * tf.math.log_sigmoid(logits)
+    return -positive - (1 - labels) * focal * tf.math.log(tf.maximum(1 - shifted, 1e-7))
+
+
+LOSSES = {"cross-entropy": _cross_entropy, "asymmetric": _asymmetric}
+"""Losses (n, T) of labels, logits (n, T) and weights of the positives (T,)."""
+
+
+def loss_of(train: Train, prevalence: np.ndarray) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Return the loss (labels, logits) -> mean over records and tags.
+
+    Args:
+        train: names the loss; `positive_weight` limits the weight of a rare tag's positives.
+        prevalence: (T,) in the training set.
+    """
     rarity = np.sqrt((1 - prevalence) / np.maximum(prevalence, 1e-6))
     weight = tf.constant(np.clip(rarity, 1.0, train.positive_weight), tf.float32)
-
-    def cross_entropy(labels, logits):
-        return tf.nn.weighted_cross_entropy_with_logits(labels, logits, weight)
-
-    def asymmetric(labels, logits):
-        # Ridnik et al. 2021 (arXiv 2009.14119): gamma+ = 0, gamma- = 4, margin 0.05. The focal factor
-        # is a constant for the gradient: that of (1 - p)^0 is not a number at p = 1.
-        shifted = tf.maximum(tf.sigmoid(logits) - 0.05, 0.0)
-        focal = tf.stop_gradient(shifted**4)
-        positive = labels * weight * tf.math.log_sigmoid(logits)
-        return -positive - (1 - labels) * focal * tf.math.log(tf.maximum(1 - shifted, 1e-7))
-
-    each = asymmetric if train.loss == "asymmetric" else cross_entropy
+    each = LOSSES[train.loss]
     return lambda labels, logits: tf.reduce_mean(
-        tf.where(labels < 0, 0.0, each(tf.maximum(labels, 0.0), logits))
+        tf.where(labels < 0, 0.0, each(tf.maximum(labels, 0.0), logits, weight))
     )
+
+
+def _adamw(train: Train, replicas: int) -> keras.optimizers.Optimizer:
+    # Each device clips its share of the gradient before the shares are summed.
+    optimizer = keras.optimizers.AdamW(weight_decay=train.weight_decay, clipnorm=1.0 / replicas)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "blend"])
+    return optimizer
+
+
+def _momentum(train: Train, replicas: int) -> keras.optimizers.Optimizer:
+    return keras.optimizers.SGD(momentum=0.9)
+
+
+OPTIMIZERS = {"adamw": _adamw, "momentum": _momentum}
 
 
 class Learner:
@@ -133,13 +176,7 @@ class Learner:
     def __init__(self, model: keras.Model, train: Train, loss, strategy: tf.distribute.Strategy):
         self.model, self.train, self.strategy = model, train, strategy
         with strategy.scope():
-            if train.optimizer == "adamw":
-                # Each device clips its share of the gradient before the shares are summed.
-                clip = 1.0 / strategy.num_replicas_in_sync
-                optimizer = keras.optimizers.AdamW(weight_decay=train.weight_decay, clipnorm=clip)
-                optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "blend"])
-            else:
-                optimizer = keras.optimizers.SGD(momentum=0.9)
+            optimizer = OPTIMIZERS[train.optimizer](train, strategy.num_replicas_in_sync)
             self.rate = optimizer.learning_rate
             if train.precision == "mixed_float16":
                 optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -161,13 +198,10 @@ class Learner:
                 scaled = optimizer.scale_loss(value) if hasattr(optimizer, "scale_loss") else value
             gradients = tape.gradient(scaled, model.trainable_variables)
             optimizer.apply(gradients, model.trainable_variables)
-            if (
-                scaled is value
-            ):  # a scaled loss may overflow now and then, which its optimizer mends
+            if scaled is value:  # a scaled loss may overflow now and then; its optimizer copes
                 # Rectifiers can hide a NaN from the loss, but not from the gradients.
-                value = tf.where(
-                    tf.math.is_finite(tf.linalg.global_norm(gradients)), value, float("nan")
-                )
+                finite = tf.math.is_finite(tf.linalg.global_norm(gradients))
+                value = tf.where(finite, value, float("nan"))
             return value
 
         if replicas == 1:
@@ -184,7 +218,14 @@ class Learner:
     def step(
         self, number: int, rate: float, inputs: dict[str, np.ndarray], labels: np.ndarray
     ) -> tf.Tensor:
-        """One step of the optimizer at learning `rate`, the `number`-th from 0; return the loss."""
+        """Do one step of the optimizer; return the loss.
+
+        Args:
+            number: of the step, from 0.
+            rate: learning rate.
+            inputs: of the network, (n, ...) each.
+            labels: (n, T); negative ones do not count.
+        """
         self.rate.assign(rate)
         if self.strategy.num_replicas_in_sync > 1:
             inputs, labels = self._spread(inputs, labels)
@@ -200,9 +241,9 @@ class Learner:
         cut = lambda x: place(lambda context: take(x, context.replica_id_in_sync_group))  # noqa: E731
         return {name: cut(value) for name, value in inputs.items()}, cut(labels)
 
-    def logits(self, part: Part, view: str) -> np.ndarray:
-        """Logits (n, T) of all records of `part`, with the weights as they are."""
-        return part.logits(view, self._logits)
+    def logits(self, subset: RecordSubset, view: View) -> np.ndarray:
+        """Return the logits (n, T) of all records of `subset`, with the weights as they are."""
+        return subset.logits(view, self._logits)
 
     def swap(self, values: list[np.ndarray]) -> list[np.ndarray]:
         """Give the averaged variables these values; return those that they had."""
@@ -212,11 +253,11 @@ class Learner:
         return before
 
     def average_values(self) -> list[np.ndarray]:
-        """The running average of every float variable."""
+        """Return the running average of every float variable."""
         return [v.numpy() for v in self.averages]
 
     def arrays(self) -> dict[str, list[np.ndarray]]:
-        """Everything that a next step depends on, and the averages."""
+        """Return everything that the next step depends on, and the averages."""
         read = lambda variables: [v.value.numpy() for v in variables]  # noqa: E731
         return {
             "model": read(self.model.variables),

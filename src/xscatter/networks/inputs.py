@@ -1,4 +1,4 @@
-"""What the networks see first: layers that turn raw counts and raw coefficients into channels.
+"""The first layers of the networks: they turn raw counts and raw coefficients into channels.
 
 They are part of the saved model, so that it takes what the records hold: counts with -1 for pixels
 that are not usable, and coefficients as real and imaginary part.
@@ -12,11 +12,11 @@ from keras import ops
 
 from xscatter.fourier_bessel.basis import norms, radial_values, zeros
 
-_MOST = 1e9  # counts beyond this would lose float32's integers; no detector gives them
+_MAX_COUNTS = 1e9  # no detector gives more
 
 
 def stabilise(counts: np.ndarray, kind: str) -> np.ndarray:
-    """Scale `counts` (any shape, not negative): the NumPy twin of :class:`ImageChannels`, to measure its scale."""
+    """Transform `counts` (any shape, not negative) as :class:`ImageChannels` does, in NumPy."""
     if kind == "anscombe":
         return 2.0 * np.sqrt(counts + 0.375)
     return np.log1p(counts)
@@ -27,10 +27,10 @@ class ImageChannels(keras.layers.Layer):
     """Counts (n, rows, cols), -1 where not usable -> values and a mask channel (n, rows, cols, c).
 
     `kind` "anscombe" and "log": one value (t - mean) / deviation with t = 2 sqrt(n + 3/8) (Anscombe
-    1948), or log(1 + n), mean and deviation those of all images. "contrast": log(1 + n) standardised
-    image by image; arcsinh of t less its local mean, which tells what stands out of the photon noise;
-    and the image's mean log(1 + n). "log-uint8": see `image_input` of a study. Values are 0 where the
-    pixel is not usable, and the mask channel is 1 there.
+    1948), or log(1 + n), mean and deviation those of all images. "contrast": log(1 + n)
+    standardised image by image; arcsinh of t less its local mean, which shows what rises above the
+    photon noise; and the image's mean log(1 + n). "log-uint8": see `image_input` of a study. Values
+    are 0 where the pixel is not usable, and the mask channel is 1 there.
     """
 
     def __init__(self, kind: str = "anscombe", **options):
@@ -45,30 +45,29 @@ class ImageChannels(keras.layers.Layer):
 
     def call(self, counts):
         usable = ops.cast(counts >= 0, "float32")
-        counts = ops.clip(counts, 0.0, _MOST)
-        if self.kind == "contrast":
-            return self._contrast(counts, usable)
-        if self.kind == "log-uint8":
-            # As published in 2017: log(1 + n) in 256 steps up to 65,536 counts, each image standardised.
-            steps = (
-                ops.floor(ops.minimum(ops.log1p(counts) * float(255 / np.log(65536.0)), 255.0))
-                * usable
-            )
-            mean = ops.mean(steps, axis=(1, 2), keepdims=True)
-            deviation = ops.std(steps, axis=(1, 2), keepdims=True)
-            least = float(1.0 / np.sqrt(counts.shape[1] * counts.shape[2]))
-            value = (steps - mean) / ops.maximum(deviation, least)
-        else:
-            value = 2.0 * ops.sqrt(counts + 0.375) if self.kind == "anscombe" else ops.log1p(counts)
-            value = (value - self.mean) / self.deviation * usable
+        return self.KINDS[self.kind](self, ops.clip(counts, 0.0, _MAX_COUNTS), usable)
+
+    def _transformed(self, counts, usable):
+        value = 2.0 * ops.sqrt(counts + 0.375) if self.kind == "anscombe" else ops.log1p(counts)
+        value = (value - self.mean) / self.deviation * usable
+        return ops.stack([value, 1.0 - usable], axis=-1)
+
+    def _published(self, counts, usable):
+        # As in 2017: log(1 + n) in 256 steps up to 65,536 counts, each image standardised.
+        steps = ops.log1p(counts) * float(255 / np.log(65536.0))
+        steps = ops.floor(ops.minimum(steps, 255.0)) * usable
+        mean = ops.mean(steps, axis=(1, 2), keepdims=True)
+        deviation = ops.std(steps, axis=(1, 2), keepdims=True)
+        least = float(1.0 / np.sqrt(counts.shape[1] * counts.shape[2]))
+        value = (steps - mean) / ops.maximum(deviation, least)
         return ops.stack([value, 1.0 - usable], axis=-1)
 
     def _contrast(self, counts, usable):
         level = ops.log1p(counts) * usable
-        share = ops.maximum(ops.mean(usable, axis=(1, 2), keepdims=True), 1e-6)
-        mean = ops.mean(level, axis=(1, 2), keepdims=True) / share
+        fraction = ops.maximum(ops.mean(usable, axis=(1, 2), keepdims=True), 1e-6)
+        mean = ops.mean(level, axis=(1, 2), keepdims=True) / fraction
         value = (level - mean) * usable
-        deviation = ops.sqrt(ops.mean(ops.square(value), axis=(1, 2), keepdims=True) / share)
+        deviation = ops.sqrt(ops.mean(ops.square(value), axis=(1, 2), keepdims=True) / fraction)
         # Anscombe's transform gives photon noise the deviation 1 at any count.
         stable = 2.0 * ops.sqrt(counts + 0.375) * usable
         near = _smooth(stable) / ops.maximum(_smooth(usable), 1e-3)
@@ -77,6 +76,13 @@ class ImageChannels(keras.layers.Layer):
         return ops.stack(
             [value / ops.maximum(deviation, 0.1), local, overall, 1.0 - usable], axis=-1
         )
+
+    KINDS: ClassVar = {
+        "contrast": _contrast,
+        "anscombe": _transformed,
+        "log": _transformed,
+        "log-uint8": _published,
+    }
 
     def adapt(self, counts: np.ndarray) -> None:
         """Set mean and deviation from sample `counts` (n, rows, cols), -1 where not usable."""
@@ -91,7 +97,7 @@ class ImageChannels(keras.layers.Layer):
 
 
 def _smooth(x):
-    """Means over blocks of a sixteenth of the side of x (n, rows, cols), straight lines between them."""
+    """Return means over blocks of a 16th of the side of x (n, rows, cols), linear between them."""
     rows, cols = x.shape[1:]
     block = (max(rows // 16, 1), max(cols // 16, 1))
     coarse = ops.average_pool(x[..., None], block, padding="same")
@@ -105,8 +111,9 @@ class CoefficientChannels(keras.layers.Layer):
     `kind`: "magnitude", log |c|; "real-imaginary", c over its root mean square; "mixed", log |c|,
     arcsinh of both parts over the median of |c|; "invariant", log |c|, and real and imaginary part
     of c_k conj(c_k+1) / |c_k c_k+1| of neighbouring zeros, which no rotation changes, with c_0k
-    itself in order 0; "sign-log", both parts of every second order as sign(c) log(1 + 255 |c| / max)
-    / log 256, each image standardised (2017). Every channel is standardised at each (order, zero).
+    itself in order 0; "sign-log", both parts of every second order as sign(c) log(1 + 255 |c| /
+    max) / log 256, each image standardised (2017). Every channel is standardised at each (order,
+    zero).
     """
 
     CHANNELS: ClassVar = {
@@ -190,22 +197,22 @@ class CoefficientChannels(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("xscatter")
 class RadialProfiles(keras.layers.Layer):
-    """Coefficients (n, orders, zeros, 2), real and imaginary -> what each order does along the radius.
+    """Coefficients (n, orders, zeros, 2), real and imaginary -> radial profiles of each order.
 
-    Summed over its zeros, an angular order m becomes the profile f_m(r) of the m-th harmonic of the image along the
-    azimuth; f_0 is the azimuthal average. Lanczos' factors sinc(k/(K+1)) (Applied Analysis, 1956, section 4.6) keep
-    the end of the sum over k from ringing. The `radii` lie evenly in log r from a 64th of the disk's radius to its rim,
-    so that peaks in one ratio of q have one distance, whatever their scale: a convolution along them knows a lattice.
+    Summed over its zeros, an angular order m becomes the profile f_m(r) of the m-th harmonic of the
+    image along the azimuth; f_0 is the azimuthal average. Lanczos' factors sinc(k/(K+1)) (Applied
+    Analysis, 1956, section 4.6) keep the end of the sum over k from ringing. The `radii` lie evenly
+    in log r from a 64th of the disk's radius to its rim, so that peaks in one ratio of q have one
+    distance, whatever their scale: a convolution along them recognises a lattice.
 
-    Output (n, radii, 3 orders): values times √r, in units of the noise (the deviation of the mean over a ring falls as
-    1/√r), as log magnitude and arcsinh of both parts; f_0 has no imaginary part, and what stands out of its
-    surroundings takes that place. Every channel is standardised at each radius. `boundary` is that of the expansion.
+    Output (n, radii, 3 orders): values times √r, in units of the noise (the deviation of the mean
+    over a ring falls as 1/√r), as log magnitude and arcsinh of both parts; f_0 has no imaginary
+    part, and its contrast with its surroundings takes that place. Every channel is standardised at
+    each radius. `boundary` is that of the expansion.
     """
 
-    LEAST, SURROUNDINGS = (
-        1 / 64,
-        0.13,
-    )  # smallest radius; deviation in log r of what f_0 is compared with
+    LEAST = 1 / 64  # smallest radius
+    SURROUNDINGS = 0.13  # deviation in log r of the surroundings of f_0
 
     def __init__(self, radii: int = 128, boundary: str = "dirichlet", **options):
         super().__init__(**{**options, "dtype": "float32"})

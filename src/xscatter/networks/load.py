@@ -27,7 +27,8 @@ def load_model(folder: ModelFolder) -> Any:
     """Return the Keras model in `folder`.
 
     Raises:
-        UserError: it is missing or cannot be read, or has other weights than ``training.json`` says.
+        UserError: it is missing or cannot be read, or has other weights than ``training.json``
+            says.
     """
     import_tensorflow()
     import keras

@@ -1,19 +1,20 @@
-"""TensorFlow is imported here first, so that its greetings do not bury what we say.
+"""Import TensorFlow without its greetings, which would bury our own lines.
 
-Some of them come while its libraries load, before it reads any setting. A process of its own takes
-them out meanwhile: it also passes on what TensorFlow says when it ends this process, such as on a
-processor that it cannot use. Warnings of loading go; errors stay. Whoever sets TF_CPP_MIN_LOG_LEVEL
-gets all that TensorFlow says at that level.
+Some of them come while its libraries load, before it reads any setting. A process of its own
+filters them meanwhile: it also passes on the message when TensorFlow ends this process, such as on
+a processor that it cannot use. Warnings of loading are dropped; errors stay. If
+TF_CPP_MIN_LOG_LEVEL is set, nothing is filtered.
 """
 
 import os
 import subprocess
 import sys
 
-# A line of its log begins with severity (information, warning), month and day, time, thread and place.
+# A line of its log begins with severity (information, warning), month and day, time, thread, place.
 _FILTER = r"""
 import re, sys
-greeting = re.compile(rb"WARNING: All log messages before absl::Init|[IW]\d{4} [\d:.]+ +\d+ \S+:\d+\] ")
+first = rb"WARNING: All log messages before absl::Init|[IW]\d{4} [\d:.]+ +\d+ \S+:\d+\] "
+greeting = re.compile(first)
 for line in sys.stdin.buffer:
     if not greeting.match(line):
         sys.stderr.buffer.write(line)
@@ -25,8 +26,8 @@ def import_tensorflow() -> None:
     """Import TensorFlow and Keras without their greetings, unless they are imported already."""
     if "tensorflow" in sys.modules:
         return
-    # TensorFlow leaves the faster kernels of oneDNN off on many processors, such as AMD's without AVX-512, where a
-    # training step with them takes a third less time.
+    # TensorFlow leaves the faster kernels of oneDNN off on many processors, such as AMD's without
+    # AVX-512, where a training step with them takes a third less time.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return  # whoever imports it next hears it

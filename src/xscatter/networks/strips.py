@@ -1,4 +1,4 @@
-"""Convolution of large images on a CPU without AVX-512, strip by strip of rows, in bounded memory."""
+"""Convolve large images on a CPU without AVX-512 strip by strip of rows, in bounded memory."""
 
 import itertools
 import math
@@ -14,12 +14,13 @@ _MOST = 2**26  # numbers of an unrolled strip
 
 @keras.saving.register_keras_serializable("xscatter")
 class Conv2DInStrips(keras.layers.Conv2D):
-    """Conv2D of stride 1 and an odd kernel, "same" padding, whose work space does not grow with the image.
+    """Conv2D whose work space does not grow with the image: stride 1, odd kernel, "same" padding.
 
-    On a processor without AVX-512, TensorFlow convolves by unrolling: every pixel becomes a row of the numbers below
-    the kernel, 9 times the image for a kernel of 3 x 3. In VGG-16 at 2000 x 2000 these are 2.3 thousand million: in
-    bfloat16 4.6 GB for one gradient, and in float32 more than oneDNN unrolls, which then takes its slow reference.
-    There, what would have more than 2^26 numbers is done in strips.
+    On a processor without AVX-512, TensorFlow convolves by unrolling: every pixel becomes a row of
+    the numbers below the kernel, 9 times the image for a kernel of 3 x 3. In VGG-16 at 2000 x 2000
+    these are 2.3 thousand million: in bfloat16 4.6 GB for one gradient, and in float32 more than
+    oneDNN unrolls, which then takes its slow reference. There, convolutions of more than 2^26
+    numbers are done in strips.
     """
 
     def convolution_op(self, inputs, kernel):
@@ -32,7 +33,7 @@ class Conv2DInStrips(keras.layers.Conv2D):
 
 @cache
 def unrolls() -> bool:
-    """Whether convolutions here unroll the image: on a CPU that is not known to have AVX-512."""
+    """Return whether convolutions unroll the image: on a CPU not known to have AVX-512."""
     if tf.config.list_physical_devices("GPU"):
         return False
     try:
@@ -42,10 +43,18 @@ def unrolls() -> bool:
 
 
 def convolve(images: tf.Tensor, kernel: tf.Tensor, strips: int) -> tf.Tensor:
-    """Images (n, rows, columns, c) convolved with `kernel` (a, b, c, d), a and b odd: (n, rows, columns, d).
+    """Convolve in strips of rows, with zeros beyond the rim, and so compute both gradients.
 
-    Padded by zeros; computed in so many strips of rows, as are both gradients. That of the kernel is summed in
-    float32, whatever the images are: a processor without bfloat16 takes ten times as long for it, and rounds the sum.
+    The gradient of the kernel is summed in float32, whatever the images are: in bfloat16 a
+    processor without it takes ten times as long, and rounds the sum.
+
+    Args:
+        images: (n, rows, columns, c).
+        kernel: (a, b, c, d), a and b odd.
+        strips: their number.
+
+    Returns:
+        (n, rows, columns, d).
     """
 
     @tf.custom_gradient
@@ -63,12 +72,12 @@ def convolve(images: tf.Tensor, kernel: tf.Tensor, strips: int) -> tf.Tensor:
 
 
 def _rows(rows: int, strips: int):
-    """First and last row of each strip."""
+    """Return first and last row of each strip."""
     return itertools.pairwise(np.linspace(0, rows, strips + 1).astype(int).tolist())
 
 
 def _strip(images, first: int, last: int, size):
-    """What the kernel of `size` sees of the rows from `first` to `last`."""
+    """Return the rows from `first` to `last` with the margin that a kernel of `size` needs."""
     rows, above, beside = images.shape[1], size[0] // 2, size[1] // 2
     low, high = max(0, first - above), min(rows, last + above)
     padding = ((0, 0), (low - first + above, last + above - high), (beside, beside), (0, 0))
@@ -84,8 +93,8 @@ def _each(images, kernel, strips: int):
 def _kernel_gradient(images, upstream, shape, strips: int):
     total = tf.zeros(shape, tf.float32)
     for first, last in _rows(images.shape[1], strips):
-        # One strip after the other, and none before the gradient has come: the strips of the forward pass would be
-        # kept for it.
+        # One strip after the other, and none before the gradient has come: the strips of the
+        # forward pass would be kept for it.
         with tf.control_dependencies([total, upstream]):
             x = tf.cast(_strip(images, first, last, shape), tf.float32)
             y = tf.cast(upstream[:, first:last], tf.float32)

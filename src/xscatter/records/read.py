@@ -235,9 +235,10 @@ class Records:
         """
         where = self.where(batches) if seed is None else self.order(seed, epoch, batches)
         for first in range(skip * size, len(where), size):
-            yield self._step(where[first : first + size], decode)
+            yield self.read(where[first : first + size], decode)
 
-    def _step(self, where: np.ndarray, decode: bool) -> dict[str, np.ndarray]:
+    def read(self, where: np.ndarray, decode: bool = True) -> dict[str, np.ndarray]:
+        """Return the records at `where` (n, 2) as a dict of arrays; `decode` as in `iterate`."""
         names = [name for name in self.dtype.names or () if not (decode and name == "image")]
         step = {name: self.field(name, where) for name in names}
         if decode:
@@ -245,36 +246,3 @@ class Records:
             step["mask"] = self._buffers.empty(shape, np.dtype(bool))
             step["counts"] = self.counts(where, mask=step["mask"])
         return step
-
-    def dataset(
-        self,
-        size: int,
-        *,
-        batches: Sequence[int] | None = None,
-        seed: int | None = None,
-        epoch: int = 0,
-        skip: int = 0,
-        decode: bool = True,
-    ) -> Any:
-        """:meth:`iterate` as a ``tf.data.Dataset`` of known length that reads ahead; same arguments."""
-        import tensorflow as tf
-
-        where = self.where(batches) if seed is None else self.order(seed, epoch, batches)
-        if not len(where):
-            raise UserError(
-                f"{self.folder}: the chosen batches are empty; simulate more experiments"
-            )
-        example = self._step(where[:1], decode)
-
-        def load(step):
-            return list(self._step(where[step * size : (step + 1) * size], decode).values())
-
-        def read(step):
-            arrays = tf.numpy_function(
-                load, [step], [x.dtype for x in example.values()], stateful=False
-            )
-            for array, x in zip(arrays, example.values(), strict=True):
-                array.set_shape((None, *x.shape[1:]))
-            return dict(zip(example, arrays, strict=True))
-
-        return tf.data.Dataset.range(skip, -(-len(where) // size)).map(read).prefetch(2)

@@ -1,24 +1,29 @@
-"""How good scores are: average precision with bootstrap over experiments, calibration, thresholds."""
+"""How good scores are: average precision with bootstrap over experiments, reliability."""
 
 import numpy as np
 
 from xscatter.core.seeds import Purpose, generator
+from xscatter.scores.evaluation import Reliability
 
 
 def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Average precision (scikit-learn's definition) of `scores` (n,) for `labels` (n,); NaN without a positive."""
+    """Return the average precision of `scores` (n,) for `labels` (n,); NaN without a positive.
+
+    The definition is scikit-learn's: the mean of the precision over the steps of the recall.
+    """
+    # scikit-learn comes with the training, not with `pip install xscatter`.
     from sklearn.metrics import average_precision_score
 
     return float(average_precision_score(labels, scores)) if labels.any() else float("nan")
 
 
 def per_tag(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Average precision of every tag, (T,), from `labels` and `scores` (n, T)."""
+    """Return the average precision of every tag, (T,), from `labels` and `scores` (n, T)."""
     return np.array([average_precision(labels[:, t], scores[:, t]) for t in range(labels.shape[1])])
 
 
 def mean_of(values: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Mean along `axis` of what is a number; NaN where nothing is."""
+    """Return the mean of the numbers along `axis`; NaN where there is none."""
     known = ~np.isnan(values)
     count = known.sum(axis)
     return np.where(count > 0, np.where(known, values, 0).sum(axis) / np.maximum(count, 1), np.nan)
@@ -27,7 +32,15 @@ def mean_of(values: np.ndarray, axis: int = -1) -> np.ndarray:
 def weighted_average_precision(
     labels: np.ndarray, scores: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """Average precision (B,) of one tag under B weightings of the records, `weights` (B, n); ties as one threshold."""
+    """Return the average precision (B,) of one tag under B weightings of the records.
+
+    Equal scores are one threshold.
+
+    Args:
+        labels: (n,) 0 or 1.
+        scores: (n,).
+        weights: (B, n) of the records.
+    """
     order = np.argsort(-scores, kind="stable")
     last = np.append(np.diff(scores[order]) != 0, True)
     weights = weights[:, order]
@@ -44,10 +57,15 @@ def weighted_average_precision(
 def resampled(
     experiment: np.ndarray, seed: int, draws: int = 1000, itself: bool = False
 ) -> np.ndarray:
-    """Weights (draws, n) of the records when the experiments are drawn with replacement.
+    """Return weights (draws, n) of the records when experiments are drawn with replacement.
 
-    With `itself` a first row of ones stands for the records as they are. Of a single experiment there is nothing else
-    to draw, which says nothing of the spread: no draws then.
+    A single experiment says nothing about the spread: there are no draws then.
+
+    Args:
+        experiment: (n,) number of the experiment of each record.
+        seed: of the draws.
+        draws: their number.
+        itself: put a row of ones, the records as they are, first.
     """
     names, place = np.unique(experiment, return_inverse=True)
     first = np.ones((int(itself), len(experiment)))
@@ -59,7 +77,13 @@ def resampled(
 
 
 def bootstrap(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Average precision (B, T) of every tag under every weighting."""
+    """Return the average precision (B, T) of every tag under every weighting.
+
+    Args:
+        labels: (n, T) 0 or 1.
+        scores: (n, T).
+        weights: (B, n) of the records.
+    """
     columns = [
         weighted_average_precision(labels[:, t], scores[:, t], weights)
         for t in range(labels.shape[1])
@@ -70,10 +94,16 @@ def bootstrap(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np
 def interval(
     draws: np.ndarray, value: float, least: float = 0.0, level: float = 0.95
 ) -> list[float] | None:
-    """Percentile interval of those `draws` that are numbers, centred on `value`; None when there is no number.
+    """Return the percentile interval of the `draws` about `value`; None when no draw is a number.
 
-    A draw repeats some experiments and misses rare tags, which alone raises average precision: the mean of the draws
-    less the value is taken off. The ends stay between `least` (-1 for a difference) and 1.
+    A draw repeats some experiments and misses rare tags, which alone raises average precision. So
+    the interval is shifted by the difference of the value and the mean of the draws.
+
+    Args:
+        draws: (B,) values of the resampled data; NaN are left out.
+        value: of the data as they are.
+        least: lower limit of the ends: 0, or -1 for a difference; the upper one is 1.
+        level: probability between the ends.
     """
     draws = draws[~np.isnan(draws)]
     if not draws.size or np.isnan(value):
@@ -83,24 +113,30 @@ def interval(
 
 
 def precision_recall(labels: np.ndarray, chosen: np.ndarray) -> tuple[float | None, float | None]:
-    """Precision and recall of a choice (n,) of records; None where undefined."""
+    """Return precision and recall of a choice (n,) of records; None where undefined."""
     hits = float(np.sum(labels * chosen))
     return (hits / float(chosen.sum()) if chosen.any() else None), (
         hits / float(labels.sum()) if labels.any() else None
     )
 
 
-def reliability(labels: np.ndarray, probability: np.ndarray, bins: int = 15) -> dict[str, object]:
-    """Reliability diagram over all tags, and the expected calibration error (ECE), in equal-width bins."""
+def reliability(labels: np.ndarray, probability: np.ndarray, bins: int = 15) -> Reliability:
+    """Return the reliability diagram over all tags, and the expected calibration error.
+
+    Args:
+        labels: (n, T) 0 or 1.
+        probability: (n, T).
+        bins: number of bins of equal width.
+    """
     place = np.minimum((probability * bins).astype(int), bins - 1).ravel()
     count = np.bincount(place, minlength=bins)
-    said = np.bincount(place, probability.ravel().astype(np.float64), bins)
+    given = np.bincount(place, probability.ravel().astype(np.float64), bins)
     true = np.bincount(place, labels.ravel().astype(np.float64), bins)
-    error = float(np.abs(said - true).sum() / max(count.sum(), 1))
+    error = float(np.abs(given - true).sum() / max(count.sum(), 1))
     some = count > 0
-    return {
-        "expected_calibration_error": error,
-        "probability": (said[some] / count[some]).tolist(),
-        "frequency": (true[some] / count[some]).tolist(),
-        "count": count[some].tolist(),
-    }
+    return Reliability(
+        error,
+        (given[some] / count[some]).tolist(),
+        (true[some] / count[some]).tolist(),
+        count[some].tolist(),
+    )

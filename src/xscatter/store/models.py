@@ -1,4 +1,4 @@
-"""The folder of one trained network: its file names, the facts of its training, and whether they fit."""
+"""The folder of one trained network: its files, the facts of its training, whether they fit."""
 
 import json
 from dataclasses import dataclass

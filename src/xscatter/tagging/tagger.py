@@ -15,7 +15,7 @@ from xscatter.core.errors import UserError
 from xscatter.frames import Frame, Unreadable, find_center
 from xscatter.frames.reading import read_each
 from xscatter.networks.load import TOGETHER, load_network
-from xscatter.scores import calibrate
+from xscatter.scores import calibration
 from xscatter.store.bundle import Bundle, open_bundle
 from xscatter.tagging.prepare import Prepared, coefficients, prepare
 from xscatter.tagging.tagged import Tagged, given_tags
@@ -64,7 +64,7 @@ class Tagger:
 
     >>> import numpy as np
     >>> from xscatter.frames import from_array
-    >>> from xscatter.scores.calibrate import Calibration
+    >>> from xscatter.scores.calibration import Calibration
     >>> from xscatter.store.bundle import Bundle
     >>> from xscatter.tagging import Tagger
     >>> class Constant:
@@ -92,7 +92,7 @@ class Tagger:
         folder: str | Path,
         bundle: Bundle,
         networks: Mapping[str, TrainedNetwork],
-        calibrations: Mapping[str, calibrate.Calibration],
+        calibrations: Mapping[str, calibration.Calibration],
     ):
         self.folder, self.tags, self.size = Path(folder), bundle.tags, bundle.size
         self._bundle, self._networks, self._calibrations = bundle, networks, calibrations
@@ -107,7 +107,9 @@ class Tagger:
         """
         bundle = open_bundle(folder)
         networks = {view: load_network(model) for view, model in bundle.models.items()}
-        calibrations = {v: calibrate.load(model.calibration) for v, model in bundle.models.items()}
+        calibrations = {
+            v: calibration.load(model.calibration) for v, model in bundle.models.items()
+        }
         return cls(folder, bundle, networks, calibrations)
 
     @property

@@ -1,16 +1,17 @@
-"""From logits to probabilities and decisions, fitted on the validation part of the training batches."""
+"""From logits to probabilities and decisions, fitted on the validation set."""
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import minimize, minimize_scalar
 
 from xscatter.core.errors import UserError
 from xscatter.core.files import write_json
 
-# A tag that the network has hardly learnt has its best F1 where nearly every image gets it. Nobody is helped by a tag
-# that is right less than once in five times.
+# A tag that the network has hardly learnt has its best F1 where nearly every image gets it. A tag
+# that is right less than once in five times helps nobody.
 LEAST_THRESHOLD = 0.2
 
 
@@ -54,9 +55,15 @@ def load(path: str | Path) -> Calibration:
 
 
 def fit(tags: list[str], labels: np.ndarray, logits: np.ndarray) -> Calibration:
-    """Fit to validation `labels` and `logits` (n, T).
+    """Fit to `labels` (n, T), 0 or 1, and `logits` (n, T) of the validation set.
 
-    A tag with fewer than five positives or negatives gets the common temperature and the threshold 0.5.
+    A tag with fewer than five positives or negatives gets the common temperature and the
+    threshold 0.5.
+
+    Args:
+        tags: names, T.
+        labels: of the validation set.
+        logits: of the network with its best weights.
     """
     logits = np.asarray(logits, np.float64)
     temperature = _temperature(labels, logits)
@@ -75,8 +82,6 @@ def fit(tags: list[str], labels: np.ndarray, logits: np.ndarray) -> Calibration:
 
 
 def _temperature(labels: np.ndarray, logits: np.ndarray) -> float:
-    from scipy.optimize import minimize_scalar
-
     def loss(log_t: float) -> float:
         x = logits * np.exp(-log_t)
         return float(np.mean(np.logaddexp(0, x) - labels * x))
@@ -85,9 +90,10 @@ def _temperature(labels: np.ndarray, logits: np.ndarray) -> float:
 
 
 def _platt(y: np.ndarray, x: np.ndarray, first: float, prior: float = 3.0) -> tuple[float, float]:
-    """Logistic fit with Platt's targets, its slope drawn towards `first` by `prior` records, never below a tenth."""
-    from scipy.optimize import minimize
+    """Fit slope and offset with Platt's targets.
 
+    The slope is drawn towards `first` by `prior` records, and never falls below a tenth of it.
+    """
     positive, negative = y.sum(), len(y) - y.sum()
     target = np.where(y > 0, (positive + 1) / (positive + 2), 1 / (negative + 2))
 
@@ -107,7 +113,10 @@ def _platt(y: np.ndarray, x: np.ndarray, first: float, prior: float = 3.0) -> tu
 
 
 def _best_threshold(y: np.ndarray, probability: np.ndarray) -> float:
-    """Threshold of the best F1, halfway to the next lower probability, and at least `LEAST_THRESHOLD`."""
+    """Return the threshold of the best F1, halfway to the next lower probability.
+
+    It is at least `LEAST_THRESHOLD`.
+    """
     order = np.argsort(-probability, kind="stable")
     p = probability[order]
     hits = np.cumsum(y[order])

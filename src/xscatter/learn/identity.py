@@ -1,0 +1,105 @@
+"""What makes a training this one, and whether records, branches and an earlier result fit it."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xscatter.core.errors import UserError
+from xscatter.learn import data
+from xscatter.records.read import Records
+from xscatter.scores import calibration
+from xscatter.store.models import FACTS, ModelFolder
+from xscatter.store.paths import StudyPaths
+from xscatter.study import Study
+from xscatter.views import View
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Hashes of what decides a training.
+
+    Attributes:
+        fingerprint: of everything.
+        settings: of everything but the content of the records and the branches.
+        batches: SHA-256 of every training batch.
+    """
+
+    fingerprint: str
+    settings: str
+    batches: list[str]
+
+
+def identify(study: Study, records: Records, view: View, branches: Sequence[str] = ()) -> Identity:
+    """Return the identity of the training of `view` on `records`.
+
+    Args:
+        study: its keys, as far as they decide this training.
+        records: the open record batches.
+        view: the view.
+        branches: SHA-256 of the weights of its branches.
+    """
+    fields = [f for f in records.manifest["fields"] if f["name"] not in ("source",)]
+    # A network holds its branches: what shapes them decides whether its weights can be taken over.
+    keys = [study.train.decides(name) for name in (*view.parents, view.name)]
+    settings = _hash([study.seed, view.name, keys, fields, list(records.tags)])
+    batches = [records.manifest["batches"][n]["sha256"] for n in records.training_batches]
+    return Identity(_hash([settings, batches, list(branches)]), settings, batches)
+
+
+def _hash(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def check_records(study: Study, records: Records) -> None:
+    """Refuse records of another size, truncation or transform than the study's.
+
+    Raises:
+        UserError: names what differs.
+    """
+    shapes = {f["name"]: tuple(f["shape"]) for f in records.manifest["fields"]}
+    transform, size = study.transform, study.simulate.size
+    wanted = {
+        "image": (size, size),
+        "coefficients": (transform.angular_orders, transform.radial_orders),
+    }
+    for name, shape in wanted.items():
+        if shapes.get(name) != shape:
+            raise UserError(
+                f"records.json: {name} has the shape {shapes.get(name)}, the study needs {shape}; "
+                "these are batches of another study: pack this one, or name another folder with -o"
+            )
+    asked = {**transform.model_dump(), "radius": study.radius}
+    packed = records.manifest.get("transform", {})
+    different = [key for key, value in packed.items() if asked.get(key) != value]
+    if different:
+        raise UserError(
+            f"records.json: packed with another transform.{', transform.'.join(different)} than "
+            "the study's; transform and pack this study, or name another folder with -o"
+        )
+
+
+def branch_hashes(paths: StudyPaths, records: Records, view: View) -> list[str]:
+    """Return the SHA-256 of the weights of the branches of `view`.
+
+    Raises:
+        UserError: a branch is missing, does not fit the records, or has seen the test batch.
+    """
+    tested = data.experiments(data.all_records(records, [records.test_batch]))
+    hashes = []
+    for name in view.parents:
+        fix = f"train --view {name} before --view {view.name}"
+        facts = ModelFolder(paths.model(name)).fitting_facts(list(records.tags), tested, fix)
+        hashes.append(facts["weights_sha256"])
+    return hashes
+
+
+def exported(folder: ModelFolder, identity: Identity, step: int) -> bool:
+    """Return whether `folder` holds the complete result of this training, ended at `step`."""
+    try:
+        facts = folder.facts("fingerprint", "step", *FACTS)
+        calibration.load(folder.calibration)
+    except UserError:
+        return False
+    same = (facts["fingerprint"], facts["step"]) == (identity.fingerprint, step)
+    return folder.complete() and same

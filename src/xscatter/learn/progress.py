@@ -1,0 +1,37 @@
+"""How far a training has come: what its checkpoints hold besides arrays."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from xscatter.learn.convergence import Convergence
+
+
+@dataclass
+class Progress:
+    """How far a training has come.
+
+    Attributes:
+        step: number of steps done.
+        since: the step at which the present records began.
+        losses: of the steps since the last validation.
+        history: rows of ``history.csv``.
+        timings: rows of ``timings.csv``.
+        rule: the rule of convergence.
+    """
+
+    step: int = 0
+    since: int = 0
+    losses: list[float] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    timings: list[dict[str, Any]] = field(default_factory=list)
+    rule: Convergence = field(default_factory=Convergence)
+
+    def facts(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {**self.__dict__, "rule": self.rule.state()}
+
+    @classmethod
+    def of(cls, facts: dict[str, Any]) -> "Progress":
+        """Inverse of :meth:`facts`; other keys are left out."""
+        known = {key: facts[key] for key in cls.__dataclass_fields__}
+        return cls(**{**known, "rule": Convergence(**facts["rule"])})

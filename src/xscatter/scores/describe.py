@@ -1,0 +1,98 @@
+"""From labels and scores of the test batch to all figures of an evaluation."""
+
+from typing import Any
+
+import numpy as np
+
+from xscatter.core.provenance import run_record
+from xscatter.scores import metrics
+from xscatter.scores.calibration import Calibration, sigmoid
+from xscatter.scores.confusions import confusions
+from xscatter.scores.evaluation import (
+    CalibrationEvaluation,
+    Evaluation,
+    Interval,
+    RecordScores,
+    TagEvaluation,
+)
+
+_MICRO_DRAWS = 200  # all tags in one sort take long
+
+
+def describe(view: str, tested: RecordScores, calibration: Calibration, seed: int) -> Evaluation:
+    """Return all figures of a test.
+
+    Args:
+        view: name of the view, or "mean".
+        tested: labels and scores of all records; the figures are those of the scores as saved.
+        calibration: from the validation set; it names the tags.
+        seed: of the bootstrap, which draws experiments.
+    """
+    tags, labels, scores = calibration.tags, tested.labels, tested.scores
+    experiment = tested.source[:, 0]
+    each = metrics.per_tag(labels, scores)
+    weights = metrics.resampled(experiment, seed)
+    drawn = metrics.bootstrap(labels, scores, weights)
+    chosen = scores >= np.array(calibration.threshold)
+    prevalence = labels.mean(0)
+    occurs = ~np.isnan(each)
+    mean = float(metrics.mean_of(each))
+    micro = metrics.weighted_average_precision(
+        labels.ravel(), scores.ravel(), np.ones((1, labels.size))
+    )
+    per_tag = {}
+    for t, tag in enumerate(tags):
+        precision, recall = metrics.precision_recall(labels[:, t], chosen[:, t])
+        per_tag[tag] = TagEvaluation(
+            average_precision=float(each[t]) if occurs[t] else None,
+            interval=metrics.interval(drawn[:, t], each[t]),
+            prevalence=float(prevalence[t]),
+            positives=int(labels[:, t].sum()),
+            threshold=calibration.threshold[t],
+            precision=precision,
+            recall=recall,
+        )
+    return Evaluation(
+        view=view,
+        mean_average_precision=mean,
+        mean_average_precision_interval=metrics.interval(metrics.mean_of(drawn), mean),
+        micro_average_precision=float(micro[0]),
+        micro_average_precision_interval=_micro_interval(labels, scores, weights, micro[0]),
+        mean_prevalence=float(prevalence[occurs].mean()),
+        tags_that_occur=int(occurs.sum()),
+        tags_without_positives=[tag for tag, some in zip(tags, occurs, strict=True) if not some],
+        records=len(labels),
+        experiments=len(np.unique(experiment)),
+        tags=per_tag,
+        calibration=_calibration(labels, tested.logits, scores, calibration.temperature),
+        confusions=confusions(tags, labels, chosen, experiment),
+        bootstrap=_bootstrap(seed, len(weights)),
+        run=run_record(),
+    )
+
+
+def _bootstrap(seed: int, draws: int) -> dict[str, Any]:
+    return {"seed": seed, "draws": draws, "unit": "experiment", "level": 0.95}
+
+
+def _calibration(
+    labels: np.ndarray, logits: np.ndarray, scores: np.ndarray, temperature: float
+) -> CalibrationEvaluation:
+    return CalibrationEvaluation(
+        temperature=temperature,
+        raw=metrics.reliability(labels, sigmoid(logits)),
+        temperature_scaled=metrics.reliability(labels, sigmoid(logits / temperature)),
+        per_tag=metrics.reliability(labels, scores),
+    )
+
+
+def _micro_interval(
+    labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, value: float
+) -> Interval:
+    each = [
+        metrics.weighted_average_precision(
+            labels.ravel(), scores.ravel(), np.repeat(w, labels.shape[1])[None]
+        )[0]
+        for w in weights[:_MICRO_DRAWS]
+    ]
+    return metrics.interval(np.array(each), value)

@@ -1,0 +1,73 @@
+"""A fourth view is one entry of the table of views."""
+
+import numpy as np
+import pytest
+
+from toy_records import TAGS, write_records
+from xscatter import open_records, views
+from xscatter.commands import train as train_command
+from xscatter.networks.load import load_network
+from xscatter.store.bundle import open_bundle
+from xscatter.store.models import newest
+from xscatter.store.paths import StudyPaths
+from xscatter.study import parse_study
+from xscatter.study.networks import millions_of_weights
+from xscatter.views import View
+
+
+@pytest.fixture
+def study(monkeypatch):
+    polar = View(
+        "polar",
+        ("coefficients",),
+        "xscatter.networks.models:coefficient_network",
+        seed_key=3,
+        keys=frozenset({"coefficient_network", "coefficient_input", "learning_rate"}),
+    )
+    monkeypatch.setitem(views.VIEWS, "polar", polar)
+    content = {
+        "name": "toy",
+        "simulate": {"experiments": 12, "images": 20, "size": 32},
+        "transform": {"angular_orders": 6, "radial_orders": 8},
+        "pack": {"batches": 4, "test_batch": 3},
+        "train": {"width": 0.25, "batch_size": 8, "round_steps": 4, "most_rounds": 1},
+    }
+    return parse_study(content)
+
+
+def test_a_fourth_view_trains_is_tested_and_loaded(study, tmp_path):
+    from xscatter.learn.test import evaluate
+    from xscatter.learn.train import train
+
+    paths = StudyPaths(tmp_path / "toy")
+    write_records(paths.batches)
+    assert train(study, paths, "polar", say=lambda _: None)
+    evaluation = evaluate(study, paths, "polar", say=lambda _: None)
+    assert (evaluation.view, list(evaluation.tags)) == ("polar", TAGS)
+    bundle = open_bundle(newest(tmp_path))
+    assert list(bundle.models) == ["polar"]
+    assert bundle.evaluation("polar") == paths.evaluation("polar")
+    network = load_network(bundle.models["polar"])
+    assert network.inputs == ("coefficients",)
+    tested = open_records(paths.batches).batches[3]
+    logits = network.logits({"coefficients": tested["coefficients"]})
+    with np.load(paths.scores("polar")) as saved:
+        np.testing.assert_allclose(logits, saved["logits"], atol=1e-4)
+
+
+def test_a_fourth_view_is_known_to_the_study_the_plan_and_the_command(study):
+    assert "coefficient_network" in study.train.decides("polar")
+    assert "image_network" not in study.train.decides("polar")
+    weights = millions_of_weights(study.train, 32)
+    assert weights["polar"] == weights["coefficient"]
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    train_command.add_arguments(parser)
+    assert parser.parse_args(["study.yaml", "--view", "polar"]).view == "polar"
+
+
+def test_views_have_random_streams_of_their_own():
+    keys = [view.seed_key for view in views.VIEWS.values()]
+    assert len(set(keys)) == len(keys)
+    assert [views.VIEWS[name].seed_key for name in ("image", "coefficient", "joint")] == [0, 1, 2]
