@@ -6,7 +6,7 @@ from xscatter.study import dump_study
 
 min_version("9.0")
 
-# The demo is the default; a study that is given stands alone, never mixed with the demo's keys.
+# The demo is the default. Its keys are never mixed with those of a study that is given.
 if "name" not in config:
 
     configfile: "config/demo.yaml"
@@ -31,10 +31,11 @@ else:
 
 
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/environments.smk"
 
 
-# The jobs read the resolved study, with what the command line overrides. It is no input of a
-# rule: each rule names in its params the part of the study that its outputs depend on.
+# The jobs read the resolved study, with what the command line overrides. It is not an input of a
+# rule: each rule names in its params the keys of the study that its outputs depend on.
 onstart:
     from xscatter.core.files import write_text
 
@@ -43,7 +44,8 @@ onstart:
 
 onerror:
     print(
-        "Not finished. The same line again makes what is missing; trainings go on from their last state.",
+        "Not finished. Run the same command again: it makes what is missing, and trainings resume "
+        "from their last checkpoint.",
         file=sys.stderr,
     )
 
@@ -52,7 +54,7 @@ rule all:
     default_target: True
     input:
         list(WHOLE.tables.values()) if SEVERAL else PATHS.report,
-        # Shards and batches that somebody deleted are made again, though the report is there.
+        # Shards and batches that somebody deleted are made again, although the report exists.
         driver.lost(STUDY, PATHS, foreseen().batches)
         if workflow.is_main_process and not SEVERAL
         else [],

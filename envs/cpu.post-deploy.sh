@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
-# Runs once in the new environment, in the folder where snakemake was typed: the root of the repository.
+# Runs once in the new environment, in the folder where snakemake was started: the root of the
+# repository.
 set -euo pipefail
 python -m pip install --quiet --constraint envs/lock.txt ".[workflow]"

@@ -1,4 +1,4 @@
-"""What each kind of node needs: files are whole and fit together; environment modules are run where they exist."""
+"""Environments of each kind of node: files fit together; modules are run where they exist."""
 
 import os
 import re
@@ -14,14 +14,44 @@ MODULES = Path("/usr/share/modules/init/bash")
 KINDS = ("cpu", "mpi", "gpu")
 
 
-def test_every_rule_names_environments_that_exist():
-    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    named = {
-        kind: set(re.findall(rf'{kind}:\n\s+"([^"]+)"', rules)) for kind in ("conda", "envmodules")
-    }
-    assert named["conda"] == {f"../../envs/{kind}.yaml" for kind in KINDS}
-    assert named["envmodules"] == {f"xscatter/{kind}" for kind in KINDS}
-    assert all((ROOT / "envs/modules/xscatter" / kind).exists() for kind in KINDS)
+def rules_by_environment(study):
+    """Rules of a workflow by conda environment, container image and environment module."""
+    code = f"""
+import sys
+from snakemake.cli import main
+from snakemake.workflow import Workflow
+at_its_end = Workflow.check_localrules
+def check(workflow):
+    for rule in workflow.rules:
+        if not rule.norun:
+            conda = rule.basedir.join(rule.conda_env).get_path_or_uri(secret_free=True)
+            print("RULE", rule.name, conda, rule.container_img, *rule.env_modules.names)
+    at_its_end(workflow)
+Workflow.check_localrules = check
+sys.argv[1:] = ["-s", "{ROOT}/Snakefile", "--configfile", "{study}", "-n", "-q"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    lines = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("RULE")]
+    assert lines, done.stderr
+    return {name: (Path(conda), Path(image), module) for name, conda, image, module in lines}
+
+
+def test_every_rule_has_environments_that_exist():
+    rules = rules_by_environment(ROOT / "config/demo.yaml")
+    rules |= rules_by_environment(ROOT / "config/study-resolution.yaml")
+    for conda, image, module in rules.values():
+        kind = conda.stem
+        assert conda.resolve() == ROOT / f"envs/{kind}.yaml"
+        assert conda.exists()
+        assert image == ROOT / "envs/xscatter.sif"
+        assert module == f"xscatter/{kind}"
+        assert (ROOT / "envs/modules" / module).exists()
+    kinds = {name: conda.stem for name, (conda, _, _) in rules.items()}
+    assert set(kinds.values()) == set(KINDS)
+    assert kinds["transform"] == kinds["resolution_records"] == "mpi"
+    trained = {kind for name, kind in kinds.items() if "train" in name or "test" in name}
+    assert trained == {"gpu"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -59,7 +89,8 @@ def test_jobs_run_in_environment_modules(tmp_path):
     study = tmp_path / "study.yaml"
     study.write_text("name: a\nsimulate: {experiments: 2, images: 2, size: 64}\n")
     target = "results/a/coefficients/00001.h5"
-    command = f". {MODULES}; module use {ROOT}/envs/modules; {sys.executable} -m snakemake {target} --cores 1"
+    command = f". {MODULES}; module use {ROOT}/envs/modules; "
+    command += f"{sys.executable} -m snakemake {target} --cores 1"
     command += f" --sdm env-modules -s {ROOT}/Snakefile -d {tmp_path} --configfile {study}"
     environment = os.environ | {"MODULEPATH": ""}
     done = subprocess.run(

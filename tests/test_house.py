@@ -25,6 +25,9 @@ LAZY = {
 EXCEPTIONS = {
     "__init__.py": {"importlib"},  # the public face loads names when they are used
     "core/compiled.py": {"numba"},  # after the folder of its cache is set
+    "records/code.py": {
+        "xscatter"
+    },  # the compiled loop: numba is slow, and packing decodes nothing
 }
 
 

@@ -6,7 +6,10 @@ from xscatter.cli import main
 from xscatter.jobs import driver
 from xscatter.study import load_study
 
-TEXT = "name: s\nsimulate: {experiments: 2, images: 2, size: 48}\ntransform: {angular_orders: 4, radial_orders: 4}\n"
+TEXT = """name: s
+simulate: {experiments: 2, images: 2, size: 48}
+transform: {angular_orders: 4, radial_orders: 4}
+"""
 
 
 @pytest.fixture

@@ -96,7 +96,8 @@ def test_killed_writer_leaves_no_file_under_the_final_name(tmp_path):
     program = (
         "import sys, time\nfrom xscatter.core.shards import new_shard\n"
         "with new_shard(sys.argv[1]) as file:\n"
-        "    file['a'] = list(range(1000)); file.flush(); print('writing', flush=True); time.sleep(60)\n"
+        "    file['a'] = list(range(1000)); file.flush()\n"
+        "    print('writing', flush=True); time.sleep(60)\n"
     )
     path = tmp_path / "a.h5"
     with subprocess.Popen(
@@ -111,7 +112,7 @@ def test_killed_writer_leaves_no_file_under_the_final_name(tmp_path):
 
 
 def test_a_disk_that_fills_up_ends_the_writer_with_one_line(tmp_path):
-    """The limit on a file's size stands for the disk, which may be full at any byte: HDF5 fails in the same places."""
+    """A limit on the size of a file stands for the disk, which may be full at any byte."""
     program = (
         "import resource, signal, sys\nimport hdf5plugin, numpy as np\n"
         "from xscatter.core.errors import UserError\nfrom xscatter.core.shards import new_shard\n"
@@ -122,7 +123,8 @@ def test_a_disk_that_fills_up_ends_the_writer_with_one_line(tmp_path):
         "    try:\n"
         "        with new_shard(sys.argv[1], size=limit) as file:\n"
         "            group = file.create_group('entry')\n"
-        "            images = group.create_dataset('a', data.shape, 'u2', chunks=(1, 64, 64), **hdf5plugin.Zstd())\n"
+        "            options = {'chunks': (1, 64, 64), **hdf5plugin.Zstd()}\n"
+        "            images = group.create_dataset('a', data.shape, 'u2', **options)\n"
         "            for number, image in enumerate(data):\n"
         "                images[number] = image\n"
         "            group['labels'] = np.zeros((20, 70))\n"

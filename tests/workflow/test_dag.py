@@ -14,8 +14,9 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from toy_shards import toy_study, write_experiment, write_shards
 from xscatter.records import pack
-from xscatter.store.paths import VIEWS, study_paths
+from xscatter.store.paths import study_paths
 from xscatter.study import dump_study
+from xscatter.views import VIEWS, evaluated
 
 ROOT = Path(__file__).parent.parent.parent
 SEVERAL = ROOT / "config" / "study-resolution.yaml"
@@ -81,7 +82,7 @@ def finished(tmp_path_factory):
         name(number) for number in range(3) for name in (names.experiment, names.coefficients)
     ]
     files += [names.batch(number) for number in range(10)]
-    files += [name(view) for view in (*VIEWS, "mean") for name in (names.evaluation, names.scores)]
+    files += [name(view) for view in evaluated() for name in (names.evaluation, names.scores)]
     files += [
         names.model(view) / file
         for view in VIEWS
@@ -293,7 +294,7 @@ def test_a_leg_asks_for_what_the_last_job_of_its_training_asks(tmp_path):
     shutil.copy(ROOT / "Snakefile", tmp_path)
     shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
     for path in (tmp_path / "workflow/rules").glob("*.smk"):
-        path.write_text(re.sub(r"    message:\n.*\n", "", path.read_text()))
+        path.write_text(re.sub(r" +message:\n.*\n", "", path.read_text()))
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(LEGS))
     options = ["-n", "--profile", str(PROFILE), "--configfile", str(tmp_path / "study.yaml")]
     told = snakemake(tmp_path, "-s", str(tmp_path / "Snakefile"), *options)

@@ -7,12 +7,6 @@ rule figure_time:
         "results/figure-time/times.png",
     log:
         "results/figure-time/times.log",
-    conda:
-        "../../envs/mpi.yaml"
-    container:
-        IMAGE
-    envmodules:
-        "xscatter/mpi",
     message:
         "time every stage for 1 and 5 experiments of 200 images"
     shell:

@@ -1,7 +1,7 @@
-# The only wide fan-in: which record goes where, with the checksum of every shard.
+# The only job with thousands of inputs: which record goes where, with the checksum of every shard.
 rule assign:
     input:
-        # Experiments, too, are read; each comes before its coefficients anyway.
+        # Experiments are read, too; each exists before its coefficients anyway.
         coefficients=[PATHS.coefficients(number) for number in EXPERIMENTS],
     output:
         PATHS.assignment,
@@ -9,12 +9,6 @@ rule assign:
         PATHS.log("assign"),
     benchmark:
         PATHS.benchmark("assign")
-    conda:
-        "../../envs/cpu.yaml"
-    container:
-        IMAGE
-    envmodules:
-        "xscatter/cpu",
     resources:
         runtime=runtime("assign"),
         mem_mb=memory("assign"),
@@ -27,22 +21,21 @@ rule assign:
         "xscatter pack {params.here} --assign > {log} 2>&1"
 
 
-# Batches of experiments that were added since are jobs of this rule, too; the old ones stay.
+# Batches of experiments that were added later are jobs of this rule, too; the old batches stay, and
+# do not depend on when the assignment was written.
 rule pack:
     input:
-        assignment=assignment,
+        assignment=lambda wildcards: (
+            ancient(PATHS.assignment)
+            if foreseen().stays(int(wildcards.batch))
+            else PATHS.assignment
+        ),
     output:
         PATHS.batch("{batch}"),
     log:
         PATHS.log("pack", "{batch}"),
     benchmark:
         PATHS.benchmark("pack", "{batch}")
-    conda:
-        "../../envs/cpu.yaml"
-    container:
-        IMAGE
-    envmodules:
-        "xscatter/cpu",
     resources:
         runtime=runtime("pack"),
         mem_mb=memory("pack"),
@@ -64,12 +57,6 @@ rule index:
         PATHS.log("index"),
     benchmark:
         PATHS.benchmark("index")
-    conda:
-        "../../envs/cpu.yaml"
-    container:
-        IMAGE
-    envmodules:
-        "xscatter/cpu",
     resources:
         runtime=runtime("index"),
         mem_mb=memory("index"),

@@ -1,18 +1,12 @@
 rule report:
     input:
-        evaluations=[PATHS.evaluation(view) for view in (*VIEWS, "mean")],
+        evaluations=[PATHS.evaluation(view) for view in evaluated()],
     output:
         report(PATHS.report, caption="../report/report.rst", category="Report"),
     log:
         PATHS.log("report"),
     benchmark:
         PATHS.benchmark("report")
-    conda:
-        "../../envs/cpu.yaml"
-    container:
-        IMAGE
-    envmodules:
-        "xscatter/cpu",
     resources:
         runtime=runtime("report"),
         mem_mb=memory("report"),

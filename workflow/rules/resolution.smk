@@ -1,6 +1,8 @@
-# One study at several sizes, modes and seeds: `snakemake --configfile config/study-resolution.yaml`. Every
-# member is an ordinary study, run by the ordinary verbs, one job a member and stage; their CPU time is the cost.
-# The driver writes the members' study files when it starts; as elsewhere, they are no inputs.
+# One study at several sizes, modes and seeds:
+# `snakemake --configfile config/study-resolution.yaml`.
+# Every member is an ordinary study, run by the ordinary commands, with one job for each member and
+# stage; their CPU time is the cost. The driver writes the members' study files when it starts; as
+# elsewhere, they are not inputs.
 MEMBERS = {member.name: member.study for member in RESOLUTION.members()}
 COSTS = {name: cost.of(study) for name, study in MEMBERS.items()}
 ONE = WHOLE.member("{member}")
@@ -16,14 +18,8 @@ rule resolution_records:
         cost=WHOLE.cost("{member}", "records"),
     log:
         ONE.log("records"),
-    conda:
-        "../../envs/mpi.yaml"
-    container:
-        IMAGE
-    envmodules:
-        "xscatter/mpi",
     resources:
-        runtime=lambda wildcards, attempt: shards_runtime(COSTS[wildcards.member], attempt),
+        runtime=lambda wildcards, attempt: COSTS[wildcards.member].experiments_runtime(attempt),
         mem_mb=lambda wildcards, attempt: COSTS[wildcards.member].memory("transform", attempt),
     params:
         fingerprint=lambda wildcards: MEMBERS[wildcards.member].fingerprint("pack"),
@@ -31,30 +27,24 @@ rule resolution_records:
     message:
         "simulate, transform and pack {wildcards.member}"
     shell:
-        # What other settings made is deleted; what is whole stays.
+        # What other settings made is deleted; what is complete and of this study stays.
         "xscatter verify {params.root} --quick --delete-bad | tail -n 1 > {log};"
-        " TIMEFORMAT='%U %S'; {{ time {{ xscatter simulate {params.root}/study.yaml -o {params.root}"
+        " TIMEFORMAT='%U %S';"
+        " {{ time {{ xscatter simulate {params.root}/study.yaml -o {params.root}"
         " && xscatter transform {params.root}/study.yaml -o {params.root}"
-        " && xscatter pack {params.root}/study.yaml -o {params.root}; }} >> {log} 2>&1; }} 2> {output.cost}"
+        " && xscatter pack {params.root}/study.yaml -o {params.root}; }}"
+        " >> {log} 2>&1; }} 2> {output.cost}"
 
 
 rule resolution_train:
     input:
-        lambda wildcards: branches(WHOLE.member(wildcards.member), wildcards.view),
+        lambda wildcards: list(parents(WHOLE.member(wildcards.member), wildcards.view).values()),
         batches=ONE.batches,
     output:
-        model=ONE.model("{view}") / "model.keras",
+        model=ModelFolder(ONE.model("{view}")).network,
         cost=WHOLE.cost("{member}", "train-{view}"),
     log:
         ONE.log("train", "{view}"),
-    wildcard_constraints:
-        view="image|coefficient|joint",
-    conda:
-        "../../envs/gpu.yaml"
-    container:
-        IMAGE
-    envmodules:
-        "xscatter/gpu",
     threads: RESOLUTION.base.train.threads
     resources:
         runtime=lambda wildcards, attempt: COSTS[wildcards.member].runtime("train", attempt),
@@ -65,32 +55,27 @@ rule resolution_train:
     message:
         "train the {wildcards.view} network of {wildcards.member}"
     shell:
-        "TIMEFORMAT='%U %S'; {{ time xscatter train {params.root}/study.yaml --view {wildcards.view} -o {params.root}"
+        "TIMEFORMAT='%U %S';"
+        " {{ time xscatter train {params.root}/study.yaml --view {wildcards.view} -o {params.root}"
         " > {log} 2>&1; }} 2> {output.cost}"
 
 
 rule resolution_test:
     input:
-        [ONE.model(view) / "model.keras" for view in VIEWS],
+        [ModelFolder(ONE.model(view)).network for view in VIEWS],
         batches=ONE.batches,
     output:
-        [ONE.evaluation(view) for view in (*VIEWS, "mean")],
-        [ONE.scores(view) for view in (*VIEWS, "mean")],
+        [ONE.evaluation(view) for view in evaluated()],
+        [ONE.scores(view) for view in evaluated()],
     log:
         ONE.log("test"),
-    conda:
-        "../../envs/gpu.yaml"
-    container:
-        IMAGE
-    envmodules:
-        "xscatter/gpu",
     threads: RESOLUTION.base.train.threads
     resources:
         runtime=lambda wildcards, attempt: COSTS[wildcards.member].runtime("test", attempt),
         mem_mb=lambda wildcards, attempt: COSTS[wildcards.member].memory("test", attempt),
     params:
         root=lambda wildcards: WHOLE.member(wildcards.member).root,
-        views=(*VIEWS, "mean"),
+        views=evaluated(),
     message:
         "test the networks of {wildcards.member}"
     shell:
@@ -99,7 +84,7 @@ rule resolution_test:
 
 rule study_resolution:
     input:
-        [WHOLE.member(name).evaluation(view) for name in MEMBERS for view in (*VIEWS, "mean")],
+        [WHOLE.member(name).evaluation(view) for name in MEMBERS for view in evaluated()],
     output:
         list(WHOLE.tables.values()),
         report(
@@ -107,12 +92,6 @@ rule study_resolution:
         ),
     log:
         WHOLE.root / "logs" / "resolution.log",
-    conda:
-        "../../envs/cpu.yaml"
-    container:
-        IMAGE
-    envmodules:
-        "xscatter/cpu",
     resources:
         mem_mb=2000,
     params:

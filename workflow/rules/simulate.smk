@@ -5,12 +5,6 @@ rule simulate:
         PATHS.log("simulate", "{number}"),
     benchmark:
         PATHS.benchmark("simulate", "{number}")
-    conda:
-        "../../envs/cpu.yaml"
-    container:
-        IMAGE
-    envmodules:
-        "xscatter/cpu",
     resources:
         runtime=runtime("simulate"),
         mem_mb=memory("simulate"),

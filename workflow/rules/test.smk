@@ -1,7 +1,7 @@
 rule test:
     input:
         records=PATHS.records,
-        model=trained("{view}")["model"],
+        model=ModelFolder(PATHS.model("{view}")).network,
     output:
         evaluation=PATHS.evaluation("{view}"),
         scores=PATHS.scores("{view}"),
@@ -9,14 +9,6 @@ rule test:
         PATHS.log("test", "{view}"),
     benchmark:
         PATHS.benchmark("test", "{view}")
-    wildcard_constraints:
-        view="image|coefficient|joint",
-    conda:
-        "../../envs/gpu.yaml"
-    container:
-        IMAGE
-    envmodules:
-        "xscatter/gpu",
     threads: STUDY.train.threads
     resources:
         runtime=runtime("test"),
@@ -29,11 +21,11 @@ rule test:
         "xscatter test {params.here} --view {wildcards.view} > {log} 2>&1"
 
 
-# The mean of the two single views' logits: the baseline that the joint network must beat.
+# The mean of the single views' logits: the baseline that the joint network must beat.
 rule test_mean:
     input:
         records=PATHS.records,
-        models=[trained(view)["model"] for view in ("image", "coefficient")],
+        models=[ModelFolder(PATHS.model(view)).network for view in averaged()],
     output:
         evaluation=PATHS.evaluation("mean"),
         scores=PATHS.scores("mean"),
@@ -41,12 +33,6 @@ rule test_mean:
         PATHS.log("test", "mean"),
     benchmark:
         PATHS.benchmark("test", "mean")
-    conda:
-        "../../envs/gpu.yaml"
-    container:
-        IMAGE
-    envmodules:
-        "xscatter/gpu",
     threads: STUDY.train.threads
     resources:
         runtime=runtime("test"),

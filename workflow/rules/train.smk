@@ -1,13 +1,16 @@
-# The models are the outputs; live training state lies outside of the outputs, so that nothing
-# deletes it, and a job that was killed or ran out of walltime goes on from it. When experiments were
-# added, --continue goes on from the weights of the smaller study with all batches.
+# The models are the outputs. Checkpoints are not, so that nothing deletes them, and a job that was
+# killed or ran out of walltime resumes from them. When experiments were added, --continue starts
+# from the weights of the smaller study, with all batches.
 
 
-# A training longer than a walltime is a chain of legs: each goes on from the live state, stops itself
-# before its limit, and ends well; once the training has converged, those that are left are instant.
+# A training longer than a walltime is a chain of legs: each resumes from the last checkpoint, stops
+# itself before its limit, and ends well. Legs that follow the end of the training take no time.
 rule train_leg:
     input:
-        before_leg,
+        lambda wildcards: [
+            PATHS.leg(wildcards.view, leg) for leg in [int(wildcards.leg) - 1] if leg
+        ],
+        lambda wildcards: list(parents(PATHS, wildcards.view).values()),
         records=PATHS.records,
     output:
         PATHS.leg("{view}", "{leg}"),
@@ -15,15 +18,6 @@ rule train_leg:
         PATHS.log("train_leg", "{view}-{leg}"),
     benchmark:
         PATHS.benchmark("train_leg", "{view}-{leg}")
-    wildcard_constraints:
-        view="image|coefficient|joint",
-        leg=r"\d+",
-    conda:
-        "../../envs/gpu.yaml"
-    container:
-        IMAGE
-    envmodules:
-        "xscatter/gpu",
     threads: STUDY.train.threads
     resources:
         runtime=runtime("train"),
@@ -39,65 +33,33 @@ rule train_leg:
         " --leg-minutes {params.minutes} --leg-file {output} >> {log} 2>&1"
 
 
-rule train_image:
-    input:
-        last_leg("image"),
-        records=PATHS.records,
-    output:
-        **trained("image"),
-    log:
-        PATHS.log("train", "image"),
-    benchmark:
-        PATHS.benchmark("train", "image")
-    conda:
-        "../../envs/gpu.yaml"
-    container:
-        IMAGE
-    envmodules:
-        "xscatter/gpu",
-    threads: STUDY.train.threads
-    resources:
-        runtime=runtime("train"),
-        mem_mb=memory("train"),
-    params:
-        view="image",
-        training=STUDY.train.decides("image"),
-        here=HERE,
-    message:
-        "train the {params.view} network"
-    shell:
-        "xscatter train {params.here} --view {params.view} --continue >> {log} 2>&1"
+for view in VIEWS:
 
-
-use rule train_image as train_coefficient with:
-    input:
-        last_leg("coefficient"),
-        records=PATHS.records,
-    output:
-        **trained("coefficient"),
-    log:
-        PATHS.log("train", "coefficient"),
-    benchmark:
-        PATHS.benchmark("train", "coefficient")
-    params:
-        view="coefficient",
-        training=STUDY.train.decides("coefficient"),
-        here=HERE,
-
-
-use rule train_image as train_joint with:
-    input:
-        last_leg("joint"),
-        records=PATHS.records,
-        image=trained("image")["model"],
-        coefficient=trained("coefficient")["model"],
-    output:
-        **trained("joint"),
-    log:
-        PATHS.log("train", "joint"),
-    benchmark:
-        PATHS.benchmark("train", "joint")
-    params:
-        view="joint",
-        training=STUDY.train.decides("joint"),
-        here=HERE,
+    rule:
+        name:
+            f"train_{view}"
+        input:
+            [PATHS.leg(view, legs) for legs in [STUDY.walltime.training_legs - 1] if legs],
+            **{"records": PATHS.records} | parents(PATHS, view),
+        output:
+            model=ModelFolder(PATHS.model(view)).network,
+            facts=ModelFolder(PATHS.model(view)).training,
+            calibration=ModelFolder(PATHS.model(view)).calibration,
+            history=ModelFolder(PATHS.model(view)).history,
+            timings=ModelFolder(PATHS.model(view)).timings,
+        log:
+            PATHS.log("train", view),
+        benchmark:
+            PATHS.benchmark("train", view)
+        threads: STUDY.train.threads
+        resources:
+            runtime=runtime("train"),
+            mem_mb=memory("train"),
+        params:
+            view=view,
+            training=STUDY.train.decides(view),
+            here=HERE,
+        message:
+            "train the {params.view} network"
+        shell:
+            "xscatter train {params.here} --view {params.view} --continue >> {log} 2>&1"

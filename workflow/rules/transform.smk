@@ -7,12 +7,6 @@ rule transform:
         PATHS.log("transform", "{number}"),
     benchmark:
         PATHS.benchmark("transform", "{number}")
-    conda:
-        "../../envs/mpi.yaml"
-    container:
-        IMAGE
-    envmodules:
-        "xscatter/mpi",
     resources:
         runtime=runtime("transform"),
         mem_mb=memory("transform"),

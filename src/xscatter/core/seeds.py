@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Purpose(IntEnum):
-    """What a stream is for: the first number of its spawn key. Never renumber."""
+    """Purpose of a stream: the first number of its spawn key. Never renumber."""
 
     SCENE = 0  # what an image shows
     NOISE = 1  # photon and detector noise of an image

@@ -1,1 +1,1 @@
-"""What jobs cost, what they ask Slurm for, and the driver of a workflow."""
+"""Cost of jobs, their requests to Slurm, and the driver of a workflow."""

@@ -1,4 +1,4 @@
-"""What a study will run, how long it takes and what it costs, before anything is submitted."""
+"""The jobs of a study, their time and their cost, before anything is submitted."""
 
 import math
 from dataclasses import asdict, dataclass

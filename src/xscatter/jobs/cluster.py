@@ -1,4 +1,4 @@
-"""What a Slurm cluster offers: partitions, limits, GPUs, accounts, as values for the profile."""
+"""Values for the profile from a Slurm cluster: its partitions, limits, GPUs and accounts."""
 
 import getpass
 import re

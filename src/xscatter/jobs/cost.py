@@ -1,4 +1,4 @@
-"""The cost model: what a job of each stage takes, and what it asks Slurm for."""
+"""The cost model: time and memory of a job of each stage, and its request to Slurm."""
 
 import json
 import math
@@ -17,7 +17,7 @@ GROWTH = 4  # the attempt after which requests grow no more: preempted jobs are 
 
 @dataclass(frozen=True)
 class Cost:
-    """What the jobs of a study cost.
+    """The cost of the jobs of a study.
 
     Attributes:
         study: the study.

@@ -4,41 +4,20 @@ import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from xscatter.core.errors import UserError
 from xscatter.views import VIEWS
 
 # What jobs may ask for: names that Snakemake, its Slurm executor or this workflow read.
-RESOURCES = (  # fmt: skip
-    "runtime",
-    "mem",
-    "mem_mb",
-    "mem_mib",
-    "mem_mb_per_cpu",
-    "disk",
-    "disk_mb",
-    "disk_mib",
-    "tmpdir",
-    "threads",
-    "nodes",
-    "tasks",
-    "tasks_per_node",
-    "tasks_per_gpu",
-    "cpus_per_task",
-    "cpus_per_gpu",
-    "mpi",
-    "gpu",
-    "gpu_model",
-    "gres",
-    "slurm_partition",
-    "slurm_account",
-    "slurm_extra",
-    "slurm_cluster",
-    "cluster",
-    "clusters",
-    "constraint",
-    "qos",
-    "job_seconds",
+# fmt: off
+RESOURCES = (
+    "runtime", "mem", "mem_mb", "mem_mib", "mem_mb_per_cpu", "disk", "disk_mb", "disk_mib",
+    "tmpdir", "threads", "nodes", "tasks", "tasks_per_node", "tasks_per_gpu", "cpus_per_task",
+    "cpus_per_gpu", "mpi", "gpu", "gpu_model", "gres", "slurm_partition", "slurm_account",
+    "slurm_extra", "slurm_cluster", "cluster", "clusters", "constraint", "qos", "job_seconds",
 )
+# fmt: on
 
 
 def rule_names(folder: Path) -> list[str]:
@@ -50,6 +29,18 @@ def rule_names(folder: Path) -> list[str]:
     texts = [path.read_text() for path in sorted(folder.glob("*.smk"))]
     written = [name for text in texts for name in re.findall(r"^rule (\w+):", text, re.M)]
     return written + [f"train_{view}" for view in VIEWS]
+
+
+def check(settings: Any, folder: Path) -> None:
+    """Refuse misspelt names in Snakemake's resource settings; `folder` holds the rules.
+
+    Raises:
+        UserError: naming the first of them.
+    """
+    overwritten = dict.fromkeys(settings.overwrite_threads, ()) | settings.overwrite_resources
+    defaults = settings.default_resources or ()
+    for line in misspelt(rule_names(folder), overwritten, defaults, settings.resources):
+        raise UserError(line)
 
 
 def misspelt(

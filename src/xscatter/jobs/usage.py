@@ -1,4 +1,4 @@
-"""What jobs used against what they asked for, by benchmarks and by Slurm's accounting."""
+"""Time and memory of jobs, used and asked for, by benchmarks and by Slurm's accounting."""
 
 import ast
 import csv

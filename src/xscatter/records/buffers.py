@@ -32,8 +32,8 @@ class Buffers:
         except IndexError:
             raw = np.empty(size + _ALIGNMENT - 1, np.uint8)
         start = -raw.ctypes.data % _ALIGNMENT
-        # Over a memoryview (`.data`), this array is what every view of it refers to, never `raw` itself: when
-        # it is collected, nobody holds the memory.
+        # Over a memoryview (`.data`), this array is what every view of it refers to, never `raw`
+        # itself: when it is collected, nobody holds the memory.
         array = np.ndarray(shape, kind, raw.data, start)
         if size >= _LARGE:
             weakref.finalize(array, free.append, raw).atexit = False

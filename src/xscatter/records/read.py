@@ -194,8 +194,8 @@ class Records:
             masked: value of masked pixels.
             mask: (n, rows, cols) bool; if given, it becomes True where a pixel is masked.
         """
-        shape, offset = self.dtype["image"].shape, self.dtype.fields["image"][1]  # type: ignore[index]
-        counts = self._buffers.empty((len(where), *shape), np.dtype(np.float32))
+        kind, offset = self.dtype.fields["image"][:2]  # type: ignore[index]
+        counts = self._buffers.empty((len(where), *kind.shape), np.dtype(np.float32))
         flat = (
             counts.reshape(len(where), -1),
             None if mask is None else mask.reshape(len(where), -1),

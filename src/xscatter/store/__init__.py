@@ -1,1 +1,1 @@
-"""What is on disk: names of files and datasets, and one reader and writer for each kind of file."""
+"""Files on disk: their names and datasets, with one reader and writer for each kind."""

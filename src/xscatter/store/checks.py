@@ -1,4 +1,4 @@
-"""What can be wrong with one file of a study; one function for each kind of file.
+"""Checks of one file of a study; one function for each kind of file.
 
 Each returns the problem in a few words, which start with its kind (missing, partial, corrupt or
 foreign), or None if nothing is wrong.

@@ -27,7 +27,7 @@ class StudyPaths:
 
     @property
     def plan(self) -> Path:
-        """What a pilot measured."""
+        """Figures that a pilot measured."""
         return self.root / "plan.json"
 
     def experiment(self, number: int | str) -> Path:
