@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tolerances import sum_tolerance
-from toy_models import TAGS, ring, watched, write_frames, write_models
+from toy_models import TAGS, ring, watched, write_evaluation, write_frames, write_models
 from xscatter import frames, tagging
 from xscatter.cli import main
 from xscatter.core.errors import UserError
@@ -212,12 +212,8 @@ def test_legend_says_how_often_a_tag_was_right_in_the_test_of_this_very_network(
     import shutil
 
     shutil.copytree(models, tmp_path / "models")
-    tested = {
-        "ring": {"threshold": 0.0, "precision": 0.25},
-        "halo": {"threshold": 0.0, "precision": None},
-    }
-    (tmp_path / "evaluation").mkdir()
-    (tmp_path / "evaluation" / "joint.json").write_text(json.dumps({"tags": tested}))
+    evaluation = tmp_path / "evaluation" / "joint.json"
+    write_evaluation(evaluation, {"ring": (0.0, 0.25), "halo": (0.0, None)})
     tagger = tagging.Tagger.load(tmp_path / "models")
     rows = {row["tag"]: row for row in csv.DictReader(table.legend(tagger).splitlines())}
     assert list(rows) == TAGS
@@ -225,8 +221,7 @@ def test_legend_says_how_often_a_tag_was_right_in_the_test_of_this_very_network(
     assert {row["right_in_test(image)"] for row in rows.values()} == {""}
     assert [rows[tag]["threshold(joint)"] for tag in TAGS] == ["0.0", "0.0", "0.5"]
     assert "ring" in rows["ring"]["meaning"].lower()
-    tested["ring"]["threshold"] = 0.1  # of an earlier training
-    (tmp_path / "evaluation" / "joint.json").write_text(json.dumps({"tags": tested}))
+    write_evaluation(evaluation, {"ring": (0.1, 0.25)})  # of an earlier training
     assert np.isnan(tagger.precision("joint")).all()
 
 

@@ -6,6 +6,12 @@ import numpy as np
 
 from xscatter.core import files
 from xscatter.scores.calibration import Calibration
+from xscatter.scores.evaluation import (
+    CalibrationEvaluation,
+    Evaluation,
+    Reliability,
+    TagEvaluation,
+)
 from xscatter.study import Train
 
 TAGS = ["ring", "halo", "blank"]
@@ -57,6 +63,31 @@ def ring(center=(60, 70), shape=(128, 150), seed=1):
     r = np.hypot(y - center[0], x - center[1])
     expected = 1 + 60 * np.exp(-(((r - 40) / 3) ** 2)) + 90 * np.exp(-r / 12)
     return np.random.default_rng(seed).poisson(expected).astype(np.int32)
+
+
+def write_evaluation(path, tags):
+    """Write an evaluation of tags with the given (threshold, precision)."""
+    perfect = Reliability(0.0, [], [], [])
+    each = {
+        tag: TagEvaluation(1.0, None, 0.5, 9, threshold, precision, 1.0)
+        for tag, (threshold, precision) in tags.items()
+    }
+    Evaluation(
+        view="joint",
+        mean_average_precision=1.0,
+        mean_average_precision_interval=None,
+        micro_average_precision=1.0,
+        micro_average_precision_interval=None,
+        mean_prevalence=0.5,
+        tags_that_occur=len(tags),
+        tags_without_positives=[],
+        records=18,
+        experiments=1,
+        tags=each,
+        calibration=CalibrationEvaluation(1.0, perfect, perfect, perfect),
+        confusions=[],
+        bootstrap={},
+    ).write(path)
 
 
 def write_frames(folder):

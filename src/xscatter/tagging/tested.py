@@ -1,10 +1,12 @@
 """The precision of a network on the test set of its study."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from xscatter.core.errors import UserError
+from xscatter.scores.evaluation import read_evaluation
 
 
 def precision_on_test(path: Path, tags: Sequence[str], threshold: np.ndarray) -> np.ndarray:
@@ -19,15 +21,18 @@ def precision_on_test(path: Path, tags: Sequence[str], threshold: np.ndarray) ->
         NaN for a tag that the test gave to no image, and for all if there is no test of this very
         network.
     """
-    unknown = np.full(len(tags), np.nan)
+    precision = np.full(len(tags), np.nan)
     try:
-        tested = json.loads(path.read_text())["tags"]
-        scores = [tested.get(tag) or {} for tag in tags]
-        # Thresholds are fitted after each training, so others belong to another network.
-        known = zip(scores, threshold, strict=True)
-        if any(score and score["threshold"] != limit for score, limit in known):
-            return unknown
-        values = [score.get("precision") for score in scores]
-        return np.array([np.nan if value is None else value for value in values], float)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return unknown
+        tested = read_evaluation(path).tags
+    except UserError:
+        return precision
+    scores = [tested.get(tag) for tag in tags]
+    # Thresholds are fitted after each training, so others belong to another network.
+    if any(
+        score and score.threshold != limit for score, limit in zip(scores, threshold, strict=True)
+    ):
+        return precision
+    for t, score in enumerate(scores):
+        if score is not None and score.precision is not None:
+            precision[t] = score.precision
+    return precision
