@@ -81,7 +81,8 @@ def main() -> None:
         for (vocabulary, name), values in rows.items():
             each = ", ".join(f"{value:+.3f}" for value in values)
             print(
-                f"  {vocabulary:10}{name:26}{np.mean(values):+.3f} +- {np.std(values, ddof=1):.3f}   {each}"
+                f"  {vocabulary:10}{name:26}{np.mean(values):+.3f} +- "
+                f"{np.std(values, ddof=1):.3f}   {each}"
             )
 
 

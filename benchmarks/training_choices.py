@@ -9,8 +9,8 @@ were chosen with it.
     python benchmarks/training_choices.py results/demo --group preset
     python benchmarks/training_choices.py results/demo --group network --minutes 15
 
-With --minutes every training ends with the round in which so much CPU time is spent: what each reaches in equal
-time, whatever else the machine does.
+With --minutes every training ends with the round in which that CPU time is spent: the scores of all
+in equal time, whatever else the machine does.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def run(study: Path, folder: Path, verb: str, *options: str) -> float:
 
 
 def run_for(minutes: float, study: Path, folder: Path, view: str) -> float:
-    """CPU seconds of a training of `view` that ends with the round in which `minutes` of CPU time are over."""
+    """Train `view` until the round in which `minutes` of CPU time are over; return CPU seconds."""
     before = spent_by_children()
     process = multiprocessing.get_context("spawn").Process(
         target=_limited, args=(minutes, study, folder, view)
@@ -108,7 +108,7 @@ def _limited(minutes: float, study: Path, folder: Path, view: str) -> None:
 
 
 def batches(results: Path, base: dict, transform: dict, folder: Path) -> Path:
-    """Folder of the batches of the study; with other keys of `transform`, of batches made below `folder`."""
+    """Return the folder of the study's batches; with keys of `transform`, make them in `folder`."""
     if not transform:
         return (results / "batches").resolve()
     folder.mkdir(parents=True, exist_ok=True)

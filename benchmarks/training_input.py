@@ -1,7 +1,8 @@
-"""What reading costs a training: the time of a step with records as they come, against that with one batch held.
+"""What reading costs a training: a step with records as they are read against one batch held.
 
-Both are measured in turn in one process, block by block, with the loop that `xscatter train` runs: records are read,
-decoded, turned and mirrored ahead in a thread. The promise: at most 5 % more, as the median over pairs of blocks.
+Both are measured in turn in one process, block by block, with the loop that `xscatter train` runs:
+records are read, decoded, turned and mirrored ahead in a thread. The promise: at most 5 % more, as
+the median over pairs of blocks.
 
     python benchmarks/training_input.py
     python benchmarks/training_input.py --cores 1        # nothing may be read beside the step

@@ -1,8 +1,9 @@
 """Peak memory and time of trainings of the image networks at large sizes, one process each.
 
-What a training does at its start (measure the scale of the inputs), in a step (forward, backward, optimizer and
-weight average) and after a round (look at the validation part), each for real. The promises: VGG-16 with global
-pooling, in bfloat16, below 6 GB at 2000x2000 with batch 1, and below 8 GB at 1000x1000 with batch 4.
+Each process does what a training does at its start (measure the scale of the inputs), in a step
+(forward, backward, optimizer and weight average) and after a round (score the validation set). The
+promises: VGG-16 with global pooling, in bfloat16, below 6 GB at 2000x2000 with batch 1, and below
+8 GB at 1000x1000 with batch 4.
 
     python benchmarks/training_memory.py
     python benchmarks/training_memory.py --only 2000
@@ -85,7 +86,8 @@ def main() -> None:
     args = parser.parse_args()
     start = multiprocessing.get_context("spawn")
     print(
-        f"{'network':10}{'side':>6}{'batch':>6}  {'precision':15}{'weights':>12}{'peak GB':>9}{'CPU-s a step':>14}"
+        f"{'network':10}{'side':>6}{'batch':>6}  {'precision':15}{'weights':>12}{'peak GB':>9}"
+        f"{'CPU-s a step':>14}"
     )
     failed = []
     for network, side, batch, precision, limit in CASES:

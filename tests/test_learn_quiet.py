@@ -1,15 +1,20 @@
-"""TensorFlow's greetings are left out; what it has to say on an error is not, even when it ends the process."""
+"""TensorFlow's greetings are left out; its errors are not, even when it ends the process."""
 
 import os
 import subprocess
 import sys
 
-GREETING = b"""WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
-I0000 00:00:1795531525.207375    9992 port.cc:153] oneDNN custom operations are on.
-W0000 00:00:1795531525.207376    9992 some.cc:7] nothing to worry about
-"""
+GREETING = b"\n".join([
+    b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
+    b"I0000 00:00:1795531525.207375    9992 port.cc:153] oneDNN custom operations are on.",
+    b"W0000 00:00:1795531525.207376    9992 some.cc:7] nothing to worry about",
+    b"",
+])  # fmt: skip
 ERROR = b"E0000 00:00:1795531525.207377    9992 cuda.cc:51] no device\nplain words\n"
-CODE = "from xscatter.networks.quiet import import_tensorflow; import_tensorflow(); import os; os.write(2, b'I after')"
+CODE = (
+    "from xscatter.networks.quiet import import_tensorflow; import_tensorflow(); "
+    "import os; os.write(2, b'I after')"
+)
 
 
 def said(folder, then="", **environment):

@@ -70,7 +70,7 @@ def test_vgg16_takes_strips_where_the_image_would_be_unrolled(monkeypatch):
         answers.append([x.numpy() for x in step()])
         # Work of the first layers: 64 x 96 pixels, kernels of 3 x 3, 4 and 8 channels.
         assert used[:2] == ([4, 7] if unrolls else [])
-    # The longest sum is a kernel's gradient over all pixels; its terms went through 16 layers twice.
+    # The longest sum is a kernel's gradient over all pixels; its terms pass 16 layers twice.
     tolerance = sum_tolerance(2 * 64 * 96 * 2 * 16)
     for ours, theirs in zip(*answers, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max())

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-VIEWS = ("image", "coefficient", "joint")
-
 
 @dataclass(frozen=True)
 class StudyPaths:
