@@ -1,10 +1,10 @@
 """Time of every stage for 1 and for 5 experiments of 200 images, at 256 and at 1000 pixels.
 
-The same quantities as a published report of 2017 gives for making the images: 85 s and 224 s at 256x256,
-435 s and 2040 s at 1000x1000, for 1 and 5 experiments of 200 images, one job. Every stage runs as a user
-would type it, start-up included, one process on one core. Training is timed over some steps, in the
-second round, when everything is compiled. One experiment cannot be split into training and test, so what
-follows the transform is timed for five.
+The same quantities as a published report of 2017 gives for making the images: 85 s and 224 s at
+256x256, 435 s and 2040 s at 1000x1000, for 1 and 5 experiments of 200 images, one job. Every stage
+runs as a user would type it, start-up included, one process on one core. Training is timed over
+some steps, in the second epoch, when everything is compiled. One experiment cannot be split into
+training and test, so the stages after the transform are timed for five.
 
     python benchmarks/figure_time.py -o results/figure-time
 """
@@ -79,7 +79,7 @@ def new_study(root: Path, size: int, experiments: int, images: int) -> tuple[str
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     steps, batch = STEPS.get(size, BATCH)
-    train = {"round_steps": steps, "batch_size": batch, "most_rounds": 2, "threads": 1}
+    train = {"steps_per_epoch": steps, "batch_size": batch, "max_epochs": 2, "threads": 1}
     simulate = {"experiments": experiments, "images": images, "size": size}
     file = root / "input.yaml"
     file.write_text(yaml.safe_dump({"name": "figure-time", "simulate": simulate, "train": train}))
@@ -87,7 +87,7 @@ def new_study(root: Path, size: int, experiments: int, images: int) -> tuple[str
 
 
 def draw(rows: list[dict], path: Path) -> None:
-    """A panel a case: bars of our stages below the published time of making the images, logarithmic."""
+    """Draw a panel for each case: bars of our stages, and the published time of the images."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -174,7 +174,8 @@ def main() -> None:
                     PUBLISHED.get((size, experiments), "") if stage == "simulate" else ""
                 )
                 print(
-                    f"{experiments} x {args.images} images, {size}x{size}: {stage}: {seconds:.1f} s",
+                    f"{experiments} x {args.images} images, {size}x{size}: {stage}: "
+                    f"{seconds:.1f} s",
                     flush=True,
                 )
             print(

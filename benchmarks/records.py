@@ -1,10 +1,11 @@
-"""How fast records are read: the pipelines against a plain memory-mapped copy of the same records, one core.
+"""How fast records are read: the pipelines against a plain memory-mapped copy, on one core.
 
     python benchmarks/records.py [--sizes 256 1000] [--records 2000 200]
 
-Makes records of photon-like images below a temporary folder, then reads them all five times over, each way in turn,
-several times; the rate is by process CPU time, so that other work on the machine does not change it. The copy is that
-of as many records at a time as the pipelines give, into memory that is used again: the fastest that there is.
+Makes records of photon-like images below a temporary folder, then reads them all five times over,
+each way in turn, several times. The rate is by process CPU time, so that other work on the machine
+does not change it. The copy takes as many records at a time as the pipelines give, into memory that
+is used again: no way of reading is faster.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from xscatter.records import code, layout
 
 
 def write(folder: Path, size: int, count: int, orders: int) -> None:
-    """Two batches of `count` records each, of eight experiments, images that fall off from 10^4 counts."""
+    """Write two batches of `count` records each, of eight experiments, with up to 10^4 counts."""
     random = np.random.default_rng(size)
     dtype = layout.record_dtype(60, (size, size), (orders, orders))
     y, x = np.mgrid[:size, :size] / size - 0.5
@@ -49,35 +50,35 @@ def write(folder: Path, size: int, count: int, orders: int) -> None:
     (folder / "records.json").write_text(json.dumps(manifest))
 
 
-def copied(found, size):
+def copied(opened, size):
     """A copy of every record of the memory map, `size` at a time, in stored order."""
-    plain = np.asarray(found.batches[0])
+    plain = np.asarray(opened.batches[0])
     for first in range(0, len(plain), size):
         yield {"image": np.array(plain[first : first + size])}
 
 
-def copied_at_once(found, size):
+def copied_at_once(opened, size):
     """A copy of the whole batch into new memory."""
-    yield {"image": np.array(found.batches[0])}
+    yield {"image": np.array(opened.batches[0])}
 
 
 def again(read):
     """`read` five times."""
-    return lambda found, size: (batch for _ in range(PASSES) for batch in read(found, size))
+    return lambda opened, size: (batch for _ in range(PASSES) for batch in read(opened, size))
 
 
 PASSES = 5
 WAYS = {
     "memory-mapped copy": again(copied),
     "the same, all at once": again(copied_at_once),
-    "iterate, as stored": again(lambda found, size: found.iterate(size, seed=1, decode=False)),
-    "iterate, counts and mask": again(lambda found, size: found.iterate(size, seed=1)),
-    "tf.data, as stored": lambda found, size: tensorflow_dataset(
-        found, size, seed=1, decode=False
+    "iterate, as stored": again(lambda opened, size: opened.iterate(size, seed=1, decode=False)),
+    "iterate, counts and mask": again(lambda opened, size: opened.iterate(size, seed=1)),
+    "tf.data, as stored": lambda opened, size: tensorflow_dataset(
+        opened, size, seed=1, decode=False
     ).repeat(PASSES),
-    "tf.data, counts and mask": lambda found, size: tensorflow_dataset(found, size, seed=1).repeat(
-        PASSES
-    ),
+    "tf.data, counts and mask": lambda opened, size: tensorflow_dataset(
+        opened, size, seed=1
+    ).repeat(PASSES),
 }
 
 
@@ -94,20 +95,21 @@ def main():
         step = 32 if size <= 512 else 4
         with tempfile.TemporaryDirectory() as name:
             write(Path(name), size, count, 32 if size <= 512 else 64)
-            found = records.open_records(name)
+            opened = records.open_records(name)
             spent = {way: [] for way in WAYS}
             for _ in range(
                 arguments.repeats
             ):  # the ways take turns, so that a busy machine hurts all alike
                 for way, read in WAYS.items():
                     begin, seen = time.process_time(), 0
-                    for batch in read(found, step):
+                    for batch in read(opened, step):
                         seen += len(next(iter(batch.values())))
                     assert seen == count * PASSES
                     spent[way].append(time.process_time() - begin)
             plain = min(spent["memory-mapped copy"])
             print(
-                f"{size}x{size}, {found.dtype.itemsize} bytes a record, batches of {step}, warm page cache"
+                f"{size}x{size}, {opened.dtype.itemsize} bytes a record, batches of {step}, "
+                "warm page cache"
             )
             for way, times in spent.items():
                 rate, share = count * PASSES / min(times), plain / min(times)

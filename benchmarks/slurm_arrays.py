@@ -1,15 +1,18 @@
-"""Job arrays on a real Slurm: ``python benchmarks/slurm_arrays.py accidents [shards]``, or ``... queue [jobs]``.
+"""Job arrays on a real Slurm.
+
+    python benchmarks/slurm_arrays.py accidents [shards]
+    python benchmarks/slurm_arrays.py queue [jobs]
 
 `accidents` runs 300 shards with every accident that a cluster has: failing commands, a killed
 process, a walltime, `scancel`, a node's death, the controller away for a minute, and the driver
-killed and typed again. It says how many calls of sbatch each wave took, what was computed again with
-which request, and whether a finished file was touched.
+killed and started again. It prints how many calls of sbatch each wave took, what was computed again
+with which request, and whether a finished file was touched.
 
-`queue` puts 5,000 instant jobs into the queue and says how long submission, a look at the queue, the
-work and an interrupt take.
+`queue` puts 5,000 instant jobs into the queue and prints how long submission, a look at the queue,
+the work and an interrupt take.
 
-Needs root on Debian with its packages of Slurm, and starts a private cluster of loopback nodes; where
-a slurm.conf of somebody else exists, it refuses.
+Needs root on Debian with its packages of Slurm, and starts a private cluster of loopback nodes. It
+refuses to run where a slurm.conf of somebody else exists.
 """
 
 import math
@@ -94,7 +97,8 @@ def accidents(cluster: Cluster, folder: Path, shards: int) -> None:
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     print(
-        f"{time.monotonic() - start:5.0f} s: driver killed, {len(cluster.queue())} tasks in the queue",
+        f"{time.monotonic() - start:5.0f} s: driver killed, "
+        f"{len(cluster.queue())} tasks in the queue",
         flush=True,
     )
     cluster.start_node("n3")
@@ -120,7 +124,8 @@ def accidents(cluster: Cluster, folder: Path, shards: int) -> None:
         f"attempts: {Counter(len(rows) for rows in starts.values())} shards by number of attempts"
     )
     print(
-        f"begun again {sorted(again)}; troubled {sorted(expected)}; others {sorted(set(again) - expected)}"
+        f"started again {sorted(again)}; disturbed {sorted(expected)}; "
+        f"others {sorted(set(again) - expected)}"
     )
     for number, rows in sorted(again.items()):
         print(
@@ -132,7 +137,8 @@ def accidents(cluster: Cluster, folder: Path, shards: int) -> None:
     for number, log in enumerate(logs, start=1):
         table = waves(log.read_text(), LIMIT)
         print(
-            f"driver {number}: {len(table)} waves (ready jobs, calls of sbatch, at most ready / {LIMIT} rounded up):"
+            f"driver {number}: {len(table)} waves (ready jobs, calls of sbatch, at most "
+            f"ready / {LIMIT} rounded up):"
         )
         print("   " + " ".join(map(str, table)))
         # Summed up: the line of a submission may come behind the head of the next wave.
@@ -187,7 +193,8 @@ def queue(cluster: Cluster, folder: Path, jobs: int) -> None:
     begin = time.monotonic()
     os.killpg(driver.pid, signal.SIGINT)
     driver.wait(900)
-    print(f"interrupted: driver ended after {time.monotonic() - begin:.1f} s, {queued()} tasks left; "
+    print(f"interrupted: driver ended after {time.monotonic() - begin:.1f} s, "
+          f"{queued()} tasks left; "
           f"peak {int(memory) // 1024} MB", flush=True)  # fmt: skip
 
     driver = start()
@@ -199,7 +206,8 @@ def queue(cluster: Cluster, folder: Path, jobs: int) -> None:
     until(lambda: ends.append((time.monotonic(), queued())) or ends[-1][1] == 0, 3000)
     worked = time.monotonic() - begin
     status = driver.wait(900)
-    print(f"Slurm worked them off in {worked:.0f} s; the driver ended {time.monotonic() - begin - worked:.1f} s later, "
+    late = time.monotonic() - begin - worked
+    print(f"Slurm finished them in {worked:.0f} s; the driver ended {late:.1f} s later, "
           f"status {status}, {len(list(shards.iterdir()))} files")  # fmt: skip
 
 

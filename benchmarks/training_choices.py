@@ -9,7 +9,7 @@ were chosen with it.
     python benchmarks/training_choices.py results/demo --group preset
     python benchmarks/training_choices.py results/demo --group network --minutes 15
 
-With --minutes every training ends with the round in which that CPU time is spent: the scores of all
+With --minutes every training ends with the epoch in which that CPU time is spent: the scores of all
 in equal time, whatever else the machine does.
 """
 
@@ -40,7 +40,7 @@ GROUPS = {  # group: (view that is compared, choices)
     "augment": (["image", "coefficient"], [{"augment": True}, {"augment": False}]),
     "loss": (
         ["image"],
-        [{"loss": "cross-entropy"}, {"loss": "asymmetric"}, {"positive_weight": 3.0}],
+        [{"loss": "cross-entropy"}, {"loss": "asymmetric"}, {"max_positive_weight": 3.0}],
     ),
     "network": (
         ["image"],
@@ -78,7 +78,7 @@ def run(study: Path, folder: Path, verb: str, *options: str) -> float:
 
 
 def run_for(minutes: float, study: Path, folder: Path, view: str) -> float:
-    """Train `view` until the round in which `minutes` of CPU time are over; return CPU seconds."""
+    """Train `view` until the epoch in which `minutes` of CPU time are over; return CPU seconds."""
     before = spent_by_children()
     process = multiprocessing.get_context("spawn").Process(
         target=_limited, args=(minutes, study, folder, view)
@@ -146,7 +146,7 @@ def main() -> None:
         "--keys",
         type=json.loads,
         default={},
-        help="further train keys, such as '{\"most_rounds\": 20}'",
+        help="further train keys, such as '{\"max_epochs\": 20}'",
     )
     parser.add_argument(
         "--minutes", type=float, help="CPU time of each training (default: until it converges)"

@@ -1,7 +1,7 @@
 """Peak memory and time of trainings of the image networks at large sizes, one process each.
 
 Each process does what a training does at its start (measure the scale of the inputs), in a step
-(forward, backward, optimizer and weight average) and after a round (score the validation set). The
+(forward, backward, optimizer and weight average) and after an epoch (score the validation set). The
 promises: VGG-16 with global pooling, in bfloat16, below 6 GB at 2000x2000 with batch 1, and below
 8 GB at 1000x1000 with batch 4.
 

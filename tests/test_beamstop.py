@@ -38,7 +38,7 @@ def test_a_disk_whose_holder_is_not_masked_is_a_disk():
 
 
 def experiments(size, number=160, part=0.28):
-    simulate = {"experiments": number, "images": 1, "size": size, "masked_beamstops": part}
+    simulate = {"experiments": number, "images": 1, "size": size, "masked_beamstop_fraction": part}
     study = parse_study({"name": "m", "seed": 8, "simulate": simulate})
     return [Experiment(study, n) for n in range(number)]
 
@@ -56,7 +56,7 @@ def test_the_part_of_the_beamstops_that_the_study_says_is_masked_and_all_kinds_o
 
 
 def test_no_mask_takes_so_much_that_the_expansion_is_not_covered():
-    simulate = {"experiments": 600, "images": 1, "size": 64, "masked_beamstops": 0.28}
+    simulate = {"experiments": 600, "images": 1, "size": 64, "masked_beamstop_fraction": 0.28}
     content = {"name": "c", "seed": 3, "simulate": simulate}
     study = parse_study(content | {"transform": {"minimum_coverage": 0.25}})
     rows, cols = np.indices((64, 64))

@@ -1,9 +1,16 @@
 """The rule that lowers the learning rate and ends the training."""
 
 from xscatter.learn.convergence import Convergence
+from xscatter.learn.progress import Progress
 from xscatter.study import Train
 
-TRAIN = Train(patience=3, overfitting_patience=6, drops=1, minimum_fall=0.01, minimum_gain=0.001)
+TRAIN = Train(
+    patience=3,
+    overfitting_patience=6,
+    learning_rate_drops=1,
+    min_loss_decrease=0.01,
+    min_precision_gain=0.001,
+)
 
 
 def decisions(rule, losses, scores, train=TRAIN):
@@ -23,8 +30,8 @@ def test_drops_once_then_stops_when_nothing_moves():
     found = decisions(rule, [1.0] * 7, [0.5] * 7)
     assert found == ["", "", "", "drop", "", "", "stop"]
     assert rule.converged
-    assert rule.best_round == 1
-    assert "3 rounds" in rule.reason
+    assert rule.best_epoch == 1
+    assert "3 epochs" in rule.reason
 
 
 def test_overfitting_ends_it_although_the_training_loss_falls():
@@ -54,7 +61,15 @@ def test_its_state_carries_over():
 
 def test_most_rounds_ends_it():
     rule = Convergence()
-    assert decisions(rule, [0.9, 0.8], [0.1, 0.2], Train(most_rounds=2)) == ["", "stop"]
-    rule.reopen()  # data were added: as many rounds again
-    assert decisions(rule, [0.9, 0.8], [0.1, 0.2], Train(most_rounds=2)) == ["", "stop"]
-    assert rule.round == 4
+    assert decisions(rule, [0.9, 0.8], [0.1, 0.2], Train(max_epochs=2)) == ["", "stop"]
+    rule.reopen()  # data were added: as many epochs again
+    assert decisions(rule, [0.9, 0.8], [0.1, 0.2], Train(max_epochs=2)) == ["", "stop"]
+    assert rule.epoch == 4
+
+
+def test_checkpoints_of_earlier_versions_say_round():
+    facts = Progress(step=3, history=[{"epoch": 1, "step": 3}], timings=[{"epoch": 1}]).facts()
+    former = {**facts, "history": [{"round": 1, "step": 3}], "timings": [{"round": 1}]}
+    rule = {"epoch": "round", "best_epoch": "best_round"}
+    former["rule"] = {rule.get(key, key): value for key, value in facts["rule"].items()}
+    assert Progress.of(former) == Progress.of(facts)

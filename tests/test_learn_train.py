@@ -29,7 +29,7 @@ KEYS = {
     "warmup_steps": 5,
     "patience": 2,
     "overfitting_patience": 3,
-    "most_rounds": 3,
+    "max_epochs": 3,
 }
 
 
@@ -219,7 +219,7 @@ def test_a_damaged_state_is_named_and_the_one_before_it_used(paths, whole):
     done, lines = train(paths, "coefficient")
     assert done
     assert any(str(last) in line and "not used" in line for line in lines)
-    assert any(f"goes on at step {int(before.stem[-9:])}" in line for line in lines)
+    assert any(f"resumes at step {int(before.stem[-9:])}" in line for line in lines)
     assert products(paths, "coefficient") == products(whole, "coefficient")
 
 
@@ -228,7 +228,7 @@ def test_states_that_are_all_damaged_or_foreign_are_refused(paths):
     folder = state_folder(paths, "coefficient")
     for path in checkpoint.states(folder):
         path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(UserError, match="none of its 1 training states can be used"):
+    with pytest.raises(UserError, match="none of its 1 checkpoints can be used"):
         train(paths, "coefficient")
     checkpoint.save(folder, "another", 7, {"model": [np.zeros(3)]}, {}, keep=2)
     with pytest.raises(UserError, match="none of its"):
@@ -278,7 +278,7 @@ def test_with_new_data_the_error_falls_from_where_it_was(whole, grown):
     new = [float(row["training_loss"]) for row in read_rows(grown, "image")]
     assert new[: len(old)] == old
     assert min(new[len(old) :]) < old[-1]
-    assert max(new[len(old) :]) < 0.8 * old[0]  # not one round begins where the first did
+    assert max(new[len(old) :]) < 0.8 * old[0]  # not one epoch begins where the first did
     split = json.loads((grown.model("image") / "training.json").read_text())["split"]
     before = json.loads((whole.model("image") / "training.json").read_text())["split"]
     assert set(before["validation"]) < set(split["validation"])
@@ -331,7 +331,7 @@ def validation(folder):
     from xscatter.learn import data
 
     study = toy_study()
-    return data.split(records.open_records(folder), study.seed, study.train.validation)[1]
+    return data.split(records.open_records(folder), study.seed, study.train.validation_fraction)[1]
 
 
 def test_an_answer_that_is_not_a_number_names_the_record(batches, tmp_path):
@@ -354,7 +354,7 @@ def test_validation_without_a_positive_keeps_the_last_weights_rather_than_the_fi
     paths = StudyPaths(tmp_path)
     assert train(paths, "coefficient")[0]
     facts = json.loads((paths.model("coefficient") / "training.json").read_text())
-    assert facts["best_round"] == 0
+    assert facts["best_epoch"] == 0
     arrays, saved = checkpoint.read(checkpoint.states(state_folder(paths, "coefficient"))[0])
     assert saved["step"] == facts["step"]
     assert all(map(np.array_equal, arrays["best"], arrays["averages"]))
@@ -526,7 +526,7 @@ def die(place):
         die_at(os, "replace", 4, wanted=named("state-"))
     elif place == "with a checkpoint just written":
         die_at(checkpoint, "save", 5, after=True)
-    elif place == "at the end of a round, before its line":
+    elif place == "at the end of an epoch, before its line":
         die_at(Board, "add")
     elif place == "while the model is written":
         die_at(os, "replace", wanted=named("model.keras"))
@@ -548,7 +548,7 @@ def life(folder, log, views, place=None):
     die(place)
     for view in views:
         run(
-            toy_study(checkpoint_minutes=0.0, most_rounds=2),
+            toy_study(checkpoint_minutes=0.0, max_epochs=2),
             StudyPaths(folder),
             view,
             say=lambda line: print(line, flush=True),
@@ -601,7 +601,7 @@ def test_killed_at_every_telling_place_it_ends_bit_for_bit_alike(paths, undistur
         "in a step before the first checkpoint",
         "while a checkpoint is written",
         "with a checkpoint just written",
-        "at the end of a round, before its line",
+        "at the end of an epoch, before its line",
         "while the model is written",
         "between the model and its facts",
         "before past checkpoints go",
@@ -618,11 +618,11 @@ def test_killed_at_every_telling_place_it_ends_bit_for_bit_alike(paths, undistur
         process = start_life(paths, [view])
         process.join()
         assert process.exitcode == 0, log.read_text()[-2000:]
-    assert log.read_text().count("goes on at step") >= 7
+    assert log.read_text().count("resumes at step") >= 7
     for view in views:
         assert products(paths, view) == products(undisturbed, view)
     for one in (paths, undisturbed):
-        evaluate(toy_study(most_rounds=2), one, "image", say=lambda _: None)
+        evaluate(toy_study(max_epochs=2), one, "image", say=lambda _: None)
     with np.load(paths.scores("image")) as ours, np.load(undisturbed.scores("image")) as theirs:
         assert all(np.array_equal(ours[key], theirs[key]) for key in theirs)
 
@@ -682,7 +682,7 @@ def test_number_formats_and_xla_learn_alike(paths, whole, keys):
 
 
 @pytest.mark.parametrize(
-    "keys", [{"loss": "asymmetric"}, {"positive_weight": 3.0}, {"optimizer": "momentum"}]
+    "keys", [{"loss": "asymmetric"}, {"max_positive_weight": 3.0}, {"optimizer": "momentum"}]
 )
 def test_other_losses_and_optimizers_learn(paths, keys):
     assert train(paths, "coefficient", **keys)[0]

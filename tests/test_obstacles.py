@@ -17,7 +17,7 @@ OBSTACLES = all_obstacles()
 
 @pytest.fixture(scope="module")
 def experiments():
-    simulate = {"size": 64, "experiments": 60, "masked_beamstops": 0.3}
+    simulate = {"size": 64, "experiments": 60, "masked_beamstop_fraction": 0.3}
     study = parse_study({"name": "o", "seed": 8, "simulate": simulate})
     return [Experiment(study, number) for number in range(60)]
 

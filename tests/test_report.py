@@ -102,22 +102,22 @@ def folder(tmp_path_factory):
         make_evaluation(paths, view, test, source, random)
         if view != "mean":
             curve = (
-                "round,training_loss,validation_loss,validation_mean_average_precision,decision\n"
+                "epoch,training_loss,validation_loss,validation_mean_average_precision,decision\n"
             )
             curve += "1,0.7,0.72,0.5,\n2,0.5,0.6,0.6,drop\n3,0.4,0.61,nan,stop\n"
             write_text(paths.model(view) / "history.csv", curve)
             write_text(
                 paths.model(view) / "timings.csv",
-                "round,seconds,validation_seconds\n1,10.5,2\n2,10.5,1\n",
+                "epoch,seconds,validation_seconds\n1,10.5,2\n2,10.5,1\n",
             )
             facts = {
                 "settings": {f"{view}_network": "compact"},
                 "weights": 12345,
-                "rounds": 3,
-                "best_round": 2,
+                "epochs": 3,
+                "best_epoch": 2,
             }
             write_json(
-                paths.model(view) / "training.json", facts | {"reason": "no progress for 6 rounds"}
+                paths.model(view) / "training.json", facts | {"reason": "no progress for 6 epochs"}
             )
     header = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
     for number in range(4):

@@ -35,7 +35,7 @@ SMALL = {
     "sizes": [32, 64],
     "modes": ["resample"],
     "seeds": [1, 2, 3],
-    "base": {"train": {"round_steps": 5, "most_rounds": 2}},
+    "base": {"train": {"steps_per_epoch": 5, "max_epochs": 2}},
 }
 
 
@@ -91,9 +91,12 @@ def test_a_second_expansion_touches_nothing(tmp_path):
             {"base": {"transform": {"radius": 20.0}, "train": SMALL["base"]["train"]}},
             "base.transform.radius",
         ),
-        ({"base": {}}, "round_steps and most_rounds"),
-        ({"base": {"train": {"round_steps": 5, "most_rounds": 20}}}, "patience"),
-        ({"base": {"train": {"round_steps": 5, "most_rounds": 2, "widht": 1}}}, "base.train.widht"),
+        ({"base": {}}, "steps_per_epoch and max_epochs"),
+        ({"base": {"train": {"steps_per_epoch": 5, "max_epochs": 20}}}, "patience"),
+        (
+            {"base": {"train": {"steps_per_epoch": 5, "max_epochs": 2, "widht": 1}}},
+            "base.train.widht",
+        ),
         ({"sizes": [64, 32]}, "sizes must be in increasing order"),
         ({"sizes": [32, 32]}, "sizes has a value twice"),
         ({"sizes": [8, 32]}, "simulate.size"),

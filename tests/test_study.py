@@ -1,11 +1,15 @@
 """The study file: errors and their messages, the schema, and what fingerprints depend on."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
 
 from xscatter.core.errors import UserError
 from xscatter.study import Study, dump_study, load_study, parse_study, schema
+from xscatter.study.renamed import RENAMED
+from xscatter.views import VIEWS
 
 ROOT = Path(__file__).parent.parent
 # The study of several sizes is of another kind; see test_resolution.
@@ -115,3 +119,29 @@ def test_fingerprints_change_with_what_they_depend_on_only():
     fewer = prints(pack={"batches": 5, "test_batch": 0})
     assert fewer[:2] == plain[:2]
     assert fewer[2] != plain[2]
+
+
+@pytest.mark.parametrize(
+    ("section", "present", "former"),
+    [(section, *pair) for section, names in RENAMED.items() for pair in names.items()],
+)
+def test_a_key_with_its_former_name_is_refused_with_the_present_one(section, present, former):
+    assert present in dump_study(parse_study({"name": "x"}))
+    with pytest.raises(UserError, match=f"{section}.{former} is called {present} now; rename it"):
+        parse_study({"name": "x", section: {former: 1}})
+
+
+def test_fingerprints_outlive_the_renaming_of_keys():
+    """The hashes are those that version 0.1 gave with the former names of the keys."""
+    study = parse_study(
+        {
+            "name": "a",
+            "simulate": {"masked_beamstop_fraction": 0.25},
+            "train": {"max_epochs": 3, "checkpoints_kept": 3, "max_shift": 0.1},
+        }
+    )
+    assert study.fingerprint("simulate") == "1c91af3c32a23cb6"
+    assert study.fingerprint("train") == "55f56847b956a048"
+    keys = [json.dumps(study.train.decides(view), sort_keys=True) for view in VIEWS]
+    hashes = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in keys]
+    assert hashes == ["047768647fd0260a", "73a428354e35b52f", "59c57cc5dacbf3f7"]

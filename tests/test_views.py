@@ -30,7 +30,7 @@ def study(monkeypatch):
         "simulate": {"experiments": 12, "images": 20, "size": 32},
         "transform": {"angular_orders": 6, "radial_orders": 8},
         "pack": {"batches": 4, "test_batch": 3},
-        "train": {"width": 0.25, "batch_size": 8, "round_steps": 4, "most_rounds": 1},
+        "train": {"width": 0.25, "batch_size": 8, "steps_per_epoch": 4, "max_epochs": 1},
     }
     return parse_study(content)
 

@@ -43,7 +43,7 @@ _ALL = (
         ("image",),
         "xscatter.networks.models:image_network",
         seed_key=0,
-        keys=frozenset({"image_network", "head", "image_input", "shift", "learning_rate"}),
+        keys=frozenset({"image_network", "head", "image_input", "max_shift", "learning_rate"}),
     ),
     View(
         "coefficient",
@@ -58,7 +58,7 @@ _ALL = (
         "xscatter.networks.models:joint_network",
         seed_key=2,
         parents=("image", "coefficient"),
-        keys=frozenset({"joint_network", "joint_learning_rate", "shift"}),
+        keys=frozenset({"joint_network", "joint_learning_rate", "max_shift"}),
         learning_rate="joint_learning_rate",
     ),
 )

@@ -56,7 +56,7 @@ def _disk(cost: Cost) -> dict[str, float]:
         "transform": total * maps,
         "pack": total * record,
         "train": sum(
-            4e6 * weights * (1 + _IN_A_STATE * study.train.keep)
+            4e6 * weights * (1 + _IN_A_STATE * study.train.checkpoints_kept)
             for weights in millions_of_weights(study)
         ),
     }

@@ -34,7 +34,7 @@ class Board:
             self.add(row, timing)
 
     def add(self, row: dict[str, Any], timing: dict[str, Any]) -> None:
-        """Add the figures of one round."""
+        """Add the figures of one epoch."""
         names = {
             "training_loss": "loss/training",
             "validation_loss": "loss/validation",

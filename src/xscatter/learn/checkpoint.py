@@ -2,7 +2,7 @@
 
 A checkpoint is an HDF5 shard (checksum and mark of completeness last): all variables of the network
 (seeds of dropout among them), of the optimizer, the running average, the best weights so far, and
-as JSON the step, the losses of the unfinished round, the history and the rule of convergence. The
+as JSON the step, the losses of the unfinished epoch, the history and the rule of convergence. The
 order of the data is a function of (seed, pass), so the step says where it was.
 """
 
@@ -90,8 +90,7 @@ def newest_path(folder: Path, fingerprint: str, say: Callable[[str], None] = pri
         say(f"{path}: {problem}; it is not used")
     if paths:
         raise UserError(
-            f"{folder}: none of its {len(paths)} training states can be used; delete it to start "
-            "again"
+            f"{folder}: none of its {len(paths)} checkpoints can be used; delete it to start again"
         )
     return None
 
@@ -130,7 +129,7 @@ def tidy(folder: Path, kept: str, say: Callable[[str], None] = print, others: in
 
 
 def _remove(folder: Path, why: str, say: Callable[[str], None]) -> None:
-    say(f"{folder}: the state of an earlier training is removed; {why}")
+    say(f"{folder}: the checkpoints of an earlier training are removed; {why}")
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,10 +1,10 @@
 """When to lower the learning rate, and when to stop: a rule whose memory can be saved.
 
-After each round the rule sees the training loss and the mean average precision of the validation
-set. The training loss makes progress when it falls by `minimum_fall` of its best value, the
-validation when it gains `minimum_gain`. When neither has for `patience` rounds, or the validation
-has not for `overfitting_patience` rounds, the learning rate drops, and both wait again; when no
-drop is left, the training has converged. The best round's weights are the result.
+After each epoch the rule sees the training loss and the mean average precision on the validation
+set. The training loss makes progress when it falls by `min_loss_decrease` of its best value, the
+precision when it gains `min_precision_gain`. When neither has for `patience` epochs, or the
+precision has not for `overfitting_patience` epochs, the learning rate drops, and both wait again;
+when no drop is left, the training has converged. The weights of the best epoch are the result.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -16,45 +16,45 @@ from xscatter.study import Train
 class Convergence:
     """Memory of the rule; `state` and keyword arguments carry it through a checkpoint."""
 
-    round: int = 0
+    epoch: int = 0
     best_training: float = float("inf")
     best_validation: float = float("-inf")
-    best_round: int = 0
+    best_epoch: int = 0
     fell_at: int = 0
     gained_at: int = 0
     drops: int = 0
-    begun: int = 0  # rounds that were done when data were added last
+    begun: int = 0  # epochs that were done when data were added last
     converged: bool = False
     reason: str = field(default="")
 
     def see(self, training_loss: float, validation: float, train: Train) -> str:
-        """Take in one round; return the decision: "", "drop" or "stop".
+        """Take in one epoch; return the decision: "", "drop" or "stop".
 
         Args:
-            training_loss: mean over the steps of the round.
+            training_loss: mean over the steps of the epoch.
             validation: mean average precision on the validation set; NaN is no gain.
             train: the keys of the rule.
         """
-        self.round += 1
-        if training_loss < self.best_training * (1 - train.minimum_fall):
-            self.best_training, self.fell_at = training_loss, self.round
-        if validation > self.best_validation + train.minimum_gain:
-            self.gained_at = self.round
+        self.epoch += 1
+        if training_loss < self.best_training * (1 - train.min_loss_decrease):
+            self.best_training, self.fell_at = training_loss, self.epoch
+        if validation > self.best_validation + train.min_precision_gain:
+            self.gained_at = self.epoch
         if validation > self.best_validation:
-            self.best_validation, self.best_round = validation, self.round
-        flat, stuck = self.round - self.fell_at, self.round - self.gained_at
-        if train.most_rounds is not None and self.round - self.begun >= train.most_rounds:
-            return self._stop(f"most_rounds, {train.most_rounds}, is reached")
+            self.best_validation, self.best_epoch = validation, self.epoch
+        flat, stuck = self.epoch - self.fell_at, self.epoch - self.gained_at
+        if train.max_epochs is not None and self.epoch - self.begun >= train.max_epochs:
+            return self._stop(f"max_epochs, {train.max_epochs}, is reached")
         if min(flat, stuck) >= train.patience:
-            why = f"no progress of training loss and validation for {train.patience} rounds"
+            why = f"no progress of training loss and validation for {train.patience} epochs"
         elif stuck >= train.overfitting_patience:
-            why = f"no progress of validation for {train.overfitting_patience} rounds"
+            why = f"no progress of validation for {train.overfitting_patience} epochs"
         else:
             return ""
-        if self.drops >= train.drops:
+        if self.drops >= train.learning_rate_drops:
             return self._stop(why)
         self.drops += 1
-        self.fell_at = self.gained_at = self.round
+        self.fell_at = self.gained_at = self.epoch
         self.reason = why
         return "drop"
 
@@ -65,7 +65,7 @@ class Convergence:
     def reopen(self) -> None:
         """Start again for data that were added; the best values so far do not count for them."""
         self.converged, self.reason, self.drops = False, "", 0
-        self.begun = self.fell_at = self.gained_at = self.best_round = self.round
+        self.begun = self.fell_at = self.gained_at = self.best_epoch = self.epoch
         self.best_training, self.best_validation = float("inf"), float("-inf")
 
     def state(self) -> dict[str, object]:

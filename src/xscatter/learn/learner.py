@@ -138,11 +138,11 @@ def loss_of(train: Train, prevalence: np.ndarray) -> Callable[[tf.Tensor, tf.Ten
     """Return the loss (labels, logits) -> mean over records and tags.
 
     Args:
-        train: names the loss; `positive_weight` limits the weight of a rare tag's positives.
+        train: names the loss; `max_positive_weight` limits the weight of a rare tag's positives.
         prevalence: (T,) in the training set.
     """
     rarity = np.sqrt((1 - prevalence) / np.maximum(prevalence, 1e-6))
-    weight = tf.constant(np.clip(rarity, 1.0, train.positive_weight), tf.float32)
+    weight = tf.constant(np.clip(rarity, 1.0, train.max_positive_weight), tf.float32)
     each = LOSSES[train.loss]
     return lambda labels, logits: tf.reduce_mean(
         tf.where(labels < 0, 0.0, each(tf.maximum(labels, 0.0), logits, weight))
@@ -231,7 +231,9 @@ class Learner:
             inputs, labels = self._spread(inputs, labels)
         loss = self._step(inputs, labels)
         # A short memory at first, so that the first weights do not linger.
-        self._blend(tf.constant(min(self.train.average, (1 + number) / (10 + number)), tf.float32))
+        self._blend(
+            tf.constant(min(self.train.average_decay, (1 + number) / (10 + number)), tf.float32)
+        )
         return loss
 
     def _spread(self, inputs, labels):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xscatter.learn.convergence import Convergence
+from xscatter.store.models import with_epochs
 
 
 @dataclass
@@ -34,4 +35,7 @@ class Progress:
     def of(cls, facts: dict[str, Any]) -> "Progress":
         """Inverse of :meth:`facts`; other keys are left out."""
         known = {key: facts[key] for key in cls.__dataclass_fields__}
-        return cls(**{**known, "rule": Convergence(**facts["rule"])})
+        # Checkpoints of earlier versions say "round".
+        for name in ("history", "timings"):
+            known[name] = [with_epochs(row) for row in known[name]]
+        return cls(**{**known, "rule": Convergence(**with_epochs(facts["rule"]))})

@@ -41,7 +41,7 @@ class Training:
         training: the records to train on.
         validation: the records of the validation set.
         batch_size: records of a step.
-        round_steps: steps between two looks at the validation set.
+        steps_per_epoch: steps between two looks at the validation set.
         learner: the network with its optimizer.
         progress: how far it has come.
         best: the averaged weights that were best on the validation set.
@@ -56,7 +56,7 @@ class Training:
     training: RecordSubset
     validation: RecordSubset
     batch_size: int
-    round_steps: int
+    steps_per_epoch: int
     learner: "Learner"
     progress: Progress
     best: list[np.ndarray]
@@ -113,7 +113,7 @@ def start(
     settings = study.train
     taken = saved or parent or Checkpoint({}, {})
     training, validation = data.split(
-        records, study.seed, settings.validation, taken.facts.get("split")
+        records, study.seed, settings.validation_fraction, taken.facts.get("split")
     )
     batch_size = min(settings.batch_size, len(training)) // settings.devices * settings.devices
     if not batch_size:
@@ -140,7 +140,8 @@ def start(
         training=training,
         validation=validation,
         batch_size=batch_size,
-        round_steps=settings.round_steps or min(len(training) // batch_size, _MAX_ROUND_STEPS),
+        steps_per_epoch=settings.steps_per_epoch
+        or min(len(training) // batch_size, _MAX_ROUND_STEPS),
         learner=own,
         progress=Progress(),
         best=own.average_values(),
@@ -149,14 +150,14 @@ def start(
     if taken.arrays:
         _restore(started, taken)
     if saved:
-        say(f"{view.name}: goes on at step {started.progress.step} from {started.checkpoints}")
+        say(f"{view.name}: resumes at step {started.progress.step} from {started.checkpoints}")
     elif parent:
         _continue(started, parent.facts)
     else:
         say(
             f"{view.name}: starts; {model.count_params():,} weights, {len(training)} records to "
-            f"train, {len(validation)} to validate, {started.round_steps} steps of {batch_size} a "
-            "round"
+            f"train, {len(validation)} to validate, {started.steps_per_epoch} steps of "
+            f"{batch_size} an epoch"
         )
     return started
 
@@ -181,12 +182,12 @@ def _restore(started: Training, taken: Checkpoint) -> None:
         started.learner.restore(taken.arrays)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"{started.checkpoints.parent}: its state is of another version of xscatter, with "
+            f"{started.checkpoints.parent}: its checkpoint is of another version of xscatter, with "
             "another network or rule; delete it to start again, or go on with that version"
         ) from error
     before, now = taken.facts.get("threads"), started.study.train.threads
     if before != now:
-        started.say(f"{started.view.name}: was trained on {before} threads, goes on with {now}")
+        started.say(f"{started.view.name}: was trained on {before} threads, resumes with {now}")
 
 
 def _continue(started: Training, facts: dict[str, Any]) -> None:
@@ -202,7 +203,7 @@ def _continue(started: Training, facts: dict[str, Any]) -> None:
     progress.since, progress.losses = progress.step, []
     progress.rule.reopen()
     started.say(
-        f"{started.view.name}: goes on from the weights of step {progress.step} with "
+        f"{started.view.name}: continues from the weights of step {progress.step} with "
         f"{len(batches) - len(facts['batches'])} new batches, {len(batches)} in all"
     )
 

@@ -49,7 +49,9 @@ def evaluate(
     facts = [ModelFolder(paths.model(view.name)).fitting_facts(tags, numbers) for view in views]
     _prepare(study)
     if name == MEAN:
-        _, validation = data.split(records, study.seed, study.train.validation, facts[0]["split"])
+        _, validation = data.split(
+            records, study.seed, study.train.validation_fraction, facts[0]["split"]
+        )
         logits = _mean_logits(paths, views, tested)
         fitted = calibration.fit(tags, validation.labels(), _mean_logits(paths, views, validation))
     else:

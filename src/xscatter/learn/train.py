@@ -1,4 +1,4 @@
-"""Train one view: rounds of steps until the rule of convergence ends it, resumable at any step."""
+"""Train one view: epochs of steps until the rule of convergence ends it, resumable at any step."""
 
 import math
 import signal
@@ -91,8 +91,8 @@ class Loop:
                     if self.interrupted:
                         raise KeyboardInterrupt
                     training.say(
-                        f"{self.name}: stops at step {progress.step} for lack of time; state is "
-                        "saved"
+                        f"{self.name}: stops at step {progress.step} for lack of time; a "
+                        "checkpoint is saved"
                     )
                     return False
             self._export()
@@ -114,7 +114,7 @@ class Loop:
         inputs = training.training.inputs(training.view, chosen)
         labels = training.training.labels(chosen)
         random = generator(seed, Purpose.TRAINING, key, 2, step)
-        turn, shift = self.settings.augment, self.settings.shift
+        turn, shift = self.settings.augment, self.settings.max_shift
         inputs, labels = augmented(inputs, labels, training.tags, random, turn, shift)
         return inputs, labels, chosen
 
@@ -122,16 +122,16 @@ class Loop:
         train = self.settings
         rate = getattr(train, self.training.view.learning_rate)
         warm = min(1.0, (step + 1) / (train.warmup_steps + 1))
-        return rate * warm * train.drop_factor**self.progress.rule.drops
+        return rate * warm * train.learning_rate_drop_factor**self.progress.rule.drops
 
     def _round(self) -> bool:
-        """Do the rest of a round; return False when time is up before its end."""
+        """Do the rest of an epoch; return False when time is up before its end."""
         progress, training = self.progress, self.training
         began = saved_at = time.monotonic()
         first = progress.step
-        end = first + training.round_steps - len(progress.losses)
+        end = first + training.steps_per_epoch - len(progress.losses)
         flying: deque = deque()
-        label = f"{self.name}, round {progress.rule.round + 1}"
+        label = f"{self.name}, epoch {progress.rule.epoch + 1}"
         ahead = data.ahead(self.batch, range(first, end))
         batches = track(ahead, label, end - first, every=300, end=False)
         for step, (inputs, labels, chosen) in zip(range(first, end), batches, strict=True):
@@ -159,14 +159,14 @@ class Loop:
         value = float(loss)
         if not math.isfinite(value):
             raise UserError(
-                f"{self.name}: the loss is {value} at step {step}; the state before it is kept in "
-                f"{self.training.checkpoints}; lower train.learning_rate, or look at these "
+                f"{self.name}: the loss is {value} at step {step}; the checkpoint before it is "
+                f"kept in {self.training.checkpoints}; lower train.learning_rate, or look at these "
                 f"(experiment, image): {self.training.training.named(chosen)}"
             )
         self.progress.losses.append(value)
 
     def _look(self, seconds: float, images: int) -> None:
-        """End a round: score the averaged weights on the validation set, decide, save."""
+        """End an epoch: score the averaged weights on the validation set, decide, save."""
         progress, rule, training = self.progress, self.progress.rule, self.training
         began = time.monotonic()
         average = self.learner.average_values()
@@ -181,10 +181,10 @@ class Loop:
         rate = self._rate(progress.step - 1)
         decision = rule.see(training_loss, macro, self.settings)
         # Not finite: no tag occurs in the validation set.
-        if rule.best_round == rule.round or not math.isfinite(rule.best_validation):
+        if rule.best_epoch == rule.epoch or not math.isfinite(rule.best_validation):
             training.best = average
         row = {
-            "round": rule.round,
+            "epoch": rule.epoch,
             "step": progress.step,
             "learning_rate": rate,
             "training_loss": training_loss,
@@ -202,7 +202,7 @@ class Loop:
         progress.history.append(row)
         progress.losses = []
         timing = {
-            "round": rule.round,
+            "epoch": rule.epoch,
             "seconds": round(seconds, 3),
             "images_per_second": round(images / seconds, 2),
             "validation_seconds": round(time.monotonic() - began, 3),
@@ -214,9 +214,9 @@ class Loop:
         }
         self._save()  # before the line: everything that the log reports has been kept
         training.say(
-            f"{self.name}: round {rule.round}, step {progress.step}, training loss "
+            f"{self.name}: epoch {rule.epoch}, step {progress.step}, training loss "
             f"{training_loss:.4f}, validation loss {loss:.4f}, mean average precision {macro:.4f} "
-            f"(best {rule.best_validation:.4f} in round {rule.best_round}), "
+            f"(best {rule.best_validation:.4f} in epoch {rule.best_epoch}), "
             f"{images / seconds:.0f} images/s{consequence.get(decision, '')}"
         )
         self.board.add(row, timing)
@@ -228,7 +228,7 @@ class Loop:
         if not all(np.isfinite(values).all() for values in arrays["model"]):
             raise UserError(
                 f"{self.name}: a weight is not a number after step {self.progress.step - 1}; an "
-                f"earlier state is kept in {training.checkpoints}; lower train.learning_rate"
+                f"earlier checkpoint is kept in {training.checkpoints}; lower train.learning_rate"
             )
         facts = {
             **self.progress.facts(),
@@ -238,7 +238,9 @@ class Loop:
             "split": training.split,
         }
         fingerprint, step = training.identity.fingerprint, self.progress.step
-        checkpoint.save(training.checkpoints, fingerprint, step, arrays, facts, self.settings.keep)
+        checkpoint.save(
+            training.checkpoints, fingerprint, step, arrays, facts, self.settings.checkpoints_kept
+        )
 
     def _export(self) -> None:
         training, progress = self.training, self.progress

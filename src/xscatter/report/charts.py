@@ -107,7 +107,7 @@ def precision_recall_chart(views: Sequence[ViewScores]) -> Figure:
 
 
 def training_chart(histories: Mapping[str, History]) -> Figure:
-    """Draw loss and mean average precision over the rounds of training."""
+    """Draw loss and mean average precision over the epochs of training."""
     quantities = [
         quantity
         for quantity in ("loss", "mean average precision")

@@ -91,7 +91,7 @@ def _charts(scores: Sequence[ViewScores], histories: dict[str, History]) -> dict
     alts = {
         "tags": "Average precision of every tag and view; the numbers are in the table below",
         "precision_recall": "Curves of precision against recall for every tag and view",
-        "training": "Curves of training and validation over the rounds of every training",
+        "training": "Curves of training and validation over the epochs of every training",
         "reliability": "Fraction of images that have a tag against its score, for every view",
     }
     svgs = {
@@ -114,8 +114,8 @@ def _training_row(view: str, facts: dict[str, Any]) -> dict[str, str]:
         "view": view,
         "network": str(facts["settings"].get(f"{view}_network", "")),
         "weights": grouped(facts["weights"]),
-        "rounds": str(facts["rounds"]),
-        "best": str(facts["best_round"]),
+        "epochs": str(facts["epochs"]),
+        "best": str(facts["best_epoch"]),
         "seconds": duration(facts["seconds"]),
         "reason": str(facts["reason"]),
     }

@@ -70,15 +70,15 @@ class Resolution(Section):
     @model_validator(mode="after")
     def _budgets_are_equal(self) -> "Resolution":
         train = self.base.train
-        if train.round_steps is None or train.most_rounds is None:
+        if train.steps_per_epoch is None or train.max_epochs is None:
             raise ValueError(
-                "base.train: round_steps and most_rounds are missing; give both, so that every "
+                "base.train: steps_per_epoch and max_epochs are missing; give both, so that every "
                 "network takes the same number of steps"
             )
-        if min(train.patience, train.overfitting_patience) < train.most_rounds:
+        if min(train.patience, train.overfitting_patience) < train.max_epochs:
             raise ValueError(
                 "base.train: some networks would stop before others; raise patience and "
-                f"overfitting_patience to most_rounds ({train.most_rounds}) or more"
+                f"overfitting_patience to max_epochs ({train.max_epochs}) or more"
             )
         return self
 

@@ -79,7 +79,7 @@ class ModelFolder:
         """
         fix = fix or f"train --view {self.view} again"
         try:
-            facts = dict(json.loads(self.training.read_text()))
+            facts = with_epochs(json.loads(self.training.read_text()))
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{self.training}: missing or damaged ({error}); {fix}") from error
         absent = [entry for entry in entries if entry not in facts]
@@ -146,3 +146,9 @@ def newest(results: Path) -> Path:
             f"{results}: no study has a trained model; run `make demo`, or name one with --model"
         )
     return max(networks, key=lambda path: path.stat().st_mtime_ns).parent.parent
+
+
+def with_epochs(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return `facts` of a training with the present names: earlier versions said "round"."""
+    former = {"round": "epoch", "rounds": "epochs", "best_round": "best_epoch"}
+    return {former.get(key, key): value for key, value in dict(facts).items()}

@@ -8,6 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from xscatter.core.errors import UserError
+from xscatter.study.renamed import present_name
 from xscatter.study.study import Study
 
 
@@ -73,6 +74,8 @@ def describe_problem(problem: Any) -> str:
     """Return one validation error in words: where, what, how to fix it."""
     key = ".".join(str(part) for part in problem["loc"]) or "study"
     if problem["type"] == "extra_forbidden":
+        if present := present_name(problem["loc"]):
+            return f"{key} is called {present} now; rename it"
         return f"{key} is not a key of a study; remove it or correct its spelling"
     if problem["type"] == "missing":
         return f"{key} is missing; add it"

@@ -37,7 +37,7 @@ class Simulate(Section):
         description="File with a mask for all images, in addition to the gaps of the layout: .npy "
         "or a detector image, size × size, non-zero = not usable.",
     )
-    masked_beamstops: Annotated[float, Field(ge=0, le=1)] = Field(
+    masked_beamstop_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
         0.0,
         description="Fraction of beamstops that are part of the mask, as in the frames of some "
         "beamlines. 0: the mask contains only gaps and dead pixels.",

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from xscatter.study.renamed import with_former_names
 from xscatter.study.section import Section
 from xscatter.views import keys_of_others
 
@@ -17,16 +18,16 @@ _REPORT_2017 = {
     "image_input": "log-uint8",
     "coefficient_input": "sign-log",
     "augment": False,
-    "shift": 14.5 / 256,
+    "max_shift": 14.5 / 256,
     "batch_size": 50,
     "optimizer": "momentum",
     "learning_rate": 0.01,
     "joint_learning_rate": 0.01,
     "weight_decay": 0.0,
     "warmup_steps": 0,
-    "average": 0.9999,
+    "average_decay": 0.9999,
     "loss": "cross-entropy",
-    "drop_factor": 0.1,
+    "learning_rate_drop_factor": 0.1,
 }
 
 
@@ -81,7 +82,7 @@ class Train(Section):
         description="Rotate and mirror each training image at random, in the same way for both "
         "views.",
     )
-    shift: Annotated[float, Field(ge=0, le=0.3)] = Field(
+    max_shift: Annotated[float, Field(ge=0, le=0.3)] = Field(
         0.0, description="Largest random shift of training images, as a fraction of the image side."
     )
     batch_size: Annotated[int, Field(ge=1, le=4096)] = Field(
@@ -104,7 +105,7 @@ class Train(Section):
     warmup_steps: Annotated[int, Field(ge=0)] = Field(
         50, description="Number of steps in which the learning rate increases from zero."
     )
-    average: Annotated[float, Field(ge=0, lt=1)] = Field(
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.99,
         description="Decay per step of the moving average of the weights. The averaged weights "
         "are evaluated and kept.",
@@ -114,49 +115,49 @@ class Train(Section):
         description="Loss, averaged over tags: binary cross-entropy, or the asymmetric loss "
         "(arXiv:2009.14119).",
     )
-    positive_weight: Annotated[float, Field(ge=1, le=100)] = Field(
+    max_positive_weight: Annotated[float, Field(ge=1, le=100)] = Field(
         1.0,
         description="Upper limit of the loss weight of a rare tag's positives; 1 turns weighting "
         "off.",
     )
-    validation: Annotated[float, Field(gt=0, lt=0.9)] = Field(
+    validation_fraction: Annotated[float, Field(gt=0, lt=0.9)] = Field(
         0.15,
         description="Fraction of the training experiments that form the validation set, used to "
         "follow the training and to calibrate.",
     )
-    round_steps: Annotated[int, Field(ge=1)] | None = Field(
+    steps_per_epoch: Annotated[int, Field(ge=1)] | None = Field(
         None,
-        description="Number of training steps in a round, after which the network is evaluated on "
+        description="Number of training steps in an epoch, after which the network is evaluated on "
         "the validation set; null: one pass over the training set, at most 1000 "
         "steps.",
     )
     patience: Annotated[int, Field(ge=1)] = Field(
         6,
-        description="Number of rounds without progress after which the learning rate drops, or "
+        description="Number of epochs without progress after which the learning rate drops, or "
         "the training stops after the last drop.",
     )
     overfitting_patience: Annotated[int, Field(ge=1)] = Field(
         15,
-        description="Number of rounds without progress on the validation set after which the same "
+        description="Number of epochs without progress on the validation set after which the same "
         "happens, even if the training loss still falls.",
     )
-    minimum_fall: Annotated[float, Field(ge=0, lt=1)] = Field(
+    min_loss_decrease: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.005, description="Relative decrease of the training loss that counts as progress."
     )
-    minimum_gain: Annotated[float, Field(ge=0, lt=1)] = Field(
+    min_precision_gain: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.001,
         description="Increase of the mean average precision on the validation set, over the best "
-        "earlier round, that counts as progress. Smaller increases do not add up.",
+        "earlier epoch, that counts as progress. Smaller increases do not add up.",
     )
-    drops: Annotated[int, Field(ge=0, le=10)] = Field(
+    learning_rate_drops: Annotated[int, Field(ge=0, le=10)] = Field(
         1, description="Number of times the learning rate drops."
     )
-    drop_factor: Annotated[float, Field(gt=0, lt=1)] = Field(
+    learning_rate_drop_factor: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.2, description="Factor for the learning rate at each drop."
     )
-    most_rounds: Annotated[int, Field(ge=1)] | None = Field(
+    max_epochs: Annotated[int, Field(ge=1)] | None = Field(
         None,
-        description="Largest number of rounds, counted again when data are added; null: no limit.",
+        description="Largest number of epochs, counted again when data are added; null: no limit.",
     )
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
         "float32", description="Number format of the layers; the weights are always float32."
@@ -172,10 +173,12 @@ class Train(Section):
     )
     checkpoint_minutes: Annotated[float, Field(ge=0)] = Field(
         5.0,
-        description="Minutes between two checkpoints within a round; there is also one after each "
-        "round.",
+        description="Minutes between two checkpoints within an epoch; there is also one after each "
+        "epoch.",
     )
-    keep: Annotated[int, Field(ge=2, le=100)] = Field(2, description="Number of checkpoints kept.")
+    checkpoints_kept: Annotated[int, Field(ge=2, le=100)] = Field(
+        2, description="Number of checkpoints kept."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -185,6 +188,7 @@ class Train(Section):
         return keys
 
     def decides(self, view: str) -> dict[str, Any]:
-        """Return the keys that decide the training of `view`, besides records and parents."""
-        never = {"threads", "checkpoint_minutes", "keep"}
-        return self.model_dump(mode="json", exclude=never | keys_of_others(view))
+        """Return what decides the training of `view` besides records and parents, to be hashed."""
+        never = {"threads", "checkpoint_minutes", "checkpoints_kept"}
+        keys = self.model_dump(mode="json", exclude=never | keys_of_others(view))
+        return with_former_names("train", keys)

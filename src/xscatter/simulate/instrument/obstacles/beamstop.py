@@ -216,7 +216,7 @@ def draw(draws: Draws, detector: Detector, placement: Placement, disk: Expansion
         holder_masked=bool(rng.random() < 0.75),
         masked=False,
     )
-    if kind == "none" or draws.fraction("masked beamstop") >= simulate.masked_beamstops:
+    if kind == "none" or draws.fraction("masked beamstop") >= simulate.masked_beamstop_fraction:
         return stop
     center = np.array(placement.center)
     hidden = stop.covering(side * (GRID[:, None] - center[0]), side * (GRID[None, :] - center[1]))
