@@ -91,8 +91,8 @@ def test_one_view_alone(models, files):
 def test_a_given_centre_that_is_of_no_use_is_named(models, files):
     (tagged,) = tagging.Tagger.load(models).predict([files / "0.npy"], center=(97200.0, 70.0))
     assert tagged.view == "image"
-    assert "the beam centre given lies outside of the frame of 128x150; " in tagged.note
-    assert tagged.note.endswith("too little of the frame lies about the beam centre (97200, 70)")
+    assert "the beam centre given is outside the frame of 128x150; " in tagged.note
+    assert tagged.note.endswith("too little of the frame surrounds the beam centre (97200, 70)")
     inside = tagging.Tagger.load(models).predict([files / "0.npy"], center=(60.0, 70.0))
     assert "outside" not in next(iter(inside)).note
 
@@ -217,8 +217,8 @@ def test_legend_says_how_often_a_tag_was_right_in_the_test_of_this_very_network(
     tagger = tagging.Tagger.load(tmp_path / "models")
     rows = {row["tag"]: row for row in csv.DictReader(table.legend(tagger).splitlines())}
     assert list(rows) == TAGS
-    assert [rows[tag]["right_in_test(joint)"] for tag in TAGS] == ["0.25", "", ""]
-    assert {row["right_in_test(image)"] for row in rows.values()} == {""}
+    assert [rows[tag]["precision_on_test(joint)"] for tag in TAGS] == ["0.25", "", ""]
+    assert {row["precision_on_test(image)"] for row in rows.values()} == {""}
     assert [rows[tag]["threshold(joint)"] for tag in TAGS] == ["0.0", "0.0", "0.5"]
     assert "ring" in rows["ring"]["meaning"].lower()
     write_evaluation(evaluation, {"ring": (0.1, 0.25)})  # of an earlier training

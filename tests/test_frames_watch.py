@@ -134,7 +134,7 @@ def test_two_watchers_never_add_to_one_table(models, files, tmp_path, capsys):
         "0.05",
     ]
     assert main(command) == 2
-    assert "another watch adds to it" in capsys.readouterr().err
+    assert "another `xscatter watch` adds to it" in capsys.readouterr().err
     first.close()
     assert main([*command, "--patience", "0.1"]) == 0
 

@@ -340,7 +340,7 @@ def test_an_answer_that_is_not_a_number_names_the_record(batches, tmp_path):
     write_field(tmp_path / "batches", *part.where[5], "coefficients", np.float32([np.nan]))
     experiment, image = part.field("source")[5]
     with pytest.raises(
-        UserError, match=rf"hold what is not a number; .*: \({experiment}, {image}\)"
+        UserError, match=rf"hold values that are no numbers; .*: \({experiment}, {image}\)"
     ):
         train(StudyPaths(tmp_path), "coefficient")
 

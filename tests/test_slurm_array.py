@@ -351,7 +351,7 @@ def refusal(function, *arguments):
 @pytest.mark.parametrize(
     ("limits", "said"),
     [
-        ("{max_memory: 100}", "max_memory of partition long is no limit; is max_mem_mb meant?"),
+        ("{max_memory: 100}", "max_memory of partition long is no limit; did you mean max_mem_mb?"),
         ("{colour: red}", "colour of partition long is no limit; limits are max_runtime, "),
         ("{max_mem_mb: 6 GB}", "max_mem_mb of partition long is '6 GB'; write a number."),
         ("", "partition long has no limits"),

@@ -464,9 +464,9 @@ def test_names_that_nothing_reads_are_found():
     assert list(spelling.misspelt(rules, {"simulate": ["gpu"]}, ["runtime", "_nodes"], [])) == []
     set_for_rules = {"simulat": [], "all": [], "train_image": ["memmb", "licences", "gpus"]}
     assert list(spelling.misspelt(rules, set_for_rules, ["slurm_partiton"], ["gpus"])) == [
-        "set-resources: simulat is no rule; is simulate meant?",
-        "default-resources: nothing reads slurm_partiton; is slurm_partition meant?",
-        "set-resources, train_image: nothing reads memmb; is mem_mb meant?",
+        "set-resources: simulat is no rule; did you mean simulate?",
+        "default-resources: nothing reads slurm_partiton; did you mean slurm_partition?",
+        "set-resources, train_image: nothing reads memmb; did you mean mem_mb?",
     ]
 
 

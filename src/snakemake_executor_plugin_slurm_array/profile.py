@@ -47,7 +47,7 @@ def partition_keys(path: Path) -> None:
         for key, value in limits.items():
             if key not in (*names, "slurm_cluster", "cluster", "clusters"):
                 near = difflib.get_close_matches(str(key), names, 1)
-                meant = f"is {near[0]} meant?" if near else f"limits are {', '.join(names)}."
+                meant = f"did you mean {near[0]}?" if near else f"limits are {', '.join(names)}."
                 place = place_of(path, "partitions", name, key)
                 raise WorkflowError(f"{place}: {key} of partition {name} is no limit; {meant}")
             if (
@@ -77,7 +77,7 @@ def profile_keys(path: Path) -> None:
             # Snakemake takes it for an abbreviation, and loses its content.
             place = f"{path}, line {name.start_mark.line + 1}"
             raise WorkflowError(
-                f"{place}: {name.value} is no key of a profile; is {near[0]} meant?"
+                f"{place}: {name.value} is no key of a profile; did you mean {near[0]}?"
             )
         if name.value not in _SECTIONS:
             continue

@@ -208,7 +208,7 @@ def test_a_wrong_file_of_partitions_is_told_in_one_line(cluster, run):
         (
             "long: {max_memory: 9}",
             "partitions.yaml, line 2: max_memory of partition long is no limit; "
-            "is max_mem_mb meant?",
+            "did you mean max_mem_mb?",
         ),
         ("gpux: {max_gpu: 1}", "partitions.yaml, line 2: this cluster has no partition 'gpux'"),
         ("long: {max_mem_mb: 40}", "mem_mb may be 40. "),

@@ -249,7 +249,7 @@ def test_a_misspelt_rule_of_the_profile_is_refused_and_one_of_another_kind_of_st
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--list-rules"]
     command += ["--configfile", str(study), "--set-resources"]
     for rule, told in (
-        ("trian_joint", "trian_joint is no rule; is train_joint meant?"),
+        ("trian_joint", "trian_joint is no rule; did you mean train_joint?"),
         ("train_joint", ""),
     ):
         done = subprocess.run(
@@ -265,7 +265,7 @@ def test_a_misspelt_rule_of_the_profile_is_refused_and_one_of_another_kind_of_st
     [
         (
             ["--set-resources", "train_image:gpus=1"],
-            "set-resources, train_image: nothing reads gpus; is gpu meant?",
+            "set-resources, train_image: nothing reads gpus; did you mean gpu?",
         ),
         (
             ["--default-resources", "slurm_partiton=a"],

@@ -56,8 +56,8 @@ def test_a_second_driver_is_told_who_works_and_a_dry_run_is_not_refused(living, 
     refused = snakemake(tmp_path, "--cores", "1")
     assert refused.returncode != 0
     assert (
-        f"results/small: process {living.pid} on {os.uname().nodename} works on this study; wait"
-        in refused.stdout
+        f"results/small: process {living.pid} on {os.uname().nodename} is running on this study; "
+        "wait until it has finished" in refused.stdout
     )
     assert "unlock" not in refused.stdout
     looked = snakemake(tmp_path, "-n", "-q", "rules")

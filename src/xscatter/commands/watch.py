@@ -76,13 +76,13 @@ def run(args: argparse.Namespace) -> None:
     read = read_options(args)
     source = open_source(args.source, SourceOptions(args.pattern, args.settle, read))
     check_options(**read)
-    _print("watch: loads the networks")
+    _print("watch: loading the networks")
     tagger = load_tagger(args)
     options = FollowOptions(args.patience, args.every, args.once, args.view, args.threads)
     with closing(Journal(args.output, tagger.tags)) as journal:
         if len(journal):
             _print(f"watch: {journal.path} holds {len(journal)} files already")
-        _print(f"watch: follows {args.source}, adds to {journal.path}; Ctrl-C stops")
+        _print(f"watch: following {args.source}, adding to {journal.path}; Ctrl-C stops")
         for rows in follow(tagger, source, journal, options, report=_print):
             for tagged in rows:
                 name = f"{tagged.source} [{tagged.index}]"

@@ -79,7 +79,7 @@ class Accumulator:
         if mask is not None and mask.shape != shape:
             raise UserError(f"mask {mask.shape} does not fit the plan {shape}")
         if lane == LANES:
-            raise UserError(f"an accumulator takes {LANES} images; finish it and begin another")
+            raise UserError(f"an accumulator takes {LANES} images; finish it and start another")
         if image.dtype.kind == "f" and not loops.finite(image):
             bad = ~np.isfinite(image)
             mask = bad if mask is None else mask | bad

@@ -91,7 +91,7 @@ class Plan:
         if self.coverage < max(minimum_coverage, 1e-12):
             raise UserError(
                 f"beam centre ({self.center[0]:g}, {self.center[1]:g}): {self.coverage:.1%} of "
-                f"the disk of radius {self.radius:g} pixels lies on the "
+                f"the disk of radius {self.radius:g} pixels is on the "
                 f"{self.shape[0]}x{self.shape[1]} detector, less than {minimum_coverage:.1%}; "
                 "choose a smaller radius, or correct the centre"
             )

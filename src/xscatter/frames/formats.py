@@ -67,18 +67,21 @@ def opened(source: str) -> Iterator[Reader]:
             reader = _reader(path, dataset, stack)
             if reader.count == 0:
                 raise UserError(
-                    f"{source}: holds no frames; the scan was stopped before the first, or goes on"
+                    f"{source}: holds no frames; the scan was stopped before the first, "
+                    "or is still running"
                 )
             yield reader
     except UserError:
         raise
     except FileNotFoundError as error:
-        hint = f"; is {name.replace(':/', '::/')} meant?" if ":/" in name and not dataset else ""
+        hint = ""
+        if ":/" in name and not dataset:
+            hint = f"; did you mean {name.replace(':/', '::/')}?"
         raise UserError(f"{path}: there is no such file{hint}") from error
     except PermissionError as error:
         raise UserError(f"{path}: may not be read; ask its owner for permission") from error
     except MemoryError as error:
-        raise UserError(f"{path}: needs more memory than there is") from error
+        raise UserError(f"{path}: needs more memory than this machine has") from error
     except Exception as error:  # every library has its own kinds of errors for incomplete files
         raise UserError(_explained(source, error)) from error
 

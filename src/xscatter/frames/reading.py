@@ -211,7 +211,7 @@ def _complete(
         why = (
             "is the mask inverted? True means bad"
             if known
-            else "they hold no counts but marks or NaN"
+            else "they hold marks or NaN instead of counts"
         )
         raise UserError(f"{source}: {bad.mean():.0%} of its pixels are masked; {why}")
     hot = hot_pixels(counts, bad)

@@ -168,9 +168,10 @@ def text(cost: Cost, cores: int, measured: bool, root: Path) -> str:
         f"disk {_size(sum(row.disk_gib for row in table))}",
         f"wall-clock with {cores} cores, a GPU for each training, and no waiting: "
         f"{total['wall_clock_hours']} h",
-        "training on cores takes far longer: the heads of the files in config/ say how long on two",
-        "measured by a pilot here"
+        "training on CPU cores takes much longer; the comments in config/*.yaml give times for two "
+        "cores",
+        "measured by a pilot on this machine"
         if measured
-        else "by built-in figures; `--pilot` measures this machine",
+        else "estimated from built-in figures; `--pilot` measures this machine",
     ]
     return "\n".join(lines)

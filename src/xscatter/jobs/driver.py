@@ -148,7 +148,9 @@ def insist(results: Path, state: Path = Path(".snakemake"), patience: float = 5.
             return  # Snakemake's own locks have to be enough
         if time.monotonic() > end:
             worker = place.read_text() or "another snakemake"
-            raise UserError(f"{results}: {worker} works on this study; wait for it")
+            raise UserError(
+                f"{results}: {worker} is running on this study; wait until it has finished"
+            )
         time.sleep(1)
 
 

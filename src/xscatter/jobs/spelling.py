@@ -59,7 +59,7 @@ def misspelt(
     """
     for name in sorted(set(overwritten) - {"all", *rules}):
         near = difflib.get_close_matches(name, rules, 1)
-        fix = f"is {near[0]} meant?" if near else "`snakemake --list-rules` names them."
+        fix = f"did you mean {near[0]}?" if near else "`snakemake --list-rules` names them."
         yield f"set-resources: {name} is no rule; {fix}"
     places = {"default-resources": defaults}
     places |= {f"set-resources, {rule}": names for rule, names in overwritten.items()}
@@ -68,4 +68,4 @@ def misspelt(
             # Other executors have other resources: only a name close to one of ours is refused.
             near = difflib.get_close_matches(name, RESOURCES, 1, 0.7)
             if near and not name.startswith("_"):
-                yield f"{place}: nothing reads {name}; is {near[0]} meant?"
+                yield f"{place}: nothing reads {name}; did you mean {near[0]}?"

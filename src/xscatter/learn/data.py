@@ -93,13 +93,14 @@ class RecordSubset:
                 self._refuse(
                     first,
                     values,
-                    f"{view.name}: the records hold what is not a number; transform and pack again",
+                    f"{view.name}: the records hold values that are no numbers; transform and pack "
+                    "again",
                 )
             logits.append(np.asarray(network(inputs), np.float32))
             self._refuse(
                 first,
                 logits[-1],
-                f"{view.name}: the network's answer is not a number; lower train.learning_rate",
+                f"{view.name}: the network's output is not a number; lower train.learning_rate",
             )
         return np.concatenate(logits)
 

@@ -49,7 +49,7 @@ def slow_precision(precision: str) -> str | None:
         return None
     return (
         f"precision {precision} saves memory, but takes longer than float32 here: TensorFlow is "
-        "fast in it on GPUs and with AVX-512, and finds neither"
+        "fast in it on GPUs and with AVX-512, and this machine has neither"
     )
 
 

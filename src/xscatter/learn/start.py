@@ -183,7 +183,7 @@ def _restore(started: Training, taken: Checkpoint) -> None:
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{started.checkpoints.parent}: its checkpoint is of another version of xscatter, with "
-            "another network or rule; delete it to start again, or go on with that version"
+            "another network or rule; delete it to start again, or keep using that version"
         ) from error
     before, now = taken.facts.get("threads"), started.study.train.threads
     if before != now:

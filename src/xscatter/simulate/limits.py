@@ -33,7 +33,7 @@ def check_study(study: Study) -> None:
     """
     chosen = chosen_features(study.simulate.features)
     if not any(feature.kind == "sample" for feature in chosen.values()):
-        raise UserError("simulate.features: none of them is of a sample; add one, such as ring")
+        raise UserError("simulate.features: no sample feature is selected; add one, such as ring")
     size, limit = study.simulate.size, memory_limit()
     needed = size**2 * BYTES_A_PIXEL + BYTES_AT_LEAST
     if needed > limit:
@@ -77,6 +77,6 @@ def user_mask(study: Study) -> np.ndarray | None:
     if mask.mean() > 0.5:
         raise UserError(
             f"simulate.mask: {path} hides {mask.mean():.0%} of the image "
-            "(non-zero is not usable); at most half may be"
+            "(non-zero is not usable); at most half is allowed"
         )
     return mask

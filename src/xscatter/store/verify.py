@@ -71,7 +71,7 @@ def read_study(results: Path) -> Study:
     path = StudyPaths(results).study
     if not path.exists():
         raise UserError(
-            f"{results}: has no study.yaml, which says what belongs there; name results/<study>"
+            f"{results}: has no study.yaml, which lists what belongs there; name results/<study>"
         )
     return load_study(path)
 
@@ -173,7 +173,7 @@ def _strangers(study: Study, paths: StudyPaths) -> Iterator[Finding]:
         expected = {name(number).name for number in range(study.simulate.experiments)}
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.name not in expected and path.suffix != ".part":
-                yield Finding(path, "stranger: this study does not make it; it stays")
+                yield Finding(path, "stranger: this study does not make it; it is kept")
     manifest = _batches(paths)
     for path in sorted(paths.batches.glob("batch-*.bin")):
         if manifest and path.name not in manifest:

@@ -64,5 +64,5 @@ def _draw_orders(axes: "Axes", orders: dict[str, np.ndarray]) -> None:
     for tag, falls in orders.items():
         axes.plot(np.arange(len(falls)), falls, ".-", label=tag)
     axes.set_xlabel("angular order m")
-    axes.set_ylabel("fall of the output without it")
+    axes.set_ylabel("decrease of the output without it")
     axes.legend(fontsize="x-small")

@@ -113,7 +113,7 @@ class _Progress:
             return
         self._line(
             self._recent / (now - self._reported),
-            f", {backlog} files wait, {changing} are not at rest yet",
+            f", {backlog} files waiting, {changing} still being written",
         )
         self._reported, self._recent = now, 0
 

@@ -70,8 +70,8 @@ class Journal:
         except BlockingIOError as error:
             self._file.close()
             raise UserError(
-                f"{self.path}: another watch adds to it; stop that one, or choose another table "
-                "with -o"
+                f"{self.path}: another `xscatter watch` adds to it; stop that one, or choose "
+                "another table with -o"
             ) from error
 
     def _read(self) -> None:
@@ -104,5 +104,6 @@ class Journal:
             os.fsync(self._file.fileno())
         except OSError as error:
             raise UserError(
-                f"{self.path}: cannot be written ({error.strerror}); free some space, start again"
+                f"{self.path}: cannot be written ({error.strerror}); free some space, then start "
+                "again"
             ) from error

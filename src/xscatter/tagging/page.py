@@ -75,7 +75,7 @@ def _center(item: Ready, tagged: Tagged) -> str:
     if not tagged.center:
         return "" if tagged.note else " Beam centre: not known."
     row, col = tagged.center
-    beyond = " (outside of the frame)" if item.frame.center_outside else ""
+    beyond = " (outside the frame)" if item.frame.center_outside else ""
     confidence = tagged.confidence
     if tagged.center_from == "estimate":
         confidence = min(confidence, 0.99)  # never certain, whatever its rounding says

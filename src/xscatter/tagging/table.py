@@ -77,7 +77,7 @@ def legend(tagger: Tagger) -> str:
     columns = [
         numbers for view in views for numbers in (tagger.threshold(view), tagger.precision(view))
     ]
-    names = [f"{what}({view})" for view in views for what in ("threshold", "right_in_test")]
+    names = [f"{what}({view})" for view in views for what in ("threshold", "precision_on_test")]
     lines = [_line(["tag", "meaning", *names])]
     for t, tag in enumerate(tagger.tags):
         meaning = TAGS[INDEX[tag]].definition if tag in INDEX else ""

@@ -257,7 +257,7 @@ class Tagger:
         if frame.center_from == "user" and frame.center_outside:
             # Right for an offset detector; more often row and column were swapped.
             rows, cols = frame.shape
-            outside = f"the beam centre given lies outside of the frame of {rows}x{cols}"
+            outside = f"the beam centre given is outside the frame of {rows}x{cols}"
             note = f"{outside}; {note}" if note else outside
         return Tagged(
             frame.source,
@@ -277,7 +277,7 @@ def _obstacle(frame: Frame) -> str:
     """Why a frame has no coefficients."""
     if frame.confidence < CONFIDENT:
         return f"beam centre not known (confidence {frame.confidence:.2f})"
-    why = "too little of the frame lies about the beam centre"
+    why = "too little of the frame surrounds the beam centre"
     if frame.center_from in ("user", "poni") and frame.center:
         # Millimetres for metres or a stray digit show in the place.
         why += " ({:.0f}, {:.0f})".format(*frame.center)

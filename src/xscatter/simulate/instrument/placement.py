@@ -101,7 +101,7 @@ def _draw_center(
     study = draws.study
     raise UserError(
         f"transform.minimum_coverage: is {disk.minimum}, but at most {most:.3f} of a disk of "
-        f"radius {study.radius:g} pixels lies on an image of {study.simulate.size}; "
+        f"radius {study.radius:g} pixels is on an image of {study.simulate.size}; "
         "lower it or transform.radius"
     )
 
