@@ -97,16 +97,54 @@ CONTRACTS = {
     "fourier_bessel/tensorflow.py": {"build", "call", "get_config", "compute_output_shape"},
 }
 
+# Every obstacle has the same two functions as well; their arguments are explained once.
+SIGNATURES = CONTRACTS | {"simulate/instrument/obstacles": {"draw", "contribute"}}
+
+
+def contract(path, contracts):
+    """Names of the functions of a module that `contracts` lists for its folder."""
+    return set[str]().union(*(contracts[p] for p in contracts if NAMES[path].startswith(p)))
+
 
 @each_module
 def test_public_names_have_docstrings(path):
-    known = set[str]().union(*(CONTRACTS[p] for p in CONTRACTS if NAMES[path].startswith(p)))
+    known = contract(path, CONTRACTS)
     missing = [
         node.name
         for node in public_definitions(TREES[path])
         if node.name not in known and not ast.get_docstring(node)
     ]
     assert missing == []
+
+
+def parameters(function):
+    """Names of the parameters of a function but for self and cls."""
+    given = function.args.posonlyargs + function.args.args + function.args.kwonlyargs
+    return [one.arg for one in given if one.arg not in ("self", "cls")]
+
+
+@each_module
+def test_three_parameters_are_explained(path):
+    """A public function of three or more parameters has a section Args.
+
+    Functions of compiled loops are exempt, and those whose contract the package documents.
+    """
+    known = contract(path, SIGNATURES)
+    unexplained = []
+    for owner in (TREES[path], *public_definitions(TREES[path])):
+        for node in owner.body if not isinstance(owner, ast.FunctionDef) else ():
+            if not isinstance(node, ast.FunctionDef) or node.name in known:
+                continue
+            if node.name.startswith("_") and node.name != "__init__":
+                continue
+            if any("compiled" in ast.unparse(one) for one in node.decorator_list):
+                continue
+            text = ast.get_docstring(node) or ""
+            if node.name == "__init__":  # a class may explain them itself
+                text += ast.get_docstring(owner) or ""
+            if len(parameters(node)) >= 3 and "Args:" not in text:
+                unexplained.append(node.name)
+    assert unexplained == []
 
 
 @each_module

@@ -372,11 +372,11 @@ def test_a_good_file_of_partitions_is_taken():
     [
         (
             "set-resource:\n  train_image:\n    gpu: 1\n",
-            "line 2: set-resource is no key of a profile; is set-resources",
+            "line 2: set-resource is no key of a profile; did you mean set-resources?",
         ),
         (
             "default-resource:\n  runtime: 5\n",
-            "line 2: default-resource is no key of a profile; is default-resources",
+            "line 2: default-resource is no key of a profile; did you mean default-resources?",
         ),
         (
             "set-resources:\n  test:\n    runtime: 24:00:00\n",

@@ -217,6 +217,11 @@ def label_axes(axes: Axes, shape: tuple[int, ...], geometry: Geometry | None = N
     """Label both axes in q (nm⁻¹) through the beam centre; in pixels without a geometry.
 
     q_x grows to the right and q_y upwards. Rows are counted from the top.
+
+    Args:
+        axes: of an image.
+        shape: (rows, cols) of the image in pixels.
+        geometry: of the detector that took the image, or None.
     """
     if geometry is None:
         axes.set_xlabel("column (pixels)")

@@ -25,6 +25,13 @@ class Board:
     """
 
     def __init__(self, folder: Path, history: list[dict[str, Any]], timings: list[dict[str, Any]]):
+        """Start the event files, with the epochs that are already done.
+
+        Args:
+            folder: of the event files; what it holds is replaced.
+            history: rows of history.csv so far, one for each epoch.
+            timings: rows of timings.csv of the same epochs.
+        """
         import tensorflow as tf
 
         shutil.rmtree(folder, ignore_errors=True)

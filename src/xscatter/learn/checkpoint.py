@@ -64,7 +64,13 @@ def states(folder: Path) -> list[Path]:
 
 
 def newest(folder: Path, fingerprint: str, say: Callable[[str], None] = print) -> Checkpoint | None:
-    """Return the checkpoint that :func:`newest_path` finds, or None when there is none."""
+    """Return the checkpoint that :func:`newest_path` finds, or None when there is none.
+
+    Args:
+        folder: of the checkpoints of one training.
+        fingerprint: of the training; checkpoints with another one are ignored.
+        say: takes a line about each checkpoint that cannot be used.
+    """
     path = newest_path(folder, fingerprint, say)
     return read(path) if path else None
 

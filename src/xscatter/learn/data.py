@@ -167,14 +167,27 @@ def experiments(subset: RecordSubset) -> list[int]:
 
 
 def order(seed: int, view_key: int, number: int, length: int) -> np.ndarray:
-    """Return the permutation of `length` records for pass `number` over them."""
+    """Return the permutation of `length` records for pass `number` over them.
+
+    Args:
+        seed: of the study.
+        view_key: number of the view in random streams.
+        number: of the pass over the records, from 0.
+        length: number of records.
+    """
     return generator(seed, Purpose.TRAINING, view_key, 0, number).permutation(length)
 
 
 def ahead(
     make: Callable[[int], Any], steps: Iterator[int] | range, depth: int = 3
 ) -> Iterator[Any]:
-    """Yield `make(step)` for each step, in order, made ahead of time in a thread."""
+    """Yield `make(step)` for each step, in order, made ahead of time in a thread.
+
+    Args:
+        make: makes the item of one step; called in a thread.
+        steps: numbers of the steps, in order.
+        depth: number of items that are made ahead.
+    """
     with ThreadPoolExecutor(1) as pool:
         waiting: deque = deque()
         try:

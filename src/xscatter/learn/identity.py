@@ -82,6 +82,11 @@ def check_records(study: Study, records: Records) -> None:
 def branch_hashes(paths: StudyPaths, records: Records, view: View) -> list[str]:
     """Return the SHA-256 of the weights of the branches of `view`.
 
+    Args:
+        paths: of the study.
+        records: its record batches.
+        view: the view whose parents are its branches.
+
     Raises:
         UserError: a branch is missing, does not fit the records, or has seen the test batch.
     """
@@ -95,7 +100,13 @@ def branch_hashes(paths: StudyPaths, records: Records, view: View) -> list[str]:
 
 
 def exported(folder: ModelFolder, identity: Identity, step: int) -> bool:
-    """Return whether `folder` holds the complete result of this training, ended at `step`."""
+    """Return whether `folder` holds the complete result of this training, ended at `step`.
+
+    Args:
+        folder: of the trained model.
+        identity: of this training.
+        step: number of steps after which it ended.
+    """
     try:
         facts = folder.facts("fingerprint", "step", *FACTS)
         calibration.load(folder.calibration)

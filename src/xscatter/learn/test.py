@@ -85,6 +85,11 @@ def _mean_logits(paths: StudyPaths, views: list[View], subset: RecordSubset) -> 
 def score(paths: StudyPaths, view: View, subset: RecordSubset) -> np.ndarray:
     """Return the logits (n, T) of the trained `view` for the records of `subset`.
 
+    Args:
+        paths: of the study.
+        view: the trained view.
+        subset: the n records to score.
+
     Raises:
         UserError: the model is missing, damaged, or of another size; or it gives NaN.
     """

@@ -45,6 +45,13 @@ def image_network(
 ) -> keras.Model:
     """Build the network of the image view; see the module for the arguments.
 
+    Args:
+        shapes: shape of each input field; ``image`` (rows, cols) is used.
+        tags: number of tags, T.
+        train: the keys of the study.
+        boundary: not used.
+        branches: not used.
+
     Raises:
         UserError: its dense head would not fit; the message says how much memory it needs.
     """
@@ -66,6 +73,13 @@ def coefficient_network(
 ) -> keras.Model:
     """Build the network of the coefficient view; see the module for the arguments.
 
+    Args:
+        shapes: shape of each input field; ``coefficients`` (M, K) is used.
+        tags: number of tags, T.
+        train: the keys of the study.
+        boundary: condition at the rim of the expansion's disk.
+        branches: not used.
+
     Raises:
         UserError: the network needs more orders than the expansion has.
     """
@@ -84,7 +98,15 @@ def joint_network(
     boundary: str = "dirichlet",
     branches: Sequence[keras.Model] = (),
 ) -> keras.Model:
-    """Build the joint view on two trained networks; see the module for the arguments."""
+    """Build the joint view on two trained networks; see the module for the arguments.
+
+    Args:
+        shapes: not used; the branches have their own inputs.
+        tags: not used; the branches have their own outputs.
+        train: the keys of the study.
+        boundary: not used.
+        branches: the trained image network and the trained coefficient network.
+    """
     image, coefficient = branches
     inputs = {**image.input, **coefficient.input}
     layer = table.JOINT[train.joint_network].layer

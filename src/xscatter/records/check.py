@@ -12,7 +12,13 @@ from xscatter.study import Study
 
 
 def first_tags(study: Study, paths: StudyPaths, number: int) -> list[str]:
-    """Return the tags of experiment `number`, the first of the study: all others have the same."""
+    """Return the tags of experiment `number`, the first of the study: all others have the same.
+
+    Args:
+        study: the study.
+        paths: of the study.
+        number: of the experiment.
+    """
     fingerprint = study.fingerprint("simulate")
     with open_experiment(paths.experiment(number), study_hash=fingerprint) as experiment:
         return experiment.tags()

@@ -140,7 +140,13 @@ def pick_mistakes(
 
 
 def detectability_of(paths: StudyPaths, experiment: int, image: int) -> np.ndarray:
-    """Return the detectability (T,) of the tags of one image."""
+    """Return the detectability (T,) of the tags of one image.
+
+    Args:
+        paths: of the study.
+        experiment: its number.
+        image: number of the image in it.
+    """
     with open_experiment(paths.experiment(experiment)) as file:
         return file.detectability[image]
 
@@ -157,5 +163,11 @@ def richest(labels: Labels, count: int) -> list[tuple[int, int]]:
 
 
 def scores_in_words(scores: Sequence[ViewScores], row: int, column: int) -> str:
-    """Return the score of every view for one tag of one test image, as text."""
+    """Return the score of every view for one tag of one test image, as text.
+
+    Args:
+        scores: of every view.
+        row: number of the image in the test set.
+        column: number of the tag.
+    """
     return ", ".join(f"{view.title} {view.scores[row, column]:.2f}" for view in scores)

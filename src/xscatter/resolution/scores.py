@@ -69,7 +69,13 @@ class ResolutionScores:
                 )
 
     def images(self, mode: str, size: int, seed: int) -> ViewScores:
-        """Return the labels and sources of the test images; they are the same for all views."""
+        """Return the labels and sources of the test images; they are the same for all views.
+
+        Args:
+            mode: value of simulate.sampling.
+            size: image side in pixels.
+            seed: of the repetition.
+        """
         return next(iter(self.views[mode, size, seed].values()))
 
     @cached_property
@@ -153,14 +159,26 @@ class ResolutionScores:
         )
 
     def prevalence(self, mode: str, size: int, tag: int) -> float:
-        """Return the fraction of test images that have a tag, averaged over seeds."""
+        """Return the fraction of test images that have a tag, averaged over seeds.
+
+        Args:
+            mode: value of simulate.sampling.
+            size: image side in pixels.
+            tag: number of the tag.
+        """
         seeds = self.comparison.seeds
         return float(
             np.mean([self.images(mode, size, seed).labels[:, tag].mean() for seed in seeds])
         )
 
     def cost(self, mode: str, size: int, stage: str) -> float:
-        """Return the CPU seconds of one stage, averaged over seeds; NaN where they are unknown."""
+        """Return the CPU seconds of one stage, averaged over seeds; NaN where they are unknown.
+
+        Args:
+            mode: value of simulate.sampling.
+            size: image side in pixels.
+            stage: name of the stage.
+        """
         members = [m for m in self.comparison.members() if (m.mode, m.size) == (mode, size)]
         seconds = [_read_seconds(self.paths.cost(member.name, stage)) for member in members]
         return float(metrics.mean_of(np.array(seconds)))

@@ -20,7 +20,13 @@ PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61)
 
 
 def fraction(seed: int, choice: str, number: int) -> float:
-    """Return the number in [0, 1) of `choice` for experiment `number`."""
+    """Return the number in [0, 1) of `choice` for experiment `number`.
+
+    Args:
+        seed: of the study.
+        choice: one of `CHOICES`.
+        number: of the experiment.
+    """
     index = CHOICES.index(choice)
     offset = generator(seed, Purpose.STRATA, index).random()
     return (offset + number * PRIMES[index] ** 0.5) % 1.0

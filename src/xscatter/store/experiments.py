@@ -173,6 +173,14 @@ class ExperimentWriter:
     """An experiment shard being written: one image after the other, then :meth:`finish`."""
 
     def __init__(self, file: h5py.File, images: int, size: int, saturation: int):
+        """Make the datasets of an experiment.
+
+        Args:
+            file: the new shard, empty.
+            images: number of images.
+            size: image side in pixels.
+            saturation: count from which a pixel is saturated.
+        """
         self._entry = _group(file, "entry", "NXentry", default="data")
         data = _group(self._entry, "data", "NXdata", signal="counts")
         shape = (images, size, size)

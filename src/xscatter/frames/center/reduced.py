@@ -34,12 +34,24 @@ def reduced(
 
 
 def rescaled(place: np.ndarray, old: float, new: float) -> np.ndarray:
-    """Return a place in blocks of `old` pixels a side, in blocks of `new` pixels a side."""
+    """Return a place in blocks of `old` pixels a side, in blocks of `new` pixels a side.
+
+    Args:
+        place: row and column (2,) in blocks of `old` pixels.
+        old: side of the blocks that `place` counts, in pixels.
+        new: side of the blocks that the result counts, in pixels.
+    """
     return (place + 0.5) * (old / new) - 0.5
 
 
 def smooth(level: np.ndarray, live: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Gaussian mean over live pixels, and the fraction of the Gaussian that was live."""
+    """Return the Gaussian mean over live pixels, and the fraction of the Gaussian that was live.
+
+    Args:
+        level: image (rows, cols).
+        live: (rows, cols) bool, True = usable.
+        sigma: standard deviation of the Gaussian in pixels of `level`.
+    """
     weight = ndimage.gaussian_filter(live.astype(np.float32), sigma, mode="constant")
     total = ndimage.gaussian_filter(np.where(live, level, 0), sigma, mode="constant")
     return total / np.maximum(weight, 1e-3), weight

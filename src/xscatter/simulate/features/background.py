@@ -30,7 +30,14 @@ PARAMETERS = (
 
 
 def intensity(q, flat, decay, parasitic):
-    """Return a constant, a Gaussian, and parasitic scattering as q⁻³; `q` in nm⁻¹."""
+    """Return a constant, a Gaussian, and parasitic scattering as q⁻³; `q` in nm⁻¹.
+
+    Args:
+        q: any shape, in nm⁻¹.
+        flat: fraction of the intensity at q = 0 that does not fall with q.
+        decay: q in nm⁻¹ at which the falling part is 1/e.
+        parasitic: parasitic scattering over air at q = decay/20.
+    """
     near = parasitic * (np.maximum(q, decay / 1000) / (decay / 20)) ** -3.0
     return flat + (1 - flat) * np.exp(-((q / decay) ** 2)) + near
 

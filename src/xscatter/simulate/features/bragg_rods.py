@@ -34,7 +34,13 @@ RATIOS = (np.arange(1.0, 7.0), np.sqrt([1.0, 3.0, 4.0, 7.0, 9.0, 12.0]))
 
 
 def profile(q, height, filling):
-    """Intensity along a rod at `q` = q_z (n,) in nm⁻¹, 1 at 0."""
+    """Intensity along a rod at `q` = q_z (n,) in nm⁻¹, 1 at 0.
+
+    Args:
+        q: q_z (n,) in nm⁻¹.
+        height: of the particles in nm.
+        filling: what the spread of heights leaves in the minima, 0 to 1.
+    """
     x = np.asarray(q) * height / 2
     sharp = np.sinc(x / np.pi) ** 2
     return (1 - filling) * sharp + filling / (1 + x**2)

@@ -29,7 +29,15 @@ PARAMETERS = (
 
 
 def intensity(q, displacement, height, centre, width):
-    """Return the intensity at `q` (nm⁻¹), 1 for large q."""
+    """Return the intensity at `q` (nm⁻¹), 1 for large q.
+
+    Args:
+        q: any shape, in nm⁻¹.
+        displacement: s in nm; at q = 1/s the scattering has risen by 1 − 1/e.
+        height: of the halo over the rise; 0 for none.
+        centre: q of the halo times s.
+        width: standard deviation of the halo over its q.
+    """
     x = np.asarray(q) * displacement
     return (1 - np.exp(-(x**2))) * (1 + height * np.exp(-0.5 * ((x / centre - 1) / width) ** 2))
 

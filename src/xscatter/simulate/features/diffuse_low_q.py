@@ -28,7 +28,14 @@ PARAMETERS = (
 
 
 def intensity(q, form, length, power):
-    """Intensity at `q` (nm⁻¹), 1 at q = 0 (power law: at q = 1/length)."""
+    """Intensity at `q` (nm⁻¹), 1 at q = 0 (power law: at q = 1/length).
+
+    Args:
+        q: any shape, in nm⁻¹.
+        form: number of the law, 0 to 3; see the module.
+        length: radius of gyration or correlation length in nm.
+        power: exponent of the power law.
+    """
     x2 = (q * length) ** 2
     if form == 0:
         return np.exp(-x2 / 3)

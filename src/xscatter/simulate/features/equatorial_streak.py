@@ -46,7 +46,13 @@ PARAMETERS = (
 
 
 def streak(q, decay, power):
-    """S at `q` (n,) in nm⁻¹."""
+    """S at `q` (n,) in nm⁻¹.
+
+    Args:
+        q: scattering vectors (n,) in nm⁻¹.
+        decay: κ in nm⁻¹, where the streak begins to fall.
+        power: p, exponent of its fall.
+    """
     return (1 + (np.asarray(q) / decay) ** 2) ** (-power / 2)
 
 

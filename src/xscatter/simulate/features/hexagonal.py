@@ -41,7 +41,13 @@ REFERENCES = (
 
 
 def rod(q: np.ndarray, radius: float, polydispersity: float) -> np.ndarray:
-    """Return P (n,) per length of long rods of median `radius` in nm, `q` (n,) in nm⁻¹."""
+    """Return P (n,) per length of long rods of median `radius` in nm, `q` (n,) in nm⁻¹.
+
+    Args:
+        q: scattering vectors (n,) in nm⁻¹.
+        radius: median radius in nm.
+        polydispersity: standard deviation of the logarithm of the radius.
+    """
     return size_average(lambda k: disk_amplitude(k * radius) ** 2, q, polydispersity) / np.maximum(
         q, 1e-2 / radius
     )

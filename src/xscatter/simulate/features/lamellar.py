@@ -35,7 +35,13 @@ REFERENCES = (
 
 
 def sheet(q: np.ndarray, thickness: float, polydispersity: float) -> np.ndarray:
-    """Return P (n,) per area of wide sheets of median `thickness` in nm, `q` (n,) in nm⁻¹."""
+    """Return P (n,) per area of wide sheets of median `thickness` in nm, `q` (n,) in nm⁻¹.
+
+    Args:
+        q: scattering vectors (n,) in nm⁻¹.
+        thickness: median thickness in nm.
+        polydispersity: standard deviation of the logarithm of the thickness.
+    """
     profile = size_average(lambda k: np.sinc(k * (thickness / (2 * np.pi))) ** 2, q, polydispersity)
     return profile / np.maximum(q, 1e-2 / thickness) ** 2
 

@@ -63,7 +63,14 @@ def bessel(order, x):
 
 
 def line(y, order, radius, extent):
-    """Intensity along a line at `y` (n,) = q_r/q_c: J_order²(y radius) exp(−(y/extent)²)."""
+    """Intensity along a line at `y` (n,) = q_r/q_c: J_order²(y radius) exp(−(y/extent)²).
+
+    Args:
+        y: q_r/q_c (n,), across the fibre axis.
+        order: of the Bessel function.
+        radius: R times q_c.
+        extent: length of the lines, 1/u over q_c.
+    """
     return bessel(order, np.asarray(y) * radius) ** 2 * np.exp(-((np.asarray(y) / extent) ** 2))
 
 

@@ -33,7 +33,15 @@ PARAMETERS = (
 
 
 def rod(q, decay, power, thickness, fringes):
-    """Return the intensity of the rod at `q` = q_z (n,) in nm⁻¹, 1 at 0 without fringes."""
+    """Return the intensity of the rod at `q` = q_z (n,) in nm⁻¹, 1 at 0 without fringes.
+
+    Args:
+        q: q_z (n,) in nm⁻¹.
+        decay: κ in nm⁻¹, where the rod begins to fall.
+        power: p, exponent of its fall.
+        thickness: d times κ; 0: no fringes.
+        fringes: c, contrast of the fringes.
+    """
     x = np.maximum(np.asarray(q, float), 0.0) / decay
     return (1 + fringes * (thickness > 0) * np.cos(x * thickness)) / (1 + x**power)
 

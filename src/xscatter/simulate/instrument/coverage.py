@@ -60,5 +60,11 @@ class ExpansionDisk:
     def accepts(
         self, center: np.ndarray, outline: DetectorOutline, hidden: np.ndarray | None = None
     ) -> bool:
-        """Return whether coverage exceeds the least by some; arguments as for :meth:`covered`."""
+        """Return whether coverage exceeds the least by some; arguments as for :meth:`covered`.
+
+        Args:
+            center: row and column in fractions of the side.
+            outline: of the detector.
+            hidden: (120, 120) bool, what else is not live.
+        """
         return self.covered(center, outline, hidden) >= SPARE * self.minimum

@@ -37,7 +37,13 @@ class Detector:
 
     @classmethod
     def draw(cls, draws: Draws, layout: Layout, outline: DetectorOutline) -> "Detector":
-        """Draw what differs between detectors of one layout."""
+        """Draw what differs between detectors of one layout.
+
+        Args:
+            draws: random streams of the experiment.
+            layout: of the detector.
+            outline: of its active area.
+        """
         rng, scale = draws.rng, layout_pixels(draws.study.simulate)
         offset = (0.0, 0.0)  # whole modules, or a region of interest that begins anywhere
         if rng.random() >= 0.7:

@@ -66,6 +66,11 @@ def near_sphere(basis: np.ndarray, wavelength: float, largest: float) -> np.ndar
     `basis` (3, 3) holds a*, b*, c* in its rows, in nm⁻¹, the beam along the third axis. On the line
     of each (h, k) the sphere is met where |k₀ + G₀ + l c|² = |k₀|², a quadratic in l; its root near
     the origin and the two integers on each side of it are taken.
+
+    Args:
+        basis: (3, 3), a*, b*, c* in its rows, in nm⁻¹; the beam is along the third axis.
+        wavelength: in nm.
+        largest: upper limit of the length of the vectors, in nm⁻¹.
     """
     k0 = np.array([0.0, 0.0, 2 * np.pi / wavelength])
     order = np.argsort(np.abs(basis[:, 2]))  # the axis most along the beam is followed

@@ -21,6 +21,12 @@ def _inside(angle: np.ndarray, critical: float, absorption: float) -> np.ndarray
 
 
 def transmission(angle: np.ndarray, critical: float, absorption: float) -> np.ndarray:
-    """|t|² (n,) at exit or incidence angles (n,) in radians; 0 below the horizon."""
+    """|t|² (n,) at exit or incidence angles (n,) in radians; 0 below the horizon.
+
+    Args:
+        angle: exit or incidence angles (n,) in radians.
+        critical: critical angle in radians.
+        absorption: imaginary part β of the refractive index.
+    """
     above = np.maximum(angle, 0.0)
     return np.abs(2 * above / (above + _inside(above, critical, absorption) + 1e-30)) ** 2

@@ -45,7 +45,13 @@ def size_average(shape: Curve, q: np.ndarray, polydispersity: float) -> np.ndarr
 
 
 def tabulated_average(shape: Curve, q: np.ndarray, polydispersity: float) -> np.ndarray:
-    """As :func:`size_average`, for a slow `shape`: evaluate it on one table and interpolate."""
+    """As :func:`size_average`, for a slow `shape`: evaluate it on one table and interpolate.
+
+    Args:
+        shape: maps an array of q of any shape to P.
+        q: scattering vectors (n,) in nm⁻¹.
+        polydispersity: standard deviation of the logarithm of the size.
+    """
     sizes, weights = size_nodes(polydispersity)
     if len(sizes) == 1:
         return shape(q)
@@ -62,6 +68,12 @@ def grid(largest: float, points: int = TABLE) -> np.ndarray:
 
 
 def tabulated(curve: Curve, q: np.ndarray, points: int = TABLE) -> np.ndarray:
-    """Return a slowly varying `curve` at `q` (n,), evaluated at `points` values only."""
+    """Return a slowly varying `curve` at `q` (n,), evaluated at `points` values only.
+
+    Args:
+        curve: maps an array of q to values.
+        q: increasing scattering vectors (n,) in nm⁻¹.
+        points: number of values of q at which `curve` is evaluated.
+    """
     table = grid(float(q[-1]), points)
     return np.interp(q, table, curve(table))

@@ -6,7 +6,13 @@ import numpy as np
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """Draw a number between `low` and `high`, uniform in its logarithm."""
+    """Draw a number between `low` and `high`, uniform in its logarithm.
+
+    Args:
+        rng: random stream.
+        low: lower limit, above 0.
+        high: upper limit.
+    """
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 

@@ -18,7 +18,13 @@ POLYDISPERSITY = Parameter(
 
 
 def draw_size(rng: np.random.Generator, experiment: Any, minimum: float) -> float:
-    """Draw a size in nm whose first minimum, at q size = `minimum`, is seen with some others."""
+    """Draw a size in nm whose first minimum, at q size = `minimum`, is seen with some others.
+
+    Args:
+        rng: random stream.
+        experiment: it sees q from `q_low` to `q_high`.
+        minimum: q times size at the first minimum of the form factor.
+    """
     return float(np.clip(minimum / between(rng, experiment, 0.05, 0.5), *RADIUS))
 
 

@@ -52,7 +52,13 @@ ORIENTATION = (
 
 
 def draw_lattice(rng: np.random.Generator, experiment: Any, lattice: str) -> dict[str, float]:
-    """Draw parameters of a `lattice` whose first reflection and some others are seen."""
+    """Draw parameters of a `lattice` whose first reflection and some others are seen.
+
+    Args:
+        rng: random stream.
+        experiment: it sees q from `q_low` to `q_high`.
+        lattice: name of the lattice.
+    """
     first = between(rng, experiment, 0.1, 0.6)
     drawn = {
         "spacing": float(np.clip(first_reflection(lattice, 1.0) / first, 0.05, 1e5)),
