@@ -15,7 +15,7 @@ if "name" not in config:
 include: "workflow/rules/common.smk"
 
 
-if SEVERAL:
+if IS_COMPARISON:
 
     include: "workflow/rules/resolution.smk"
 
@@ -39,7 +39,11 @@ include: "workflow/rules/environments.smk"
 onstart:
     from xscatter.core.files import write_text
 
-    expand(RESOLUTION, WHOLE) if SEVERAL else write_text(PATHS.study, dump_study(STUDY))
+    (
+        expand(COMPARISON, COMPARISON_PATHS)
+        if IS_COMPARISON
+        else write_text(PATHS.study, dump_study(STUDY))
+    )
 
 
 onerror:
@@ -53,8 +57,8 @@ onerror:
 rule all:
     default_target: True
     input:
-        list(WHOLE.tables.values()) if SEVERAL else PATHS.report,
+        list(COMPARISON_PATHS.tables.values()) if IS_COMPARISON else PATHS.report,
         # Shards and batches that somebody deleted are made again, although the report exists.
         driver.lost(STUDY, PATHS, foreseen().batches)
-        if workflow.is_main_process and not SEVERAL
+        if workflow.is_main_process and not IS_COMPARISON
         else [],

@@ -19,8 +19,8 @@ from xscatter.study import dump_study
 from xscatter.views import VIEWS, evaluated
 
 ROOT = Path(__file__).parent.parent.parent
-SEVERAL = ROOT / "config" / "study-resolution.yaml"
-STUDIES = sorted(set((ROOT / "config").glob("*.yaml")) - {SEVERAL})
+COMPARISON = ROOT / "config" / "study-resolution.yaml"
+STUDIES = sorted(set((ROOT / "config").glob("*.yaml")) - {COMPARISON})
 ONCE = {"assign": 1, "index": 1, "train_image": 1, "train_coefficient": 1, "train_joint": 1}
 ONCE |= {"test": 3, "test_mean": 1, "report": 1, "all": 1}
 
@@ -206,14 +206,14 @@ def test_an_experiment_that_is_gone_before_its_batches_were_made_is_made_again(
 
 
 def test_the_study_of_sizes_runs_every_member_once(tmp_path):
-    content = yaml.safe_load(SEVERAL.read_text())
+    content = yaml.safe_load(COMPARISON.read_text())
     members = len(content["sizes"]) * len(content["modes"]) * len(content["seeds"])
     stages = {
         "resolution_records": members,
         "resolution_train": 3 * members,
         "resolution_test": members,
     }
-    assert planned(tmp_path, SEVERAL) == {"all": 1, "study_resolution": 1, **stages}
+    assert planned(tmp_path, COMPARISON) == {"all": 1, "study_resolution": 1, **stages}
 
 
 PROFILE = ROOT / "profiles" / "slurm"
@@ -226,7 +226,7 @@ LEGS = {
 
 def test_the_profile_names_rules_of_the_workflow_and_every_training(tmp_path):
     rules = set()
-    for study in (STUDIES[0], SEVERAL):
+    for study in (STUDIES[0], COMPARISON):
         command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--list-rules"]
         done = subprocess.run(
             [*command, "--configfile", str(study)], cwd=tmp_path, capture_output=True, text=True
@@ -242,7 +242,7 @@ def test_the_profile_names_rules_of_the_workflow_and_every_training(tmp_path):
     )
 
 
-@pytest.mark.parametrize("study", [STUDIES[0], SEVERAL], ids=lambda path: path.stem)
+@pytest.mark.parametrize("study", [STUDIES[0], COMPARISON], ids=lambda path: path.stem)
 def test_a_misspelt_rule_of_the_profile_is_refused_and_one_of_another_kind_of_study_is_not(
     study, tmp_path
 ):

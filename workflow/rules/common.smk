@@ -1,4 +1,4 @@
-# What all rules share: the checked study, or study of studies, its paths, its costs.
+# What all rules share: the checked study or comparison, its paths, its costs.
 import os
 import sys
 from functools import cache
@@ -21,16 +21,16 @@ os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 )
 
-# A file with `sizes` is a study of studies: the same one at several image sizes.
-SEVERAL = "sizes" in config
+# A file with `sizes` is a comparison: one study at several image sizes.
+IS_COMPARISON = "sizes" in config
 
 # Errors name the file to fix.
 STUDY_FILE = ", ".join(map(os.path.relpath, workflow.configfiles)) or "study"
 
 try:
-    if SEVERAL:
-        RESOLUTION = parse_resolution(dict(config), STUDY_FILE)
-        WHOLE = ResolutionPaths(Path("results") / RESOLUTION.name)
+    if IS_COMPARISON:
+        COMPARISON = parse_resolution(dict(config), STUDY_FILE)
+        COMPARISON_PATHS = ResolutionPaths(Path("results") / COMPARISON.name)
     else:
         STUDY = parse_study(dict(config), STUDY_FILE)
         PATHS = study_paths(STUDY.name)
@@ -47,7 +47,7 @@ try:
         # second driver is refused before Snakemake meets the locks of the first: its advice would
         # be to remove them.
         driver.start(
-            WHOLE.root if SEVERAL else PATHS.root,
+            COMPARISON_PATHS.root if IS_COMPARISON else PATHS.root,
             looks_only=workflow.output_settings.dryrun or not (asked.cores or asked.nodes),
         )
 except UserError as error:

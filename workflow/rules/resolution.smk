@@ -3,9 +3,9 @@
 # Every member is an ordinary study, run by the ordinary commands, with one job for each member and
 # stage; their CPU time is the cost. The driver writes the members' study files when it starts; as
 # elsewhere, they are not inputs.
-MEMBERS = {member.name: member.study for member in RESOLUTION.members()}
+MEMBERS = {member.name: member.study for member in COMPARISON.members()}
 COSTS = {name: cost.of(study) for name, study in MEMBERS.items()}
-ONE = WHOLE.member("{member}")
+ONE = COMPARISON_PATHS.member("{member}")
 
 
 wildcard_constraints:
@@ -15,7 +15,7 @@ wildcard_constraints:
 rule resolution_records:
     output:
         batches=directory(ONE.batches),
-        cost=WHOLE.cost("{member}", "records"),
+        cost=COMPARISON_PATHS.cost("{member}", "records"),
     log:
         ONE.log("records"),
     resources:
@@ -23,7 +23,7 @@ rule resolution_records:
         mem_mb=lambda wildcards, attempt: COSTS[wildcards.member].memory("transform", attempt),
     params:
         fingerprint=lambda wildcards: MEMBERS[wildcards.member].fingerprint("pack"),
-        root=lambda wildcards: WHOLE.member(wildcards.member).root,
+        root=lambda wildcards: COMPARISON_PATHS.member(wildcards.member).root,
     message:
         "simulate, transform and pack {wildcards.member}"
     shell:
@@ -38,20 +38,22 @@ rule resolution_records:
 
 rule resolution_train:
     input:
-        lambda wildcards: list(parents(WHOLE.member(wildcards.member), wildcards.view).values()),
+        lambda wildcards: list(
+            parents(COMPARISON_PATHS.member(wildcards.member), wildcards.view).values()
+        ),
         batches=ONE.batches,
     output:
         model=ModelFolder(ONE.model("{view}")).network,
-        cost=WHOLE.cost("{member}", "train-{view}"),
+        cost=COMPARISON_PATHS.cost("{member}", "train-{view}"),
     log:
         ONE.log("train", "{view}"),
-    threads: RESOLUTION.base.train.threads
+    threads: COMPARISON.base.train.threads
     resources:
         runtime=lambda wildcards, attempt: COSTS[wildcards.member].runtime("train", attempt),
         mem_mb=lambda wildcards, attempt: COSTS[wildcards.member].memory("train", attempt),
     params:
         training=lambda wildcards: MEMBERS[wildcards.member].train.decides(wildcards.view),
-        root=lambda wildcards: WHOLE.member(wildcards.member).root,
+        root=lambda wildcards: COMPARISON_PATHS.member(wildcards.member).root,
     message:
         "train the {wildcards.view} network of {wildcards.member}"
     shell:
@@ -69,12 +71,12 @@ rule resolution_test:
         [ONE.scores(view) for view in evaluated()],
     log:
         ONE.log("test"),
-    threads: RESOLUTION.base.train.threads
+    threads: COMPARISON.base.train.threads
     resources:
         runtime=lambda wildcards, attempt: COSTS[wildcards.member].runtime("test", attempt),
         mem_mb=lambda wildcards, attempt: COSTS[wildcards.member].memory("test", attempt),
     params:
-        root=lambda wildcards: WHOLE.member(wildcards.member).root,
+        root=lambda wildcards: COMPARISON_PATHS.member(wildcards.member).root,
         views=evaluated(),
     message:
         "test the networks of {wildcards.member}"
@@ -84,18 +86,20 @@ rule resolution_test:
 
 rule study_resolution:
     input:
-        [WHOLE.member(name).evaluation(view) for name in MEMBERS for view in evaluated()],
+        [COMPARISON_PATHS.member(name).evaluation(view) for name in MEMBERS for view in evaluated()],
     output:
-        list(WHOLE.tables.values()),
+        list(COMPARISON_PATHS.tables.values()),
         report(
-            list(WHOLE.figures.values()), caption="../report/resolution.rst", category="Image size"
+            list(COMPARISON_PATHS.figures.values()),
+            caption="../report/resolution.rst",
+            category="Image size",
         ),
     log:
-        WHOLE.root / "logs" / "resolution.log",
+        COMPARISON_PATHS.root / "logs" / "resolution.log",
     resources:
         mem_mb=2000,
     params:
-        root=WHOLE.root,
+        root=COMPARISON_PATHS.root,
     message:
         "compare the sizes of {params.root}"
     shell:

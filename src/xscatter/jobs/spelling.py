@@ -23,7 +23,7 @@ RESOURCES = (
 def rule_names(folder: Path) -> list[str]:
     """Return the names of all rules in the files of `folder`.
 
-    Those of a study and of a study of studies: a profile serves both, of which Snakemake reads only
+    Those of a study and of a comparison: a profile serves both, of which Snakemake reads only
     one. There is a rule `train_VIEW` for each view.
     """
     texts = [path.read_text() for path in sorted(folder.glob("*.smk"))]

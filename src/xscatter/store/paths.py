@@ -91,13 +91,13 @@ class StudyPaths:
 
 @dataclass(frozen=True)
 class ResolutionPaths:
-    """Names of files of a study of studies; each member has a folder of its own."""
+    """Names of files of a comparison; each member has a folder of its own."""
 
     root: Path
 
     @property
     def study(self) -> Path:
-        """The study of studies, as it was run."""
+        """The comparison, as it was run."""
         return self.root / "study.yaml"
 
     def member(self, name: str) -> StudyPaths:
