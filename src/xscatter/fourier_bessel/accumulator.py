@@ -93,6 +93,7 @@ class Accumulator:
                 self._last_mask, self._live = mask, self._live_pixels(mask)
             bins = self._live.bins
             live_fraction = self._live.counts.sum() / detector.disk_count
+            # Without a live pixel there is no mean; the coefficients become NaN at the end.
             if self._fill != "zero" and live_fraction:
                 means[:-1] = self._live.means(detector.ring_sums(image, mask, bins))
             if self._fill == "partner":
@@ -123,6 +124,7 @@ class Accumulator:
         # Lanes without an image stay zero: whether one or sixteen, each is computed in the same
         # way.
         size = self._grids[0].size
+        # The lanes of one grid point side by side: one vector register takes them all.
         square = np.zeros((size, LANES), window.dtype)
         loops.interleave(self._grids[:n].reshape(n, size), square)
         padded = np.zeros((*tables.padded, LANES), window.dtype)
@@ -132,7 +134,9 @@ class Accumulator:
             polar = np.ascontiguousarray(polar)
             window.ring_table.add(self._means, polar)
         coefficients = np.moveaxis(tables.analyse(polar)[:, :, :n], 2, 0)
+        # The area of a pixel in units of R².
         coefficients = coefficients / window.dtype.type(window.radius**2)
         live_fractions = np.array(self._live_fractions)
+        # Zeros would look like a measured dark image.
         coefficients[live_fractions == 0] = np.nan
         return coefficients, live_fractions

@@ -40,6 +40,7 @@ def zeros(angular_orders: int, radial_orders: int, boundary: str = "dirichlet") 
         if m < 2:
             guess = _asymptotic(m, order if boundary == "dirichlet" or m else order - 1, boundary)
         elif m < 3:
+            # Two known orders: a straight line through them.
             guess = 2 * table[m - 1] - table[m - 2]
         else:
             # Zeros are smooth in m: three orders predict the next to a twentieth of the distance
@@ -48,6 +49,7 @@ def zeros(angular_orders: int, radial_orders: int, boundary: str = "dirichlet") 
         table[m] = _polish(m, guess, boundary)
     if boundary == "neumann":
         table[0, 0] = 0.0
+    # Neighbouring zeros are nearly π apart, and rise with m: a zero found twice would show here.
     if not ((np.diff(table, axis=1) > 2).all() and (np.diff(table, axis=0) > 0).all()):
         raise ArithmeticError("zeros of the Bessel functions out of order")
     table.setflags(write=False)  # it is cached, and shared by all plans
@@ -79,6 +81,7 @@ def _polish(m: int, x: np.ndarray, boundary: str) -> np.ndarray:
                 -second / x + first / x**2 - (1 - (m / x) ** 2) * first - 2 * m**2 / x**3 * value
             )
             f, f1, f2 = first, second, third
+        # At the zero of J_0' at 0 the step is not a number; it is set below.
         with np.errstate(all="ignore"):
             step = 2 * f * f1 / (2 * f1**2 - f * f2)
         if m == 0 and boundary == "neumann":
@@ -129,6 +132,7 @@ def radial_values(zeros: np.ndarray, r: np.ndarray) -> np.ndarray:
     """
     step, terms = 0.25, 9  # (step / 2)^9 / 9! = 2e-14
     orders = len(zeros)
+    # Up to the largest argument, and one point beyond for rounding.
     x = step * np.arange(int(zeros.max() * r.max() / step) + 2)
     table = _bessel_table(orders + terms, x)
     derivatives = np.empty((terms, orders, x.size))
@@ -144,6 +148,7 @@ def radial_values(zeros: np.ndarray, r: np.ndarray) -> np.ndarray:
         index = np.rint(argument / step).astype(np.intp)
         offset = argument - index * step
         total = derivatives[terms - 1, m][index]
+        # Horner's scheme, from the highest derivative down.
         for n in range(terms - 2, -1, -1):
             total *= offset / (n + 1)
             total += derivatives[n, m][index]
@@ -158,8 +163,10 @@ def _bessel_table(orders: int, x: np.ndarray) -> np.ndarray:
     an order where J_m(x) is negligible, and 1 = J_0 + 2 (J_2 + J_4 + ...) (DLMF 10.12.4) sets the
     scale.
     """
+    # J_m falls faster than exponentially once m exceeds x by a few times the cube root of x.
     start = int(max(orders, x.max()) + 15 * max(orders, x.max()) ** (1 / 3) + 20)
     table = np.zeros((orders, x.size))
+    # Tiny, because values grow by many powers of ten on the way down.
     above, here = np.zeros(x.size), np.full(x.size, 1e-280)
     total = np.zeros(x.size)
     with np.errstate(divide="ignore"):

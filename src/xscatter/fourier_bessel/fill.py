@@ -37,6 +37,7 @@ class LivePixels:
     @cached_property
     def _known(self) -> tuple[np.ndarray, np.ndarray, int]:
         """Return rings that have live pixels, how many each, and the first ring of the rim."""
+        # Rings without live pixels have no mean of their own.
         known = np.flatnonzero(self.counts)
         beyond = np.cumsum(self.counts[::-1])[::-1]
         outermost = np.searchsorted(-beyond, -min(RIM_PIXELS, beyond[0]), side="right") - 1
@@ -84,9 +85,11 @@ def with_partners(
     # The partner of a row (or column) is the one as far from the centre on its other side.
     here, there = [], []
     for middle, first, side in zip(window.center, window.corner, window.shape, strict=True):
+        # Rounded: the partner is the pixel nearest to the mirrored place.
         partner = int(np.rint(2 * middle)) - 2 * first - np.arange(side)
         here.append(np.flatnonzero((partner >= 0) & (partner < side)))
         there.append(partner[here[-1]])
+    # Only where a pixel and its partner are both in the window.
     taken_at, given_at = np.ix_(*here), np.ix_(*there)
     taken = ~live[taken_at] & live[given_at] & in_disk[taken_at]
     values[taken_at] = np.where(taken, values[given_at], values[taken_at])

@@ -38,6 +38,7 @@ def kaiser_bessel_continued(distance: np.ndarray | float, width: int) -> np.ndar
 def kaiser_bessel_transform(frequency: np.ndarray, width: int) -> np.ndarray:
     """Return the Fourier transform of the kernel at a `frequency` in cycles a grid step."""
     beta = _beta(width)
+    # Complex: beyond the main lobe the root is imaginary and sinh becomes a sine.
     root = np.sqrt((beta**2 - (np.pi * width * np.asarray(frequency, float)) ** 2).astype(complex))
     return width * np.real(np.sinh(root) / root) / i0(beta)
 
@@ -54,6 +55,7 @@ def kernel_polynomials(width: int) -> np.ndarray:
     n-th power. Polynomials are much faster to evaluate at every pixel than I0 is.
     """
     degree = width + 3
+    # Chebyshev nodes between 0 and 1.
     t = 0.5 - 0.5 * np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
     values = kaiser_bessel(t[:, None] - width / 2 + np.arange(width), width)
     # Fitted in 2t - 1, where powers are far better conditioned than in t.
@@ -72,6 +74,7 @@ def width_for(tolerance: float) -> int:
 
     Aliasing: a wave reaches the grid also as its images, whole sampling frequencies away.
     """
+    # The band that is used; the rest of the spectrum is never divided by the transform.
     frequency = np.linspace(0, 1 / (2 * OVERSAMPLING), 33)
     for width in range(3, 18):
         images = [
@@ -114,6 +117,7 @@ def _least_squares(fraction: np.ndarray, taps: int) -> tuple[np.ndarray, float]:
     nodes = np.arange(taps) - (taps / 2 - 1)
     # Even and odd parts about the middle keep the system real and its solution symmetric.
     middle = 0.5
+    # Each row is one wave on the grid points, which the weights should carry to the position.
     design = np.exp(1j * wave[:, None] * (nodes - middle))
     target = np.exp(1j * wave[:, None] * (fraction - middle))
     system = np.concatenate([design.real, design.imag])

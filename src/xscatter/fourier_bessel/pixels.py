@@ -64,6 +64,7 @@ class Pixels:
         line = np.arange(self.top, bottom) - first_row
         seen = (line >= 0) & (line < counts.size)
         line = np.clip(line, 0, counts.size - 1)
+        # In each row the disk is one run of columns: two numbers a row replace a mask.
         self.starts = np.clip(first_col[line] - self.left, 0, self.shape[1]).astype(np.int32)
         ends = np.clip(first_col[line] + counts[line] - self.left, 0, self.shape[1])
         self.stops = np.where(seen, ends, self.starts).astype(np.int32)
@@ -107,6 +108,7 @@ class Pixels:
         faster than loops over them.
         """
         blocks = []
+        # In blocks of 32 grid columns each matrix holds few zeros.
         for low in range(0, size, 32):
             high = min(low + 32, size)
             start = np.searchsorted(self.col_first, low - self.taps + 1)
@@ -161,6 +163,7 @@ class Pixels:
         The bin of a pixel is its ring, plus `rings` if it is not live (see
         :func:`loops.find_bins`).
         """
+        # Half the memory where rings are few enough.
         dtype = np.dtype(np.int16 if 2 * self.rings < 32767 else np.int32)
         rows = min(self.shape[0], MOST_BIN_BYTES // (self.shape[1] * dtype.itemsize))
         bins = np.zeros((rows, self.shape[1]), dtype)

@@ -76,6 +76,7 @@ class Plan:
         self.radius = float(radius)
         self.angular_orders, self.radial_orders = int(angular_orders), int(radial_orders)
         self.dtype, self.boundary, self.tolerance = np.dtype(dtype), boundary, float(tolerance)
+        # Before any table is made: a wrong argument may ask for a huge one.
         self._check()
         rows, cols = (
             (
@@ -88,6 +89,7 @@ class Plan:
         if rows[0] < rows[1] and cols[0] < cols[1]:
             self.pixels = self._window(rows, cols)
             self.coverage = self.pixels.coverage
+        # Even with no minimum, one pixel of the disk must be on the detector.
         if self.coverage < max(minimum_coverage, 1e-12):
             raise UserError(
                 f"beam centre ({self.center[0]:g}, {self.center[1]:g}): {self.coverage:.1%} of "
@@ -114,6 +116,7 @@ class Plan:
             raise UserError(
                 f"centre {self.center} must be finite, and radius {self.radius:g} at least 1 pixel"
             )
+        # Rounding of the sums leaves no more than this.
         least = 1e-12 if self.dtype == np.float64 else 1e-6
         if not least <= self.tolerance < 0.1:
             raise UserError(
@@ -258,6 +261,7 @@ class Plan:
         )
         for start in range(0, len(stack), LANES):
             block = stack[start : start + LANES]
+            # Unused lanes stay zero, so that an image has the same bytes in any company.
             lanes = np.zeros((*orders, LANES), np.result_type(self.dtype, np.complex64))
             lanes[:, :, : len(block)] = np.moveaxis(block, 0, 2)
             grid = pixels.tables.synthesise(lanes)

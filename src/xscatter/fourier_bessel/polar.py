@@ -63,12 +63,14 @@ class PolarTables:
         First indices on the padded grid along θ and r, (n,) each, then weights along θ and r,
         (n, width) each.
         """
+        # In steps of the grid, from 0 to a whole turn.
         theta = np.arctan2(rows, cols) * (self.angles / (2 * np.pi)) % self.angles
         first_theta, along_theta = self._spread(theta)
         first_r, along_r = self._spread(np.hypot(rows, cols) / self.step - 0.5)
         return first_theta, first_r, along_theta, along_r
 
     def _spread(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # The first grid point that the kernel reaches.
         first = np.ceil(position - self.width / 2)
         powers = np.vander(first - position + self.width / 2, len(self.kernel), increasing=True)
         return (first + self.pad).astype(np.int32), (powers @ self.kernel).astype(self.radial.dtype)
@@ -79,6 +81,7 @@ class PolarTables:
         Returns (angles, radii, ...), a view.
         """
         pad, angles = self.pad, self.angles
+        # In place: the grid is large, and not needed again.
         turn = grid[pad : pad + angles]
         turn[:pad] += grid[pad + angles :]
         turn[-pad:] += grid[:pad]
@@ -103,6 +106,7 @@ class PolarTables:
         for parity, folded in enumerate((near + far, near - far)[: min(2, orders)]):
             waves = self.fourier[parity] @ folded.reshape(half, -1)
             sums[:, parity::2] = waves.reshape(2, -1, radii, grid.shape[2])
+        # One product of matrices for each order, which takes both parts and all lanes at once.
         cosine, sine = self.radial @ sums
         result = np.empty((orders, count, grid.shape[2]), np.result_type(grid.dtype, np.complex64))
         result.real, result.imag = cosine, -sine
@@ -140,6 +144,7 @@ def polar_tables(*key) -> PolarTables:
 
 def keep_tables(key: tuple, tables: PolarTables) -> PolarTables:
     """Keep `tables` for :func:`polar_tables` to return for the arguments `key`; return them."""
+    # The oldest goes: one run mostly uses one truncation.
     if len(_kept) >= 4:
         del _kept[next(iter(_kept))]
     return _kept.setdefault(key, tables)
@@ -161,12 +166,14 @@ def make_tables(
     zeros = basis.zeros(angular_orders, radial_orders, boundary)
     step = radial_step(zeros)
     radii = int(np.ceil(1 / step)) + reach + width // 2 + 1
+    # Four angles for each order, but never fewer than two kernels are wide.
     angles = max(2 * int(OVERSAMPLING * angular_orders), 2 * width)
     turn = 2 * np.pi * np.arange(angles // 2) / angles
     fourier = []
     for parity in (0, 1):
         m = np.arange(parity, angular_orders, 2)[:, None]
         rows = np.stack([np.cos(m * turn), np.sin(m * turn)])
+        # What the kernel did to each order along the angle is undone here.
         rows /= kaiser_bessel_transform(m / angles, width)
         fourier.append(np.ascontiguousarray(rows.reshape(-1, turn.size), dtype))
     radial = _radial(zeros, basis.norms(zeros, boundary), step, radii, 1 + reach * step, width)
@@ -174,6 +181,7 @@ def make_tables(
     tables = PolarTables(
         width, angles, radii, step, (fourier[0], fourier[1]), radial.astype(dtype), kernel
     )
+    # They are shared by plans, and by the processes of a node.
     for table in (*tables.fourier, tables.radial):
         table.setflags(write=False)
     return tables
@@ -184,6 +192,7 @@ def _radial(zeros, norms, step: float, radii: int, end: float, width: int) -> np
 
     They solve a linear least-squares problem, for even and for odd m apart.
     """
+    # Three times as many equations as unknowns, so that the fit holds between grid points, too.
     r = np.linspace(0, end, 3 * radii)
     values = basis.radial_values(zeros, r) * norms[:, None, :]
     position = r[:, None] / step - 0.5

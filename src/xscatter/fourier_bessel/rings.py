@@ -95,17 +95,20 @@ def ring_table(
     spread = np.einsum("can,bp->cnpab", along_theta, np.eye(wide, powers))
     spread = spread.reshape(CELLS, -1, along_theta.shape[1] * wide).astype(dtype)
     table = np.zeros((tables.angles, powers, rings), dtype)
+    # A few rings at a time: the sums over cells are much larger than the table.
     for low in range(0, rings, RINGS_AT_ONCE):
         target = table[:, :, low : low + RINGS_AT_ONCE]
         cells = np.zeros(
             (tables.angles * CELLS, target.shape[2], along_theta.shape[1], wide), dtype
         )
+        # Rings that lie on the detector completely add nothing.
         if not ring_loops.cell_sums(center, *lattice, seen, parts, low, cells):
             continue
         steps = cells.reshape(tables.angles, CELLS, target.shape[2], -1)
         along = sum(spread[n] @ np.swapaxes(steps[:, n], 1, 2) for n in range(CELLS))
         for n in range(along_theta.shape[2]):  # to the angle that is n + lowest steps further
             target += np.roll(along[:, n * powers : (n + 1) * powers], n + lowest, axis=0)
+    # Inner rings are on the detector and need no row of the table.
     start = int(np.argmax(table[:, 0].any(axis=0)))
     return RingTable(
         parts, start, table[:, :, start:].copy(), first[start:], radial[start:].astype(dtype)
@@ -119,6 +122,7 @@ def _angular(width: int) -> tuple[np.ndarray, int]:
     The kernel is given as polynomials, (CELLS, powers of τ, angles).
     """
     lowest = -((width - 1) // 2)
+    # An odd kernel is centred on grid points, so it may reach one more.
     angles = np.arange(lowest, lowest + width + width % 2)
     middle = (np.arange(CELLS)[:, None] + 0.5) / CELLS
     distance = angles - middle
@@ -144,6 +148,7 @@ def _polynomials(distance: np.ndarray, slope: float, width: int) -> np.ndarray:
     They are as exact as the kernel is. The kernel is continued smoothly beyond its ends, where it
     is as small as its error, since a polynomial cannot follow an edge.
     """
+    # Chebyshev nodes: interpolation there is stable, and its error can be read from the series.
     nodes = np.cos(np.pi * (np.arange(24) + 0.5) / 24)
     values = kernels.kaiser_bessel_continued(
         distance + slope * nodes.reshape(-1, *[1] * distance.ndim), width
@@ -153,6 +158,7 @@ def _polynomials(distance: np.ndarray, slope: float, width: int) -> np.ndarray:
     # Bound of the error if the Chebyshev series ends before each term: the sum of all that follow.
     beyond = np.cumsum(np.abs(series[::-1]), axis=0)[::-1].max(axis=1)
     enough = max(kernels.kaiser_bessel(width / 2, width), 1e-13)
+    # As few powers as the error of the kernel itself allows: each costs memory and time.
     powers = max(2, int(np.argmax(np.append(beyond, 0) < enough)))
     to_powers = np.zeros((powers, powers))
     for n in range(powers):

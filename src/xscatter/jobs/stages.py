@@ -63,6 +63,7 @@ def _everything(study: Study) -> int:
 
 
 def _batch(study: Study) -> int:
+    # Rounded up: the largest batch decides how long a job may take.
     return math.ceil(_everything(study) / study.pack.batches)
 
 
@@ -84,6 +85,8 @@ class Stage:
 
 
 STAGES: dict[str, Stage] = {
+    # Memory grows with the pixels of one image: maps are made once for an experiment, and images
+    # are written one by one.
     "simulate": Stage(
         Law(6.0, 0.010, 2.0e-8, 2.0, 500, 4e-4, 11e3, 0.42), _experiment, _experiments
     ),
@@ -92,9 +95,12 @@ STAGES: dict[str, Stage] = {
     "pack": Stage(
         Law(6.0, 0.001, 3.0e-8, 2.0, 600, 1e-4), _batch, lambda study: study.pack.batches
     ),
+    # It usually reads only the marks beside the batches.
     "index": Stage(Law(6.0, 0.0, 0.0, 2.0, 400)),
+    # A guess for one GPU; every image counts as often as it is used.
     "train": Stage(
         Law(60.0, 0.0005, 1.0e-8, 2.0, 4000, 2e-3),
+        # The test batch is never trained on.
         lambda study: LOOKS * (_everything(study) - _batch(study)),
         lambda study: len(VIEWS),
         gpu=True,

@@ -29,6 +29,7 @@ def quarter_turn(
     """
     out = dict(inputs)
     if "image" in inputs:
+        # One by one: records of a batch turn by different angles.
         image = np.empty_like(inputs["image"])
         for n, one in enumerate(inputs["image"]):
             turned = np.rot90(one, turns[n])
@@ -65,6 +66,7 @@ def _turn(angle: np.ndarray, orders: np.ndarray) -> np.ndarray:
 
 
 def _mirrored(c: np.ndarray, orders: np.ndarray) -> np.ndarray:
+    # Reversing the columns maps θ to π - θ, which multiplies order m by (-1)^m and conjugates it.
     return np.where(orders[:, None] % 2, -1, 1) * c.conj()
 
 
@@ -105,8 +107,11 @@ def augmented(
     mirror = random.random(count) < 0.5
     out = dict(inputs)
     if turn:
+        # Quarter turns change the shape of an image that is not square; half turns do not.
         square = "image" not in inputs or inputs["image"].shape[1] == inputs["image"].shape[2]
         turns = random.integers(0, 4, count) if square else 2 * random.integers(0, 2, count)
+        # Pixels of an image cannot be turned by any angle without interpolation, which would change
+        # their noise; coefficients can, exactly.
         free = random.random(count) < (0.0 if "image" in inputs else 0.5)
         if "image" in inputs:
             out = quarter_turn(inputs, turns, mirror)
@@ -116,8 +121,10 @@ def augmented(
                 np.where(free, random.uniform(0, 2 * np.pi, count), turns * (np.pi / 2)),
                 mirror,
             )
+        # A mirror left to right keeps both directions, so only turns change labels.
         labels = turned_labels(labels, tags, turns, free)
     if shift and "image" in inputs:
+        # Whole pixels only: a fraction would mix the noise of neighbours.
         most = round(shift * min(inputs["image"].shape[1:]))
         out["image"] = shifted(out["image"], random.integers(-most, most + 1, (count, 2)))
     return out, labels
@@ -138,6 +145,7 @@ def turned_labels(
     for pair in DIRECTIONS:
         if set(pair) <= set(tags):
             columns = np.array([list(tags).index(name) for name in pair])
+            # Half a turn keeps both directions.
             odd = turns % 2 == 1
             labels[np.ix_(odd, columns)] = labels[np.ix_(odd, columns[::-1])]
             labels[np.ix_(free, columns)] = UNKNOWN

@@ -49,17 +49,21 @@ def save(
     for left in folder.glob(".state-*.part"):  # by a process that was killed while it wrote
         left.unlink(missing_ok=True)
     with shards.new_shard(folder / f"state-{step:09d}.h5", fingerprint=fingerprint) as file:
+        # As bytes of JSON: floats come back exactly, and lists may have any length.
         file["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
         for group, values in arrays.items():
             file.create_group(group)
             for number, value in enumerate(values):
+                # Numbered: names of Keras variables, such as kernel, are not unique.
                 file[group].create_dataset(f"{number:05d}", data=value)
+    # Only after the new one is complete on disk: a kill in between loses nothing.
     for old in states(folder)[keep:]:
         old.unlink(missing_ok=True)
 
 
 def states(folder: Path) -> list[Path]:
     """Return the checkpoints in `folder`, newest first."""
+    # Steps have nine digits, so the order of names is the order of steps.
     return sorted(folder.glob("state-*.h5"), reverse=True)
 
 
@@ -90,6 +94,7 @@ def newest_path(folder: Path, fingerprint: str, say: Callable[[str], None] = pri
     """
     paths = states(folder)
     for path in paths:
+        # Every byte is compared: a damaged weight would spoil all that follows without an error.
         problem = shards.problem(path, deep=True, fingerprint=fingerprint)
         if problem is None:
             return path
@@ -126,6 +131,7 @@ def tidy(folder: Path, kept: str, say: Callable[[str], None] = print, others: in
                 _remove(other, "the finished training has all its batches", say)
             continue
         past.append(other)
+    # The time of the newest checkpoint tells when a training was last in use.
     past.sort(
         key=lambda other: max((state.stat().st_mtime_ns for state in states(other)), default=0),
         reverse=True,
@@ -136,6 +142,7 @@ def tidy(folder: Path, kept: str, say: Callable[[str], None] = print, others: in
 
 def _remove(folder: Path, why: str, say: Callable[[str], None]) -> None:
     say(f"{folder}: the checkpoints of an earlier training are removed; {why}")
+    # What cannot be removed costs space, but is no reason to fail a finished training.
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -38,15 +38,19 @@ class Convergence:
         self.epoch += 1
         if training_loss < self.best_training * (1 - train.min_loss_decrease):
             self.best_training, self.fell_at = training_loss, self.epoch
+        # The best value moves at every gain, so that many tiny gains do not add up to progress.
         if validation > self.best_validation + train.min_precision_gain:
             self.gained_at = self.epoch
         if validation > self.best_validation:
             self.best_validation, self.best_epoch = validation, self.epoch
+        # Number of epochs since either measure made progress.
         flat, stuck = self.epoch - self.fell_at, self.epoch - self.gained_at
         if train.max_epochs is not None and self.epoch - self.begun >= train.max_epochs:
             return self._stop(f"max_epochs, {train.max_epochs}, is reached")
+        # Neither improves: the training has settled at this learning rate.
         if min(flat, stuck) >= train.patience:
             why = f"no progress of training loss and validation for {train.patience} epochs"
+        # The loss still falls and the validation set does not follow: the network learns by heart.
         elif stuck >= train.overfitting_patience:
             why = f"no progress of validation for {train.overfitting_patience} epochs"
         else:
@@ -54,6 +58,7 @@ class Convergence:
         if self.drops >= train.learning_rate_drops:
             return self._stop(why)
         self.drops += 1
+        # The lower rate gets its own full patience.
         self.fell_at = self.gained_at = self.epoch
         self.reason = why
         return "drop"

@@ -16,6 +16,7 @@ from xscatter.networks.load import network_input
 from xscatter.records.read import Records
 from xscatter.views import View
 
+# Counts are never negative, so a network can tell a masked pixel from one without photons.
 NOT_USABLE = -1.0
 """Stands for the counts of a pixel that is not usable."""
 
@@ -83,6 +84,7 @@ class RecordSubset:
         Raises:
             UserError: an input or a logit is not a number; the message names the records.
         """
+        # The larger of the two inputs decides how many records fit.
         largest = max(math.prod(self.records.dtype[name].shape) for name in view.fields)
         size = max(1, min(_TOGETHER, _PIXELS // largest))
         starts = range(0, len(self), size)
@@ -137,6 +139,8 @@ def split(
         UserError: fewer than two experiments, or experiments of the test batch among them.
     """
     every = all_records(records)
+    # Images of one experiment share beam, detector and sample: split by image, the validation set
+    # would be nearly known.
     experiment = every.field("source")[:, 0].astype(np.int64)
     names = np.unique(experiment)
     tested = np.unique(all_records(records, [records.test_batch]).field("source")[:, 0])
@@ -145,11 +149,14 @@ def split(
             "records: the test batch shares experiments with the training batches; pack the study "
             "again"
         )
+    # An experiment that was trained on must never move to the validation set, or the reverse.
     known = known or {"training": [], "validation": []}
     held = set(known["validation"])
     fresh = [int(n) for n in names if n not in held and n not in set(known["training"])]
     draw = {n: generator(seed, Purpose.SPLIT, n).random() for n in fresh}
     held |= {n for n in fresh if draw[n] < fraction}
+    # A small study may draw no experiment at all: then the one with the smallest draw is held
+    # out.
     held = held or {min(fresh, key=draw.__getitem__)}
     chosen = np.isin(experiment, sorted(held))
     if chosen.all() or not chosen.any():
@@ -188,7 +195,9 @@ def ahead(
         steps: numbers of the steps, in order.
         depth: number of items that are made ahead.
     """
+    # One thread: the order stays fixed, and decoding leaves the interpreter lock to the training.
     with ThreadPoolExecutor(1) as pool:
+        # A bounded queue: records made too far ahead would only fill memory.
         waiting: deque = deque()
         try:
             for step in steps:
@@ -198,5 +207,6 @@ def ahead(
             while waiting:
                 yield waiting.popleft().result()
         finally:
+            # If the training stops in between, the prepared steps are not needed.
             for future in waiting:
                 future.cancel()

@@ -56,6 +56,7 @@ def write(folder: ModelFolder, finished: Finished) -> None:
     Without training.json a model is refused, so that after a kill no earlier network is taken
     together with a later calibration.
     """
+    # From here until the end the folder counts as incomplete.
     folder.training.unlink(missing_ok=True)
     for left in folder.path.glob(".model.keras.*"):  # by a process that was killed while it wrote
         left.unlink()
@@ -97,6 +98,7 @@ def write(folder: ModelFolder, finished: Finished) -> None:
 def write_table(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write `rows` as CSV; floats as the shortest text that reads back equal."""
     text = io.StringIO()
+    # The same line ends on every system, so that files can be compared.
     writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)

@@ -39,6 +39,7 @@ def identify(study: Study, records: Records, view: View, branches: Sequence[str]
         view: the view.
         branches: SHA-256 of the weights of its branches.
     """
+    # The number of the experiment in a record is no input of a network.
     fields = [f for f in records.manifest["fields"] if f["name"] not in ("source",)]
     # A network holds its branches: what shapes them decides whether its weights can be taken over.
     keys = [study.train.decides(name) for name in (*view.parents, view.name)]
@@ -48,6 +49,7 @@ def identify(study: Study, records: Records, view: View, branches: Sequence[str]
 
 
 def _hash(content: object) -> str:
+    # Sorted, so that the order of keys does not matter; 16 digits name a folder well enough.
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -70,6 +72,7 @@ def check_records(study: Study, records: Records) -> None:
                 "these are batches of another study: pack this one, or name another folder with -o"
             )
     asked = {**transform.model_dump(), "radius": study.radius}
+    # What the records do not state cannot be compared.
     packed = records.manifest.get("transform", {})
     different = [key for key, value in packed.items() if asked.get(key) != value]
     if different:
@@ -112,5 +115,6 @@ def exported(folder: ModelFolder, identity: Identity, step: int) -> bool:
         calibration.load(folder.calibration)
     except UserError:
         return False
+    # A result of the same settings at an earlier step is not the final one.
     same = (facts["fingerprint"], facts["step"]) == (identity.fingerprint, step)
     return folder.complete() and same

@@ -30,12 +30,16 @@ def prepare(threads: int, seed: int, view_key: int, precision: str = "float32") 
         precision: Keras' name of the number format.
     """
     try:
+        # Sums are split over threads, so their rounding depends on the number of threads: it is
+        # fixed.
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:  # TensorFlow has started in this process: its threads stay as they are
         pass
     if tf.config.list_physical_devices("GPU"):
+        # On a GPU some sums run in any order otherwise.
         tf.config.experimental.enable_op_determinism()
+    # Layers are numbered from one again, so that names do not depend on earlier models.
     keras.backend.clear_session()
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(
@@ -45,6 +49,7 @@ def prepare(threads: int, seed: int, view_key: int, precision: str = "float32") 
 
 def slow_precision(precision: str) -> str | None:
     """Return a warning where this processor has no arithmetic for `precision`, else None."""
+    # The same processors for which convolutions are unrolled lack 16-bit arithmetic.
     if precision == "float32" or not strips.unrolls():
         return None
     return (
@@ -57,6 +62,7 @@ def unused_gpu() -> str | None:
     """Return a warning where this process was given GPUs and TensorFlow finds none, else None."""
     for name in ("SLURM_JOB_GPUS", "CUDA_VISIBLE_DEVICES"):
         given = os.environ.get(name, "")
+        # Values by which Slurm and CUDA say that there is none.
         if given not in ("", "-1", "NoDevFiles") and not tf.config.list_physical_devices("GPU"):
             return (
                 f"trains on the CPU, though {name} is {given}: TensorFlow finds no GPU; it is the "
@@ -105,9 +111,11 @@ def build(
     if branches:
         return model
     count = min(_SAMPLE, max(16, _SAMPLE_BYTES // subset.bytes_of(view)), len(subset))
+    # Spread evenly over the training set: records of one experiment are alike.
     sample = subset.inputs(view, np.linspace(0, len(subset) - 1, count).astype(int))
     for layer in model.layers:
         if hasattr(layer, "adapt"):
+            # The part of the network before the layer, as its inputs arrive there.
             before = keras.Model(model.input, layer.input)
             parts = [
                 before({name: values[n : n + 32] for name, values in sample.items()})
@@ -141,10 +149,12 @@ def loss_of(train: Train, prevalence: np.ndarray) -> Callable[[tf.Tensor, tf.Ten
         train: names the loss; `max_positive_weight` limits the weight of a rare tag's positives.
         prevalence: (T,) in the training set.
     """
+    # The root is a compromise: full weights would make a few rare positives dominate the loss.
     rarity = np.sqrt((1 - prevalence) / np.maximum(prevalence, 1e-6))
     weight = tf.constant(np.clip(rarity, 1.0, train.max_positive_weight), tf.float32)
     each = LOSSES[train.loss]
     return lambda labels, logits: tf.reduce_mean(
+        # Unknown labels are negative: they add nothing, but still count in the mean.
         tf.where(labels < 0, 0.0, each(tf.maximum(labels, 0.0), logits, weight))
     )
 
@@ -152,6 +162,7 @@ def loss_of(train: Train, prevalence: np.ndarray) -> Callable[[tf.Tensor, tf.Ten
 def _adamw(train: Train, replicas: int) -> keras.optimizers.Optimizer:
     # Each device clips its share of the gradient before the shares are summed.
     optimizer = keras.optimizers.AdamW(weight_decay=train.weight_decay, clipnorm=1.0 / replicas)
+    # Decay pulls weights to zero, which for scales and offsets is not a simpler function.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "blend"])
     return optimizer
 
@@ -179,9 +190,13 @@ class Learner:
             optimizer = OPTIMIZERS[train.optimizer](train, strategy.num_replicas_in_sync)
             self.rate = optimizer.learning_rate
             if train.precision == "mixed_float16":
+                # Gradients in float16 would underflow without a scaled loss.
                 optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+            # Its variables exist from the start, so that a checkpoint can restore them.
             optimizer.build(model.trainable_variables)
             self.optimizer = optimizer
+            # Statistics of the normalizations are averaged with the weights; seeds are whole
+            # numbers.
             self.averaged = [v.value for v in model.variables if v.dtype.startswith("float")]
             self.averages = [tf.Variable(v, trainable=False) for v in self.averaged]
         self._step = tf.function(self._make_step(loss), jit_compile=train.xla or None)
@@ -194,6 +209,7 @@ class Learner:
 
         def replica(inputs, labels):
             with tf.GradientTape() as tape:
+                # Shares of the devices add up to the mean over the batch.
                 value = loss(labels, model(inputs, training=True)) / replicas
                 scaled = optimizer.scale_loss(value) if hasattr(optimizer, "scale_loss") else value
             gradients = tape.gradient(scaled, model.trainable_variables)
@@ -226,6 +242,7 @@ class Learner:
             inputs: of the network, (n, ...) each.
             labels: (n, T); negative ones do not count.
         """
+        # Set from outside at each step: the rule of convergence lowers it.
         self.rate.assign(rate)
         if self.strategy.num_replicas_in_sync > 1:
             inputs, labels = self._spread(inputs, labels)

@@ -25,6 +25,7 @@ from xscatter.views import View
 if TYPE_CHECKING:
     from xscatter.learn.learner import Learner
 
+# So that large studies look at the validation set, and lower the rate, more than once a pass.
 _MAX_ROUND_STEPS = 1000
 
 
@@ -115,6 +116,7 @@ def start(
     training, validation = data.split(
         records, study.seed, settings.validation_fraction, taken.facts.get("split")
     )
+    # A multiple of the devices: each takes an equal share.
     batch_size = min(settings.batch_size, len(training)) // settings.devices * settings.devices
     if not batch_size:
         raise UserError(
@@ -127,6 +129,7 @@ def start(
         if warning:
             say(f"{view.name}: {warning}")
     strategy = learner.strategy(settings.devices)
+    # Variables made here exist on every device.
     with strategy.scope():
         branches = [load_model(ModelFolder(paths.model(name))) for name in view.parents]
         model = learner.build(view, training, len(records.tags), settings, branches)
@@ -193,6 +196,7 @@ def _restore(started: Training, taken: Checkpoint) -> None:
 def _continue(started: Training, facts: dict[str, Any]) -> None:
     """Make a restored checkpoint of fewer batches the beginning of this training."""
     records = started.training.records
+    # The study may have been split again since the earlier training.
     tested = set(data.experiments(data.all_records(records, [records.test_batch])))
     if tested & set(facts["split"]["training"] + facts["split"]["validation"]):
         raise UserError(
@@ -200,6 +204,7 @@ def _continue(started: Training, facts: dict[str, Any]) -> None:
             "without it"
         )
     progress, batches = started.progress, started.identity.batches
+    # The order of the data starts again here, because there are more of them.
     progress.since, progress.losses = progress.step, []
     progress.rule.reopen()
     started.say(
@@ -219,6 +224,7 @@ def find_parent(folder: Path, identity: Identity, say: Callable[[str], None]) ->
     best: tuple[tuple[int, int], Path] | None = None
     for other in sorted(folder.glob("*/")):
         kept = checkpoint.kept_facts(other)
+        # With other settings it is another training.
         if kept is None or kept["settings"] != identity.settings:
             continue
         try:
@@ -230,6 +236,7 @@ def find_parent(folder: Path, identity: Identity, say: Callable[[str], None]) ->
             continue
         facts = checkpoint.facts_of(path)
         if set(facts["batches"]) < set(identity.batches):
+            # The most batches first, then the most steps.
             candidate = ((len(facts["batches"]), facts["step"]), path)
             best = max(best or candidate, candidate)
     return checkpoint.read(best[1]) if best else None

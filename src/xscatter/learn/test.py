@@ -46,9 +46,11 @@ def evaluate(
         )
     tags, numbers = list(records.tags), data.experiments(tested)
     views = [VIEWS[one] for one in (averaged() if name == MEAN else [name])]
+    # A model that was trained on experiments of the test batch is refused here.
     facts = [ModelFolder(paths.model(view.name)).fitting_facts(tags, numbers) for view in views]
     _prepare(study)
     if name == MEAN:
+        # The mean has no training of its own, so it is calibrated here, on the validation set.
         _, validation = data.split(
             records, study.seed, study.train.validation_fraction, facts[0]["split"]
         )
@@ -74,6 +76,7 @@ def _prepare(study: Study) -> None:
     import_tensorflow()
     from xscatter.learn import learner
 
+    # The number of threads decides how sums round, so it is that of the training.
     learner.prepare(study.train.threads, study.seed, 0)
 
 

@@ -83,6 +83,7 @@ class Loop:
         """Train; return whether it has converged."""
         progress, training = self.progress, self.training
         self.board = Board(training.model.tensorboard, progress.history, progress.timings)
+        # Slurm sends SIGTERM before it kills a job: time to save a checkpoint.
         before = signal.signal(signal.SIGTERM, self._interrupt)
         try:
             while not progress.rule.converged:
@@ -102,17 +103,20 @@ class Loop:
         return True
 
     def _interrupt(self, *_) -> None:
+        # Only noted here: the step in progress must end before the state can be saved.
         self.interrupted = True
 
     def batch(self, step: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
         """Return inputs, labels and the records of a step: a function of (seed, step) alone."""
         training, size = self.training, self.training.batch_size
         seed, key = training.study.seed, training.view.seed_key
+        # Which pass over the data, and which batch of it; the rest of a pass is left out.
         number, place = divmod(step - self.progress.since, training.pass_steps)
         chosen = data.order(seed, key, self.progress.since + number, len(training.training))
         chosen = chosen[place * size : (place + 1) * size]
         inputs = training.training.inputs(training.view, chosen)
         labels = training.training.labels(chosen)
+        # A stream for each step: a resumed training draws the same as one that never stopped.
         random = generator(seed, Purpose.TRAINING, key, 2, step)
         turn, shift = self.settings.augment, self.settings.max_shift
         inputs, labels = augmented(inputs, labels, training.tags, random, turn, shift)
@@ -121,6 +125,7 @@ class Loop:
     def _rate(self, step: int) -> float:
         train = self.settings
         rate = getattr(train, self.training.view.learning_rate)
+        # The first steps are small: the moments of the optimizer are still unknown.
         warm = min(1.0, (step + 1) / (train.warmup_steps + 1))
         return rate * warm * train.learning_rate_drop_factor**self.progress.rule.drops
 
@@ -129,6 +134,7 @@ class Loop:
         progress, training = self.progress, self.training
         began = saved_at = time.monotonic()
         first = progress.step
+        # A resumed epoch has some of its losses already.
         end = first + training.steps_per_epoch - len(progress.losses)
         flying: deque = deque()
         label = f"{self.name}, epoch {progress.rule.epoch + 1}"
@@ -144,6 +150,8 @@ class Loop:
             if stop or now - saved_at >= 60 * self.settings.checkpoint_minutes:
                 while flying:
                     self._land(flying)
+                # At the end of an epoch it is scored first: that takes little time, and loses
+                # nothing.
                 if stop and progress.step < end:
                     return False
                 self._save()
@@ -169,15 +177,18 @@ class Loop:
         """End an epoch: score the averaged weights on the validation set, decide, save."""
         progress, rule, training = self.progress, self.progress.rule, self.training
         began = time.monotonic()
+        # The averaged weights score better and vary less from epoch to epoch than the last ones.
         average = self.learner.average_values()
         kept = self.learner.swap(average)
         logits = self.learner.logits(training.validation, training.view).astype(np.float64)
         self.learner.swap(kept)
         labels = training.validation.labels()
+        # Cross-entropy whatever the loss of the training, so that trainings can be compared.
         loss = float(np.mean(np.logaddexp(0, logits) - labels * logits))
         each = metrics.per_tag(labels, logits)
         macro = float(metrics.mean_of(each))
         training_loss = float(np.mean(progress.losses))
+        # Before the rule decides: it may lower the rate of the next epoch.
         rate = self._rate(progress.step - 1)
         decision = rule.see(training_loss, macro, self.settings)
         # Not finite: no tag occurs in the validation set.
@@ -244,6 +255,7 @@ class Loop:
 
     def _export(self) -> None:
         training, progress = self.training, self.progress
+        # The best epoch is exported, not the last one.
         self.learner.swap(training.best)
         logits = self.learner.logits(training.validation, training.view)
         self.board.examples(progress.step, training.validation, training.tags, logits, last=True)

@@ -59,6 +59,7 @@ def image_network(
     if refusal := table.refused_head(train, min(rows, cols)):
         raise UserError(refusal)
     counts = keras.Input((rows, cols), name="image")
+    # The counts are scaled inside the network, so that a saved model takes counts as they are.
     x = ImageChannels(train.image_input, name="image_channels")(counts)  # 256, 256, c
     features = IMAGE[train.image_network](x, train)
     return keras.Model({"image": counts}, _logits(features, tags), name="image")
@@ -86,6 +87,7 @@ def coefficient_network(
     orders, zeros = shapes["coefficients"]
     if refusal := table.refused_orders(train, (orders, zeros)):
         raise UserError(refusal)
+    # Real and imaginary part: records hold complex numbers, layers take real ones.
     c = keras.Input((orders, zeros, 2), name="coefficients")
     features = COEFFICIENT[train.coefficient_network](c, train, boundary)
     return keras.Model({"coefficients": c}, _logits(features, tags), name="coefficient")
@@ -114,6 +116,7 @@ def joint_network(
     coefficient_features, coefficient_logits = _branch(coefficient, "coefficient_branch", layer)(
         coefficient.input
     )
+    # The correction sees the features of both branches at once: what neither view shows alone.
     features = layers.Concatenate()([image_features, coefficient_features])
     logits = JOINT[train.joint_network](features, [image_logits, coefficient_logits], train)
     return keras.Model(inputs, logits, name="joint")
@@ -133,6 +136,7 @@ def _residual_joint(features, logits: list, train: Train):
     """
     mean = Blend(name="blend")(logits)
     tags = mean.shape[-1]
+    # Features of the two branches differ in scale; the normalization makes them comparable.
     x = layers.Dropout(0.3)(layers.LayerNormalization()(features))
     units = int(table.JOINT["residual"].units * train.width)
     x = layers.Dense(units, activation="gelu", name="embedding")(x)
@@ -144,11 +148,13 @@ def _residual_joint(features, logits: list, train: Train):
 
 def _report_joint(features, logits: list, train: Train):
     """Return the logits of new dense layers on the features of both branches (2017)."""
+    # As in 2017: the logits of the branches are not used, only their features.
     units = int(table.JOINT["report-2017"].units * train.width)
     return _logits(_dense_head(features, units), logits[0].shape[-1])
 
 
 def _logits(features, tags: int):
+    # Logits are float32 at any precision of the layers: the loss takes their exponentials.
     return layers.Dense(tags, dtype="float32", name="logits")(features)
 
 
@@ -156,12 +162,14 @@ def _logits(features, tags: int):
 
 
 def _normal(x, channels: int, size: int | tuple[int, int] = 3, strides: int | tuple[int, int] = 1):
+    # The normalization that follows has a bias of its own.
     x = layers.Conv2D(channels, size, strides=strides, padding="same", use_bias=False)(x)
     return layers.Activation("relu")(Normalization(momentum=0.95)(x))
 
 
 def _residual(x, channels: int, size: int | tuple[int, int] = 3):
     y = _normal(x, channels, size)
+    # No rectifier before the sum, so that a block can subtract as well as add.
     y = layers.Conv2D(channels, size, padding="same", use_bias=False)(y)
     # With gamma zero the block starts as the identity.
     y = Normalization(momentum=0.95, gamma_initializer="zeros")(y)
@@ -175,6 +183,7 @@ def _pooled(x, dropout: float):
 
 
 def _dense_head(x, units: int):
+    # Half of the units are dropped, as in AlexNet and VGG: dense layers hold most of the weights.
     x = layers.Dropout(0.5)(layers.Dense(units, activation="relu")(x))
     return layers.Dropout(0.5, name="embedding")(layers.Dense(units, activation="relu")(x))
 
@@ -182,6 +191,7 @@ def _dense_head(x, units: int):
 def _head(x, train: Train):
     if train.head == "pooling":
         return _pooled(x, 0.5)
+    # The joint network of 2017 is built on this flattened layer, so it needs a name.
     units = int(table.IMAGE[train.image_network].units * train.width)
     return _dense_head(layers.Flatten(name="features")(x), units)
 
@@ -193,8 +203,11 @@ def _compact_image(x, train: Train):
     """A small residual network; each doubling of the image beyond 64 pixels adds a cheap stage."""
     channels = [scaled(count, train.width) for count in table.IMAGE["compact"].channels]
     side = min(x.shape[1:3])
+    # The first step halves the image: at full size all that follows would cost four times as
+    # much.
     x = _normal(x, max(8, channels[0] // 2), 5, strides=2)  # 128, 128, 16
     side = (side + 1) // 2
+    # Down to about 32 pixels whatever the image size, so that the residual stages cost the same.
     while side > 40:
         x = _normal(x, channels[0], 3, strides=2)  # 64, 64, 32, then 32, 32, 32
         side = (side + 1) // 2
@@ -206,6 +219,7 @@ def _compact_image(x, train: Train):
 
 def _alexnet(x, train: Train):
     """AlexNet as used in 2017: the middle 227 of 256 pixels, three 4/2 poolings, 4000 units."""
+    # The network of 2017 saw the middle of the image; other sizes are cropped in proportion.
     crop = [table.alexnet_crop(side) for side in x.shape[1:3]]
     x = layers.Cropping2D([(c // 2, c - c // 2) for c in crop])(x)  # 227, 227, c
     channels = [scaled(count, train.width) for count in table.IMAGE["alexnet"].channels]
@@ -213,6 +227,7 @@ def _alexnet(x, train: Train):
     def convolve(x, count, size, strides=1):
         return layers.Conv2D(count, size, strides=strides, padding="same", activation="relu")(x)
 
+    # Large kernels and stride 4 first, as published.
     x = convolve(x, channels[0], 11, 4)  # 57, 57, 96
     x = layers.MaxPooling2D(4, 2, padding="same")(x)  # 29, 29, 96
     x = convolve(x, channels[1], 5)  # 29, 29, 192
@@ -254,6 +269,7 @@ def _compact_coefficient(c, train: Train, boundary: str):
 
 def _compact_map(x, width: float):
     """Symmetries: patterns over the angular orders, which a convolution finds at any order."""
+    # Along both axes neighbours are related: orders of a symmetry, and zeros of one radius.
     x = _stages(x, table.COEFFICIENT["compact"].channels, 3, 2, width)  # 8, 8, 64
     # Pooled over the zeros alone, too: an order has a meaning of its own.
     return _summary(x, layers.AveragePooling2D((1, x.shape[2]))(x))
@@ -262,6 +278,7 @@ def _compact_map(x, width: float):
 def _compact_profiles(x, width: float):
     """Positions and their ratios: convolutions along log r, with the angular orders as channels."""
     x = layers.Reshape((1, *x.shape[1:]))(x)  # 1, 96, 96
+    # Kernels and strides along the radius only: the other axis has length one.
     x = _stages(x, (96, 128, 192), (1, 5), (1, 2), width)  # 1, 24, 192
     # Where along the radius matters too, though roughly: near the beam, or at the rim.
     return _summary(x, layers.AveragePooling2D((1, 8))(x))
@@ -271,12 +288,14 @@ def _stages(x, channels: tuple[int, ...], size, strides, width: float):
     x = layers.GaussianNoise(0.3)(x)  # a map of a few thousand numbers is soon learnt by heart
     for stage, count in enumerate(scaled(count, width) for count in channels):
         x = _normal(x, count, size, strides=strides if stage else 1)
+        # Entire channels are dropped: neighbouring values of one channel are nearly the same.
         x = layers.SpatialDropout2D(0.1)(_residual(x, count, size))
     return x
 
 
 def _summary(x, coarse):
     """Return mean and maximum of each channel of `x`, and a dense layer on the pooled `coarse`."""
+    # The pooled values lose their place; this layer keeps it, at a coarse resolution.
     dense = layers.Dense(128, activation="relu")(layers.Flatten()(coarse))
     return [layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x), dense]
 
@@ -284,10 +303,12 @@ def _summary(x, coarse):
 def _report_coefficient(c, train: Train, boundary: str):
     """The network of 2017: 40 zeros x the even orders 0, 2 .. 20."""
     network = table.COEFFICIENT["report-2017"]
+    # Always given for this network; the assertion is for the type checker.
     assert network.orders is not None
     crop = [(0, have - need) for have, need in zip(c.shape[1:3], network.orders, strict=True)]
     x = layers.Cropping2D(crop, name="published_truncation")(c)  # 21, 40, 2
     x = CoefficientChannels(train.coefficient_input, name="coefficient_channels")(x)  # 11, 40, 2
+    # The published network has the zeros along the rows.
     x = layers.Permute((2, 1, 3))(x)  # 40, 11, 2
     channels = [scaled(count, train.width) for count in network.channels]
     for count in channels[:2]:

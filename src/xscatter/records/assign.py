@@ -69,6 +69,7 @@ def assign(study: Study, paths: StudyPaths, say=print) -> Assignment:
         earlier.identity != identity(study) or not set(earlier.sources) <= set(numbers)
     ):
         say("the study has changed since its records were packed: they are split and packed again")
+        # Nothing of the earlier split holds for records of another content.
         earlier = None
     known = earlier.sources if earlier else {}
     tags = first_tags(study, paths, numbers[0])
@@ -76,6 +77,7 @@ def assign(study: Study, paths: StudyPaths, say=print) -> Assignment:
         number: check_experiment(study, paths, number, known.get(number), tags)
         for number in track(numbers, "checking shards")
     }
+    # Shards that were made again, for example on another kind of computer.
     changed = [number for number in known if known[number] != sources[number]]
     if changed:
         say(
@@ -85,6 +87,7 @@ def assign(study: Study, paths: StudyPaths, say=print) -> Assignment:
     assignment = extend(study, sources, earlier)
     text = json.dumps(assignment.to_json(), indent=1) + "\n"
     for path in _copies(paths):
+        # An unchanged file keeps its time, so that nothing that depends on it is made again.
         if not path.exists() or path.read_text() != text:
             write_text(path, text)
     return assignment
@@ -152,6 +155,7 @@ def extend(
 def _more_batches(study: Study, earlier: Assignment, images: int) -> int:
     """Return how many batches `images` new images fill: as the study asks, or of the old size."""
     old = sum(s.images for n, s in earlier.sources.items() if n not in earlier.test_experiments)
+    # At least one, and about as many images in each as the earlier batches have.
     return max(1, study.pack.batches - earlier.batches, round(images * (earlier.batches - 1) / old))
 
 

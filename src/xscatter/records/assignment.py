@@ -79,8 +79,10 @@ class Assignment:
             (k, g) for k, g in enumerate(self.groups) if g.first <= batch < g.first + g.batches
         )
         records = self._records(group.experiments)
+        # A stream for each group: what is added later leaves earlier batches as they are.
         records = records[generator(self.seed, Purpose.SHUFFLE, number).permutation(len(records))]
         numbers = self.numbers(group)
+        # Sizes differ by one record at most.
         return np.array_split(records, len(numbers))[numbers.index(batch)]
 
     def _records(self, experiments: list[int]) -> np.ndarray:
@@ -99,6 +101,7 @@ class Assignment:
             [[e, self.sources[e].counts, self.sources[e].coefficients] for e in numbers],
         ]
         digest = hashlib.sha256(json.dumps(facts).encode())
+        # Little-endian on every computer, so that the hash is the same.
         digest.update(rows.astype("<i4").tobytes())
         return digest.hexdigest()
 
@@ -145,5 +148,6 @@ def load(path: Path) -> Assignment:
 
 def identity(study: Study) -> str:
     """Return a hash of what decides the content of a record and the split."""
+    # The number of batches is left out: it may grow without splitting the study again.
     facts = [study.fingerprint("transform"), study.pack.test_batch]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

@@ -51,6 +51,7 @@ def check_experiment(
         (source, counts, known and known.counts),
         (expansion, coefficients, known and known.coefficients),
     ):
+        # The checksum as stated tells what is new; only those are read to the last byte.
         problem = shards.problem(path) if checksum != before else None
         if problem:
             raise UserError(
@@ -86,6 +87,7 @@ def _check_coefficients(
     with open_coefficients(path, study_hash=fingerprint, experiment=number) as file:
         if file.dataset.shape != shape:
             raise UserError(f"{path}: holds {file.dataset.shape}, not {shape}; transform it again")
+        # The shard was made again since, perhaps with other bytes.
         if file.source_checksum != source[1]:
             raise UserError(f"{path}: was made from another {source[0]}; transform it again")
         return file.checksum

@@ -49,10 +49,12 @@ def encode(
     """
     counts = np.asarray(counts)
     codes = np.empty(counts.shape, DTYPE)
+    # A view, not a copy, where one mask is for all images.
     hidden = np.broadcast_to(False if mask is None else np.asarray(mask, bool), counts.shape)
     # Most pixels of most images are small: only the others need a root.
     whole = np.where(hidden, 0, counts)
     if whole.dtype.kind == "f":
+        # Clipped first: a float may be larger than any integer type.
         whole = np.rint(np.minimum(whole, LARGEST))
     small = whole <= EXACT
     codes[small] = whole[small]
@@ -65,6 +67,7 @@ def encode(
         )
     )
     if saturated is not None:
+        # Before the mask: a pixel that is both is masked.
         codes[np.broadcast_to(saturated, counts.shape)] = SATURATED_CODE
     codes[hidden] = MASKED_CODE
     return codes

@@ -3,6 +3,7 @@
 import numpy as np
 
 DTYPE = np.dtype("<u2")
+# The last two codes, so that all others are counts in rising order.
 SATURATED_CODE = 65534
 MASKED_CODE = 65535
 EXACT, SLOPE, KNEE, STEP = 64, 16, 1024, 0.64  # of the formulas, codes on from EXACT

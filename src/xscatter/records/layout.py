@@ -22,6 +22,7 @@ def record_dtype(tags: int, image: tuple[int, int], coefficients: tuple[int, int
         >>> record_dtype(3, (4, 4), (2, 2)).itemsize  # 32 + 8 + 32 + 3 bytes, rounded up
         80
     """
+    # The widest type first, so that every field is aligned without gaps.
     fields: list[tuple[str, np.dtype, tuple[int, ...]]] = [
         ("coefficients", np.dtype("<c8"), coefficients),
         ("source", np.dtype("<i4"), (2,)),

@@ -50,7 +50,9 @@ def write_batch(
     rows, content, path = assignment.rows(batch), assignment.content(batch), paths.batch(batch)
     if made_from(path) == content:
         return False
+    # First, so that a kill in between leaves a batch without a mark, which is made again.
     mark_of(path).unlink(missing_ok=True)
+    # Records of one experiment are scattered over the batch, so they are written to their places.
     with complete_file(path) as part, open(part, "wb") as stream:
         for experiment in track(np.unique(rows[:, 0]).tolist(), f"batch {batch}"):
             # Sorted by image, because shards are read in order; the places in the batch are not.
@@ -76,6 +78,7 @@ def _read(
         open_coefficients(paths.coefficients(experiment), checksum=source.coefficients) as file,
     ):
         kind = layout.record_dtype(shard.labels.shape[1], shard.shape, file.dataset.shape[1:])
+        # In pieces, so that memory does not grow with the number of images.
         for some in np.array_split(images, -(-len(images) * kind.itemsize // _TOGETHER)):
             records = np.zeros(len(some), kind)
             records["source"] = np.stack([np.full(len(some), experiment), some], 1)
@@ -125,6 +128,7 @@ def index(study: Study, paths: StudyPaths, assignment: Assignment | None = None)
         "batches": batches,
     }
     text = json.dumps(manifest, indent=1) + "\n"
+    # An unchanged file keeps its time, so that Snakemake does not run later stages again.
     if not paths.records.exists() or paths.records.read_text() != text:
         write_text(paths.records, text)
     return manifest

@@ -13,6 +13,7 @@ from xscatter.core.seeds import Purpose, generator
 from xscatter.records import code, layout
 from xscatter.records.buffers import Buffers
 
+# Without one of these a batch cannot be read at all.
 _REQUIRED = ("fields", "record_length", "tags", "test_batch", "batches")
 
 
@@ -109,6 +110,7 @@ class Records:
                 f"{path}: {size} bytes long, not {length}: truncated or of another study; "
                 "run `xscatter pack` again"
             )
+        # An empty file cannot be mapped.
         if not length:
             return np.zeros(0, self.dtype)
         return np.memmap(path, self.dtype, "r")
@@ -178,6 +180,7 @@ class Records:
 
         It is as stored, writable and contiguous.
         """
+        # Memory of earlier steps is used again: new pages would cost more than the copy.
         out = self._buffers.empty((len(where), *self.dtype[name].shape), self.dtype[name].base)
         views = {batch: self._plain[batch][name] for batch in np.unique(where[:, 0]).tolist()}
         for n, (batch, row) in enumerate(where.tolist()):

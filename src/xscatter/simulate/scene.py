@@ -21,7 +21,9 @@ def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
     """Draw the scene of image number `image`: a pure function of (seed, experiment, image)."""
     study = experiment.study
     rng = generator(study.seed, Purpose.SCENE, experiment.number, image)
+    # Images of one experiment differ in exposure by a factor of about three either way.
     photons = 10 ** (experiment.exposure.log_photons + rng.normal(0, 0.45))
+    # 5 to 100 times the exposure of the other images.
     if rng.random() < OVEREXPOSED:
         photons *= 10 ** rng.uniform(0.7, 2.0)
     scene: dict[str, Any] = {
@@ -32,11 +34,13 @@ def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
         "zingers": int(rng.poisson(8) + 1) if rng.random() < 0.07 else 0,
         "features": [],
     }
+    # One number decides between blank, standard and sample, so that they exclude each other.
     kind = rng.random()
     if kind < BLANKS:
         scene["photons"] = 0.0
         return scene
     standards = _weighted(experiment, "standard")
+    # A standard is measured alone: it calibrates the detector, there is no sample beside it.
     if kind < BLANKS + STANDARDS and standards:
         scene["features"] = [_entry(experiment, rng, _pick(rng, standards, 1)[0], 1.0)]
         return scene
@@ -45,6 +49,7 @@ def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
     for feature, weight in _weighted(experiment, "background"):
         if rng.random() < weight:
             scene["features"].append(_entry(experiment, rng, feature, background))
+    # One feature at least, 1.1 more on average; one image in three shows one alone.
     for feature in _pick(rng, _weighted(experiment, "sample"), 1 + rng.poisson(1.1)):
         scene["features"].append(_entry(experiment, rng, feature, 10 ** rng.uniform(-1.2, 0.0)))
     return scene
@@ -52,6 +57,7 @@ def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
 
 def _weighted(experiment: Experiment, kind: str) -> list[tuple[Feature, float]]:
     """Return the features of `kind` that occur in the experiment, with their weights."""
+    # All images of an experiment share the weights: they are computed once.
     if kind not in experiment.weights:
         known = chosen_features(experiment.study.simulate.features).values()
         pairs = [(feature, feature.weight(experiment)) for feature in known if feature.kind == kind]

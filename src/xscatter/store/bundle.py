@@ -43,6 +43,7 @@ def open_bundle(folder: str | Path) -> Bundle:
     shared = ("tags", "size", "transform")
     first = next(iter(facts.values()))
     for view, own in facts.items():
+        # Their probabilities are compared tag by tag, so all must know the same tags and inputs.
         if any(own[key] != first[key] for key in shared):
             raise UserError(
                 f"{models[view].path}: was trained on other records than its neighbours; "

@@ -28,6 +28,7 @@ def experiment_problem(
         number: number of the experiment.
         study_hash: fingerprint of the study that it must belong to.
     """
+    # Marks first: a damaged file may not even open.
     return shards.problem(path, deep, study_hash=study_hash, experiment=number) or _entries(
         path, {COUNTS: images, LABELS: images}
     )
@@ -48,6 +49,7 @@ def coefficients_problem(
     """
     problem = shards.problem(path, deep, study_hash=study_hash, experiment=number)
     problem = problem or _entries(path, {COEFFICIENTS: images})
+    # Coefficients of a shard that was made again since are out of date.
     if problem is None and source.exists():
         try:
             with h5py.File(path, "r") as file, h5py.File(source, "r") as origin:
@@ -115,5 +117,6 @@ def page_problem(path: Path) -> str | None:
     if not path.exists():
         return "missing"
     with open(path, "rb") as stream:
+        # The end is enough, and reports may be large.
         stream.seek(max(0, path.stat().st_size - 200))
         return None if b"</html>" in stream.read() else "partial: its end is missing"

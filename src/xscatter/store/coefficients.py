@@ -17,6 +17,7 @@ from xscatter.core.errors import UserError
 from xscatter.core.shards import new_shard, open_shard
 
 COEFFICIENTS = "entry/coefficients"
+# Flags are bits, so that others can be added.
 NO_LIVE_PIXEL = 1  # bit of the flags
 
 
@@ -92,6 +93,7 @@ class CoefficientWriter:
         self._stack = ExitStack()
         self._file = self._stack.enter_context(new_shard(path, **attributes))
         self._file.create_group("entry").attrs["NX_class"] = "NXentry"
+        # Contiguous, so that the bytes of the file do not depend on the order of the blocks.
         self._data = self._file.create_dataset(COEFFICIENTS, shape, np.complex64)
 
     @property
@@ -119,12 +121,14 @@ class CoefficientWriter:
         self.masked_fraction[images] = masked_fraction
         self.not_finite[images] = not_finite
         self.flags[images] = NO_LIVE_PIXEL * (masked_fraction >= 1)
+        # Counted, since blocks come in any order; each image comes once.
         self.written += len(coefficients)
 
     def finish(self, facts: dict[str, Any]) -> None:
         """Write the parameters of the plan, `facts`, and give the file its name."""
         for key, value in facts.items():
             self._data.attrs[key] = value
+        # Kept in memory until now, so that the order of the blocks does not show in the file.
         for key in ("masked_fraction", "not_finite", "flags"):
             self._file[f"entry/{key}"] = getattr(self, key)
         bits = "1: no live pixel in the disk, the coefficients are NaN"
@@ -134,6 +138,7 @@ class CoefficientWriter:
     def discard(self) -> None:
         """Give up: remove the file."""
         try:
+            # An error inside the block makes the writer remove its file.
             with self._stack:
                 raise UserError("given up")
         except UserError:

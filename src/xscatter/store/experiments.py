@@ -34,6 +34,7 @@ _NAMES = "entry/tags/names"
 _MASK = "entry/instrument/detector/mask"
 _INSTRUMENT = "entry/instrument"
 _PARAMETERS = "entry/parameters"
+# Names in the shard are those of the fields of Geometry.
 _GEOMETRY = ("wavelength", "distance", "pixel_size", "rot1", "rot2")
 
 MASKED = np.uint32(np.iinfo(np.uint32).max)  # the mark of a masked pixel in the shards we write
@@ -188,10 +189,13 @@ class ExperimentWriter:
             "counts",
             shape,
             np.uint32,
+            # One chunk an image: images are read and checked one by one.
             chunks=(1, size, size),
+            # Most pixels hold few counts: shuffled bits compress well, and LZ4 is quick to read.
             compression=hdf5plugin.Bitshuffle(cname="lz4"),
         )
         self.counts.attrs["saturation_value"] = np.uint32(saturation)
+        # For readers that do not know xscatter.
         self.counts.attrs["masked_value"] = MASKED
 
     def finish(
@@ -221,6 +225,7 @@ class ExperimentWriter:
         group["names"] = np.array([name.encode() for name in names])
         group["labels"] = labels
         group["detectability"] = detectability
+        # As bytes of JSON: scenes have different numbers of features.
         self._entry["parameters"] = np.array([json.dumps(scene).encode() for scene in parameters])
         self._entry["parameters"].attrs["format"] = "JSON, one object for each image"
         place = _group(self._entry, "instrument", "NXinstrument")

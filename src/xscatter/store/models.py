@@ -106,6 +106,7 @@ class ModelFolder:
                 f"{self.path}: was trained on other tags than the records have; "
                 f"train --view {self.view} again"
             )
+        # A score on images of a training experiment would be too good.
         seen = set(tested) & {*facts["split"]["training"], *facts["split"]["validation"]}
         if seen:
             raise UserError(
@@ -122,6 +123,7 @@ def find_models(folder: str | Path) -> dict[str, ModelFolder]:
         UserError: there is none.
     """
     for place in (Path(folder), Path(folder) / "models"):
+        # The folder of one network, perhaps copied from elsewhere under another name.
         alone = ModelFolder(place)
         if alone.network.exists():
             return {alone.facts().get("view", alone.view): alone}
@@ -145,6 +147,7 @@ def newest(results: Path) -> Path:
         raise UserError(
             f"{results}: no study has a trained model; run `make demo`, or name one with --model"
         )
+    # The network is written at the end of a training, so its time is that of the training.
     return max(networks, key=lambda path: path.stat().st_mtime_ns).parent.parent
 
 

@@ -73,6 +73,7 @@ def read_study(results: Path) -> Study:
         raise UserError(
             f"{results}: has no study.yaml, which lists what belongs there; name results/<study>"
         )
+    # The copy beside the results: the study file may have changed since.
     return load_study(path)
 
 
@@ -91,6 +92,7 @@ def verify(results: Path, deep: bool = True, processes: int | None = None) -> li
     checks = list(_checks(study, paths, deep))
     processes = processes or min(16, len(os.sched_getaffinity(0)))
     findings: list[Finding | None]
+    # A few files are checked before processes have started.
     if processes == 1 or len(checks) < 8:
         findings = [check.run() for check in track(checks, "files checked")]
     else:
@@ -163,6 +165,7 @@ def _batches(paths: StudyPaths) -> dict[str, tuple[int, str]]:
 
 def _strangers(study: Study, paths: StudyPaths) -> Iterator[Finding]:
     """Yield files that the study does not make, and what killed jobs left."""
+    # A job cannot write for longer than its walltime: older parts belong to no running job.
     longest = 3600 * study.walltime.limit_hours
     for path in sorted(paths.root.rglob("*.part")):
         with suppress(FileNotFoundError):  # the job that writes it may finish it now
@@ -176,5 +179,6 @@ def _strangers(study: Study, paths: StudyPaths) -> Iterator[Finding]:
                 yield Finding(path, "stranger: this study does not make it; it is kept")
     manifest = _batches(paths)
     for path in sorted(paths.batches.glob("batch-*.bin")):
+        # Without records.json nothing is known about the batches.
         if manifest and path.name not in manifest:
             yield Finding(path, "foreign: records.json does not name it")

@@ -53,7 +53,9 @@ def follow(
     progress = _Progress(options.every, report)
     source.resume(journal)
     while True:
+        # Returns after a while also if nothing is new.
         items, changing = source.wait()
+        # In pieces, so that rows of a long backlog reach the table while it is worked through.
         for first in range(0, len(items), TOGETHER):
             some = items[first : first + TOGETHER]
             rows, retried = _tagged(tagger, source, journal, some, options)
@@ -84,10 +86,12 @@ def _tagged(
     for item in items:
         tagged_frames = by_item[item.name]
         failed = any(tagged.failed for tagged in tagged_frames)
+        # A file that cannot be read may still be being written.
         young = time.time() - item.modified < options.patience
         if (failed and young) or not source.done(item):
             retried += source.again(item)
         else:
+            # A file that has grown since has some of its rows in the table.
             rows.extend(journal.lacking(item.name, tagged_frames))
     return rows, retried
 
@@ -119,6 +123,7 @@ class _Progress:
 
     def finish(self) -> None:
         """Report all of the run."""
+        # Never zero: it divides.
         elapsed = max(time.monotonic() - self._begin, 1e-9)
         self._line((self._tagged + self._failed) / elapsed)
 

@@ -66,6 +66,7 @@ class Journal:
 
     def _lock(self) -> None:
         try:
+            # The lock ends with the process, so a killed one leaves nothing to clean up.
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self._file.close()
@@ -78,12 +79,14 @@ class Journal:
         header = table.csv_header(self.tags).encode()
         self._file.seek(0)
         content = self._file.read()
+        # A crash may have cut off the header itself.
         if not (content.startswith(header) or header.startswith(content)):
             self._file.close()
             raise UserError(
                 f"{self.path}: is no table of this model's tags; choose another table with -o"
             )
         self.changed = os.stat(self.path).st_mtime_ns / 1e9
+        # What follows the last end of line was cut off by a crash.
         complete = content[: content.rfind(b"\n") + 1]
         if len(complete) < len(content):
             self._file.truncate(len(complete))
@@ -95,12 +98,14 @@ class Journal:
 
     def _remember(self, name: str, frames: int) -> None:
         name = table.printable(name)
+        # Rows of one file may come in several pieces.
         self._frames[name] = max(frames, self._frames.get(name, 0))
 
     def _write(self, data: bytes) -> None:
         try:
             self._file.write(data)
             self._file.flush()
+            # What is reported as tagged must survive a power failure.
             os.fsync(self._file.fileno())
         except OSError as error:
             raise UserError(

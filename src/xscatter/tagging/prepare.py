@@ -48,11 +48,13 @@ class Prepared:
 def prepare(frame: Frame, size: int) -> Prepared:
     """Return `frame` in the pixels of a model of images of `size` × `size` pixels."""
     grid = Grid.over(frame.shape, size)
+    # Integrating detectors store digits; networks learnt from photons.
     counts, mask, full = in_photons(frame.counts, frame.mask), frame.mask, frame.saturated
     if grid.scale > 1:
         counts, mask, full = merged(counts, mask, full, grid)
     elif frame.shape != (size, size):
         counts, mask, full = spread(counts, mask, full, grid)
+    # The rounding of the records is repeated: networks have never seen other values.
     decoded, mask = code.decode(code.encode(counts, mask, full))
     center = None if frame.center is None else grid.place(*frame.center)
     return Prepared(decoded, mask, center, grid)
@@ -73,8 +75,10 @@ def coefficients(prepared: Prepared, transform: Mapping[str, Any]) -> np.ndarray
         return None
     try:
         plan = build_plan(transform, prepared.counts.shape, prepared.center)
+    # Too little of the disk is on the frame: the image network answers alone.
     except UserError:
         return None
     values = COUNTS[transform["counts"]](prepared.counts)
     expanded = plan.forward(values, mask=prepared.mask, fill=transform["fill"])
+    # NaN stands for a frame without a live pixel in the disk.
     return expanded.astype(np.complex64) if np.isfinite(expanded).all() else None

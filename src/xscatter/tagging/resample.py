@@ -28,6 +28,7 @@ class Grid(NamedTuple):
     @classmethod
     def over(cls, shape: tuple[int, int], size: int) -> "Grid":
         """Return the grid with a frame of `shape` in its middle."""
+        # A square around the longer side: nothing of the frame is cut off, and pixels stay square.
         side = max(shape)
         return cls(size, side / size, ((side - shape[0]) / 2, (side - shape[1]) / 2))
 
@@ -35,6 +36,7 @@ class Grid(NamedTuple):
         """Return where a place in pixels of the frame is in pixels of the model."""
         first, second = self.padding
         return (
+            # Centres of pixels are at whole numbers, so their edges are half a pixel off.
             (row + 0.5 + first) / self.scale - 0.5,
             (col + 0.5 + second) / self.scale - 0.5,
         )
@@ -64,13 +66,16 @@ def merged(
     def total(values: np.ndarray) -> np.ndarray:
         return np.bincount(index, values.ravel(), size * size).reshape(size, size)
 
+    # A saturated pixel is at least as bright as it says: its value must not enter the sum.
     live = ~mask & ~saturated
     number, full = total(live), total(saturated & ~mask)
+    # Pixels of the frame in one of the model, a fraction unless the sizes divide.
     area = grid.scale**2
     sums = total(np.where(live, counts, 0).astype(np.float64))
     # A block of more pixels than its area says must not round its single photon away.
     sums = np.maximum(sums * (area / np.maximum(number, 1)), sums >= 1)
     saturates = (full > number) & (full >= _LEAST_SATURATED * area)
+    # Scaling the sum of less than half a pixel up would scale its noise up as well.
     hidden = (number < LEAST_LIVE * area) & ~saturates
     return np.where(hidden | saturates, 0, sums), hidden, saturates
 
@@ -90,6 +95,7 @@ def spread(
         saturated: (rows, cols); the pixels of the model that they cover are saturated.
         grid: the pixels of the model.
     """
+    # A frame must get the same tags each time, so the seed is fixed.
     random = np.random.default_rng(0)
     known = np.where(mask | saturated, 0, counts)
     photons = np.floor(known).astype(np.int64)
@@ -115,6 +121,7 @@ def _shared(
 ) -> np.ndarray:
     """Share out whole numbers (n, m), whose n rows have `edges` (n + 1,), over `size` rows."""
     shared = np.zeros((size, values.shape[1]), np.int64)
+    # Photons of each row that are not given away yet, and where the rest of the row begins.
     left, begin = values.copy(), edges[:-1].copy()
     first = np.floor(edges[:-1]).astype(int)
     for step in range(int(np.ceil(edges[1] - edges[0])) + 1):
@@ -122,10 +129,12 @@ def _shared(
         end = np.minimum(row + 1.0, edges[1:])
         rest = edges[1:] - begin
         fraction = np.where(rest > 1e-9, np.clip((end - begin) / np.maximum(rest, 1e-9), 0, 1), 0)
+        # One binomial after the other draws the multinomial distribution over the pixels.
         here = random.binomial(left, fraction[:, None])
         left -= here
         begin = np.maximum(begin, end)
         inside = (row >= 0) & (row < size)
+        # Several rows may fall into one: add.at adds them all.
         np.add.at(shared, row[inside], here[inside])
     return shared
 

@@ -66,12 +66,14 @@ def read_expansion(
             )
         coefficients, plan_facts = file.dataset[image], file.facts
         checksum, number = file.source_checksum, file.number
+    # A shard that was made again may show another image.
     with open_experiment(experiment_shard, checksum=checksum) as shard:
         frame = shard.picture(image)
     row, col = (float(value) for value in plan_facts["beam_center"])
     plan = build_plan(plan_facts, frame.counts.shape, (row, col))
     values = plan.inverse(coefficients)
     rows, cols = np.indices(frame.counts.shape)
+    # Elsewhere the expansion was given values that nobody measured.
     live = ~frame.hidden & (np.hypot(rows - row, cols - col) < plan.radius)
     name = str(plan_facts["counts_transform"])
     original = COUNTS[name](frame.counts[live])

@@ -74,7 +74,9 @@ class ShardTransformer:
         with ExitStack() as stack:
             shard = stack.enter_context(open_experiment(job.source))
             self._mask = shard.mask
+            # One plan for all images of a shard: the beam centre is that of the experiment.
             self.plan = build_plan(transform_parameters(study), shard.shape, shard.center)
+            # Used again for every image.
             self._values = np.empty(shard.shape, np.float32)
             self._images = ImageReader(shard.dataset)
             stack.callback(self._images.close)
@@ -124,6 +126,8 @@ class ShardTransformer:
         for begin in range(0, flat.size, CACHED_PIXELS):
             some = slice(begin, begin + CACHED_PIXELS)
             self._transform_counts(flat[some], values[some])
+            # A first look costs a comparison in cache; a new mask for every image would cost far
+            # more.
             more = more or (mark is not None and loops.holds(flat[some], mark, hidden[some]))
         return self._values, (counts == mark) | mask if more else mask
 
@@ -165,6 +169,7 @@ class BlockCollector:
             self.close()
             advice = "run `xscatter verify --delete-bad`, then simulate it again"
             return [f"{self._job.source}: {wrong}; {advice}"]
+        # The blocks brought everything but the beam centre.
         with open_experiment(self._job.source) as source:
             center = source.center
         chosen = self._study.transform

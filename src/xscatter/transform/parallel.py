@@ -51,6 +51,7 @@ def transform_files(
     """
     ranks = ranks or Alone()
     jobs, problems = ranks.share(_jobs(study, pairs) if ranks.rank == 0 else None)
+    # Every rank computes the same list, so that only numbers of tasks travel.
     tasks = _tasks([job.images for job in jobs], ranks.size)
     ranks.begin([job for job, _, _ in tasks])
     if jobs:
@@ -75,6 +76,7 @@ def _jobs(study: Study, pairs: list[tuple[Path, Path]]) -> tuple[list[ShardJob],
             problems.append(f"{source}: {wrong}; simulate it again")
             continue
         with open_experiment(source) as file:
+            # The mark is trusted here; the bytes are compared after they have been used anyway.
             checksum, number, images = file.checksum, file.number, len(file)
         expected = {
             "study_hash": study.fingerprint("transform"),
@@ -97,6 +99,8 @@ def _tasks(images: list[int], size: int) -> list[tuple[int, int, int]]:
     for job, count in enumerate(images):
         start = 0
         while start < count:
+            # Down to a multiple of LANES: the company of an image must not depend on the number of
+            # ranks.
             share = left // (2 * size * LANES) * LANES
             stop = min(start + max(share, SHORTEST_TASK), count)
             tasks.append((job, start, stop))
@@ -180,6 +184,7 @@ def _work(
             writer.take(block)
         else:
             ranks.send(owner, block)
+        # Each delivery is an occasion to empty the mailbox, so that senders do not fill memory.
         for message in ranks.received():
             writer.take(message)
 
@@ -188,6 +193,8 @@ def _work(
     try:
         while (given := ranks.next_task()) is not None:
             task, owner = given
+            # Tasks between the last one of this rank and this one went to other ranks: all are
+            # counted as progress.
             images = sum(stop - start for _, start, stop in tasks[handed_out : task + 1])
             handed_out = max(handed_out, task + 1)
             if images:
@@ -196,6 +203,7 @@ def _work(
             if owner == ranks.rank:
                 writer.own(job)
             try:
+                # Tasks of one shard follow each other, so its plan is mostly there already.
                 if opened is None or opened[0] != job:
                     if opened:
                         opened[1].close()
@@ -211,6 +219,7 @@ def _work(
                 except UNREADABLE as error:
                     block = CoefficientBlock(job, first, error=_one_line(error))
                 deliver(owner, block)
+                # The rest of a damaged shard is not worth the time.
                 if block.error:
                     break
         left = sum(stop - start for _, start, stop in tasks[handed_out:])

@@ -61,4 +61,5 @@ def share_tables(
 
 
 def _tolerance(transform: Mapping[str, Any]) -> float:
+    # A study may ask for more than single precision holds.
     return max(transform["tolerance"], LEAST_TOLERANCE)

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from xscatter.core.errors import UserError
 
+# Variables that MPICH, PMIx, Open MPI and MVAPICH set before a process starts.
 _RANK = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
 
 
@@ -32,6 +33,7 @@ class Desk:
             if self._next == len(self._jobs):
                 return None
             self._next += 1
+            # The first to take a part of a job owns its file.
             return self._next - 1, self._owners.setdefault(self._jobs[self._next - 1], rank)
 
 
@@ -94,6 +96,7 @@ class Ranks(Alone):
 
     def share(self, value: Any) -> Any:
         """Return the value of rank 0, on all ranks."""
+        # A sleeping barrier first, because bcast itself waits at full speed.
         self._meet()
         return self._comm.bcast(value, root=0)
 
@@ -106,9 +109,11 @@ class Ranks(Alone):
         node = self._comm.Split_type(self._mpi.COMM_TYPE_SHARED)
         buffers: list[pickle.PickleBuffer] = []
         first = node.Get_rank() == 0
+        # Protocol 5 keeps the arrays apart from the rest, so that they can go to shared memory.
         content = pickle.dumps(make(), protocol=5, buffer_callback=buffers.append) if first else b""
         sizes = [buffer.raw().nbytes for buffer in buffers]
         content, sizes = node.bcast((content, sizes), root=0)
+        # Each array begins at a multiple of a cache line.
         starts = [sum(-(-size // 64) * 64 for size in sizes[:n]) for n in range(len(sizes) + 1)]
         window = self._mpi.Win.Allocate_shared(starts[-1] if first else 0, 1, comm=node)
         atexit.register(window.Free)  # its arrays are used until then
@@ -118,13 +123,16 @@ class Ranks(Alone):
             for part, buffer in zip(parts, buffers, strict=True):
                 part[:] = buffer.raw()
         node.Barrier()
+        # Read-only: all processes of the node see the same memory.
         return pickle.loads(content, buffers=[part.toreadonly() for part in parts])
 
     def begin(self, jobs: Sequence[int]) -> None:
         """Set the tasks, given the job that each is a part of; called by all ranks."""
         super().begin(jobs)  # the desk of rank 0 is the one that counts
+        # A communicator of its own: requests for tasks never mix with blocks.
         self._line, self._closed = self._comm.Dup(), threading.Event()
         if self.rank == 0:
+            # Rank 0 calls MPI from its main thread and from the one that serves.
             if self._mpi.Query_thread() < self._mpi.THREAD_MULTIPLE:
                 raise UserError(
                     "this MPI library does not let threads call it; run one process, or use "
@@ -168,6 +176,8 @@ class Ranks(Alone):
             self.received()  # blocks of shards that were given up
             self._sent = [request for request in self._sent if not request.test()[0]]
             if everyone is None and not self._sent:
+                # Entered when all own messages have left; others may still send to us until they
+                # enter.
                 everyone = self._comm.Ibarrier()
             time.sleep(0.002)
         self._closed.set()
@@ -195,6 +205,7 @@ def world() -> Alone:
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:  # not installed, or without a library of MPI
+        # Otherwise every process of mpiexec would do all the work.
         if rank != "0":
             sys.exit(0)
         reason = str(error).splitlines()[0]

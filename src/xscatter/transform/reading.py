@@ -63,6 +63,7 @@ class ImageReader:
         """
         for first in range(start, stop, self._batch):
             last = min(first + self._batch, stop)
+            # The first batch of a task, or one that was not foreseen.
             if self._ahead is None or self._ahead[:2] != (first, last):
                 self._begin(first, last)
             _, _, batch = self._ahead  # type: ignore[misc]
@@ -75,6 +76,7 @@ class ImageReader:
             yield from counts
 
     def _begin(self, first: int, last: int) -> None:
+        # The halves change places: the caller may still use the other one.
         self._memory = self._memory[::-1]
         target = self._memory[0, : last - first]
         self._ahead = (first, last, self._thread.submit(self._read, first, target))
@@ -109,6 +111,7 @@ class ImageReader:
         total = int.from_bytes(stored[:8].tobytes(), "big")
         block = int.from_bytes(stored[8:12].tobytes(), "big")
         item = image.dtype.itemsize
+        # Blocks hold a multiple of 8 numbers, because bits are shuffled in groups of 8.
         if total != image.nbytes or block == 0 or block % (8 * item):
             raise OSError("a chunk is not as long as an image")
         tail = total % (8 * item)
@@ -125,6 +128,7 @@ def _chunks(counts: h5py.Dataset) -> dict[int, tuple[int, int]]:
     chunk_each = counts.chunks == (1, *counts.shape[1:])
     if not (chunk_each and options.get_nfilters() == 1 and counts.dtype.isnative):
         return {}
+    # HDF5 then reads all images, which is slower but gives the same bytes.
     if _unpack() is None:
         return {}
     # Parameters of the filter: two of its version, bytes a number, numbers a block, codec.
@@ -151,6 +155,7 @@ def _unpack() -> Any:
         function = ctypes.CDLL(str(library)).bshuf_decompress_lz4
     except (OSError, AttributeError):
         return None
+    # By default ctypes takes results for 32-bit integers.
     function.restype = ctypes.c_int64
     function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_size_t] * 3]
     return function

@@ -9,6 +9,7 @@ from xscatter.frames.center.profile import RadialProfile
 from xscatter.frames.center.reduced import reduced, rescaled
 from xscatter.frames.center.symmetry import HalfTurn
 
+# Voting takes time with the number of pixels; the fit on the finer image makes up for it.
 _VOTING = 128  # pixels on the longer side of the image whose gradients vote
 _FITTING = 256  # and of the one on which the centre is fitted
 _LEAST_GRADIENTS = 30
@@ -54,6 +55,7 @@ def find_center(counts: np.ndarray, mask: np.ndarray | None = None) -> CenterEst
         ([60, 70], True)
     """
     mask = np.zeros(counts.shape, bool) if mask is None else mask
+    # Confidence 0: any candidate with evidence replaces it.
     best = CenterEstimate(((counts.shape[0] - 1) / 2, (counts.shape[1] - 1) / 2), 0.0)
     level, live, step = reduced(counts, mask, _VOTING)
     gradients = significant_gradients(level, live)
@@ -64,7 +66,9 @@ def find_center(counts: np.ndarray, mask: np.ndarray | None = None) -> CenterEst
     half_turn = HalfTurn(level, live)
     # Two ways to a centre: where the gradients cross, and about which half a turn changes least.
     crossings = [gradients.crossing(start) for start in gradients.voted(level.shape)]
+    # Crossings are found on the coarse image, profiles on the fine one.
     starts = [rescaled(place, step, fine_step) for place in crossings]
+    # Only the best start is refined: each refinement tries up to 60 profiles.
     places = [profile.refined(max(starts, key=profile.explained))] if starts else []
     if half_turn.best is not None:
         places.append(rescaled(half_turn.best, step, fine_step))
@@ -72,6 +76,7 @@ def find_center(counts: np.ndarray, mask: np.ndarray | None = None) -> CenterEst
         coarse = rescaled(place, fine_step, step)
         evidence = _evidence(gradients, coarse, profile.explained(place), half_turn.at(coarse))
         logit = _WEIGHTS[0] + float(np.dot(_WEIGHTS[1:], evidence))
+        # Clipped, because the exponential would overflow; it changes no decision.
         confidence = float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
         if confidence > best.confidence:
             row, col = rescaled(place, fine_step, 1.0)
@@ -91,7 +96,9 @@ def _evidence(
     points, lines, weight = gradients.points, gradients.lines, gradients.weight
     offset = points - place
     distance = np.hypot(*offset.T)
+    # Distance of the place from the line of each gradient: the cross product.
     across = np.abs(offset[:, 0] * lines[:, 1] - offset[:, 1] * lines[:, 0])
+    # Very near the centre any direction points to it.
     far = distance > 3
     voters, radial = float(np.log(len(points))), float(np.log(max(explained, 0) + 0.02))
     if far.sum() < 10:
@@ -99,5 +106,6 @@ def _evidence(
     aligned = float(np.mean(across[far] / distance[far] < 0.2))  # 0.128 by chance
     allowed = np.hypot(1.0, distance / weight) * (1 + across / 2)
     normal = np.stack([lines[:, 1], -lines[:, 0]], 1) / allowed[:, None]
+    # The smallest eigenvalue: how well the least certain direction is determined.
     spread = np.linalg.eigvalsh(normal.T @ normal)[0]
     return (radial, aligned, voters, float(0.5 * np.log(10 / max(spread, 1e-6))), likeness)

@@ -33,11 +33,13 @@ class Gradients:
 
     def voted(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         """Return up to five places through which most gradients point, for an image of `shape`."""
+        # Cells of two pixels: votes are uncertain by more than that.
         reach, cell = _REACH * max(shape), 2.0
         low = np.array([-reach, -reach])
         size = tuple(int((length + 2 * reach) / cell) + 1 for length in shape)
         points = (self.points - low) / cell
         votes = _votes(points, self.lines, self.weight, size, 2.2 * max(shape) / cell, cell)
+        # Lines of one centre miss each other by a cell or so.
         votes = ndimage.gaussian_filter(votes, 1.5)
         places = []
         for _ in range(5):
@@ -45,6 +47,7 @@ class Gradients:
             if votes[row, col] <= 0:
                 break
             places.append(np.array([row, col]) * cell + low + cell / 2)
+            # The surroundings of a place are cleared, so that the next one is another candidate.
             near = max(4, int(0.06 * max(shape) / cell))
             votes[max(row - near, 0) : row + near + 1, max(col - near, 0) : col + near + 1] = 0
         return places
@@ -54,6 +57,7 @@ class Gradients:
 
         Iterated least squares with Cauchy weights.
         """
+        # Wide at first, to be drawn in from afar; narrower with each step, to ignore outliers.
         place, width = start, 6.0
         for _ in range(12):
             matrix, right = _pull(self.points, self.lines, self.weight, place[0], place[1], width)
@@ -76,11 +80,13 @@ def significant_gradients(level: np.ndarray, live: np.ndarray) -> Gradients:
         slope = np.stack(np.gradient(smoothed))
         # Noise of a Gaussian derivative: 1 / (sqrt(8 π) sigma²) for independent pixels of noise 1.
         significance = np.hypot(*slope) / (deviation * 0.2 / sigma**2)
+        # A gap makes a strong gradient of its own at its edge.
         edge = ndimage.binary_erosion(live, iterations=round(1.5 * sigma), border_value=0)
         chosen = edge & (share > 0.9) & (significance > _SIGNIFICANT)
         points.append(np.argwhere(chosen).astype(float))
         size = np.hypot(*slope)[chosen]
         lines.append((slope[:, chosen] / size).T)
+        # Bounded, or a few very bright pixels would decide alone.
         weight.append(np.minimum(significance[chosen], 30.0))
     arrays = np.concatenate(points), np.concatenate(lines), np.concatenate(weight)
     if len(arrays[2]) > _VOTERS:
@@ -100,6 +106,7 @@ def _votes(points, lines, weight, size, reach, cell):
     steps = int(2 * reach)
     for n in range(len(points)):
         for k in range(steps):
+            # Both ways along the line: a gradient points to the beam or away from it.
             along = k - reach
             row, col = points[n, 0] + lines[n, 0] * along, points[n, 1] + lines[n, 1] * along
             if row >= 0 and col >= 0 and row < size[0] and col < size[1]:

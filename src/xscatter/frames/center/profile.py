@@ -13,9 +13,11 @@ class RadialProfile:
     """An image (rows, cols) as a function of the radius about any centre."""
 
     def __init__(self, level: np.ndarray, live: np.ndarray):
+        # A little smoothing: single photons would hide the profile.
         smoothed, share = smooth(level, live, 1.0)
         places = np.argwhere(live & (share > 0.5))
         if len(places) > _PLACES:
+            # Spread evenly, and the same choice every time.
             places = places[np.linspace(0, len(places) - 1, _PLACES).astype(int)]
         self.places = places.astype(float)
         self.values = smoothed[tuple(places.T)].astype(float)
@@ -34,6 +36,7 @@ class RadialProfile:
         if self.total <= 0:
             return 0.0
         rest, used = _unexplained(self.places, self.values, float(center[0]), float(center[1]))
+        # A profile of many points explains noise too; the correction is that of adjusted R².
         free = max(len(self.values) - used, 1)
         return 1 - rest / self.total * (len(self.values) - 1) / free
 
@@ -57,6 +60,7 @@ def _unexplained(places, values, row, col):
     for n in range(count):
         radius[n] = np.sqrt((places[n, 0] - row) ** 2 + (places[n, 1] - col) ** 2)
         least, most = min(least, radius[n]), max(most, radius[n])
+    # One point of the profile for each pixel of radius, and one beyond for interpolation.
     size = int(most - least) + 2
     number, total = np.zeros(size), np.zeros(size)
     for n in range(count):
@@ -81,5 +85,6 @@ def _unexplained(places, values, row, col):
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
+    # Percentiles, not extremes: single bright pixels must not set the scale.
     low, high = np.percentile(values, (1, 99))
     return np.clip((values - low) / max(high - low, 1e-9), 0, 1)

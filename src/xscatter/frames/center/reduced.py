@@ -17,6 +17,7 @@ def reduced(
     Returns:
         t of the sums, where blocks are live, and the side of a block in pixels.
     """
+    # Whole blocks: sums of whole pixels keep photon noise as it is.
     block = max(1, round(max(counts.shape) / side))
     rows, cols = (length // block for length in counts.shape)
     cut = (slice(rows * block), slice(cols * block))
@@ -24,8 +25,10 @@ def reduced(
     values = np.where(live, np.maximum(counts[cut], 0), 0).astype(np.float32)
     number = live.reshape(rows, block, cols, block).sum((1, 3))
     blocks = values.reshape(rows, block, cols, block)
+    # Scaled to the full block where some of its pixels are masked.
     total = blocks.sum((1, 3)) * (block**2 / np.maximum(number, 1))
     level = 2 * np.sqrt(total + 0.375)
+    # Scaling up less than half a block would scale its noise up as well.
     usable = number >= 0.5 * block**2
     # A hot pixel must not decide the value of its block, so neighbours limit it.
     around = ndimage.median_filter(np.where(usable, level, 0), 3)
@@ -41,6 +44,7 @@ def rescaled(place: np.ndarray, old: float, new: float) -> np.ndarray:
         old: side of the blocks that `place` counts, in pixels.
         new: side of the blocks that the result counts, in pixels.
     """
+    # Centres of blocks are at whole numbers, so the edge of the image is at -0.5.
     return (place + 0.5) * (old / new) - 0.5
 
 
@@ -52,6 +56,7 @@ def smooth(level: np.ndarray, live: np.ndarray, sigma: float) -> tuple[np.ndarra
         live: (rows, cols) bool, True = usable.
         sigma: standard deviation of the Gaussian in pixels of `level`.
     """
+    # Normalised convolution: masked pixels add neither value nor weight.
     weight = ndimage.gaussian_filter(live.astype(np.float32), sigma, mode="constant")
     total = ndimage.gaussian_filter(np.where(live, level, 0), sigma, mode="constant")
     return total / np.maximum(weight, 1e-3), weight
@@ -59,5 +64,7 @@ def smooth(level: np.ndarray, live: np.ndarray, sigma: float) -> tuple[np.ndarra
 
 def noise(level: np.ndarray, live: np.ndarray) -> float:
     """Standard deviation of t between pixels: 1 for photon noise, more where counts have a gain."""
+    # Second differences remove slopes of the image. For noise of deviation 1 theirs is √6, and the
+    # median of their size is 0.6745 of that.
     step = np.diff(level, 2, axis=1)[live[:, 2:] & live[:, 1:-1] & live[:, :-2]]
     return float(max(np.median(np.abs(step)) / 0.6745 / np.sqrt(6), 0.1)) if step.size else 1.0

@@ -21,10 +21,13 @@ class HalfTurn:
 
     def __init__(self, level: np.ndarray, live: np.ndarray):
         smoothed, _ = smooth(level, live, 1.0)
+        # Without the smooth background, which looks symmetric about any bright place.
         around, _ = smooth(level, live, 10.0)
         detail = np.where(live, smoothed - around, 0)
         scale = np.median(np.abs(detail[live])) if live.any() else 0.0
+        # Bounded: a few strong peaks would outweigh all the rest.
         detail = np.where(live, np.tanh(detail / max(4 * scale, 1e-6)), 0)
+        # Padded, because the convolution of an image with itself is twice as long.
         size = tuple(int(fft.next_fast_len(2 * length - 1)) for length in level.shape)
         image, square, weight = (
             fft.rfft2(x, size) for x in (detail, detail**2, live.astype(np.float64))
@@ -38,17 +41,20 @@ class HalfTurn:
         mean = convolved(image, weight) / number
         variance = convolved(square, weight) / number - mean**2
         likeness = (convolved(image, image) / number - mean**2) / np.maximum(variance, 1e-6)
+        # A small overlap is alike by chance.
         enough = number > 0.2 * live.sum()
         self.score = np.where(
             enough & (variance > 1e-4), likeness * np.sqrt(number / max(live.sum(), 1)), 0
         )
         self.best: np.ndarray | None = None
+        # Below, the image has no symmetry to speak of.
         if self.score.max() > 0.05:
             self.best = _peak(self.score) / 2
 
     def at(self, place: np.ndarray) -> float:
         """Return the largest score near `place`."""
         row, col = np.rint(2 * place).astype(int)
+        # Two half pixels around, because candidates are only as good as that.
         near = self.score[max(row - 2, 0) : max(row + 3, 0), max(col - 2, 0) : max(col + 3, 0)]
         return float(near.max()) if near.size else 0.0
 
