@@ -16,6 +16,7 @@ from typing import Any
 
 def _use_writable_cache() -> bool:
     """Tell numba the folder of its cache; return False if no folder is safe."""
+    # The choice of the user comes first.
     if "NUMBA_CACHE_DIR" in os.environ or os.access(Path(__file__).parent, os.W_OK):
         return True
     home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
@@ -36,6 +37,7 @@ def _private(folder: Path) -> bool:
     except OSError:
         return False
     ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    # Neither group nor others may write.
     return ours and not status.st_mode & 0o022 and os.access(folder, os.W_OK)
 
 

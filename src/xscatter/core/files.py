@@ -37,6 +37,7 @@ def complete_file(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
+        # Before the rename: a name must never be on disk before its content.
         with open(part, "rb+") as stream:
             os.fsync(stream.fileno())
         os.replace(part, path)

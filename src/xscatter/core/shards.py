@@ -124,6 +124,7 @@ def _add_data(digest, data: h5py.Dataset) -> None:
     data.id.chunk_iter(lambda chunk: offsets.append(chunk.chunk_offset))
     for offset in offsets:
         digest.update(repr(offset).encode())
+        # As stored: compression is part of the content, and nothing is decompressed.
         digest.update(data.id.read_direct_chunk(offset)[1])
 
 
@@ -143,6 +144,7 @@ def problem(path: str | Path, deep: bool = True, **expected: object) -> str | No
             if not file.attrs.get("complete", False):
                 return "partial: its mark of completeness is missing"
             for key, value in expected.items():
+                # The cheap checks come first; the checksum reads everything.
                 if file.attrs.get(key) != value:
                     return f"foreign: its {key} is {file.attrs.get(key)!r}, not {value!r}"
             if deep and checksum(file) != file.attrs["checksum"]:

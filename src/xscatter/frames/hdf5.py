@@ -26,6 +26,7 @@ _UNITS = {
 def pixel_mask(file: h5py.File, data: h5py.Dataset) -> np.ndarray | None:
     """Return the mask (rows, cols) of the frames in `data`, True = not usable, or None."""
     mask = _near(file, data, "pixel_mask", "mask")
+    # A mask of another detector, or of all frames: not usable here.
     if mask is None or mask.size != int(np.prod(data.shape[-2:])):
         return None
     return mask[()].reshape(data.shape[-2:]) != 0
@@ -106,10 +107,12 @@ def _origin(across: np.ndarray, down: np.ndarray) -> tuple[float, float] | None:
     """Where both components of q (rows, cols) are 0, from planes fitted to them."""
     rows, cols = across.shape
     y, x = np.mgrid[:rows, :cols]
+    # q grows nearly evenly with the pixels, so a plane through it finds the zero.
     plane = np.stack([y.ravel(), x.ravel(), np.ones(y.size)], 1)
     fit = np.linalg.lstsq(plane, np.stack([across.ravel(), down.ravel()], 1), rcond=None)[0]
     slopes = fit[:2].T
     if not np.isfinite(fit).all() or abs(np.linalg.det(slopes)) < 1e-12 * np.abs(slopes).max() ** 2:
         return None
     row, col = np.linalg.solve(slopes, -fit[2])
+    # A centre ten frames away is an error of the file.
     return (float(row), float(col)) if max(abs(row), abs(col)) < 10 * max(rows, cols) else None

@@ -19,6 +19,7 @@ def geometry(header: dict[str, Any], shape: tuple[int, int]) -> BeamGeometry:
 
     Impossible values count as not known.
     """
+    # The makers are told apart by keys that only they write.
     if "DETTYPE" in header and "CENTER" in header:
         return _bruker(header, shape)
     if "PSize_1" in header or "Center_1" in header:
@@ -50,6 +51,7 @@ def _bruker(header: dict[str, Any], shape: tuple[int, int]) -> BeamGeometry:
     waves = str(header.get("WAVELEN", "0")).split()
     distance = str(header.get("DISTANC", "0")).split()
     per_cm = [w for w in str(header["DETTYPE"]).split() if re.fullmatch(_NUMBER, w)]
+    # DETTYPE gives pixels per centimetre of a frame of 512 rows.
     pitch = 0.01 / float(per_cm[0]) * 512 / shape[0] if per_cm and float(per_cm[0]) > 0 else None
     return BeamGeometry(
         _length(float(waves[0]), 1e-10, 1e-12, 1e-8),
@@ -64,6 +66,7 @@ def _edf(header: dict[str, Any]) -> BeamGeometry:
         return _one(_NUMBER, str(header.get(name, "")))
 
     x, y = value("Center_1"), value("Center_2")
+    # EDF counts from the corner of the first pixel.
     center = (y - 0.5, x - 0.5) if x is not None and y is not None and (x or y) else None
     return BeamGeometry(value("WaveLength"), value("SampleDistance"), value("PSize_1"), center)
 
@@ -75,6 +78,7 @@ def _mar(header: dict[str, Any]) -> BeamGeometry:
         except (TypeError, ValueError):
             return 0.0
 
+    # Headers of MarCCD hold thousandths of pixels.
     x, y = value("beam_x") / 1000, value("beam_y") / 1000
     return BeamGeometry(
         _length(value("source_wavelength") / 1e5, 1e-10, 1e-12, 1e-8),

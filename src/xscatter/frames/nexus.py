@@ -33,6 +33,7 @@ def frames(file: h5py.File, name: str, path: Path) -> tuple[int, Callable[[int],
         beam_geometry(file, first),
     )
     flat = first.ndim == 2
+    # Numbers run through all parts of a series.
     ends = np.cumsum([1 if flat else int(np.prod(data.shape[:-2])) for data in stack])
 
     def get(number: int) -> Raw:
@@ -71,6 +72,7 @@ def _is_frames(item: Any) -> bool:
         isinstance(item, h5py.Dataset)
         and item.ndim in (2, 3, 4)
         and item.dtype.kind in "iuf"
+        # Smaller ones are tables or spectra.
         and min(item.shape[-2:]) > 8
     )
 
@@ -94,6 +96,7 @@ def _signals(file: h5py.File, path: Path) -> list[h5py.Dataset]:
     visit("/", file)
     file.visititems(visit)
     parts = [part for part in parts if _is_frames(part)]
+    # A file that names its data wins over the naming habit of one maker.
     if parts and not signals:
         return parts
     largest = max((data.size for data in others), default=0)

@@ -10,6 +10,7 @@ def are_counts(values: np.ndarray) -> bool:
     """Whether `values` are counts: whole numbers, but for rounding."""
     if values.dtype.kind != "f":
         return True
+    # A sample is enough: one value in a hundred decides.
     some = values[:: max(1, values.size // 20000)]
     return some.size == 0 or bool((np.abs(some - np.rint(some)) < 1e-3).mean() > 0.99)
 
@@ -36,6 +37,7 @@ def in_photons(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     number = np.maximum(blocks(known), 1)
     variance = blocks(np.where(known, difference**2, 0)) / number / 6  # 6 = 1² + 2² + 1²
     mean = blocks(np.where(known, values[:, 1:-1], 0)) / number
+    # Blocks with enough pixels and signal; in the others the ratio is noise.
     usable = (number > 32) & (mean > 0) & (variance > 0) & (mean > 0.5 * np.sqrt(variance))
     gain = float(np.median(variance[usable] / mean[usable])) if usable.any() else 1.0
     top = float(np.percentile(values[live], 99)) if live.any() else 1.0

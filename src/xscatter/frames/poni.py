@@ -61,6 +61,7 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> BeamGeometry:
         raise UserError(f"{path}: distance, pixel size or tilt are impossible; calibrate again")
     if orientation not in (1, 2, 3, 4):
         raise UserError(f"{path}: orientation {orientation} is not one of 1, 2, 3, 4")
+    # The centre of another detector would be wrong without any sign of it.
     full = settings.get("max_shape") or _shape(keys.get("detector", ""))
     if shape and full and tuple(full) != shape:
         raise UserError(
@@ -69,6 +70,7 @@ def read_poni(path: str | Path, shape: tuple[int, int] | None) -> BeamGeometry:
             "them"
         )
     shape = shape or (0, 0)
+    # PONI counts metres from the corner of a pixel, we count pixels from its centre.
     row = (poni1 + distance * math.tan(rot2) / math.cos(rot1)) / pitch1 - 0.5
     col = (poni2 - distance * math.tan(rot1)) / pitch2 - 0.5
     if orientation in (1, 2):

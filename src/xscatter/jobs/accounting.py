@@ -75,11 +75,13 @@ def slurm_jobs(text: str, rules: dict[str, str]) -> list[SlurmJob]:
     rows = [dict(zip(COLUMNS, line.split("|"), strict=True)) for line in text.splitlines() if line]
     for row in rows:
         job, _, step = row["JobID"].partition(".")
+        # The step extern holds no work of ours.
         if step and step != "extern":
             steps[job].append(row)
     for row in rows:
         job = row["JobID"]
         rule = rules.get(job.partition("_")[0])
+        # Steps, and jobs of other studies.
         if "." in job or not rule or not row["State"]:
             continue
         batch = [step for step in steps[job] if step["JobID"].endswith(".batch")]

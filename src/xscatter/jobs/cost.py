@@ -41,6 +41,7 @@ class Cost:
     def ranks(self) -> int:
         """MPI ranks of one transform."""
         wanted = self.study.walltime.ranks
+        # On one rank, at the 95th percentile.
         alone = self._unit("transform") * self.laws["transform"].spread
         return wanted or max(1, math.ceil(alone / (60 * self.study.walltime.rank_minutes)))
 
@@ -66,6 +67,7 @@ class Cost:
         """Return the 95th percentile of the time of one unit, in seconds, on its ranks."""
         ranks = self.ranks if stage == "transform" else 1
         fixed = self.laws[stage].fixed
+        # Ranks share the work, not the start.
         return self.laws[stage].spread * (fixed + (self._unit(stage) - fixed) / ranks)
 
     def safe_seconds(self, stage: str) -> int:
@@ -81,6 +83,7 @@ class Cost:
     @property
     def leg_minutes(self) -> float:
         """When a training stops itself: early enough to save a checkpoint in its walltime."""
+        # A tenth of the walltime, between half a minute and half an hour.
         return round(self.training_minutes - min(30.0, max(0.5, 0.1 * self.training_minutes)), 2)
 
     def runtime(self, stage: str, attempt: int = 1) -> int:
@@ -127,6 +130,7 @@ class Cost:
             if need <= hours:
                 continue
             if stage in ("simulate", "transform"):
+                # A little less than what just fits, because the fixed part stays.
                 fit = int(simulate.images * hours / need * 0.95)
                 unit = f"{stage} of an experiment"
                 key = f"simulate.images ({simulate.images}) to {fit}" if fit else "simulate.size"
@@ -142,6 +146,7 @@ class Cost:
 
 def of(study: Study, plan: Path | None = None) -> Cost:
     """Return the cost of `study`, by the figures that a pilot wrote to the file `plan`, if any."""
+    # A copy: laws of one study must not change those of another.
     laws = dict(LAWS)
     for stage, figures in read_pilot(plan).items():
         if stage in laws:
@@ -168,6 +173,7 @@ def _scaled(law: Law, figures: dict[str, Any], pixels: int) -> Law:
         per_image=0.0,
         per_pixel=per_pixel,
         spread=figures["spread"],
+        # A margin, since a pilot sees few experiments.
         memory=1.3 * figures["memory_mb"] + more,
         memory_per_pixel=0.0,
         disk_per_image=0.0,

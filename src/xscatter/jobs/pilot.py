@@ -37,6 +37,7 @@ def measure(study: Study, folder: Path | None = None) -> dict[str, dict[str, flo
         steps = [(count, number) for number in range(EXPERIMENTS) for count in COUNTS]
         for count, number in track(steps, "pilot"):
             few = {"images": count, "experiments": EXPERIMENTS}
+            # Image size, features and detectors stay: they decide what an image costs.
             small = study.model_copy(update={"simulate": study.simulate.model_copy(update=few)})
             paths = StudyPaths(Path(place) / str(count))
             write_text(paths.study, dump_study(small))
@@ -78,7 +79,9 @@ def fit(rows: Iterable[tuple[int, float, float, float]], pixels: int) -> dict[st
     """
     table = np.array(list(rows), dtype=float)
     images, seconds = table[:, 0], table[:, 1]
+    # Two numbers of images separate the cost of an image from that of the start.
     slope, offset = np.polyfit(images, seconds, 1)
+    # Noise of a busy machine may turn the line down.
     slope = max(slope, 1e-6)
     offset = max(offset, 0.0)
     spread = np.percentile(seconds / np.maximum(offset + slope * images, 1e-9), 95)

@@ -17,6 +17,7 @@ from xscatter.store.paths import StudyPaths
 SNAKEMAKE = 150.0
 _SAMPLED = 10.0  # seconds that a job must last for its benchmark to know its memory
 _POLLED = 30.0  # likewise for a step and sacct: Slurm looks every 30 s by default
+# States of jobs that may still end well, or did.
 _WELL = {"PENDING", "RUNNING", "COMPLETING", "COMPLETED"}
 
 
@@ -57,6 +58,7 @@ class Use:
     @property
     def asked_minutes(self) -> float:
         """Minutes of walltime that were asked for at the first attempt."""
+        # Later attempts ask for more, so the smallest is the first.
         return self.percentile("runtime", 0)
 
     @property
@@ -118,6 +120,7 @@ class Use:
         sampled += [job.memory for job in self.slurm if job.seconds >= _POLLED]
         known = [memory for memory in sampled if not np.isnan(memory)]
         if known:
+            # Memory is asked for by the largest, with a margin: what exceeds it is killed.
             better["mem_mb"] = max(200, int(np.ceil(1.3 * max(known) / 100) * 100))
         asked = {"runtime": self.asked_minutes, "mem_mb": self.asked_memory}
         return {key: value for key, value in better.items() if value != asked[key]}
@@ -194,6 +197,7 @@ def _asked(text: str) -> tuple[dict[str, float], str]:
     Only --benchmark-extended writes this column.
     """
     try:
+        # Snakemake writes the column as a Python dictionary.
         content = ast.literal_eval(text)
         numbers = {
             key: float(value) for key, value in content.items() if isinstance(value, (int, float))

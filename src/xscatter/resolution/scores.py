@@ -62,6 +62,7 @@ class ResolutionScores:
         for mode, size, seed in self.views:
             smallest = self.images(mode, self.comparison.sizes[0], seed).source
             tested = self.images(mode, size, seed).source
+            # Differences between sizes are paired by experiment.
             if not np.array_equal(np.unique(smallest[:, 0]), np.unique(tested[:, 0])):
                 raise UserError(
                     f"{self.paths.root}: {mode}-{size}-{seed} was tested on other experiments than "
@@ -114,6 +115,7 @@ class ResolutionScores:
 
     def _estimate(self, rows: np.ndarray) -> ScoreEstimate:
         value = float(metrics.mean_of(rows[:, 0]))
+        # Column 0 is the test set itself, so draws begin at 1.
         drawn = metrics.mean_of(rows[self._seeds, 1 + self._draws], axis=1)
         low, high = metrics.interval(drawn, value, least=-1.0) or (np.nan, np.nan)
         return ScoreEstimate(value, (low, high), tuple(map(float, rows[:, 0])))

@@ -70,6 +70,7 @@ def fit(tags: list[str], labels: np.ndarray, logits: np.ndarray) -> Calibration:
     slope, offset, threshold = [], [], []
     for t in range(len(tags)):
         y, x = labels[:, t], logits[:, t]
+        # Too few to fit two numbers to.
         if min(y.sum(), len(y) - y.sum()) < 5:
             a, b, limit = 1 / temperature, 0.0, 0.5
         else:
@@ -83,6 +84,7 @@ def fit(tags: list[str], labels: np.ndarray, logits: np.ndarray) -> Calibration:
 
 def _temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     def loss(log_t: float) -> float:
+        # The logarithm keeps the divisor positive.
         x = logits * np.exp(-log_t)
         return float(np.mean(np.logaddexp(0, x) - labels * x))
 
@@ -95,6 +97,7 @@ def _platt(y: np.ndarray, x: np.ndarray, first: float, prior: float = 3.0) -> tu
     The slope is drawn towards `first` by `prior` records, and never falls below a tenth of it.
     """
     positive, negative = y.sum(), len(y) - y.sum()
+    # Targets short of 0 and 1, so that separable data do not drive the slope to infinity.
     target = np.where(y > 0, (positive + 1) / (positive + 2), 1 / (negative + 2))
 
     def loss(p: np.ndarray) -> tuple[float, np.ndarray]:
@@ -106,6 +109,7 @@ def _platt(y: np.ndarray, x: np.ndarray, first: float, prior: float = 3.0) -> tu
         slope = np.sum(miss * x) + prior * (p[0] / first - 1) / first
         return float(value), np.array([slope, np.sum(miss) + prior * p[1]])
 
+    # A negative slope would turn the order of the scores round.
     bounds = [(0.1 * first, None), (None, None)]
     return tuple(
         minimize(loss, np.array([first, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds).x
@@ -121,7 +125,9 @@ def _best_threshold(y: np.ndarray, probability: np.ndarray) -> float:
     p = probability[order]
     hits = np.cumsum(y[order])
     f1 = 2 * hits / (np.arange(1, len(p) + 1) + y.sum())
+    # A threshold cannot lie within a run of equal probabilities.
     f1[:-1][np.diff(p) == 0] = -1.0
     best = int(np.argmax(f1))
+    # Halfway, so that rounding of a probability does not change the decision.
     below = p[best + 1] if best + 1 < len(p) else p[best]
     return float(np.clip((p[best] + below) / 2, LEAST_THRESHOLD, 0.99))

@@ -31,10 +31,12 @@ def describe(view: str, tested: RecordScores, calibration: Calibration, seed: in
     tags, labels, scores = calibration.tags, tested.labels, tested.scores
     experiment = tested.source[:, 0]
     each = metrics.per_tag(labels, scores)
+    # Whole experiments are drawn: images of one are not independent.
     weights = metrics.resampled(experiment, seed)
     drawn = metrics.bootstrap(labels, scores, weights)
     chosen = scores >= np.array(calibration.threshold)
     prevalence = labels.mean(0)
+    # A tag without a positive has no average precision and enters no mean.
     occurs = ~np.isnan(each)
     mean = float(metrics.mean_of(each))
     micro = metrics.weighted_average_precision(

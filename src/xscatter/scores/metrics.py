@@ -42,7 +42,9 @@ def weighted_average_precision(
         weights: (B, n) of the records.
     """
     order = np.argsort(-scores, kind="stable")
+    # The last of each run of equal scores: no threshold separates them.
     last = np.append(np.diff(scores[order]) != 0, True)
+    # Sorted once; each weighting then needs two cumulative sums.
     weights = weights[:, order]
     positive = np.cumsum(weights * labels[order], axis=1)[:, last]
     all_above = np.cumsum(weights, axis=1)[:, last]
@@ -68,10 +70,12 @@ def resampled(
         itself: put a row of ones, the records as they are, first.
     """
     names, place = np.unique(experiment, return_inverse=True)
+    # The data as they are: every record counts once.
     first = np.ones((int(itself), len(experiment)))
     if len(names) < 2:
         return first
     random = generator(seed, Purpose.BOOTSTRAP)
+    # How often each experiment is drawn, which is all that a resampling decides.
     counts = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
     return np.concatenate([first, counts[:, place].astype(np.float64)])
 
@@ -105,6 +109,7 @@ def interval(
         least: lower limit of the ends: 0, or -1 for a difference; the upper one is 1.
         level: probability between the ends.
     """
+    # A draw without any positive of a tag has no average precision.
     draws = draws[~np.isnan(draws)]
     if not draws.size or np.isnan(value):
         return None
@@ -128,6 +133,7 @@ def reliability(labels: np.ndarray, probability: np.ndarray, bins: int = 15) -> 
         probability: (n, T).
         bins: number of bins of equal width.
     """
+    # A probability of exactly 1 belongs to the last bin.
     place = np.minimum((probability * bins).astype(int), bins - 1).ravel()
     count = np.bincount(place, minlength=bins)
     given = np.bincount(place, probability.ravel().astype(np.float64), bins)

@@ -44,7 +44,9 @@ def _seen_range(experiment: "Experiment") -> tuple[float, float]:
         (b + e * along) * size - 0.5 for b, e in zip(outline.begin, outline.extent, strict=True)
     )
     q, _ = experiment.geometry.q_chi(rows[:, None], cols[None, :])
+    # A little beyond the edge of the beamstop, which is blurred.
     least = 1.3 * experiment.stop_radius * experiment.q_per_pixel
+    # Beyond, rings are seen over a small part of their circle only.
     most = float(np.quantile(q, 0.9))
     if experiment.film:
         # Below the Yoneda band the film hides most of what scatters.
@@ -84,6 +86,7 @@ class Experiment:
     """
 
     def __init__(self, study: Study, number: int):
+        # First: a study that cannot work must fail before anything is drawn.
         check_study(study)
         self.study, self.number = study, number
         self.setup = setup = draw_setup(study, number)
@@ -96,6 +99,7 @@ class Experiment:
         self.stop_radius = max(setup.beamstop.radius, LEAST_RADIUS) / self.scale
         self.wavelength_spread = setup.beam.wavelength_spread
         self.weights: dict[str, Any] = {}
+        # Independent blurs add in squares.
         self._spread = np.hypot(setup.detector.point_spread, setup.beam.beam_size)
 
     # ---- the axes on which features describe themselves -------------------------------------
@@ -104,6 +108,7 @@ class Experiment:
     def q_per_pixel(self) -> float:
         """Change of q over one pixel near the beam, nm⁻¹."""
         g = self.geometry
+        # Distance along the beam: the detector may be tilted.
         along = g.distance / (np.cos(g.rot1) * np.cos(g.rot2))
         return 2e-9 * np.pi / g.wavelength * g.pixel_size / along
 
@@ -146,6 +151,7 @@ class Experiment:
     @cached_property
     def spread_pixels(self) -> float:
         """Standard deviation of point spread, beam and half a pixel, in pixels of the image."""
+        # 1/√12 = 0.29 is the standard deviation of a box of one pixel.
         return float(np.hypot(self._spread / self.scale, 0.29))
 
     _seen = cached_property(_seen_range)
@@ -188,6 +194,7 @@ class Experiment:
         for block, rows, cols in self.blocks():
             q, chi = self.geometry.q_chi(rows, cols)
             radius[block] = q / self.q_step
+            # In float32 the azimuth may round up to a whole turn, which is beyond the table.
             turn[block] = np.minimum((chi / (2 * np.pi) + 0.5) * ANGLES % ANGLES, largest)
         return radius, turn
 
@@ -262,6 +269,7 @@ class Experiment:
         gain = self.response
         weight = np.zeros(self._radii)
         for block, _, _ in self.blocks():
+            # Rounding may lead one step beyond the table.
             index = np.minimum(np.rint(self.q_index[block]).astype(np.int64), self._radii - 1)
             weight += np.bincount(index.ravel(), gain[block].ravel(), self._radii)
         altered = {}
@@ -270,6 +278,7 @@ class Experiment:
             if factor.name in tags.INDEX:
                 where = np.flatnonzero(factor.changed() & self.live)
                 altered[factor.name] = where.astype(np.int32), factor.factor.ravel()[where]
+        # Negative, so that loops tell masked pixels from dark ones by one comparison.
         gain[self.mask] = -1
         return gain, weight, altered
 

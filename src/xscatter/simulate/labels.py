@@ -76,6 +76,7 @@ def label(
         true.add("blank")
     if drawn.zingers > 0:
         true.add("zingers")
+    # At least one pixel, whatever the image size.
     if drawn.saturated >= max(1, SATURATED * experiment.size**2):
         true.add("saturation")
     labels = np.zeros(len(tags.NAMES), np.uint8)
@@ -85,6 +86,7 @@ def label(
 
 def _raise(strengths: np.ndarray, name: str, strength: float) -> None:
     """Raise the detectability of a tag to `strength`; that of a tag without one stays NaN."""
+    # One tag may come from several components: the strongest counts.
     index = tags.INDEX[name]
     if strength > strengths[index]:  # never true of NaN
         strengths[index] = strength

@@ -15,6 +15,7 @@ BYTES_AT_LEAST = 200e6  # of Python, libraries and tables
 
 def memory_limit() -> float:
     """Return the bytes that this process may use, of the machine or of its control group."""
+    # A job on a cluster may use less than the machine has.
     limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
@@ -37,6 +38,7 @@ def check_study(study: Study) -> None:
     size, limit = study.simulate.size, memory_limit()
     needed = size**2 * BYTES_A_PIXEL + BYTES_AT_LEAST
     if needed > limit:
+        # The message names a size that would fit.
         largest = int(max((limit - BYTES_AT_LEAST) / BYTES_A_PIXEL, 0) ** 0.5)
         raise UserError(
             f"simulate.size: {size} needs {needed / 1e9:.1f} GB of memory, "

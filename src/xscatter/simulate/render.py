@@ -65,6 +65,7 @@ def as_image(component: Component, experiment: Experiment) -> np.ndarray:
 
 
 def _add_spots(image: np.ndarray, spots: Spots, experiment: Experiment) -> None:
+    # Spots that never reach the detector have no place on it.
     seen = np.isfinite(spots.rows) & np.isfinite(spots.cols)
     fields = (spots.rows, spots.cols, spots.intensity, spots.radial_width, spots.tangential_width)
     chosen = [np.ascontiguousarray(np.asarray(values, float)[seen]) for values in fields]
@@ -81,6 +82,7 @@ def _add_plane(image: np.ndarray, plane: Plane, experiment: Experiment) -> None:
         mixed = mixed_halves(np.atleast_2d(table), experiment.wavelength_spread)
         smeared = smear(mixed, experiment.resolution / experiment.q_step)
         tables.append(np.ascontiguousarray(smeared.T, dtype=np.float32))
+    # The tables are in the axes of the plane, so the azimuth is turned instead.
     turned = experiment.chi - plane.angle
     cosine, sine = np.cos(turned).astype(np.float32), np.sin(turned).astype(np.float32)
     places = (image, experiment.q_index, experiment.chi_index, cosine)
@@ -116,6 +118,7 @@ def _smear_profiles(rendered: Sequence[RenderedComponent], experiment: Experimen
     radial = [one for one in rendered if isinstance(one.component, Radial)]
     if not radial:
         return
+    # All orders of a feature in one call.
     profiles = np.array([one.component.profile for one in radial], float)
     if experiment.wavelength_spread:
         profiles = mix_wavelengths(profiles, experiment.wavelength_spread)
@@ -137,6 +140,7 @@ def _scaled_components(scene: dict[str, Any], experiment: Experiment) -> list[Re
             for component in feature.contribute(entry["parameters"], experiment)
         ]
         _smear_profiles(own, experiment)
+        # The share of a feature is for all of its components together.
         total = 0.0
         for one in own:
             shape = one.component
@@ -160,6 +164,7 @@ def _families(rendered: Sequence[RenderedComponent]) -> tuple[list[list[Rendered
     Components of one family hold the same `azimuth` and `stretch` arrays. The first family has
     neither, and may be empty; those with a stretch come last, for their pixels cost more.
     """
+    # Arrays are told apart by identity, not by content: comparing them would take longer.
     families: dict[tuple[int, int], list[RenderedComponent]] = {(0, 0): []}
     plain = 0
     for stretched in (False, True):
@@ -193,6 +198,7 @@ def _family_tables(
         first = members[0].component
         for table, values in ((azimuth, first.azimuth), (stretch, first.stretch)):
             if values is not None:
+                # The last point repeats the first, so that the loop can interpolate across π.
                 table[:-1, f], table[-1, f] = values, values[0]
     return radial, azimuth, stretch
 
@@ -206,12 +212,14 @@ def render(scene: dict[str, Any], experiment: Experiment, only: int | None = Non
         only: number of the one component to render; the others are left out after all are scaled.
     """
     rendered = _scaled_components(scene, experiment) if scene["photons"] > 0 else []
+    # After scaling, so that a component alone is as strong as among the others.
     rendered = rendered if only is None else [rendered[only]]
     families, plain = _families(rendered)
     radial, azimuth, stretch = _family_tables(families, len(experiment.q))
     extra = np.zeros((1, 1), np.float32)  # compiled code takes an array even where there is none
     images = [one for one in rendered if one.image is not None]
     if images:
+        # A new array: the image of the component is needed again for its d'.
         extra = images[0].image * np.float32(images[0].scale)
         for one in images[1:]:
             extra += one.image * np.float32(one.scale)
@@ -220,6 +228,7 @@ def render(scene: dict[str, Any], experiment: Experiment, only: int | None = Non
     turn = np.append(experiment.chi, np.pi)
     steps = experiment.q_per_pixel / experiment.q_step
     shift = -(drow * np.sin(turn) + dcol * np.cos(turn)) * steps
+    # Added after obstacles and response: the dark needs no light.
     dark = experiment.detector.dark_counts
     rendering = Rendering(
         experiment.empty_map(), rendered, np.zeros(radial.shape), np.zeros(radial.shape)

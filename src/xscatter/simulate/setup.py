@@ -112,6 +112,7 @@ def draw_setup(study: Study, number: int) -> Setup:
     """
     draws = Draws(study, number, experiment_stream(study.seed, number, Stream.SETUP))
     layout = LAYOUTS[draws.choose("detector", study.simulate.detectors)]
+    # In fractions of the side, as all that must not depend on the image size.
     radius = study.radius / study.simulate.size
     disk = ExpansionDisk(layout, radius, study.transform.minimum_coverage, user_mask(study))
     outline = DetectorOutline.draw(draws, layout)
@@ -122,6 +123,7 @@ def draw_setup(study: Study, number: int) -> Setup:
     surface = film.draw(draws)
     opening = window.draw(draws, detector)
     placement = Placement.draw(draws, outline, disk, grazing=surface is not None)
+    # After the placement: without a beam on the image there is no beamstop.
     stop = beamstop.draw(draws, detector, placement, disk)
     if opening is not None:
         opening = opening.centered(draws.rng, placement)
@@ -130,6 +132,7 @@ def draw_setup(study: Study, number: int) -> Setup:
     # A neutron camera: a velocity selector in front of soft matter and a plain square detector.
     if layout.name == "square" and sample.soft and draws.fraction("wavelength spread") < 0.7:
         beam, exposure = beam.of_neutrons(draws.rng), replace(exposure, coherent=False)
+    # Streams of their own: a new obstacle changes no experiment that exists.
     others = _draw_others(study, number, detector, placement)
     return Setup(detector, beam, placement, exposure, sample, stop, opening, tape, surface, others)
 

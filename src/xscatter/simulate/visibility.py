@@ -21,6 +21,7 @@ def _image_sums(image, gain, expected, scale):
     for r in range(rows):
         for c in range(cols):
             value = image[r, c]
+            # The gain of masked pixels is negative.
             if value > 0 and gain[r, c] > 0:
                 s = np.float64(value) * gain[r, c] * scale
                 information += s * s / expected[r, c]
@@ -34,6 +35,7 @@ def _altered_sum(expected, where, factor, dark):
     total = 0.0
     for n in range(len(where)):
         counts = np.float64(expected[where[n]])
+        # What would be counted without the obstacle: the dark passes through no obstacle.
         without = max(counts - dark, 0.0) / factor[n] + dark
         total += (counts - without) ** 2 / max(counts, without)
     return total
@@ -51,6 +53,7 @@ def detectability(
     """
     if isinstance(rendered.component, Radial):
         profile = rendered.scale * rendered.profile
+        # Both sums were collected by radius while rendering: no pixel is looked at again.
         information = float(rendering.information[:, rendered.family] @ profile**2)
         flux = float(rendering.flux[:, rendered.family] @ profile)
     elif isinstance(rendered.component, Modulation):

@@ -54,12 +54,14 @@ def _falls(
 ) -> np.ndarray:
     """Fall of every logit (T, n) with each of n `occluded` arrays as the input `name`."""
     inputs, logits = (item.inputs | {name: values} for values in occluded), []
+    # In pieces: there are 144 images of one frame.
     while some := list(islice(inputs, _TOGETHER)):
         logits.append(tagger.logits(view, some))
     return (tagger.logits(view, [item.inputs]) - np.concatenate(logits)).T
 
 
 def _without_patches(image: np.ndarray) -> Iterator[np.ndarray]:
+    # Rounded edges: the side need not be a multiple of the patches.
     edges = np.linspace(0, len(image), PATCHES + 1).astype(int)
     for top, bottom in pairwise(edges):
         for left, right in pairwise(edges):

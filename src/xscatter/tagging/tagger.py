@@ -96,6 +96,7 @@ class Tagger:
     ):
         self.folder, self.tags, self.size = Path(folder), bundle.tags, bundle.size
         self._bundle, self._networks, self._calibrations = bundle, networks, calibrations
+        # The network with the most inputs first: it knows most.
         self._preferred = [view for view in by_inputs() if view.name in networks]
 
     @classmethod
@@ -176,6 +177,7 @@ class Tagger:
         with ThreadPoolExecutor(threads) as pool:
             waiting: list[Future[Ready | Unreadable]] = []
             while True:
+                # The next batch is prepared while the networks work on this one.
                 following = [pool.submit(self.ready, f, view) for f in islice(items, TOGETHER)]
                 if waiting:
                     yield [future.result() for future in waiting]
@@ -192,6 +194,7 @@ class Tagger:
         """
         if isinstance(frame, Unreadable):
             return frame
+        # A centre that the user or a header gives is never overruled.
         if frame.center is None:
             # The confidence was fitted on frames whose hot pixels are not masked.
             mask = frame.mask if frame.hot is None else frame.mask & ~frame.hot
@@ -199,6 +202,7 @@ class Tagger:
             frame = frame.with_center(estimate.center, "estimate", estimate.confidence)
         prepared = prepare(frame, self.size)
         inputs = {"image": prepared.image}
+        # The expansion takes most of the time, so it is left out where no network asks for it.
         needed = any(v.needs_center for v in self._preferred if view in (None, v.name))
         if needed and frame.confidence >= CONFIDENT:
             expanded = coefficients(prepared, self._bundle.transform)
@@ -215,6 +219,7 @@ class Tagger:
         """
         chosen = [self._choose(item, view) for item in batch]
         probability = [np.full(len(self.tags), np.nan) for _ in batch]
+        # One call for all frames of a network: TensorFlow is slow on single images.
         for name in self._networks:
             places = [n for n, (used, _) in enumerate(chosen) if used == name]
             if places:
@@ -242,6 +247,7 @@ class Tagger:
             return None, item.reason
         candidates = [v for v in self._preferred if view in (None, v.name)]
         for candidate in candidates:
+            # The first network whose inputs could all be made.
             if set(self.needs(candidate.name)) <= item.inputs.keys():
                 if candidate is candidates[0]:
                     return candidate.name, ""

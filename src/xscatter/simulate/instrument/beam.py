@@ -25,7 +25,9 @@ class Beam:
     def draw(cls, rng: np.random.Generator) -> "Beam":
         """Draw a beam of x-rays of 7 to 18 keV: of a synchrotron, now and then of a laboratory."""
         return cls(
+            # λ = hc/E, 1.23984 nm keV.
             wavelength=1.23984e-9 / rng.uniform(7.0, 18.0),
+            # A synchrotron is polarised nearly completely; a laboratory source is not.
             polarisation=float(np.clip(rng.normal(0.95, 0.04), 0, 1))
             if rng.random() < 0.85
             else 0.0,

@@ -49,6 +49,7 @@ class Detector:
         if rng.random() >= 0.7:
             rows, cols = rng.uniform(0, (200, 400))
             offset = (float(rows), float(cols))
+        # 3 to 300 pixels in a million, evenly on a logarithmic scale.
         bad_pixels = float(10 ** rng.uniform(-5.5, -3.5))
         dark = float(layout.dark * np.exp(rng.normal(0, 0.7 if layout.integrating else 0.3)))
         gain, read_out, point_spread = 1.0, 0.0, layout.point_spread
@@ -78,11 +79,13 @@ class Detector:
     @property
     def dark_counts(self) -> float:
         """Expected counts of a pixel of the image without beam."""
+        # A pixel of the image covers scale² pixels of the layout.
         return self.dark * self.scale**2
 
     @property
     def saturation(self) -> int:
         """Largest count that a pixel of the image can hold."""
+        # Below 2³² − 1, which marks masked pixels.
         return int(min(max(self.layout.saturation * self.scale**2, 1000), 2**32 - 2))
 
     def mask(self, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -93,6 +96,7 @@ class Detector:
             rng: stream of the bad pixels.
         """
         layout, outline = self.layout, self.outline
+        # Modules lie on their side.
         if outline.turned and layout.module:
             layout = layout._replace(module=layout.module[::-1], gap=layout.gap[::-1])
         fine = self.scale * outline.fineness
@@ -114,6 +118,7 @@ class Detector:
         flat = rng.standard_normal((size, size), dtype=np.float32)
         flat *= np.float32(self.layout.flat_field)
         flat += 1
+        # No pixel is so insensitive as to look dead.
         return np.maximum(flat, 0.5, out=flat)
 
 

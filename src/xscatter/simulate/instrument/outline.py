@@ -41,14 +41,17 @@ class DetectorOutline:
         turned = rng.random() < 0.3
         if turned:
             rows, cols = cols, rows
+        # The longer side fills the square.
         longer = max(rows, cols)
         resample = draws.study.simulate.sampling == "resample"
         outline = cls(
             (rows / longer, cols / longer), longer / REFERENCE if resample else 1.0, turned
         )
+        # Drawn whether used or not, so that later draws do not depend on the layout.
         bend, tilt = float(rng.uniform(-0.02, 0.03)), float(np.deg2rad(rng.normal(0, 0.8)))
         aperture = float(rng.uniform(0.46, 0.51))
         if layout.taper and rows == cols:
+            # More than half of the tapers are round, a quarter are bent, the rest plain.
             kind = draws.fraction("aperture")
             outline = replace(outline, aperture=aperture) if kind < 0.55 else outline
             outline = replace(outline, bend=bend, tilt=tilt) if kind > 0.75 else outline
@@ -82,6 +85,7 @@ class DetectorOutline:
             return beside | (np.hypot(y, x) > self.aperture)
         if self.bend or self.tilt:
             c, s = np.cos(self.tilt), np.sin(self.tilt)
+            # The axes of the turned taper.
             v, u = c * y - s * x, c * x + s * y
             beside |= np.abs(v) > 0.49 - self.bend * (1 - 4 * u**2)
             beside |= np.abs(u) > 0.49 - self.bend * (1 - 4 * v**2)

@@ -47,7 +47,9 @@ class Placement:
             UserError: no position of the beam keeps the disk covered.
         """
         rng = draws.rng
+        # The angle of one image side decides the distance.
         edge = far_edge(draws, grazing)
+        # Only detectors at wide angles are tilted.
         tilted = draws.fraction("tilt") < 0.15 and edge > 0.1
         tilt = np.deg2rad(rng.uniform(2, 12)) if tilted else np.deg2rad(0.2)
         turn = rng.uniform(0, 2 * np.pi)
@@ -79,6 +81,7 @@ def _draw_center(
     """Return row and column of the beam in fractions of the side; `where` is a kind of place."""
     rng = draws.rng
     begin, extent = np.array(outline.begin), np.array(outline.extent)
+    # Rejection: most places of most kinds are covered, so that few trials are needed.
     for _ in range(400):
         if where == "middle":
             center = begin + extent * rng.normal(0.5, 0.06, 2)

@@ -44,9 +44,11 @@ def spread_kernel(spread: float) -> np.ndarray:
     reach = math.ceil(4 * spread) + 2
     size = 16 * reach
     padded = np.zeros(size)
+    # The kernel is the square root of the covariance, taken in Fourier space.
     padded[: 2 * reach + 1] = covariance(spread, reach)
     power = np.fft.rfft(np.roll(padded, -reach)).real
     kernel = np.roll(np.fft.irfft(np.sqrt(np.maximum(power, 0)), size), reach)[: 2 * reach + 1]
+    # Weights below a thousandth cost time and change hardly anything.
     cut = int(np.flatnonzero(np.abs(kernel) > 1e-3 * kernel.max())[0])
     kernel = kernel[cut : len(kernel) - cut]
     return (kernel / kernel.sum()).astype(np.float32)
@@ -70,6 +72,7 @@ def _spread(image, kernel, row, held):
     rows, cols = image.shape
     taps = len(kernel)
     half = taps // 2
+    # Only as many rows are held as the kernel is wide, not a second image.
     held[:] = 0
     for r in range(rows + half):
         slot = r % taps
@@ -123,6 +126,7 @@ def read_out(
     white *= np.float32(noise)
     value += white
     value += np.float32(3 * noise + 0.5)  # the offset keeps the digits of the dark above 0
+    # Before clipping, which hides it.
     full = value >= detector.saturation
     np.clip(value, 0, detector.saturation, out=value)
     np.copyto(counts, value.astype(np.uint32), where=live)

@@ -18,12 +18,14 @@ def _convolve(padded, kernel, out):
 
 def smear(profiles: np.ndarray, width: float) -> np.ndarray:
     """Return `profiles` (n, points) convolved with a Gaussian of deviation `width` in points."""
+    # Beyond four deviations a Gaussian is below 1e-3 of its maximum.
     reach = int(np.ceil(4 * width))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
     kernel /= kernel.sum()
     rows, points = profiles.shape
     padded = np.empty((rows, points + 2 * reach))
     padded[:, reach:-reach] = profiles
+    # Continued by their end values: zeros would darken both ends.
     padded[:, :reach], padded[:, -reach:] = profiles[:, :1], profiles[:, -1:]
     return _convolve(padded, kernel, np.zeros(profiles.shape))
 
@@ -40,6 +42,7 @@ def mix_wavelengths(profiles: np.ndarray, spread: float) -> np.ndarray:
     step = 1.0 / points  # in ln q: as fine as the table where it is coarsest, at its end
     reach = int(np.ceil(5 * sigma / step))
     log_q = np.arange(-reach, int(np.log(points) / step) + reach) * step  # from the first point on
+    # A power of two, with room for the kernel at both ends.
     size = 1 << (len(log_q) + 2 * reach).bit_length()
     wave = np.arange(size // 2 + 1) * (2 * np.pi / (size * step))
     kernel = np.exp(-0.5 * (wave * sigma) ** 2)
@@ -52,6 +55,7 @@ def mix_wavelengths(profiles: np.ndarray, spread: float) -> np.ndarray:
         )
         padded[-reach:] = padded[0]  # the transform goes round
         smooth = np.fft.irfft(np.fft.rfft(padded) * kernel, size)[reach : reach + len(log_q)]
+        # The value at q = 0 stays: its logarithm does not exist.
         row[1:] = np.maximum(np.interp(np.log(index[1:]), log_q, smooth), 0)
     return mixed
 

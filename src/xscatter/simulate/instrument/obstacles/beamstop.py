@@ -106,6 +106,7 @@ class Beamstop(Obstacle):
         cosine, sine = np.cos(self.bend), np.sin(self.bend)
         far = x - self.elbow
         along, across = far * cosine + y * sine, y * cosine - far * sine
+        # The minimum of two shadows is where both are: the rod ends at the elbow.
         near = np.minimum(_strip(x, y, self.holder, self.blur), edge(far, self.blur))
         rod = np.maximum(near, _strip(along, across, self.holder, self.blur))
         if self.mount <= 0:
@@ -116,6 +117,7 @@ class Beamstop(Obstacle):
     def _rod(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """A rod that hides the beam with its end, or is the stalk of a head that does."""
         width = 2 * self.radius / max(self.head, 1.0)
+        # The rod begins a radius beyond the beam, which it hides with its end.
         shadow = _strip(x + self.radius, y, width, self.blur)
         beyond = 1 - edge(x - 2 * self.radius, self.blur)
         shadow *= 1 - (1 - self.rod_opacity) * beyond
@@ -144,6 +146,7 @@ class Beamstop(Obstacle):
             holder_opacity=1.0,
             rod_opacity=1.0,
         )
+        # A mask has no half shadows.
         return grown.shadow(drow, dcol) > 0.5
 
     def factors(self, experiment: Any) -> Iterator[Factor]:
@@ -151,6 +154,7 @@ class Beamstop(Obstacle):
         if self.tag is None:
             return
         stop = self.on_pixels(experiment.scale)
+        # The point spread blurs the shadow as it blurs the scattering.
         stop = replace(stop, blur=float(np.hypot(stop.blur, experiment.spread_pixels)))
         row, col = experiment.geometry.center
 
@@ -219,5 +223,6 @@ def draw(draws: Draws, detector: Detector, placement: Placement, disk: Expansion
     if kind == "none" or draws.fraction("masked beamstop") >= simulate.masked_beamstop_fraction:
         return stop
     center = np.array(placement.center)
+    # A mask takes pixels from the disk: it is refused where too few would be left.
     hidden = stop.covering(side * (GRID[:, None] - center[0]), side * (GRID[None, :] - center[1]))
     return replace(stop, masked=disk.accepts(center, detector.outline, hidden))
