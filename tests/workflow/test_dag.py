@@ -269,7 +269,7 @@ def test_a_misspelt_rule_of_the_profile_is_refused_and_one_of_another_kind_of_st
         ),
         (
             ["--default-resources", "slurm_partiton=a"],
-            "default-resources: nothing reads slurm_partiton; is slurm_part",
+            "default-resources: nothing reads slurm_partiton; did you mean slurm_part",
         ),
         (["--set-resources", "train_image:gpus=1", "--resources", "gpus=2"], ""),
         (["--default-resources", "licences=1", "constraint=avx2"], ""),

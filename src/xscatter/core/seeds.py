@@ -40,4 +40,5 @@ def generator(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:
         >>> int(generator(7, Purpose.SCENE, 3, 0).integers(100))
         42
     """
+    # Named, not default_rng: the default of NumPy may change.
     return np.random.Generator(np.random.PCG64(sequence(seed, purpose, *key)))

@@ -42,6 +42,7 @@ class Board:
 
     def add(self, row: dict[str, Any], timing: dict[str, Any]) -> None:
         """Add the figures of one epoch."""
+        # Grouped, so that curves to be compared share a page.
         names = {
             "training_loss": "loss/training",
             "validation_loss": "loss/validation",
@@ -54,6 +55,7 @@ class Board:
         figures["images_per_second"] = timing["images_per_second"]
         with self._writer.as_default(step=row["step"]):
             for name, value in figures.items():
+                # TensorBoard draws no line through NaN.
                 if np.isfinite(value):
                     self._summary.scalar(name, value)
         self._writer.flush()
@@ -78,6 +80,7 @@ class Board:
         if not last and time.monotonic() - self._drawn < _PAUSE:
             return
         self._drawn = time.monotonic()
+        # The same records each time, so that progress on them can be followed.
         index = np.linspace(0, len(subset) - 1, min(_EXAMPLES, len(subset))).astype(int)
         picture = draw(subset, index, tags, sigmoid(logits[index]))
         with self._writer.as_default(step=step):
@@ -110,6 +113,7 @@ def draw(
     labels = subset.labels(index)
     rows = -(-len(index) // 4)
     figure = Figure(figsize=(14, 4.2 * rows), dpi=80, layout="constrained")
+    # Without pyplot, which keeps every figure in memory.
     canvas = FigureCanvasAgg(figure)
     for n, axes in enumerate(figure.subplots(rows, 4, squeeze=False).ravel()):
         if n >= len(index):

@@ -129,6 +129,7 @@ def read_views(paths: StudyPaths, names: Sequence[str] | None = None) -> list[Vi
 def _read_view(paths: StudyPaths, name: str) -> ViewScores:
     evaluation = read_evaluation(paths.evaluation(name))
     test = read_scores(paths.scores(name))
+    # The two files are written one after the other: one of them may be of another test.
     if not test.scores.shape == test.labels.shape == (len(test.source), len(evaluation.tags)):
         raise UserError(
             f"{paths.scores(name)}: does not fit {paths.evaluation(name).name}; delete both, then "
@@ -184,6 +185,7 @@ def read_history(path: Path) -> History:
     except (OSError, ValueError, TypeError, IndexError) as error:
         why = "missing" if not path.exists() else f"is not a table of training curves ({error})"
         raise UserError(f"{path}: {why}; train the view again with `xscatter train`") from error
+    # The first column counts epochs.
     axis = next(iter(columns))
     return History(axis, columns.pop(axis), columns)
 
@@ -199,6 +201,7 @@ def precision_recall(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray
         Recall and precision, both (k,), from the highest score down.
     """
     order = np.argsort(-scores, kind="stable")
+    # Equal scores cannot be separated by a threshold: only the last of them is a point.
     last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
     hits = np.cumsum(labels[order])[last]
     return hits / max(hits[-1], 1), hits / (last + 1)

@@ -65,8 +65,10 @@ def pick_samples(labels: Labels, column: int) -> list[tuple[str, int]]:
     values = labels.detectability[rows, column]
     known = not np.isnan(values).any()
     if known:
+        # Clearest first, so that quantiles are places in the list.
         rows = rows[np.argsort(-values, kind="stable")]
     picked: list[tuple[str, int]] = []
+    # Images of one experiment look alike, so each sample is of another one.
     used: set[int] = set()
     for word, quantile in (("clear", 0.05), ("typical", 0.5), ("faint", 0.95)):
         nearest = np.argsort(

@@ -49,6 +49,7 @@ def simulate_experiment(study: Study, number: int, path: str | Path) -> None:
         labels = np.zeros((n, len(tags.NAMES)), np.uint8)
         detectability = np.zeros(labels.shape, np.float32)
         scenes = []
+        # One array for all images: the shard keeps a compressed copy.
         counts = np.empty((size, size), np.uint32)
         for image in range(n):
             simulated = simulate_image(experiment, image, counts)

@@ -29,6 +29,7 @@ def fraction(seed: int, choice: str, number: int) -> float:
     """
     index = CHOICES.index(choice)
     offset = generator(seed, Purpose.STRATA, index).random()
+    # Square roots of primes are independent over the rationals, so no two choices repeat together.
     return (offset + number * PRIMES[index] ** 0.5) % 1.0
 
 

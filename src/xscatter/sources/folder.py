@@ -97,12 +97,14 @@ class Folder:
         since, self._since = self._since, None
         for entry in self._entries():
             name = entry.path
+            # Done in this run or an earlier one, and not changed since.
             done = name in self._done and name not in self._changed
             if done and name not in self._recent and since is None:
                 continue  # without a look at its state: there may be a million of them
             state = self._state(entry)
             if state is None or (done and not self._was_changed(name, state, since)):
                 continue
+            # A file that grew after it was done is followed again.
             if done:
                 self._changed.add(name)
             begin = self._resting_since(name, state, now)
@@ -160,6 +162,7 @@ class Folder:
             stat = entry.stat()
         except OSError:  # renamed or removed since it was listed
             return None
+        # Size and time together: a writer may change bytes without changing the size.
         return FileState(stat.st_size, stat.st_mtime_ns)
 
     def _was_changed(self, name: str, state: FileState, since: float | None) -> bool:
@@ -178,9 +181,11 @@ class Folder:
         return now
 
     def _is_complete(self, name: str, state: FileState, rested: float) -> bool:
+        # Twice the longest pause seen so far: writers of one folder behave alike.
         rest = self.settle if self._pause < self.settle else 2 * self._pause
         # A file that was old when it was first seen need not be watched for a while.
         old = time.time() - state.time / 1e9 > 10 * rest + 1
+        # An empty file was only just created.
         return bool(state.size) and (rested >= rest or old) and not is_being_written(name)
 
 
@@ -202,6 +207,7 @@ def is_being_written(path: str) -> bool:
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         return False
     except OSError as error:
+        # Other errors mean that leases do not work here: then nothing is known.
         return error.errno == errno.EAGAIN
     finally:
         os.close(file)

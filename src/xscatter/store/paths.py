@@ -121,6 +121,7 @@ class ResolutionPaths:
 
 def _digits(number: int | str) -> str:
     """Return five digits or more; a text is a wildcard of the workflow and stays as it is."""
+    # Five digits sort by name up to 100 000 experiments.
     return number if isinstance(number, str) else f"{number:05d}"
 
 

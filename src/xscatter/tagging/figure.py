@@ -48,6 +48,7 @@ def _draw_patches(axes: "Axes", item: Ready, falls: np.ndarray) -> None:
     from matplotlib.colors import ListedColormap
 
     show_frame(axes, item.prepared.counts, item.prepared.mask, colorbar=False, most=_MOST)
+    # Only what speaks for the tag is shown; what speaks against it is clipped to 0.
     strength = np.clip(falls / max(float(np.abs(falls).max()), 1e-6), 0, 1)
     side = len(item.prepared.counts) - 0.5
     axes.imshow(

@@ -11,6 +11,7 @@ from xscatter.tagging.tagged import Tagged
 from xscatter.tagging.tagger import Tagger
 from xscatter.tags import INDEX, TAGS
 
+# Columns before those of the tags.
 FIXED = [
     "file",
     "frame",
@@ -81,6 +82,7 @@ def legend(tagger: Tagger) -> str:
     lines = [_line(["tag", "meaning", *names])]
     for t, tag in enumerate(tagger.tags):
         meaning = TAGS[INDEX[tag]].definition if tag in INDEX else ""
+        # An empty field: the tag does not occur in the test set.
         values = [None if np.isnan(column[t]) else round(float(column[t]), 3) for column in columns]
         lines.append(_line([tag, meaning, *values]))
     return "".join(lines)
@@ -88,6 +90,7 @@ def legend(tagger: Tagger) -> str:
 
 def _line(values: list[Any]) -> str:
     text = io.StringIO()
+    # The same line ends on every system.
     csv.writer(text, lineterminator="\n").writerow(
         ["" if value is None else value for value in values]
     )

@@ -25,8 +25,10 @@ def size_nodes(polydispersity: float) -> tuple[np.ndarray, np.ndarray]:
 
     `polydispersity` is σ, the standard deviation of the logarithm of the size; 0 gives one node.
     """
+    # One size: the average is the value itself.
     if polydispersity <= 0:
         return np.ones(1), np.ones(1)
+    # In units of σ; what is beyond has a weight below 1e-3.
     t = np.linspace(-3.8, 3.8, min(MOST_NODES, 11 + int(240 * polydispersity)))
     weights = np.exp(-0.5 * t**2)
     return np.exp(6 * polydispersity**2 + polydispersity * t), weights / weights.sum()

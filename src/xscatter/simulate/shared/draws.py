@@ -13,6 +13,7 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
         low: lower limit, above 0.
         high: upper limit.
     """
+    # Lengths span decades: each decade is drawn equally often.
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
