@@ -48,16 +48,19 @@ $(VENV)/.demo $(VENV)/.test $(VENV)/.docs: $(VENV)/bin/python pyproject.toml env
 # Use the first Python from 3.11 to 3.13 that can make an environment.
 $(VENV)/bin/python:
 	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
-	  if $$python -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
+	  if $$python -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	      2>/dev/null; then \
 	    echo "making $(VENV) with $$($$python --version)"; exec $$python -m venv $(VENV); fi; \
 	done; \
-	echo "no Python 3.11 to 3.13 with venv found; install one (Debian: apt install python3-venv) or name it: make PYTHON=/path/to/python3.12"; \
+	echo "no Python 3.11 to 3.13 with venv found; install one (Debian: apt install python3-venv)" \
+	  "or name it: make PYTHON=/path/to/python3.12"; \
 	exit 2
 
 # Lock the newest versions that pyproject.toml allows, for all supported Pythons at once.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header \
-	  --extra mpi --extra train --extra workflow --extra test --extra docs pyproject.toml --output-file envs/lock.txt
+	  --extra mpi --extra train --extra workflow --extra test --extra docs pyproject.toml \
+	  --output-file envs/lock.txt
 
 clean:
 	rm -rf $(VENV) results .snakemake

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Run the tests marked `floats` as other processors would run them, with one thread and with several.
+# Run the tests marked `floats` as other processors would run them, with one thread and with
+# several.
 #
 # Libraries choose their code by the processor, and so do sums their order: what passes on one
 # processor may fail on another, where a tolerance was that of the first. Each run below tells every
@@ -60,7 +61,8 @@ if [ "$(uname -m)" = x86_64 ] && [ -r /proc/cpuinfo ]; then
 else
   echo "processors: only x86-64 can run as an older processor would"
 fi
-# This one, by TensorFlow's own kernels: they serve where oneDNN cannot, as for bfloat16 before AVX-512.
+# This one, by TensorFlow's own kernels: they serve where oneDNN cannot, as for bfloat16 before
+# AVX-512.
 run eigen 1 TF_ENABLE_ONEDNN_OPTS=0 -- "$@"
 
 [ ${#failed[@]} = 0 ] || { echo "processors: failed as ${failed[*]}"; exit 1; }

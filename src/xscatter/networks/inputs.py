@@ -44,11 +44,13 @@ class ImageChannels(keras.layers.Layer):
         )
 
     def call(self, counts):
+        # Masked pixels come as -1.
         usable = ops.cast(counts >= 0, "float32")
         return self.KINDS[self.kind](self, ops.clip(counts, 0.0, _MAX_COUNTS), usable)
 
     def _transformed(self, counts, usable):
         value = 2.0 * ops.sqrt(counts + 0.375) if self.kind == "anscombe" else ops.log1p(counts)
+        # 0 where masked: the mean of all images, so that a gap is neither bright nor dark.
         value = (value - self.mean) / self.deviation * usable
         return ops.stack([value, 1.0 - usable], axis=-1)
 
@@ -64,6 +66,7 @@ class ImageChannels(keras.layers.Layer):
 
     def _contrast(self, counts, usable):
         level = ops.log1p(counts) * usable
+        # Means over all pixels are divided by it, to be means over usable ones.
         fraction = ops.maximum(ops.mean(usable, axis=(1, 2), keepdims=True), 1e-6)
         mean = ops.mean(level, axis=(1, 2), keepdims=True) / fraction
         value = (level - mean) * usable
@@ -71,7 +74,9 @@ class ImageChannels(keras.layers.Layer):
         # Anscombe's transform gives photon noise the deviation 1 at any count.
         stable = 2.0 * ops.sqrt(counts + 0.375) * usable
         near = _smooth(stable) / ops.maximum(_smooth(usable), 1e-3)
+        # Linear near 0 and logarithmic beyond: peaks of any height fit into one range.
         local = ops.arcsinh(stable - near) * usable
+        # The level of the image, which its own standardisation removes from the first channel.
         overall = ops.broadcast_to((mean - self.mean) / self.deviation, ops.shape(value))
         return ops.stack(
             [value / ops.maximum(deviation, 0.1), local, overall, 1.0 - usable], axis=-1
@@ -90,6 +95,7 @@ class ImageChannels(keras.layers.Layer):
         if self.kind != "log-uint8" and usable.size:
             value = stabilise(usable.astype(np.float64), self.kind)
             self.mean.assign(value.mean())
+            # Never zero, even if all images of the sample are blank.
             self.deviation.assign(max(value.std(), 1e-3))
 
     def get_config(self):

@@ -18,6 +18,7 @@ TOGETHER = 16  # records that a loaded network takes at once
 def weights_sha256(model: Any) -> str:
     """Return the SHA-256 of all variables of a Keras `model`, in order."""
     digest = hashlib.sha256()
+    # The order of the weights is that of the layers, and part of the identity.
     for value in model.get_weights():
         digest.update(value.tobytes())
     return digest.hexdigest()
@@ -39,6 +40,7 @@ def load_model(folder: ModelFolder) -> Any:
     if not path.exists():
         raise UserError(f"{path}: missing; train --view {folder.view} first")
     try:
+        # Not compiled: a trained network needs neither loss nor optimizer.
         model = keras.models.load_model(path, compile=False)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(
@@ -78,6 +80,7 @@ class Network:
             for name, x in values.items():
                 records = x[first : first + TOGETHER]
                 wide[name][: len(records)] = records
+            # Rows beyond the last record hold records of before, and are cut off.
             logits.append(self._run(wide).numpy()[: count - first])
         return np.concatenate(logits)
 
@@ -96,4 +99,5 @@ def network_input(values: np.ndarray) -> np.ndarray:
     if not np.iscomplexobj(values):
         return values
     values = np.ascontiguousarray(values, np.complex64)
+    # A view: real and imaginary part lie side by side in memory.
     return values.view(np.float32).reshape(*values.shape, 2)

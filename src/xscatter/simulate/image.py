@@ -65,6 +65,7 @@ def simulate_image(
     integrating = detector.layout.integrating
     # Each noise has its own stream: how many numbers one of them takes changes no other.
     key = experiment.study.seed, Purpose.NOISE, experiment.number, image
+    # A counter saturates by photons; an integrating detector by digits, in its read-out.
     most = MOST_PHOTONS if integrating else detector.saturation
     poisson_counts(rendering.expected, live, most, sequence(*key, Noise.PHOTONS), out)
     if integrating:
@@ -73,6 +74,7 @@ def simulate_image(
     if scene["zingers"]:
         rng = generator(*key, Noise.ZINGERS)
         clear = add_zingers(out, live, detector, scene["zingers"], rng)
+    # Counted after all noise: zingers may saturate pixels, too.
     saturated = int(np.count_nonzero(out == detector.saturation))
     facts = DrawnFacts(saturated=saturated, zingers=clear)
     return SimulatedImage(scene, rendering, *label(scene, rendering, experiment, facts))
