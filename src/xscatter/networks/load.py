@@ -80,7 +80,7 @@ class Network:
             for name, x in values.items():
                 records = x[first : first + TOGETHER]
                 wide[name][: len(records)] = records
-            # Rows beyond the last record hold records of before, and are cut off.
+            # Rows beyond the last record hold zeros or earlier records, and are cut off.
             logits.append(self._run(wide).numpy()[: count - first])
         return np.concatenate(logits)
 
