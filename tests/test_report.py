@@ -201,7 +201,7 @@ def test_numbers_of_the_evaluation_are_on_the_page(page):
 
 
 def test_look_alikes_are_held_against_chance(page):
-    row = re.search(r'<th scope="row">ring</th><td>halo</td>(.*?)</tr>', page)
+    row = re.search(r'<th scope="row">ring</th><td>halo</td>(.*?)</tr>', page, re.S)
     assert re.findall(r">([\d.]+)<", row[1]) == ["5", "1.2", "7"]
 
 

@@ -43,7 +43,7 @@ def image_network(
     boundary: str = "dirichlet",
     branches: Sequence[keras.Model] = (),
 ) -> keras.Model:
-    """Build the network of the image view; see the module for the arguments.
+    """Build the network of the image view.
 
     Args:
         shapes: shape of each input field; ``image`` (rows, cols) is used.
@@ -72,7 +72,7 @@ def coefficient_network(
     boundary: str = "dirichlet",
     branches: Sequence[keras.Model] = (),
 ) -> keras.Model:
-    """Build the network of the coefficient view; see the module for the arguments.
+    """Build the network of the coefficient view.
 
     Args:
         shapes: shape of each input field; ``coefficients`` (M, K) is used.
@@ -100,7 +100,7 @@ def joint_network(
     boundary: str = "dirichlet",
     branches: Sequence[keras.Model] = (),
 ) -> keras.Model:
-    """Build the joint view on two trained networks; see the module for the arguments.
+    """Build the joint view on two trained networks.
 
     Args:
         shapes: not used; the branches have their own inputs.
