@@ -427,7 +427,7 @@ def test_a_kill_while_the_model_is_written_leaves_none_that_is_half_old(copied, 
         return complete_file(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(shards, "complete_file", full)
+        patch.setattr("xscatter.learn.export.complete_file", full)
         with pytest.raises(UserError, match="no space left"):
             train(copied, "image")
     assert "missing" in refused(copied, "image")
