@@ -514,6 +514,10 @@ def die_at(owner, name, passing=1, after=False, wanted=lambda *_: True):
     setattr(owner, name, replacement)
 
 
+# A checkpoint after each of twelve steps: most of the time goes into writing them to the disk.
+SHORT = {"max_epochs": 2, "steps_per_epoch": 6}
+
+
 def die(place):
     """Prepare the death of this process; a new checkpoint is written after every step."""
     from xscatter.learn.board import Board
@@ -521,11 +525,11 @@ def die(place):
 
     named = lambda text: lambda _, path: text in str(path)  # noqa: E731
     if place == "in a step before the first checkpoint":
-        die_at(Learner, "step", 3)
+        die_at(Learner, "step", after=True)
     elif place == "while a checkpoint is written":
-        die_at(os, "replace", 4, wanted=named("state-"))
+        die_at(os, "replace", 2, wanted=named("state-"))
     elif place == "with a checkpoint just written":
-        die_at(checkpoint, "save", 5, after=True)
+        die_at(checkpoint, "save", 3, after=True)
     elif place == "at the end of an epoch, before its line":
         die_at(Board, "add")
     elif place == "while the model is written":
@@ -548,7 +552,7 @@ def life(folder, log, views, place=None):
     die(place)
     for view in views:
         run(
-            toy_study(checkpoint_minutes=0.0, max_epochs=2),
+            toy_study(checkpoint_minutes=0.0, **SHORT),
             StudyPaths(folder),
             view,
             say=lambda line: print(line, flush=True),
@@ -592,23 +596,23 @@ def test_killed_at_every_telling_place_it_ends_bit_for_bit_alike(paths, undistur
     from xscatter.learn.test import evaluate
 
     # The undisturbed run has a process of its own: in this one, tests may have set other threads.
+    # It takes its time meanwhile.
     views = list(VIEWS)
-    process = start_life(undisturbed, views)
-    process.join()
-    assert process.exitcode == 0, (undisturbed.root / "log").read_text()[-2000:]
+    quiet = start_life(undisturbed, views)
     log = paths.root / "log"
-    for place in (
-        "in a step before the first checkpoint",
-        "while a checkpoint is written",
-        "with a checkpoint just written",
-        "at the end of an epoch, before its line",
-        "while the model is written",
-        "between the model and its facts",
-        "before past checkpoints go",
+    for place, step in (
+        ("in a step before the first checkpoint", 0),
+        ("while a checkpoint is written", 1),
+        ("with a checkpoint just written", 4),
+        ("at the end of an epoch, before its line", 6),
+        ("while the model is written", 12),
+        ("between the model and its facts", 12),
+        ("before past checkpoints go", 12),
     ):
         process = start_life(paths, ["image"], place)
         process.join()
         assert process.exitcode == -signal.SIGKILL, f"{place}: {log.read_text()[-2000:]}"
+        assert newest_state(paths, "image") == (f"state-{step:09d}.h5" if step else ""), place
     process = start_life(paths, ["image"])
     process.join()
     assert process.exitcode == 0, log.read_text()[-2000:]
@@ -619,10 +623,12 @@ def test_killed_at_every_telling_place_it_ends_bit_for_bit_alike(paths, undistur
         process.join()
         assert process.exitcode == 0, log.read_text()[-2000:]
     assert log.read_text().count("resumes at step") >= 7
+    quiet.join()
+    assert quiet.exitcode == 0, (undisturbed.root / "log").read_text()[-2000:]
     for view in views:
         assert products(paths, view) == products(undisturbed, view)
     for one in (paths, undisturbed):
-        evaluate(toy_study(max_epochs=2), one, "image", say=lambda _: None)
+        evaluate(toy_study(**SHORT), one, "image", say=lambda _: None)
     with np.load(paths.scores("image")) as ours, np.load(undisturbed.scores("image")) as theirs:
         assert all(np.array_equal(ours[key], theirs[key]) for key in theirs)
 
