@@ -23,7 +23,7 @@ from xscatter.store.checks import (
 )
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
-from xscatter.study import Study, load_study
+from xscatter.study import Study, load_recorded_study
 from xscatter.views import VIEWS, evaluated
 
 
@@ -73,7 +73,7 @@ def read_study(results: Path) -> Study:
         raise UserError(
             f"{results}: has no study.yaml, which says what belongs there; name results/<study>"
         )
-    return load_study(path)
+    return load_recorded_study(path)
 
 
 def verify(results: Path, deep: bool = True, processes: int | None = None) -> list[Finding]:
