@@ -18,7 +18,7 @@ demo: $(VENV)/.demo
 # The tests on the private cluster wait for real daemons and minutes of walltime. On a busy machine
 # some of them may fail, so those that failed run once more and must then pass.
 test: $(VENV)/.test check
-	$(BIN)/pytest -n $(CORES) --ignore=tests/slurm
+	$(BIN)/pytest -n $(CORES) --dist loadfile --no-loadscope-reorder --ignore=tests/slurm
 	$(BIN)/pytest tests/slurm || $(BIN)/pytest tests/slurm --last-failed
 
 # Style, types, and which room may import which; part of `make test`.

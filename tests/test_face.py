@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import importlib
 import re
 import subprocess
 import sys
@@ -56,6 +57,20 @@ def test_the_reference_page_documents_every_public_name_and_no_other():
     page = (ROOT / "docs" / "reference" / "api.md").read_text()
     documented = re.findall(r"^\.\. auto\w+:: (\S+)$", page, re.M)
     assert sorted(documented) == [f"xscatter.{name}" for name in xscatter.__all__]
+
+
+PACKAGE = Path(xscatter.__file__).parent
+WITH_EXAMPLES = [path for path in sorted(PACKAGE.rglob("*.py")) if ">>>" in path.read_text()]
+
+
+@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_all_examples_of_a_module_run(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    module = importlib.import_module(name.removesuffix(".__init__"))
+    results = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
+    assert results.attempted
+    assert results.failed == 0
 
 
 @pytest.mark.parametrize("name", xscatter.__all__)

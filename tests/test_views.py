@@ -1,30 +1,48 @@
 """A fourth view is one entry of the table of views."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import toy_report
+from toy_models import ring
 from toy_records import TAGS, write_records
 from xscatter import open_records, views
 from xscatter.commands import train as train_command
+from xscatter.core.errors import UserError
+from xscatter.frames import from_array
 from xscatter.networks.load import load_network
+from xscatter.report import write_report
 from xscatter.store.bundle import open_bundle
 from xscatter.store.models import newest
 from xscatter.store.paths import StudyPaths
 from xscatter.study import parse_study
 from xscatter.study.networks import millions_of_weights
-from xscatter.views import View
+from xscatter.tagging import Tagger
+
+ROOT = Path(__file__).parent.parent
+ENTRY = """
+from xscatter import views
+
+views.VIEWS["polar"] = views.View(
+    "polar",
+    ("coefficients",),
+    "xscatter.networks.models:coefficient_network",
+    seed_key=3,
+    keys=frozenset({"coefficient_network", "coefficient_input", "learning_rate"}),
+)
+"""
 
 
 @pytest.fixture
 def study(monkeypatch):
-    polar = View(
-        "polar",
-        ("coefficients",),
-        "xscatter.networks.models:coefficient_network",
-        seed_key=3,
-        keys=frozenset({"coefficient_network", "coefficient_input", "learning_rate"}),
-    )
-    monkeypatch.setitem(views.VIEWS, "polar", polar)
+    monkeypatch.setitem(views.VIEWS, "polar", None)  # the end of the test takes it away
+    exec(ENTRY)
     content = {
         "name": "toy",
         "simulate": {"experiments": 12, "images": 20, "size": 32},
@@ -41,6 +59,9 @@ def test_a_fourth_view_trains_is_tested_and_loaded(study, tmp_path):
 
     paths = StudyPaths(tmp_path / "toy")
     write_records(paths.batches)
+    index = json.loads(paths.records.read_text())
+    transform = study.transform.model_dump(mode="json") | {"radius": study.radius}
+    paths.records.write_text(json.dumps(index | {"transform": transform}))
     assert train(study, paths, "polar", say=lambda _: None)
     evaluation = evaluate(study, paths, "polar", say=lambda _: None)
     assert (evaluation.view, list(evaluation.tags)) == ("polar", TAGS)
@@ -53,6 +74,40 @@ def test_a_fourth_view_trains_is_tested_and_loaded(study, tmp_path):
     logits = network.logits({"coefficients": tested["coefficients"]})
     with np.load(paths.scores("polar")) as saved:
         np.testing.assert_allclose(logits, saved["logits"], atol=1e-4)
+    tagger = Tagger.load(tmp_path / "toy")
+    frame = from_array(ring(), center=(60, 70))
+    (tagged,) = tagger.predict(frame)
+    assert tagged.view == "polar"
+    assert ((tagged.probability > 0) & (tagged.probability < 1)).all()
+
+
+def test_a_fourth_view_is_in_the_report(study, tmp_path):
+    paths = StudyPaths(tmp_path / "small")
+    toy_report.write_results(paths)
+    write_report(toy_report.STUDY, paths)
+    page = paths.report.read_text()
+    assert page.count('<th scope="col" class="number">polar</th>') == 1
+    paths.report.unlink()
+    paths.evaluation("polar").unlink()
+    with pytest.raises(UserError, match=r"polar\.json"):
+        write_report(toy_report.STUDY, paths)
+
+
+def test_a_fourth_view_has_rules_of_the_workflow(tmp_path):
+    """The entry is made where the workflow's own process sees it."""
+    (tmp_path / "sitecustomize.py").write_text(ENTRY)
+    folders = [tmp_path, *filter(None, [os.environ.get("PYTHONPATH")])]
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "-n"]
+    command += ["-d", str(tmp_path), "--configfile", str(ROOT / "config" / "demo.yaml")]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, folders))},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "train the polar network" in done.stdout + done.stderr
+    assert "test the polar network" in done.stdout + done.stderr
 
 
 def test_a_fourth_view_is_known_to_the_study_the_plan_and_the_command(study):

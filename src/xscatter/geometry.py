@@ -32,7 +32,7 @@ DETECTOR_SHAPES = {
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where the pixels of a detector are: the frame and the rotations of pyFAI, with rot3 = 0.
+    """Positions of a detector's pixels: the frame and the rotations of pyFAI, with rot3 = 0.
 
     Lengths in metres, angles in radians, the beam centre (row, column) in pixels with pixel
     centres at integers. `distance` is that from the sample to the point of normal incidence.

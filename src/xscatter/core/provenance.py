@@ -1,4 +1,4 @@
-"""Which program made a file: versions, revision, command, host and time.
+"""The program that made a file: versions, revision, command, host and time.
 
 Shards carry only the version, so that the same seed gives the same bytes. Time, host and command
 go to the log of the job, and into the JSON files of training and evaluation.

@@ -24,7 +24,7 @@ MOST_BIN_BYTES = 2**23
 
 
 class Pixels:
-    """Where the pixels of a window go on the polar grid.
+    """Places of the pixels of a window on the polar grid.
 
     Args:
         detector_shape: (rows, cols) of the detector.

@@ -1,4 +1,4 @@
-"""How the pixels of the disk that lie beside the detector reach the polar grid, ring by ring.
+"""Spread the pixels of the disk beside the detector over the polar grid, ring by ring.
 
 A disk may be much larger than the detector, and spreading millions of pixels that were never
 measured would take most of the time. But all pixels of a ring have the same value, its mean. So all

@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class BeamGeometry:
-    """How a frame was taken, according to its header or a PONI file; None = not known.
+    """Geometry of a frame according to its header or a PONI file; None = not known.
 
     Attributes:
         wavelength: in metres.

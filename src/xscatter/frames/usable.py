@@ -1,4 +1,4 @@
-"""Which pixels of a frame can be used: marks, gaps written as zeros, saturated and hot pixels."""
+"""The usable pixels of a frame, without marked, saturated and hot ones and gaps of zeros."""
 
 import numpy as np
 from scipy import ndimage

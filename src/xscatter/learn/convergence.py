@@ -1,4 +1,4 @@
-"""When to lower the learning rate, and when to stop: a rule whose memory can be saved.
+"""The rule that lowers the learning rate and stops a training; its memory can be saved.
 
 After each epoch the rule sees the training loss and the mean average precision on the validation
 set. The training loss makes progress when it falls by `min_loss_decrease` of its best value, the

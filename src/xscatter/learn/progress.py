@@ -1,4 +1,4 @@
-"""How far a training has come: what its checkpoints hold besides arrays."""
+"""The progress of a training: all that its checkpoints hold besides arrays."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +9,7 @@ from xscatter.store.models import with_epochs
 
 @dataclass
 class Progress:
-    """How far a training has come.
+    """Progress of a training.
 
     Attributes:
         step: number of steps done.

@@ -1,4 +1,4 @@
-"""Which record goes to which batch, as assignment.json keeps it."""
+"""The batch of each record, as assignment.json keeps it."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Which tags are taken for which others."""
+"""Tags that are taken for others."""
 
 import numpy as np
 

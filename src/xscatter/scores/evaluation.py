@@ -15,7 +15,7 @@ Interval = list[float] | None
 
 @dataclass(frozen=True)
 class TagEvaluation:
-    """How well one tag is recognised; None stands for what is not defined.
+    """Scores of one tag on the test set; None stands for what is not defined.
 
     Attributes:
         average_precision: None where the test batch has no record with the tag.
@@ -38,7 +38,7 @@ class TagEvaluation:
 
 @dataclass(frozen=True)
 class Reliability:
-    """How often tags are there (`frequency`) against their `probability`, in bins of `count`."""
+    """The `frequency` of tags against their `probability`, in bins of `count` scores."""
 
     expected_calibration_error: float
     probability: list[float]

@@ -1,4 +1,4 @@
-"""How good scores are: average precision with bootstrap over experiments, reliability."""
+"""Measures of scores: average precision with bootstrap over experiments, reliability."""
 
 import numpy as np
 

@@ -66,7 +66,7 @@ class Memory(Protocol):
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """How to follow a source. A source ignores what has no meaning for it.
+    """Options for following a source. A source ignores those without a meaning for it.
 
     Attributes:
         pattern: shell pattern of the names of items.
@@ -81,7 +81,7 @@ class SourceOptions:
 
 
 class Source(Protocol):
-    """Where frames come from in time."""
+    """Source of frames that appear over time."""
 
     def resume(self, memory: Memory) -> None:
         """Leave out what `memory` contains, but for items that changed after it last grew."""

@@ -1,4 +1,4 @@
-"""Where in a frame, and in which orders of its expansion, the evidence for a tag is.
+"""The evidence for a tag: its places in a frame and the orders of its expansion.
 
 Occlusion (Zeiler and Fergus 2014): each part of the input is hidden in turn, and the fall of the
 tag's logit is what that part contributed. Networks that know masked pixels need nothing else.

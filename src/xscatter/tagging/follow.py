@@ -14,7 +14,7 @@ TOGETHER = 64  # items between two additions to the table
 
 @dataclass(frozen=True)
 class FollowOptions:
-    """How to follow a source.
+    """Options for following a source.
 
     Attributes:
         patience: seconds since its last change after which an item that cannot be read is given up.

@@ -1,4 +1,4 @@
-"""Where the beam meets the detector, from the image alone.
+"""Estimate the beam centre from the image alone.
 
 About the beam, scattering is (nearly) a function of the radius: the gradient of a ring, an arc or a
 low-q cone points to the beam centre or away from it. So every significant gradient votes for the

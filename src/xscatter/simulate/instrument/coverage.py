@@ -1,4 +1,4 @@
-"""How much of the disk of the Fourier-Bessel expansion lies on live pixels."""
+"""The fraction of the disk of the Fourier-Bessel expansion that lies on live pixels."""
 
 from dataclasses import dataclass
 

@@ -7,7 +7,7 @@ from xscatter.simulate.draws import Draws
 
 @dataclass(frozen=True)
 class Exposure:
-    """How images of an experiment are exposed.
+    """Exposure of the images of an experiment.
 
     Attributes:
         log_photons: log10 of the photons in a typical image.

@@ -14,7 +14,7 @@ from xscatter.simulate.instrument.layouts import REFERENCE, Layout
 
 @dataclass(frozen=True)
 class DetectorOutline:
-    """Where the detector is; lengths in fractions of the side of the image.
+    """Outline of the detector; lengths in fractions of the side of the image.
 
     Attributes:
         extent: rows and columns of the detector, which lies in the middle of the square.

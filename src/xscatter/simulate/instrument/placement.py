@@ -1,4 +1,4 @@
-"""Where the detector stands: its distance, its tilt, and where the beam meets it."""
+"""The placement of the detector: its distance, its tilt, and where the beam meets it."""
 
 from dataclasses import dataclass
 
