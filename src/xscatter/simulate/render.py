@@ -220,7 +220,7 @@ def render(scene: dict[str, Any], experiment: Experiment, only: int | None = Non
     turn = np.append(experiment.chi, np.pi)
     steps = experiment.q_per_pixel / experiment.q_step
     shift = -(drow * np.sin(turn) + dcol * np.cos(turn)) * steps
-    dark = experiment.detector.dark_counts
+    dark = experiment.setup.detector.dark_counts
     rendering = Rendering(
         experiment.empty_map(), rendered, np.zeros(radial.shape), np.zeros(radial.shape)
     )
