@@ -11,7 +11,7 @@ from xscatter.views import VIEWS, View
 
 GIB = 2.0**30
 # Arrays in a checkpoint as large as the weights: these, two of the optimizer, average and best.
-_IN_A_STATE = 5
+_ARRAYS_IN_CHECKPOINT = 5
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def _disk(cost: Cost) -> dict[str, float]:
         "transform": total * maps,
         "pack": total * record,
         "train": sum(
-            4e6 * weights * (1 + _IN_A_STATE * study.train.checkpoints_kept)
+            4e6 * weights * (1 + _ARRAYS_IN_CHECKPOINT * study.train.checkpoints_kept)
             for weights in millions_of_weights(study)
         ),
     }

@@ -21,12 +21,12 @@ class Identity:
 
     Attributes:
         fingerprint: of everything.
-        settings: of everything but the content of the records and the branches.
+        settings_hash: of everything but the content of the records and the branches.
         batches: SHA-256 of every training batch.
     """
 
     fingerprint: str
-    settings: str
+    settings_hash: str
     batches: list[str]
 
 
@@ -42,9 +42,9 @@ def identify(study: Study, records: Records, view: View, branches: Sequence[str]
     fields = [f for f in records.manifest["fields"] if f["name"] not in ("source",)]
     # A network holds its branches: what shapes them decides whether its weights can be taken over.
     keys = [study.train.decides(name) for name in (*view.parents, view.name)]
-    settings = _hash([study.seed, view.name, keys, fields, list(records.tags)])
+    settings_hash = _hash([study.seed, view.name, keys, fields, list(records.tags)])
     batches = [records.manifest["batches"][n]["sha256"] for n in records.training_batches]
-    return Identity(_hash([settings, batches, list(branches)]), settings, batches)
+    return Identity(_hash([settings_hash, batches, list(branches)]), settings_hash, batches)
 
 
 def _hash(content: object) -> str:

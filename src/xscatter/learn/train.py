@@ -75,7 +75,7 @@ class Loop:
 
     def __init__(self, training: Training, deadline: float | None = None):
         self.training, self.deadline = training, deadline
-        self.name, self.settings = training.view.name, training.study.train
+        self.name, self.train = training.view.name, training.study.train
         self.progress, self.learner = training.progress, training.learner
         self.interrupted = False
 
@@ -86,7 +86,7 @@ class Loop:
         before = signal.signal(signal.SIGTERM, self._interrupt)
         try:
             while not progress.rule.converged:
-                if not self._round():
+                if not self._epoch():
                     self._save()
                     if self.interrupted:
                         raise KeyboardInterrupt
@@ -114,17 +114,17 @@ class Loop:
         inputs = training.training.inputs(training.view, chosen)
         labels = training.training.labels(chosen)
         random = generator(seed, Purpose.TRAINING, key, 2, step)
-        turn, shift = self.settings.augment, self.settings.max_shift
+        turn, shift = self.train.augment, self.train.max_shift
         inputs, labels = augmented(inputs, labels, training.tags, random, turn, shift)
         return inputs, labels, chosen
 
     def _rate(self, step: int) -> float:
-        train = self.settings
+        train = self.train
         rate = getattr(train, self.training.view.learning_rate)
         warm = min(1.0, (step + 1) / (train.warmup_steps + 1))
         return rate * warm * train.learning_rate_drop_factor**self.progress.rule.drops
 
-    def _round(self) -> bool:
+    def _epoch(self) -> bool:
         """Do the rest of an epoch; return False when time is up before its end."""
         progress, training = self.progress, self.training
         began = saved_at = time.monotonic()
@@ -141,7 +141,7 @@ class Loop:
             progress.step = step + 1
             now = time.monotonic()
             stop = self.interrupted or (self.deadline is not None and now >= self.deadline)
-            if stop or now - saved_at >= 60 * self.settings.checkpoint_minutes:
+            if stop or now - saved_at >= 60 * self.train.checkpoint_minutes:
                 while flying:
                     self._land(flying)
                 if stop and progress.step < end:
@@ -150,7 +150,7 @@ class Loop:
                 saved_at = time.monotonic()
         while flying:
             self._land(flying)
-        self._look(time.monotonic() - began, (end - first) * training.batch_size)
+        self._end_epoch(time.monotonic() - began, (end - first) * training.batch_size)
         return True
 
     def _land(self, flying: deque) -> None:
@@ -165,7 +165,7 @@ class Loop:
             )
         self.progress.losses.append(value)
 
-    def _look(self, seconds: float, images: int) -> None:
+    def _end_epoch(self, seconds: float, images: int) -> None:
         """End an epoch: score the averaged weights on the validation set, decide, save."""
         progress, rule, training = self.progress, self.progress.rule, self.training
         began = time.monotonic()
@@ -179,7 +179,7 @@ class Loop:
         macro = float(metrics.mean_of(each))
         training_loss = float(np.mean(progress.losses))
         rate = self._rate(progress.step - 1)
-        decision = rule.see(training_loss, macro, self.settings)
+        decision = rule.see(training_loss, macro, self.train)
         # Not finite: no tag occurs in the validation set.
         if rule.best_epoch == rule.epoch or not math.isfinite(rule.best_validation):
             training.best = average
@@ -232,14 +232,14 @@ class Loop:
             )
         facts = {
             **self.progress.facts(),
-            "settings": training.identity.settings,
+            "settings": training.identity.settings_hash,
             "batches": training.identity.batches,
-            "threads": self.settings.threads,
+            "threads": self.train.threads,
             "split": training.split,
         }
         fingerprint, step = training.identity.fingerprint, self.progress.step
         checkpoint.save(
-            training.checkpoints, fingerprint, step, arrays, facts, self.settings.checkpoints_kept
+            training.checkpoints, fingerprint, step, arrays, facts, self.train.checkpoints_kept
         )
 
     def _export(self) -> None:
@@ -260,7 +260,7 @@ class Loop:
             size=records.dtype["image"].shape[0],
             transform=records.manifest.get("transform"),
             split=training.split,
-            settings=self.settings,
+            train=self.train,
         )
         export.write(training.model, finished)
         checkpoint.tidy(training.checkpoints.parent, training.checkpoints.name, training.say)
