@@ -59,6 +59,7 @@ def paths(batches, tmp_path):
 
 
 def train(paths, view, **options):
+    from xscatter.learn.identity import open_records_of
     from xscatter.learn.train import train as run
 
     lines = []
@@ -67,7 +68,9 @@ def train(paths, view, **options):
         for name in list(options)
         if name in type(toy_study().train).model_fields
     }
-    return run(toy_study(**keys), paths, view, say=lines.append, **options), lines
+    study = toy_study(**keys)
+    records = open_records_of(study, paths)
+    return run(study, paths, records, view, say=lines.append, **options), lines
 
 
 def products(paths, view):
@@ -440,12 +443,12 @@ def test_batches_of_another_size_are_refused(batches, tmp_path):
     study = parse_study(
         {**toy_study().model_dump(), "simulate": {"experiments": 12, "images": 20, "size": 64}}
     )
-    from xscatter.learn.train import train as run
+    from xscatter.learn.identity import open_records_of
 
     with pytest.raises(
         UserError, match=r"image has the shape \(32, 32\), the study needs \(64, 64\)"
     ):
-        run(study, StudyPaths(tmp_path), "image")
+        open_records_of(study, StudyPaths(tmp_path))
 
 
 def test_a_wrong_study_does_not_claim_the_folder(batches, tmp_path):
@@ -543,16 +546,14 @@ def life(folder, log, views, place=None):
     with open(log, "a") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
+    from xscatter.learn.identity import open_records_of
     from xscatter.learn.train import train as run
 
     die(place)
+    study, paths = toy_study(checkpoint_minutes=0.0, max_epochs=2), StudyPaths(folder)
     for view in views:
-        run(
-            toy_study(checkpoint_minutes=0.0, max_epochs=2),
-            StudyPaths(folder),
-            view,
-            say=lambda line: print(line, flush=True),
-        )
+        records = open_records_of(study, paths)
+        run(study, paths, records, view, say=lambda line: print(line, flush=True))
 
 
 def start_life(paths, views, place=None):

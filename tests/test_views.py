@@ -8,7 +8,7 @@ from xscatter import open_records, views
 from xscatter.commands import train as train_command
 from xscatter.networks.load import load_network
 from xscatter.store.bundle import open_bundle
-from xscatter.store.models import newest
+from xscatter.store.models import newest_models
 from xscatter.store.paths import StudyPaths
 from xscatter.study import parse_study
 from xscatter.study.networks import millions_of_weights
@@ -41,10 +41,11 @@ def test_a_fourth_view_trains_is_tested_and_loaded(study, tmp_path):
 
     paths = StudyPaths(tmp_path / "toy")
     write_records(paths.batches)
-    assert train(study, paths, "polar", say=lambda _: None)
+    records = open_records(paths.batches)
+    assert train(study, paths, records, "polar", say=lambda _: None)
     evaluation = evaluate(study, paths, "polar", say=lambda _: None)
     assert (evaluation.view, list(evaluation.tags)) == ("polar", TAGS)
-    bundle = open_bundle(newest(tmp_path))
+    bundle = open_bundle(newest_models(tmp_path))
     assert list(bundle.models) == ["polar"]
     assert bundle.evaluation("polar") == paths.evaluation("polar")
     network = load_network(bundle.models["polar"])

@@ -83,7 +83,7 @@ class Stage:
     gpu: bool = False
 
 
-STAGES: dict[str, Stage] = {
+STAGE_COSTS: dict[str, Stage] = {
     "simulate": Stage(
         Law(6.0, 0.010, 2.0e-8, 2.0, 500, 4e-4, 11e3, 0.42), _experiment, _experiments
     ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from xscatter.core.errors import UserError
 from xscatter.learn import data
-from xscatter.records.read import Records
+from xscatter.records.read import Records, open_records
 from xscatter.scores import calibration
 from xscatter.store.models import FACTS, ModelFolder
 from xscatter.store.paths import StudyPaths
@@ -51,12 +51,14 @@ def _hash(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def check_records(study: Study, records: Records) -> None:
-    """Refuse records of another size, truncation or transform than the study's.
+def open_records_of(study: Study, paths: StudyPaths) -> Records:
+    """Return the record batches of a study.
 
     Raises:
-        UserError: names what differs.
+        UserError: they are missing or damaged, or of another size, truncation or transform than
+            the study's; names what differs.
     """
+    records = open_records(paths.batches)
     shapes = {f["name"]: tuple(f["shape"]) for f in records.manifest["fields"]}
     transform, size = study.transform, study.simulate.size
     wanted = {
@@ -77,6 +79,7 @@ def check_records(study: Study, records: Records) -> None:
             f"records.json: packed with another transform.{', transform.'.join(different)} than "
             "the study's; transform and pack this study, or name another folder with -o"
         )
+    return records
 
 
 def branch_hashes(paths: StudyPaths, records: Records, view: View) -> list[str]:

@@ -14,9 +14,9 @@ from xscatter.core.seeds import Purpose, generator
 from xscatter.learn import checkpoint, data, export
 from xscatter.learn.augment import augmented
 from xscatter.learn.board import Board
-from xscatter.learn.identity import branch_hashes, check_records, exported, identify
+from xscatter.learn.identity import branch_hashes, exported, identify
 from xscatter.learn.start import Training, find_parent, start
-from xscatter.records.read import open_records
+from xscatter.records.read import Records
 from xscatter.scores import metrics
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
@@ -29,6 +29,7 @@ _LAG = 8  # steps that may be in flight before their loss is read, so that the d
 def train(
     study: Study,
     paths: StudyPaths,
+    records: Records,
     view: str,
     deadline: float | None = None,
     carry_on: bool = False,
@@ -42,18 +43,16 @@ def train(
     Args:
         study: the study.
         paths: its files.
+        records: its record batches, see :func:`identity.open_records_of`.
         view: name of the view.
         deadline: time to stop at, as of ``time.monotonic()``; None: not before it has converged.
         carry_on: continue a training of the same settings on fewer batches with all of them.
         say: takes one line for the log.
 
     Raises:
-        UserError: records that do not fit the study, a loss that is not a number, no space for a
-            checkpoint.
+        UserError: a loss that is not a number, no space for a checkpoint.
     """
     what = VIEWS[view]
-    records = open_records(paths.batches)
-    check_records(study, records)
     identity = identify(study, records, what, branch_hashes(paths, records, what))
     saved = checkpoint.newest(
         paths.training(view) / identity.fingerprint, identity.fingerprint, say

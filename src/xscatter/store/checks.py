@@ -13,7 +13,7 @@ import h5py
 from xscatter.core import shards
 from xscatter.core.files import file_sha256
 from xscatter.store.coefficients import COEFFICIENTS
-from xscatter.store.experiments import COUNTS, LABELS
+from xscatter.store.experiments import COUNTS_DATASET, LABELS
 
 
 def experiment_problem(
@@ -29,7 +29,7 @@ def experiment_problem(
         study_hash: fingerprint of the study that it must belong to.
     """
     return shards.problem(path, deep, study_hash=study_hash, experiment=number) or _entries(
-        path, {COUNTS: images, LABELS: images}
+        path, {COUNTS_DATASET: images, LABELS: images}
     )
 
 

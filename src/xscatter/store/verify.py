@@ -59,7 +59,7 @@ class _Check:
         return Finding(self.path, problem, self.log) if problem else None
 
 
-def read_study(results: Path) -> Study:
+def study_of_results(results: Path) -> Study:
     """Return the study that was run in the folder `results`.
 
     Raises:
@@ -87,7 +87,7 @@ def verify(results: Path, deep: bool = True, processes: int | None = None) -> li
     Raises:
         UserError: the folder holds no study.
     """
-    study, paths = read_study(results), StudyPaths(results)
+    study, paths = study_of_results(results), StudyPaths(results)
     checks = list(_checks(study, paths, deep))
     processes = processes or min(16, len(os.sched_getaffinity(0)))
     findings: list[Finding | None]
