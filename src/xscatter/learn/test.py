@@ -10,7 +10,7 @@ from xscatter.learn.data import RecordSubset
 from xscatter.learn.identity import open_records_of
 from xscatter.networks.load import load_model
 from xscatter.networks.quiet import import_tensorflow
-from xscatter.records.read from xscatter.scores import calibration
+from xscatter.scores import calibration
 from xscatter.scores.describe import describe
 from xscatter.scores.evaluation import Evaluation, RecordScores
 from xscatter.store.models import ModelFolder

@@ -50,10 +50,9 @@ def write_report(study: Study, paths: StudyPaths) -> None:
         UserError: A result that the report needs is missing or damaged.
     """
     scores = read_views(paths)
-    histories = {view: read_history(ModelFolder(paths.model(view)).history) for view in VIEWS}
-    trainings = [
-        _training_row(view, read_training(ModelFolder(paths.model(view)))) for view in VIEWS
-    ]
+    models = {view: ModelFolder(paths.model(view)) for view in VIEWS}
+    histories = {view: read_history(model.history) for view, model in models.items()}
+    trainings = [_training_row(view, read_training(model)) for view, model in models.items()]
     labels = samples.read_labels(study, paths)
     package = files("xscatter.report")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
