@@ -10,7 +10,7 @@ from xscatter.core.seeds import Purpose, sequence
 from xscatter.simulate import Experiment, simulate_image
 from xscatter.simulate.components import Plane
 from xscatter.simulate.instrument.smearing import mix_wavelengths, mixed_halves
-from xscatter.simulate.physics.profiles import herman, peak, wrapped_cauchy
+from xscatter.simulate.physics.profiles import peak, wrapped_cauchy
 from xscatter.simulate.render import as_image, render
 from xscatter.simulate.scene import draw_scene
 from xscatter.simulate.shared.rings import width_tag
@@ -150,7 +150,9 @@ def test_order_parameter_of_the_orientation_distribution(eta):
     density = wrapped_cauchy(chi, eta, fold=2)
     assert density.mean() == pytest.approx(1, rel=1e-6)
     assert np.mean(density * np.cos(2 * chi)) == pytest.approx(eta, abs=1e-6)
-    assert (3 * np.mean(density * np.cos(chi) ** 2) - 1) / 2 == pytest.approx(herman(eta), abs=1e-6)
+    # Herman's S = (3⟨cos²χ⟩ − 1)/2 in the plane, with ⟨cos 2χ⟩ = η and ⟨cos²χ⟩ = (1 + η)/2.
+    herman = (3 * np.mean(density * np.cos(chi) ** 2) - 1) / 2
+    assert herman == pytest.approx((1 + 3 * eta) / 4, abs=1e-6)
 
 
 def test_hidden_ring_is_not_tagged():
