@@ -98,6 +98,13 @@ def json_problem(path: Path, *keys: str) -> str | None:
     return f"corrupt: it has no {', '.join(lost)}" if lost else None
 
 
+def table_problem(path: Path) -> str | None:
+    """Check a CSV table, whose last line must have an end."""
+    if not path.exists():
+        return "missing"
+    return None if path.read_bytes().endswith(b"\n") else "partial: its last line has no end"
+
+
 def zip_problem(path: Path) -> str | None:
     """Check a model or scores: zip files with a checksum for every part."""
     if not path.exists():
