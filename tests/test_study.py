@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from xscatter.core.errors import UserError
-from xscatter.study import Study, dump_study, load_study, parse_study, schema
+from xscatter.study import (
+    Study,
+    dump_study,
+    load_recorded_study,
+    load_study,
+    parse_study,
+    schema,
+)
 from xscatter.study.renamed import RENAMED
 from xscatter.views import VIEWS
 
@@ -145,3 +152,16 @@ def test_fingerprints_outlive_the_renaming_of_keys():
     keys = [json.dumps(study.train.decides(view), sort_keys=True) for view in VIEWS]
     hashes = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in keys]
     assert hashes == ["047768647fd0260a", "73a428354e35b52f", "59c57cc5dacbf3f7"]
+
+
+def test_the_study_file_of_an_earlier_run_is_understood(tmp_path):
+    study = parse_study({"name": "a", "train": {"max_epochs": 7}, "simulate": {"size": 64}})
+    text = dump_study(study)
+    for names in RENAMED.values():
+        for present, former in names.items():
+            text = text.replace(f"  {present}:", f"  {former}:")
+    assert "most_rounds: 7" in text
+    (tmp_path / "study.yaml").write_text(text)
+    assert load_recorded_study(tmp_path / "study.yaml") == study
+    with pytest.raises(UserError, match="most_rounds is called max_epochs now"):
+        load_study(tmp_path / "study.yaml")

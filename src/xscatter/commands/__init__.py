@@ -5,7 +5,7 @@ from pathlib import Path
 
 from xscatter.core.errors import UserError
 from xscatter.store.paths import StudyPaths
-from xscatter.study import Study, dump_study, load_study
+from xscatter.study import Study, dump_study, load_recorded_study, load_study
 
 
 def add_study(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +67,7 @@ def belongs(given: Path, study: Study, paths: StudyPaths) -> bool:
         return False
     if given.samefile(paths.study):
         return True
-    there = load_study(paths.study)
+    there = load_recorded_study(paths.study)
     if there == study:
         return True
     if there.fingerprint("simulate") != study.fingerprint("simulate"):

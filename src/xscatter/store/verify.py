@@ -24,7 +24,7 @@ from xscatter.store.checks import (
 )
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
-from xscatter.study import Study, load_study
+from xscatter.study import Study, load_recorded_study
 from xscatter.views import VIEWS, evaluated
 
 
@@ -74,7 +74,7 @@ def study_of_results(results: Path) -> Study:
         raise UserError(
             f"{results}: has no study.yaml, which says what belongs there; name results/<study>"
         )
-    return load_study(path)
+    return load_recorded_study(path)
 
 
 def verify(results: Path, deep: bool = True, processes: int | None = None) -> list[Finding]:

@@ -4,6 +4,7 @@ from xscatter.study.pack import Pack
 from xscatter.study.reading import (
     describe_problem,
     dump_study,
+    load_recorded_study,
     load_study,
     parse_study,
     read_yaml,
@@ -28,6 +29,7 @@ __all__ = [
     "Walltime",
     "describe_problem",
     "dump_study",
+    "load_recorded_study",
     "load_study",
     "parse_study",
     "read_yaml",

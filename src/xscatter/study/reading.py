@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from xscatter.core.errors import UserError
-from xscatter.study.renamed import present_name
+from xscatter.study.renamed import present_name, with_present_names
 from xscatter.study.study import Study
 
 
@@ -35,6 +35,17 @@ def load_study(path: str | Path) -> Study:
             f"results/{content.get('name')}/<mode>-<size>-<seed>/"
         )
     return parse_study(content, str(path))
+
+
+def load_recorded_study(path: str | Path) -> Study:
+    """Read the ``study.yaml`` that a run wrote beside its results, also one of an earlier version.
+
+    Every key is recorded there, so that former names of keys are no mistake of the user's.
+
+    Raises:
+        UserError: as for :func:`load_study`.
+    """
+    return parse_study(with_present_names(read_yaml(path)), str(path))
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

@@ -33,6 +33,17 @@ def with_former_names(section: str, keys: dict[str, Any]) -> dict[str, Any]:
     return {former.get(key, key): value for key, value in keys.items()}
 
 
+def with_present_names(study: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a study file, former names replaced by the present ones."""
+    renamed = {}
+    for section, keys in study.items():
+        present = {former: name for name, former in RENAMED.get(section, {}).items()}
+        if isinstance(keys, dict):
+            keys = {present.get(key, key): value for key, value in keys.items()}
+        renamed[section] = keys
+    return renamed
+
+
 def present_name(place: Iterable[object]) -> str | None:
     """Return the present name of the key once called `place`; None if there is none.
 
