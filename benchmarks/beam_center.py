@@ -35,7 +35,7 @@ def seen_part(experiment, profile):
 
 def can_be_known(done, experiment, labels):
     """Whether a third of a detectable ring is seen, or a low-q cone."""
-    if labels[tags.INDEX["diffuse low-q"]] and experiment.placement.on_image:
+    if labels[tags.INDEX["diffuse low-q"]] and experiment.setup.placement.on_image:
         return True
     for part in done.components:
         if isinstance(part.component, Radial) and "ring" in tags.with_implied(
@@ -71,7 +71,7 @@ def frames(seed, size, experiments, images):
             entries += [[("single_crystal", crystal.draw(rng, experiment) | {"form": 0})], []]
             kinds += ["spots", "blank"]
         for parts in entries:
-            photons = 10**experiment.exposure.log_photons if parts else 0.0
+            photons = 10**experiment.setup.exposure.log_photons if parts else 0.0
             listed = [{"feature": name, "share": 1.0, "parameters": p} for name, p in parts]
             scenes.append(
                 {"photons": photons, "drift": [0.0, 0.0], "zingers": 0, "features": listed}
@@ -81,7 +81,7 @@ def frames(seed, size, experiments, images):
             if kind in ("sample", "standard") and not can_be_known(done, experiment, labels):
                 kind = "unknown"
             kind = "grazing" if kind == "sample" and experiment.grazing else kind
-            detector = experiment.detector.layout.name
+            detector = experiment.setup.detector.layout.name
             yield kind, detector, frame, experiment.mask, experiment.geometry.center
 
 

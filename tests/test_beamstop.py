@@ -45,14 +45,14 @@ def experiments(size, number=160, part=0.28):
 
 @pytest.fixture(scope="module")
 def masked():
-    return [e for e in experiments(96) if e.beamstop.masked]
+    return [e for e in experiments(96) if e.setup.beamstop.masked]
 
 
 def test_the_part_of_the_beamstops_that_the_study_says_is_masked_and_all_kinds_of_them(masked):
-    stopped = sum(e.beamstop.kind != "none" for e in experiments(32))
+    stopped = sum(e.setup.beamstop.kind != "none" for e in experiments(32))
     assert 0.18 < len(masked) / stopped < 0.36
-    assert not any(e.beamstop.masked for e in experiments(32, part=0.0))
-    assert {e.beamstop.kind for e in masked} == {"circular", "linear", "wedge"}
+    assert not any(e.setup.beamstop.masked for e in experiments(32, part=0.0))
+    assert {e.setup.beamstop.kind for e in masked} == {"circular", "linear", "wedge"}
 
 
 def test_no_mask_takes_so_much_that_the_expansion_is_not_covered():
@@ -62,7 +62,7 @@ def test_no_mask_takes_so_much_that_the_expansion_is_not_covered():
     rows, cols = np.indices((64, 64))
     found = []
     for experiment in (Experiment(study, n) for n in range(600)):
-        if experiment.beamstop.masked:
+        if experiment.setup.beamstop.masked:
             center = experiment.geometry.center
             inside = np.hypot(rows - center[0], cols - center[1]) <= study.radius
             found.append(np.count_nonzero(inside & experiment.live) / (np.pi * study.radius**2))
@@ -79,7 +79,7 @@ def test_a_masked_beamstop_is_tagged_however_few_photons_there_are(masked):
     frame = np.empty((96, 96), np.uint32)
     for experiment in masked:
         labels, seen = simulate_image(experiment, 0, frame, scene)[2:]
-        own = tags.INDEX[experiment.beamstop.tag]
+        own = tags.INDEX[experiment.setup.beamstop.tag]
         assert labels[own] == bool(experiment.masked_tags)
         if labels[own]:
             assert np.isnan(seen[own])
@@ -87,7 +87,7 @@ def test_a_masked_beamstop_is_tagged_however_few_photons_there_are(masked):
         if 0 <= row < 96 and 0 <= col < 96:
             assert frame[row, col] == 2**32 - 1
     for experiment in experiments(96, 40):
-        if not experiment.beamstop.masked:
+        if not experiment.setup.beamstop.masked:
             labels = simulate_image(experiment, 0, frame, scene).labels
             kinds = ("circular", "linear", "wedge")
             assert not any(labels[tags.INDEX[f"{kind} beamstop"]] for kind in kinds)
@@ -97,5 +97,5 @@ def test_the_tag_and_the_part_that_is_masked_do_not_depend_on_the_size():
     for small, large in zip(experiments(192, 60), experiments(384, 60), strict=True):
         assert small.masked_tags == large.masked_tags
         if small.masked_tags:
-            covered = [e.beamstop.mask(e).mean() for e in (small, large)]
+            covered = [e.setup.beamstop.mask(e).mean() for e in (small, large)]
             assert covered[0] == pytest.approx(covered[1], rel=0.15, abs=2e-3)

@@ -117,7 +117,7 @@ def test_maps_of_an_experiment_are_those_of_its_geometry():
             atol=step_tolerance(8) * experiment.q_high,
         )
         expected = theirs.solidAngleArray((96, 96)) * theirs.polarization(
-            (96, 96), factor=experiment.beam.polarisation
+            (96, 96), factor=experiment.setup.beam.polarisation
         )
         # What is left is the sensitivity of the pixels: 1 on average, a per cent or so wide.
         rest = experiment.response[live] / (expected[live] * experiment.scale**2)
@@ -130,7 +130,7 @@ def wide_experiments(strips, number=60, size=128):
         {"name": "m", "seed": 8, "simulate": {"experiments": number, "images": 1, "size": size}}
     )
     found = [Experiment(study, n) for n in range(number)]
-    return [e for e in found if min(e.detector.outline.extent) < 0.9] if strips else found
+    return [e for e in found if min(e.setup.detector.outline.extent) < 0.9] if strips else found
 
 
 def test_strips_are_masked_as_real_ones_are_in_the_square_input():
@@ -140,9 +140,9 @@ def test_strips_are_masked_as_real_ones_are_in_the_square_input():
 
     strips = wide_experiments(True)
     assert len(strips) > 8
-    assert any(min(e.detector.outline.extent) < 0.2 for e in strips)
+    assert any(min(e.setup.detector.outline.extent) < 0.2 for e in strips)
     for experiment in strips:
-        rows, cols = (round(1475 * part) for part in experiment.detector.outline.extent)
+        rows, cols = (round(1475 * part) for part in experiment.setup.detector.outline.extent)
         real = prepare(
             RealFrame(np.ones((rows, cols), np.int32), *np.zeros((2, rows, cols), bool)),
             experiment.size,
@@ -172,24 +172,24 @@ def test_a_detector_of_whole_modules_shows_all_of_them(turned):
 def test_the_beam_is_off_the_image_where_it_misses_the_detector():
     seen = set()
     for experiment in wide_experiments(False):
-        row, col = (round(x * 1000) for x in experiment.placement.center)
+        row, col = (round(x * 1000) for x in experiment.setup.placement.center)
         beside = np.ones(
             (1400, 1400), bool
         )  # 200 parts of a thousand about the square, for beams outside of it
-        rectangle = replace(experiment.detector.outline, aperture=None, bend=0.0, tilt=0.0)
+        rectangle = replace(experiment.setup.detector.outline, aperture=None, bend=0.0, tilt=0.0)
         beside[200:1200, 200:1200] = rectangle.outside((np.arange(1000) + 0.5) / 1000)
         near = beside[row + 198 : row + 203, col + 198 : col + 203]
         if near.all() or not near.any():
-            assert experiment.placement.on_image == (not near.any())
-            seen.add((experiment.placement.on_image, 0 <= row < 1000 and 0 <= col < 1000))
+            assert experiment.setup.placement.on_image == (not near.any())
+            seen.add((experiment.setup.placement.on_image, 0 <= row < 1000 and 0 <= col < 1000))
     assert {(True, True), (False, False), (False, True)} <= seen
 
 
 def test_a_patch_darkens_its_rectangle_and_has_no_tag():
-    patched = [e for e in wide_experiments(False) if e.patch]
+    patched = [e for e in wide_experiments(False) if e.setup.patch]
     assert 3 < len(patched) < 20
     for experiment in patched:
-        patch = experiment.patch
+        patch = experiment.setup.patch
         (factor,) = (f.factor for f in experiment.factors() if f.name == "patch")
         assert "patch" not in experiment.altered
         assert 1 - patch.opacity - step_tolerance(8) <= factor.min()

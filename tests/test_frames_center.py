@@ -99,7 +99,9 @@ def test_simulated_frames_of_every_detector(tmp_path):
     assert confidences[errors > 50].mean() < confidences[errors < 5].mean() - 0.2
 
 
-def shown(study, feature, number, photons=3e5, keep=lambda e: e.placement.on_image, **parameters):
+def shown(
+    study, feature, number, photons=3e5, keep=lambda e: e.setup.placement.on_image, **parameters
+):
     """Counts, mask and centre of `number` frames of a study that show one feature alone."""
     chosen, frames = get(feature), []
     for n in range(study.simulate.experiments):

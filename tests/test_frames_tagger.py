@@ -102,7 +102,7 @@ def test_a_frame_goes_the_way_of_the_records(models, tmp_path):
     """What the networks see of a frame of the model's size is what a record of it holds."""
     from xscatter.fourier_bessel import Plan
     from xscatter.records import code
-    from xscatter.transform.counts import COUNTS
+    from xscatter.transform.counts import COUNTS_TRANSFORMS
 
     counts = ring((30.5, 28), (64, 64))
     mask = np.zeros((64, 64), bool)
@@ -112,7 +112,9 @@ def test_a_frame_goes_the_way_of_the_records(models, tmp_path):
     ready = tagger.ready(frames.read(tmp_path / "a.npy", center=(30.5, 28)))
     decoded, hidden = code.decode(code.encode(counts, mask))
     np.testing.assert_array_equal(ready.inputs["image"], np.where(hidden, -1, decoded))
-    wanted = Plan((64, 64), (30.5, 28), 64, 4, 6).forward(COUNTS["log"](counts), mask, "ring-mean")
+    wanted = Plan((64, 64), (30.5, 28), 64, 4, 6).forward(
+        COUNTS_TRANSFORMS["log"](counts), mask, "ring-mean"
+    )
     np.testing.assert_allclose(
         ready.inputs["coefficients"], wanted, atol=2e-3 * np.abs(wanted).max()
     )

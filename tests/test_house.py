@@ -145,6 +145,8 @@ def test_three_parameters_are_explained(path):
             if len(parameters(node)) >= 3 and "Args:" not in text:
                 unexplained.append(node.name)
     assert unexplained == []
+
+
 RIDDLES = ("What ", "That which ")
 QUESTIONS = ("Where ", "How ", "Which ", "When ")  # a function may answer one, a thing is none
 

@@ -54,7 +54,7 @@ def test_its_state_carries_over():
     whole, first = Convergence(), Convergence()
     expected = decisions(whole, losses, scores)
     found = decisions(first, losses[:5], scores[:5])
-    second = Convergence(**first.state())
+    second = Convergence(**first.facts())
     assert found + decisions(second, losses[5:], scores[5:]) == expected
     assert second == whole
 

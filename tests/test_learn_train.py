@@ -59,6 +59,7 @@ def paths(batches, tmp_path):
 
 
 def train(paths, view, **options):
+    from xscatter.learn.identity import open_records_of
     from xscatter.learn.train import train as run
 
     lines = []
@@ -67,7 +68,9 @@ def train(paths, view, **options):
         for name in list(options)
         if name in type(toy_study().train).model_fields
     }
-    return run(toy_study(**keys), paths, view, say=lines.append, **options), lines
+    study = toy_study(**keys)
+    records = open_records_of(study, paths)
+    return run(study, paths, records, view, say=lines.append, **options), lines
 
 
 def products(paths, view):
@@ -207,14 +210,14 @@ def damage(path):
     path.write_bytes(content)
 
 
-def state_folder(paths, view):
+def checkpoint_folder(paths, view):
     return next(paths.training(view).iterdir())
 
 
 def test_a_damaged_state_is_named_and_the_one_before_it_used(paths, whole):
     train(paths, "coefficient", deadline=time.monotonic() + 0.2)
     train(paths, "coefficient", deadline=time.monotonic())
-    last, before = checkpoint.states(state_folder(paths, "coefficient"))
+    last, before = checkpoint.files(checkpoint_folder(paths, "coefficient"))
     damage(last)
     done, lines = train(paths, "coefficient")
     assert done
@@ -225,8 +228,8 @@ def test_a_damaged_state_is_named_and_the_one_before_it_used(paths, whole):
 
 def test_states_that_are_all_damaged_or_foreign_are_refused(paths):
     train(paths, "coefficient", deadline=time.monotonic())
-    folder = state_folder(paths, "coefficient")
-    for path in checkpoint.states(folder):
+    folder = checkpoint_folder(paths, "coefficient")
+    for path in checkpoint.files(folder):
         path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UserError, match="none of its 1 checkpoints can be used"):
         train(paths, "coefficient")
@@ -237,8 +240,8 @@ def test_states_that_are_all_damaged_or_foreign_are_refused(paths):
 
 def test_a_state_of_another_version_is_refused_in_one_line(paths):
     train(paths, "coefficient", deadline=time.monotonic())
-    folder = state_folder(paths, "coefficient")
-    arrays, facts = checkpoint.read(checkpoint.states(folder)[0])
+    folder = checkpoint_folder(paths, "coefficient")
+    arrays, facts = checkpoint.read(checkpoint.files(folder)[0])
     newer = facts | {"rule": facts["rule"] | {"unknown": 1}}
     for one, two in (({**arrays, "model": arrays["model"][:-1]}, facts), (arrays, newer)):
         checkpoint.save(folder, folder.name, facts["step"], one, two, keep=2)
@@ -246,7 +249,7 @@ def test_a_state_of_another_version_is_refused_in_one_line(paths):
             train(paths, "coefficient")
 
 
-def test_other_settings_start_anew_and_leave_the_first_state(paths):
+def test_other_settings_start_anew_and_leave_the_first_checkpoint(paths):
     train(paths, "coefficient", deadline=time.monotonic())
     _, lines = train(paths, "coefficient", batch_size=20, deadline=time.monotonic())
     assert any("starts" in line for line in lines)
@@ -288,7 +291,7 @@ def test_with_new_data_the_error_falls_from_where_it_was(whole, grown):
 
 def test_a_damaged_parent_is_named_and_the_one_before_it_used(whole, grown):
     shutil.copytree(whole.training("coefficient"), grown.training("coefficient"))
-    last, before = checkpoint.states(state_folder(grown, "coefficient"))
+    last, before = checkpoint.files(checkpoint_folder(grown, "coefficient"))
     damage(last)
     _, lines = train(grown, "coefficient", carry_on=True, deadline=time.monotonic())
     assert any(str(last) in line and "not used" in line for line in lines)
@@ -320,7 +323,7 @@ def test_a_loss_that_is_not_a_number_stops_and_names_the_records(batches, tmp_pa
         UserError, match=r"the loss is nan at step \d+.*\(experiment, image\): .*\(\d+, \d+\)"
     ):
         train(StudyPaths(tmp_path), "coefficient", checkpoint_minutes=0.0)
-    kept = checkpoint.states(next(StudyPaths(tmp_path).training("coefficient").iterdir()))
+    kept = checkpoint.files(next(StudyPaths(tmp_path).training("coefficient").iterdir()))
     assert kept
     arrays, _ = checkpoint.read(kept[0])
     assert all(np.isfinite(values).all() for values in arrays["model"])
@@ -355,7 +358,7 @@ def test_validation_without_a_positive_keeps_the_last_weights_rather_than_the_fi
     assert train(paths, "coefficient")[0]
     facts = json.loads((paths.model("coefficient") / "training.json").read_text())
     assert facts["best_epoch"] == 0
-    arrays, saved = checkpoint.read(checkpoint.states(state_folder(paths, "coefficient"))[0])
+    arrays, saved = checkpoint.read(checkpoint.files(checkpoint_folder(paths, "coefficient"))[0])
     assert saved["step"] == facts["step"]
     assert all(map(np.array_equal, arrays["best"], arrays["averages"]))
 
@@ -440,12 +443,12 @@ def test_batches_of_another_size_are_refused(batches, tmp_path):
     study = parse_study(
         {**toy_study().model_dump(), "simulate": {"experiments": 12, "images": 20, "size": 64}}
     )
-    from xscatter.learn.train import train as run
+    from xscatter.learn.identity import open_records_of
 
     with pytest.raises(
         UserError, match=r"image has the shape \(32, 32\), the study needs \(64, 64\)"
     ):
-        run(study, StudyPaths(tmp_path), "image")
+        open_records_of(study, StudyPaths(tmp_path))
 
 
 def test_a_wrong_study_does_not_claim_the_folder(batches, tmp_path):
@@ -486,7 +489,7 @@ def test_labels_without_a_positive_are_refused(tmp_path):
 
 def test_no_space_for_a_state_is_one_line_and_keeps_the_last(paths, monkeypatch):
     train(paths, "coefficient", deadline=time.monotonic())
-    before = checkpoint.states(state_folder(paths, "coefficient"))
+    before = checkpoint.files(checkpoint_folder(paths, "coefficient"))
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -494,8 +497,8 @@ def test_no_space_for_a_state_is_one_line_and_keeps_the_last(paths, monkeypatch)
     monkeypatch.setattr(shards.os, "fsync", full)
     with pytest.raises(UserError, match="no space left"):
         train(paths, "coefficient")
-    assert checkpoint.states(state_folder(paths, "coefficient")) == before
-    assert not list(state_folder(paths, "coefficient").glob(".*"))
+    assert checkpoint.files(checkpoint_folder(paths, "coefficient")) == before
+    assert not list(checkpoint_folder(paths, "coefficient").glob(".*"))
 
 
 def die_at(owner, name, passing=1, after=False, wanted=lambda *_: True):
@@ -547,16 +550,14 @@ def life(folder, log, views, place=None):
     with open(log, "a") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
+    from xscatter.learn.identity import open_records_of
     from xscatter.learn.train import train as run
 
     die(place)
+    study, paths = toy_study(checkpoint_minutes=0.0, **SHORT), StudyPaths(folder)
     for view in views:
-        run(
-            toy_study(checkpoint_minutes=0.0, **SHORT),
-            StudyPaths(folder),
-            view,
-            say=lambda line: print(line, flush=True),
-        )
+        records = open_records_of(study, paths)
+        run(study, paths, records, view, say=lambda line: print(line, flush=True))
 
 
 def start_life(paths, views, place=None):
@@ -703,7 +704,7 @@ def test_past_states_go_when_a_training_is_finished_and_parents_stay(tmp_path):
         facts = {"settings": settings, "batches": batches}
         checkpoint.save(tmp_path / name, name, 1, {"model": [np.zeros(2)]}, facts, keep=2)
         moment = time.time() - age
-        os.utime(checkpoint.states(tmp_path / name)[0], (moment, moment))
+        os.utime(checkpoint.files(tmp_path / name)[0], (moment, moment))
 
     saved("smaller", "s", ["a"], 1)
     saved("now", "s", ["a", "b"], 0)

@@ -1,5 +1,6 @@
 """One test for every obstacle: it walks the registry, so a new file is tested by being there."""
 
+import inspect
 import json
 
 import numpy as np
@@ -36,6 +37,8 @@ def test_the_first_obstacles_are_there():
 @pytest.mark.parametrize("name", OBSTACLES)
 def test_a_file_explains_and_draws_its_obstacle(name, experiments):
     assert OBSTACLES[name].__doc__
+    asked = list(inspect.signature(OBSTACLES[name].draw).parameters)
+    assert asked == ["draws", "detector", "placement"]
     drawn = drawn_by(experiments, name)
     assert drawn
     for _, obstacle in drawn:

@@ -23,7 +23,7 @@ def experiments(keep, number, size=SIZE):
     found = []
     for n in range(2000):
         experiment = Experiment(study, n)
-        if not experiment.grazing and not experiment.window and keep(experiment):
+        if not experiment.grazing and not experiment.setup.window and keep(experiment):
             found.append(experiment)
         if len(found) == number:
             return found
@@ -52,7 +52,7 @@ def integrate(experiment, image, points):
     )
     result = ai.integrate1d(
         image, points, unit="q_nm^-1", mask=_hidden(experiment),
-        correctSolidAngle=True, polarization_factor=experiment.beam.polarisation,
+        correctSolidAngle=True, polarization_factor=experiment.setup.beam.polarisation,
         flat=experiment.flat_field, method=("full", "csr", "cython"),
     )  # fmt: skip
     return result.radial, result.intensity
@@ -80,11 +80,11 @@ def test_radial_average_is_that_of_sasmodels(feature, model, parameters, theirs)
     direct = pytest.importorskip("sasmodels.direct_model")
     from sasmodels.core import load_model
 
-    (experiment,) = experiments(lambda e: e.placement.rot1**2 < 1e-3 and 1 < e.q_high < 8, 1)
+    (experiment,) = experiments(lambda e: e.setup.placement.rot1**2 < 1e-3 and 1 < e.q_high < 8, 1)
     radius = 8 / experiment.q_high
     entry = {"feature": feature, "share": 1.0, "parameters": {"radius": radius, **parameters}}
     scene = {"photons": 1e9, "drift": [0.0, 0.0], "zingers": 0, "features": [entry]}
-    expected = render(scene, experiment).expected - experiment.detector.dark_counts
+    expected = render(scene, experiment).expected - experiment.setup.detector.dark_counts
     q, curve = integrate(experiment, expected, 150)
     # Sizes of sasmodels in Å; its polydispersity of one size scales the other only by a second
     # distribution, so the average over sizes is taken here, of its monodisperse curves.
@@ -114,7 +114,10 @@ def test_rings_of_standards_lie_where_pyfai_expects_them_on_tilted_detectors(nam
     low, high = (2, 12) if name == "silver_behenate" else (25, 200)
     feature = get(name)
     tilted = experiments(
-        lambda e: np.hypot(e.placement.rot1, e.placement.rot2) > 0.03 and low < e.q_high < high,
+        lambda e: (
+            np.hypot(e.setup.placement.rot1, e.setup.placement.rot2) > 0.03
+            and low < e.q_high < high
+        ),
         2,
     )
     for experiment in tilted:
@@ -141,7 +144,7 @@ def test_rings_of_standards_lie_where_pyfai_expects_them_on_tilted_detectors(nam
 
 
 def test_counts_of_an_image_are_poisson_about_what_is_expected():
-    (experiment,) = experiments(lambda e: e.beamstop.kind == "none", 1, 200)
+    (experiment,) = experiments(lambda e: e.setup.beamstop.kind == "none", 1, 200)
     ring = {"position": 0.5 * experiment.q_high, "width": 0.1}
     entries = [
         {"feature": "background", "share": 1.0, "parameters": {}},

@@ -57,7 +57,7 @@ def read(experiment, expected, seed=1):
     out = np.random.default_rng(seed).poisson(expected).astype(np.uint32)
     out[experiment.mask] = 2**32 - 1
     rng = np.random.default_rng(seed + 1)
-    read_out(out, expected.astype(np.float32), experiment.live, experiment.detector, rng)
+    read_out(out, expected.astype(np.float32), experiment.live, experiment.setup.detector, rng)
     assert (out[experiment.mask] == 2**32 - 1).all()
     return out.astype(float)
 
@@ -66,10 +66,10 @@ def test_noise_of_neighbours_is_correlated_by_the_point_spread(detectors):
     for experiment in detectors:
         size = experiment.size
         gain, noise = (
-            experiment.detector.gain,
-            experiment.detector.read_out * experiment.scale,
+            experiment.setup.detector.gain,
+            experiment.setup.detector.read_out * experiment.scale,
         )
-        light = covariance(experiment.detector.point_spread / experiment.scale, 12)[12:]
+        light = covariance(experiment.setup.detector.point_spread / experiment.scale, 12)[12:]
         out = read(experiment, np.full((size, size), 400.0))
         # Beside masked pixels some of the light is missing.
         part = (slice(size // 4, 3 * size // 4),) * 2
@@ -87,10 +87,10 @@ def test_noise_of_neighbours_is_correlated_by_the_point_spread(detectors):
 
 def test_what_is_expected_is_not_blurred_again(detectors):
     experiment = detectors[0]
-    size, gain = experiment.size, experiment.detector.gain
+    size, gain = experiment.size, experiment.setup.detector.gain
     expected = np.where(np.arange(size)[None, :] < size // 2, 100.0, 1000.0) * np.ones((size, 1))
     out = np.where(experiment.live, read(experiment, expected), np.nan)
-    offset = 3 * experiment.detector.read_out * experiment.scale
+    offset = 3 * experiment.setup.detector.read_out * experiment.scale
     columns = np.nanmean(out[:, size // 2 - 3 : size // 2 + 3], axis=0) - offset
     np.testing.assert_allclose(columns, gain * np.repeat([100, 1000], 3), rtol=0.05)
 
@@ -101,8 +101,10 @@ def test_digits_saturate_and_their_neighbours_do_not_suffer(detectors):
     middle = experiment.size // 2
     expected[middle, middle] = 1e8
     out = read(experiment, expected)
-    assert out[middle, middle] == experiment.detector.saturation
+    assert out[middle, middle] == experiment.setup.detector.saturation
     # The shot noise of 10⁸ photons is 10⁴, and spreads; nothing else of them does.
-    assert np.median(out[experiment.live]) == pytest.approx(50 * experiment.detector.gain, rel=0.6)
+    assert np.median(out[experiment.live]) == pytest.approx(
+        50 * experiment.setup.detector.gain, rel=0.6
+    )
     far = np.r_[middle - 8 : middle - 3, middle + 4 : middle + 9]
-    assert (out[far, middle] < 200 * experiment.detector.gain).all()
+    assert (out[far, middle] < 200 * experiment.setup.detector.gain).all()

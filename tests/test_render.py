@@ -10,7 +10,7 @@ from xscatter.core.seeds import Purpose, sequence
 from xscatter.simulate import Experiment, simulate_image
 from xscatter.simulate.components import Plane
 from xscatter.simulate.instrument.smearing import mix_wavelengths, mixed_halves
-from xscatter.simulate.physics.profiles import herman, peak, wrapped_cauchy
+from xscatter.simulate.physics.profiles import peak, wrapped_cauchy
 from xscatter.simulate.render import as_image, render
 from xscatter.simulate.scene import draw_scene
 from xscatter.simulate.shared.rings import width_tag
@@ -58,7 +58,7 @@ def test_detectability_is_the_sum_over_live_pixels(number):
     whole = done.expected.astype(float)[live]
     for index, rendered in enumerate(done.components):
         alone = render(ring_scene(experiment), experiment, only=index)
-        s = alone.expected.astype(float)[live] - experiment.detector.dark_counts
+        s = alone.expected.astype(float)[live] - experiment.setup.detector.dark_counts
         expected = np.sqrt(np.sum(s**2 / whole))
         strength, contrast, flux = detectability(rendered, done, experiment)
         assert strength == pytest.approx(expected, rel=0.02)
@@ -69,10 +69,14 @@ def test_detectability_is_the_sum_over_live_pixels(number):
 def test_photons_of_a_scene_arrive_on_the_detector():
     for number in range(12):
         experiment = make_experiment(number)
-        if experiment.beamstop.kind == "none" and not experiment.grazing and not experiment.window:
+        if (
+            experiment.setup.beamstop.kind == "none"
+            and not experiment.grazing
+            and not experiment.setup.window
+        ):
             scene = scene_of(("background", 1.0, {"flat": 1.0}), photons=3e5)
             counts = render(scene, experiment).expected[experiment.live].sum(dtype=float)
-            dark = experiment.detector.dark_counts * experiment.live.sum()
+            dark = experiment.setup.detector.dark_counts * experiment.live.sum()
             assert counts - dark == pytest.approx(3e5, rel=0.05)
 
 
@@ -84,13 +88,15 @@ def test_a_tail_is_not_blown_up_to_all_the_photons(number):
         tail = {"form": 0, "length": radius / experiment.q_low}
         done = render(scene_of(("diffuse_low_q", 1.0, tail), photons=1e6), experiment)
         assert np.isfinite(done.expected).all()
-        assert (done.expected.astype(float)[beyond] - experiment.detector.dark_counts).sum() < 100
+        assert (
+            done.expected.astype(float)[beyond] - experiment.setup.detector.dark_counts
+        ).sum() < 100
 
 
 def test_resampling_keeps_the_scene_and_the_range_of_q():
     for number in range(25):
         small, large = make_experiment(number, 64), make_experiment(number, 160)
-        assert small.placement.center == large.placement.center
+        assert small.setup.placement.center == large.setup.placement.center
         assert small.q_low == pytest.approx(large.q_low, rel=0.02)
         assert small.q_high == pytest.approx(large.q_high, rel=0.02)
         for image in range(12):
@@ -144,14 +150,18 @@ def test_order_parameter_of_the_orientation_distribution(eta):
     density = wrapped_cauchy(chi, eta, fold=2)
     assert density.mean() == pytest.approx(1, rel=1e-6)
     assert np.mean(density * np.cos(2 * chi)) == pytest.approx(eta, abs=1e-6)
-    assert (3 * np.mean(density * np.cos(chi) ** 2) - 1) / 2 == pytest.approx(herman(eta), abs=1e-6)
+    # Herman's S = (3⟨cos²χ⟩ − 1)/2 in the plane, with ⟨cos 2χ⟩ = η and ⟨cos²χ⟩ = (1 + η)/2.
+    herman = (3 * np.mean(density * np.cos(chi) ** 2) - 1) / 2
+    assert herman == pytest.approx((1 + 3 * eta) / 4, abs=1e-6)
 
 
 def test_hidden_ring_is_not_tagged():
     """A ring under the beamstop, or a thousandth of the background, is generated but not true."""
     for number in range(40):
         experiment = make_experiment(number)
-        dark = experiment.beamstop.kind == "circular" and experiment.beamstop.leak < 1e-4
+        dark = (
+            experiment.setup.beamstop.kind == "circular" and experiment.setup.beamstop.leak < 1e-4
+        )
         if dark and not experiment.grazing and experiment.stop_radius > 5:
             break
     flat = ("background", 1.0, {"flat": 1.0})
@@ -257,7 +267,7 @@ def test_layer_lines_on_a_flat_detector_are_hyperbolas():
     """Polanyi: y = √(D² + x²) tan asin(l λ/c) for a fibre across the beam."""
     candidates = [make_experiment(n, 256) for n in range(100)]
     experiment = max(
-        (e for e in candidates if abs(e.placement.rot1) < 4e-3),
+        (e for e in candidates if abs(e.setup.placement.rot1) < 4e-3),
         key=lambda e: e.q_high * e.geometry.wavelength,
     )
     g = experiment.geometry

@@ -119,18 +119,20 @@ def test_unusual_sizes_and_seeds_pass_without_a_warning(size, sampling, seed):
         for image in (0, 1):
             done = simulate_image(experiment, image, frame)[1]
             assert np.isfinite(done.expected).all()
-            assert frame[experiment.live].max() <= experiment.detector.saturation
+            assert frame[experiment.live].max() <= experiment.setup.detector.saturation
 
 
 def test_the_digits_of_an_integrating_detector_saturate_not_its_photons():
     """A frame that is exposed far too long is full; a CCD has no count above that."""
     study = make_study(detectors=["ccd"], experiments=40)
     # Were photons cut at the saturation of the digits, a gain below 1 would never fill them.
-    experiment = next(e for e in (Experiment(study, n) for n in range(40)) if e.detector.gain < 0.9)
+    experiment = next(
+        e for e in (Experiment(study, n) for n in range(40)) if e.setup.detector.gain < 0.9
+    )
     flat = {"feature": "background", "share": 1.0, "parameters": {"flat": 1.0}}
     scene = {"photons": 1e13, "drift": [0.0, 0.0], "zingers": 0, "features": [flat]}
     out = np.empty((64, 64), np.uint32)
     labels = simulate_image(experiment, 0, out, scene)[2]
-    assert out[experiment.live].max() == experiment.detector.saturation
-    assert (out[experiment.live] == experiment.detector.saturation).mean() > 0.9
+    assert out[experiment.live].max() == experiment.setup.detector.saturation
+    assert (out[experiment.live] == experiment.setup.detector.saturation).mean() > 0.9
     assert labels[tags.INDEX["saturation"]] == 1

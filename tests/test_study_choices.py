@@ -12,7 +12,7 @@ from xscatter.networks import models
 from xscatter.networks.inputs import CoefficientChannels, ImageChannels
 from xscatter.simulate.instrument.layouts import LAYOUTS
 from xscatter.study import Simulate, Train, Transform, networks
-from xscatter.transform.counts import COUNTS
+from xscatter.transform.counts import COUNTS_TRANSFORMS
 
 
 def choices(section, key):
@@ -27,10 +27,10 @@ def choices(section, key):
         (Simulate, "detectors", [LAYOUTS]),
         (Transform, "boundary", [BOUNDARIES]),
         (Transform, "fill", [FILLS]),
-        (Transform, "counts", [COUNTS]),
-        (Train, "image_network", [networks.IMAGE, models.IMAGE]),
-        (Train, "coefficient_network", [networks.COEFFICIENT, models.COEFFICIENT]),
-        (Train, "joint_network", [networks.JOINT, models.JOINT]),
+        (Transform, "counts", [COUNTS_TRANSFORMS]),
+        (Train, "image_network", [networks.IMAGE, models.IMAGE_BUILDERS]),
+        (Train, "coefficient_network", [networks.COEFFICIENT, models.COEFFICIENT_BUILDERS]),
+        (Train, "joint_network", [networks.JOINT, models.JOINT_BUILDERS]),
         (Train, "image_input", [ImageChannels.KINDS]),
         (Train, "coefficient_input", [CoefficientChannels.CHANNELS]),
         (Train, "optimizer", [learner.OPTIMIZERS]),

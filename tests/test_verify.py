@@ -11,6 +11,7 @@ import pytest
 
 from xscatter.cli import main
 from xscatter.core import files, shards
+from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.store.verify import verify
 from xscatter.study import dump_study, parse_study
@@ -44,12 +45,16 @@ def paths(tmp_path):
         )
     files.write_json(paths.records, {"fields": [], "record_length": 20, "batches": batches})
     files.write_json(paths.assignment, {})
-    for path in [paths.model(view) / "model.keras" for view in VIEWS] + [
-        paths.scores(v) for v in evaluated()
-    ]:
+    models = [ModelFolder(paths.model(view)) for view in VIEWS]
+    for path in [model.network for model in models] + [paths.scores(v) for v in evaluated()]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("part", b"x" * 1000)
+    for model in models:
+        for path in (model.training, model.calibration):
+            files.write_json(path, {})
+        for path in (model.history, model.timings):
+            files.write_text(path, "epoch\n1\n")
     for view in evaluated():
         files.write_json(paths.evaluation(view), {"mean_average_precision": 0.5})
     files.write_text(paths.report, "<html></html>\n")
@@ -142,6 +147,16 @@ def test_a_damaged_shard_is_found_and_deleted(paths, damage, kind, processes, ca
         (lambda paths: paths.records, lambda path: path.write_text("{"), "corrupt"),
         (lambda paths: paths.records, lambda path: path.write_text("{}"), "corrupt"),
         (lambda paths: paths.model("joint") / "model.keras", flip, "corrupt"),
+        (
+            lambda paths: paths.model("image") / "training.json",
+            lambda path: path.unlink(),
+            "missing",
+        ),
+        (
+            lambda paths: paths.model("image") / "history.csv",
+            lambda path: path.write_text("epoch\n1"),
+            "partial",
+        ),
         (lambda paths: paths.scores("mean"), lambda path: os.truncate(path, 100), "corrupt"),
         (lambda paths: paths.report, lambda path: path.write_text("<html>"), "partial"),
     ],

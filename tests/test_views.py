@@ -19,7 +19,7 @@ from xscatter.frames import from_array
 from xscatter.networks.load import load_network
 from xscatter.report import write_report
 from xscatter.store.bundle import open_bundle
-from xscatter.store.models import newest
+from xscatter.store.models import newest_models
 from xscatter.store.paths import StudyPaths
 from xscatter.study import parse_study
 from xscatter.study.networks import millions_of_weights
@@ -62,10 +62,11 @@ def test_a_fourth_view_trains_is_tested_and_loaded(study, tmp_path):
     index = json.loads(paths.records.read_text())
     transform = study.transform.model_dump(mode="json") | {"radius": study.radius}
     paths.records.write_text(json.dumps(index | {"transform": transform}))
-    assert train(study, paths, "polar", say=lambda _: None)
+    records = open_records(paths.batches)
+    assert train(study, paths, records, "polar", say=lambda _: None)
     evaluation = evaluate(study, paths, "polar", say=lambda _: None)
     assert (evaluation.view, list(evaluation.tags)) == ("polar", TAGS)
-    bundle = open_bundle(newest(tmp_path))
+    bundle = open_bundle(newest_models(tmp_path))
     assert list(bundle.models) == ["polar"]
     assert bundle.evaluation("polar") == paths.evaluation("polar")
     network = load_network(bundle.models["polar"])

@@ -15,6 +15,7 @@ from xscatter.core.errors import UserError
 from xscatter.jobs import accounting, budget, cluster, cost, pilot, profile, spelling, usage
 from xscatter.store.paths import StudyPaths
 from xscatter.study import dump_study, load_study, parse_study
+from xscatter.study.networks import millions_of_weights
 from xscatter.tags import NAMES
 
 
@@ -435,7 +436,8 @@ def test_the_weights_that_the_plan_counts_are_those_of_the_networks(keys):
         models.image_network({"image": (256, 256)}, len(NAMES), wanted.train),
         models.coefficient_network({"coefficients": (32, 40)}, len(NAMES), wanted.train),
     ]
-    for network, expected in zip(networks, budget.millions_of_weights(wanted), strict=False):
+    weights = millions_of_weights(wanted.train, wanted.simulate.size)
+    for network, expected in zip(networks, weights.values(), strict=False):
         assert network.count_params() / 1e6 == pytest.approx(expected, rel=0.2)
 
 

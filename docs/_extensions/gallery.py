@@ -64,7 +64,20 @@ class TagTable(Generated):
                     "```",
                 ]
             lines.append("")
-        return "\n".join(lines)
+        return "\n".join([*lines, *_relations()])
+
+
+def _relations() -> list[str]:
+    """Return the tags that exclude each other, and the published vocabularies, as Markdown."""
+    lines = ["## Tags that exclude each other", "", "At most one tag of each row is true.", ""]
+    lines += [f"- {', '.join(row)}" for row in tags.EXCLUSIVE]
+    lines += ["", "## Published vocabularies", "", "| vocabulary | tags |", "|---|---|"]
+    for name, published in tags.VOCABULARIES.items():
+        columns = (
+            f"{tag} (here {tags.ALIASES[tag]})" if tag in tags.ALIASES else tag for tag in published
+        )
+        lines.append(f"| {name} | {', '.join(columns)} |")
+    return [*lines, ""]
 
 
 def gallery_folder(source: Path | str) -> Path:

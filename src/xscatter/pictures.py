@@ -17,6 +17,7 @@ import numpy as np
 
 from xscatter.core.errors import UserError
 from xscatter.core.files import complete_file
+from xscatter.core.masking import marked, saturated
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +47,7 @@ class Panel:
     def hidden(self) -> np.ndarray:
         """(rows, cols) bool, True = masked or saturated: the count is not known."""
         masked = _masked(self.counts, self.mask)
-        return masked if self.saturation is None else masked | (self.counts >= self.saturation)
+        return masked | saturated(self.counts, masked, self.saturation)
 
 
 def show_frame(
@@ -94,12 +95,10 @@ def show_frame(
 
     counts = np.asarray(counts)
     masked = _masked(counts, mask)
-    saturated = (
-        ~masked & (counts >= saturation) if saturation is not None else np.zeros_like(masked)
-    )
-    low, high = limits or count_limits(counts, masked | saturated)
+    full = saturated(counts, masked, saturation)
+    low, high = limits or count_limits(counts, masked | full)
     block = max(1, math.ceil(max(counts.shape) / most))
-    shown, masked, saturated = _reduce(counts, masked, saturated, block)
+    shown, masked, full = _reduce(counts, masked, full, block)
     # A logarithmic scale has no place for 0: without this, empty pixels would look masked.
     shown = np.ma.array(np.maximum(shown, low), mask=masked)
     colours = colormaps[COLOURS].with_extremes(bad=MASKED_COLOUR)
@@ -108,14 +107,14 @@ def show_frame(
     image = axes.imshow(
         shown, cmap=colours, norm=LogNorm(low, high), extent=extent, interpolation="nearest"
     )
-    if saturated.any():
-        _mark(axes, saturated, extent)
+    if full.any():
+        _mark(axes, full, extent)
     axes.set_title(title)
     label_axes(axes, counts.shape, geometry)
     if colorbar:
         bar = axes.figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03, extend="both")
         bar.set_label(label)
-        entries = {"masked": (MASKED_COLOUR, masked), "saturated": (SATURATED_COLOUR, saturated)}
+        entries = {"masked": (MASKED_COLOUR, masked), "saturated": (SATURATED_COLOUR, full)}
         _legend(axes, {name: colour for name, (colour, where) in entries.items() if where.any()})
     return image
 
@@ -138,14 +137,11 @@ def count_limits(counts: np.ndarray, hidden: np.ndarray | None = None) -> tuple[
 
 
 def _masked(counts: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    masked = ~np.isfinite(counts)
-    if counts.dtype.kind == "u":
-        masked |= counts == np.iinfo(counts.dtype).max
-    return masked if mask is None else masked | np.asarray(mask, bool)
+    return marked(counts) if mask is None else marked(counts) | np.asarray(mask, bool)
 
 
 def _reduce(
-    counts: np.ndarray, masked: np.ndarray, saturated: np.ndarray, block: int
+    counts: np.ndarray, masked: np.ndarray, full: np.ndarray, block: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Average the live pixels of every block of `block` x `block`.
 
@@ -162,15 +158,15 @@ def _reduce(
 
         live = block**2 - total(masked, 1)
         counts, masked = total(counts, 0) / np.maximum(live, 1), live == 0
-        saturated = total(saturated, 0) > 0
-    return counts, masked, saturated
+        full = total(full, 0) > 0
+    return counts, masked, full
 
 
-def _mark(axes: Axes, saturated: np.ndarray, extent: tuple[float, float, float, float]) -> None:
+def _mark(axes: Axes, full: np.ndarray, extent: tuple[float, float, float, float]) -> None:
     from matplotlib.colors import ListedColormap
 
     axes.imshow(
-        np.ma.array(np.ones(saturated.shape), mask=~saturated),
+        np.ma.array(np.ones(full.shape), mask=~full),
         cmap=ListedColormap([SATURATED_COLOUR]),
         extent=extent,
         interpolation="nearest",

@@ -86,10 +86,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 def load_tagger(args: argparse.Namespace) -> "Tagger":
     """Return the tagger that the arguments of :func:`add_model` name."""
-    from xscatter.store.models import newest
+    from xscatter.store.models import newest_models
     from xscatter.tagging import Tagger
 
-    folder = args.model or newest(Path("results"))
+    folder = args.model or newest_models(Path("results"))
     if not args.model:
         print(f"model: {folder}", file=sys.stderr)
     return Tagger.load(folder)

@@ -49,14 +49,13 @@ def run(args: argparse.Namespace) -> int:
     deadline = None if args.leg_minutes is None else time.monotonic() + 60 * args.leg_minutes
     study, paths = read_study(args)
     belongs(args.study, study, paths)
-    from xscatter import records
-    from xscatter.learn.identity import check_records
+    from xscatter.learn.identity import open_records_of
     from xscatter.learn.train import train
 
     # Before anything is written, so that a wrong study leaves no files.
-    check_records(study, records.open_records(paths.batches))
+    records = open_records_of(study, paths)
     keep_study(args.study, study, paths)
-    converged = train(study, paths, args.view, deadline, args.carry_on)
+    converged = train(study, paths, records, args.view, deadline, args.carry_on)
     if args.leg_file:
         write_json(args.leg_file, {"view": args.view, "converged": converged})
     return 0

@@ -35,9 +35,9 @@ def run(args: argparse.Namespace) -> None:
     from xscatter.core.errors import UserError
     from xscatter.jobs import profile, usage
     from xscatter.store.paths import StudyPaths
-    from xscatter.store.verify import read_study
+    from xscatter.store.verify import study_of_results
 
-    study = read_study(args.results)
+    study = study_of_results(args.results)
     uses = usage.read(StudyPaths(args.results))
     if not args.diff:
         print(usage.table(uses))

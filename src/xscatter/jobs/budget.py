@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from xscatter.jobs.cost import Cost
-from xscatter.jobs.stages import STAGES
-from xscatter.study import Study, networks
+from xscatter.jobs.stages import STAGE_COSTS
+from xscatter.study.networks import millions_of_weights
 from xscatter.views import VIEWS, View
 
 GIB = 2.0**30
 # Arrays in a checkpoint as large as the weights: these, two of the optimizer, average and best.
-_IN_A_STATE = 5
+_ARRAYS_IN_CHECKPOINT = 5
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,6 @@ class Row:
     gpu: bool = False
 
 
-def millions_of_weights(study: Study) -> tuple[float, ...]:
-    """Return millions of weights of the network of every view, to about a tenth."""
-    return tuple(networks.millions_of_weights(study.train, study.simulate.size).values())
-
-
 def _disk(cost: Cost) -> dict[str, float]:
     """Return the bytes that each stage leaves on disk; stages that leave little are absent."""
     study = cost.study
@@ -56,8 +51,8 @@ def _disk(cost: Cost) -> dict[str, float]:
         "transform": total * maps,
         "pack": total * record,
         "train": sum(
-            4e6 * weights * (1 + _IN_A_STATE * study.train.checkpoints_kept)
-            for weights in millions_of_weights(study)
+            4e6 * weights * (1 + _ARRAYS_IN_CHECKPOINT * study.train.checkpoints_kept)
+            for weights in millions_of_weights(study.train, study.simulate.size).values()
         ),
     }
 
@@ -66,7 +61,7 @@ def rows(cost: Cost) -> list[Row]:
     """Return the stages in the order in which they run."""
     disk = _disk(cost)
     table = []
-    for name, stage in STAGES.items():
+    for name, stage in STAGE_COSTS.items():
         mean = cost.seconds(name) / cost.laws[name].spread
         table.append(
             Row(

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from xscatter.core.errors import UserError
-from xscatter.jobs.stages import STAGES, Law
+from xscatter.jobs.stages import STAGE_COSTS, Law
 from xscatter.study import Study
 
-LAWS: dict[str, Law] = {name: stage.law for name, stage in STAGES.items()}
+LAWS: dict[str, Law] = {name: stage.law for name, stage in STAGE_COSTS.items()}
 LEAST = 5  # minutes: the shortest walltime that is asked for
 GROWTH = 4  # the attempt after which requests grow no more: preempted jobs are tried ten times
 
@@ -54,11 +54,11 @@ class Cost:
     def jobs(self, stage: str) -> int:
         """Return the number of jobs of `stage`; a training may take several, one after another."""
         legs = self.study.walltime.training_legs if stage == "train" else 1
-        return STAGES[stage].units(self.study) * legs
+        return STAGE_COSTS[stage].units(self.study) * legs
 
     def images(self, stage: str) -> int:
         """Return the number of images in one unit of `stage`."""
-        return STAGES[stage].images(self.study)
+        return STAGE_COSTS[stage].images(self.study)
 
     def _unit(self, stage: str) -> float:
         return self.laws[stage].seconds(self.images(stage), self.pixels)

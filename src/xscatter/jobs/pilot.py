@@ -17,7 +17,7 @@ from xscatter.jobs.usage import SNAKEMAKE
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study, dump_study
 
-COUNTS = (2, 10)  # images in the small and in the large pilot experiments
+PILOT_IMAGES = (2, 10)  # images in the small and in the large pilot experiments
 EXPERIMENTS = 4  # of each; experiments differ, which gives the spread
 START = 4.0  # s that Snakemake adds before the command of a rule starts
 
@@ -34,7 +34,7 @@ def measure(study: Study, folder: Path | None = None) -> dict[str, dict[str, flo
     """
     runs: dict[str, list[tuple[int, float, float, float]]] = {"simulate": [], "transform": []}
     with tempfile.TemporaryDirectory(prefix="pilot-", dir=folder) as place:
-        steps = [(count, number) for number in range(EXPERIMENTS) for count in COUNTS]
+        steps = [(count, number) for number in range(EXPERIMENTS) for count in PILOT_IMAGES]
         for count, number in track(steps, "pilot"):
             few = {"images": count, "experiments": EXPERIMENTS}
             # Image size, features and detectors stay: they decide what an image costs.

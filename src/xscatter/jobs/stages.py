@@ -84,7 +84,7 @@ class Stage:
     gpu: bool = False
 
 
-STAGES: dict[str, Stage] = {
+STAGE_COSTS: dict[str, Stage] = {
     # Memory grows with the pixels of one image: maps are made once for an experiment, and images
     # are written one by one.
     "simulate": Stage(

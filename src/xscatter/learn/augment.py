@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xscatter.learn.data import NOT_USABLE
 from xscatter.networks.load import network_input
+from xscatter.records.constants import NOT_USABLE
 
 UNKNOWN = -1.0
 """Label of a tag that no loss looks at."""

@@ -57,11 +57,11 @@ def save(
                 # Numbered: names of Keras variables, such as kernel, are not unique.
                 file[group].create_dataset(f"{number:05d}", data=value)
     # Only after the new one is complete on disk: a kill in between loses nothing.
-    for old in states(folder)[keep:]:
+    for old in files(folder)[keep:]:
         old.unlink(missing_ok=True)
 
 
-def states(folder: Path) -> list[Path]:
+def files(folder: Path) -> list[Path]:
     """Return the checkpoints in `folder`, newest first."""
     # Steps have nine digits, so the order of names is the order of steps.
     return sorted(folder.glob("state-*.h5"), reverse=True)
@@ -92,7 +92,7 @@ def newest_path(folder: Path, fingerprint: str, say: Callable[[str], None] = pri
     Raises:
         UserError: there are checkpoints, and none of them can be used.
     """
-    paths = states(folder)
+    paths = files(folder)
     for path in paths:
         # Every byte is compared: a damaged weight would spoil all that follows without an error.
         problem = shards.problem(path, deep=True, fingerprint=fingerprint)
@@ -133,7 +133,7 @@ def tidy(folder: Path, kept: str, say: Callable[[str], None] = print, others: in
         past.append(other)
     # The time of the newest checkpoint tells when a training was last in use.
     past.sort(
-        key=lambda other: max((state.stat().st_mtime_ns for state in states(other)), default=0),
+        key=lambda other: max((path.stat().st_mtime_ns for path in files(other)), default=0),
         reverse=True,
     )
     for other in past[others:]:
@@ -148,7 +148,7 @@ def _remove(folder: Path, why: str, say: Callable[[str], None]) -> None:
 
 def kept_facts(folder: Path) -> dict[str, Any] | None:
     """Return the facts of the newest checkpoint that can be read, without its arrays, or None."""
-    for path in states(folder):
+    for path in files(folder):
         try:
             return facts_of(path)
         except (UserError, OSError, KeyError, ValueError):

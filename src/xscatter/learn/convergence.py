@@ -14,7 +14,7 @@ from xscatter.study import Train
 
 @dataclass
 class Convergence:
-    """Memory of the rule; `state` and keyword arguments carry it through a checkpoint."""
+    """Memory of the rule; `facts` and keyword arguments carry it through a checkpoint."""
 
     epoch: int = 0
     best_training: float = float("inf")
@@ -73,6 +73,6 @@ class Convergence:
         self.begun = self.fell_at = self.gained_at = self.best_epoch = self.epoch
         self.best_training, self.best_validation = float("inf"), float("-inf")
 
-    def state(self) -> dict[str, object]:
+    def facts(self) -> dict[str, object]:
         """Return plain values, for JSON."""
         return asdict(self)

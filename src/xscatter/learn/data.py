@@ -13,12 +13,9 @@ from xscatter.core.errors import UserError
 from xscatter.core.progress import track
 from xscatter.core.seeds import Purpose, generator
 from xscatter.networks.load import network_input
+from xscatter.records.constants import NOT_USABLE
 from xscatter.records.read import Records
 from xscatter.views import View
-
-# Counts are never negative, so a network can tell a masked pixel from one without photons.
-NOT_USABLE = -1.0
-"""Stands for the counts of a pixel that is not usable."""
 
 _TOGETHER = 64  # most records that a network takes at once
 _PIXELS = 2**22  # most pixels of them

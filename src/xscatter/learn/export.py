@@ -33,7 +33,7 @@ class Finished:
         size: side of the images in pixels.
         transform: keys of the expansion of the coefficients, as the records name them.
         split: experiments of training and validation set.
-        settings: the section `train` of the study.
+        train: the section of this name of the study.
     """
 
     view: str
@@ -47,7 +47,7 @@ class Finished:
     size: int
     transform: dict[str, Any] | None
     split: dict[str, list[int]]
-    settings: Train
+    train: Train
 
 
 def write(folder: ModelFolder, finished: Finished) -> None:
@@ -89,7 +89,7 @@ def write(folder: ModelFolder, finished: Finished) -> None:
         "size": finished.size,
         "transform": finished.transform,
         "split": finished.split,
-        "settings": finished.settings.model_dump(mode="json"),
+        "settings": finished.train.model_dump(mode="json"),
         "run": run_record(),
     }
     write_json(folder.training, facts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from xscatter.core.errors import UserError
 from xscatter.learn import data
-from xscatter.records.read import Records
+from xscatter.records.read import Records, open_records
 from xscatter.scores import calibration
 from xscatter.store.models import FACTS, ModelFolder
 from xscatter.store.paths import StudyPaths
@@ -21,12 +21,12 @@ class Identity:
 
     Attributes:
         fingerprint: of everything.
-        settings: of everything but the content of the records and the branches.
+        settings_hash: of everything but the content of the records and the branches.
         batches: SHA-256 of every training batch.
     """
 
     fingerprint: str
-    settings: str
+    settings_hash: str
     batches: list[str]
 
 
@@ -43,9 +43,9 @@ def identify(study: Study, records: Records, view: View, branches: Sequence[str]
     fields = [f for f in records.manifest["fields"] if f["name"] not in ("source",)]
     # A network holds its branches: what shapes them decides whether its weights can be taken over.
     keys = [study.train.decides(name) for name in (*view.parents, view.name)]
-    settings = _hash([study.seed, view.name, keys, fields, list(records.tags)])
+    settings_hash = _hash([study.seed, view.name, keys, fields, list(records.tags)])
     batches = [records.manifest["batches"][n]["sha256"] for n in records.training_batches]
-    return Identity(_hash([settings, batches, list(branches)]), settings, batches)
+    return Identity(_hash([settings_hash, batches, list(branches)]), settings_hash, batches)
 
 
 def _hash(content: object) -> str:
@@ -53,12 +53,14 @@ def _hash(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def check_records(study: Study, records: Records) -> None:
-    """Refuse records of another size, truncation or transform than the study's.
+def open_records_of(study: Study, paths: StudyPaths) -> Records:
+    """Return the record batches of a study.
 
     Raises:
-        UserError: names what differs.
+        UserError: they are missing or damaged, or of another size, truncation or transform than
+            the study's; names what differs.
     """
+    records = open_records(paths.batches)
     shapes = {f["name"]: tuple(f["shape"]) for f in records.manifest["fields"]}
     transform, size = study.transform, study.simulate.size
     wanted = {
@@ -80,6 +82,7 @@ def check_records(study: Study, records: Records) -> None:
             f"records.json: packed with another transform.{', transform.'.join(different)} than "
             "the study's; transform and pack this study, or name another folder with -o"
         )
+    return records
 
 
 def branch_hashes(paths: StudyPaths, records: Records, view: View) -> list[str]:

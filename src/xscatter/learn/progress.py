@@ -29,7 +29,7 @@ class Progress:
 
     def facts(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
-        return {**self.__dict__, "rule": self.rule.state()}
+        return {**self.__dict__, "rule": self.rule.facts()}
 
     @classmethod
     def of(cls, facts: dict[str, Any]) -> "Progress":

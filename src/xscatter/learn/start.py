@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from xscatter.learn.learner import Learner
 
 # So that large studies look at the validation set, and lower the rate, more than once a pass.
-_MAX_ROUND_STEPS = 1000
+_MOST_EPOCH_STEPS = 1000
 
 
 @dataclass
@@ -111,29 +111,29 @@ def start(
     import_tensorflow()
     from xscatter.learn import learner
 
-    settings = study.train
+    train = study.train
     taken = saved or parent or Checkpoint({}, {})
     training, validation = data.split(
-        records, study.seed, settings.validation_fraction, taken.facts.get("split")
+        records, study.seed, train.validation_fraction, taken.facts.get("split")
     )
     # A multiple of the devices: each takes an equal share.
-    batch_size = min(settings.batch_size, len(training)) // settings.devices * settings.devices
+    batch_size = min(train.batch_size, len(training)) // train.devices * train.devices
     if not batch_size:
         raise UserError(
-            f"train: {len(training)} training records are too few for {settings.devices} devices"
+            f"train: {len(training)} training records are too few for {train.devices} devices"
         )
     labels = training.labels()
     _report_absent(view, list(records.tags), labels, say)
-    learner.prepare(settings.threads, study.seed, view.seed_key, settings.precision)
-    for warning in (learner.unused_gpu(), learner.slow_precision(settings.precision)):
+    learner.prepare(train.threads, study.seed, view.seed_key, train.precision)
+    for warning in (learner.unused_gpu(), learner.slow_precision(train.precision)):
         if warning:
             say(f"{view.name}: {warning}")
-    strategy = learner.strategy(settings.devices)
     # Variables made here exist on every device.
+    strategy = learner.strategy(train.devices)
     with strategy.scope():
         branches = [load_model(ModelFolder(paths.model(name))) for name in view.parents]
-        model = learner.build(view, training, len(records.tags), settings, branches)
-    own = learner.Learner(model, settings, learner.loss_of(settings, labels.mean(0)), strategy)
+        model = learner.build(view, training, len(records.tags), train, branches)
+    own = learner.Learner(model, train, learner.loss_of(train, labels.mean(0)), strategy)
     started = Training(
         study=study,
         view=view,
@@ -143,8 +143,8 @@ def start(
         training=training,
         validation=validation,
         batch_size=batch_size,
-        steps_per_epoch=settings.steps_per_epoch
-        or min(len(training) // batch_size, _MAX_ROUND_STEPS),
+        steps_per_epoch=train.steps_per_epoch
+        or min(len(training) // batch_size, _MOST_EPOCH_STEPS),
         learner=own,
         progress=Progress(),
         best=own.average_values(),
@@ -225,7 +225,7 @@ def find_parent(folder: Path, identity: Identity, say: Callable[[str], None]) ->
     for other in sorted(folder.glob("*/")):
         kept = checkpoint.kept_facts(other)
         # With other settings it is another training.
-        if kept is None or kept["settings"] != identity.settings:
+        if kept is None or kept["settings"] != identity.settings_hash:
             continue
         try:
             path = checkpoint.newest_path(other, other.name, say)

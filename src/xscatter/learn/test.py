@@ -7,10 +7,9 @@ import numpy as np
 from xscatter.core.errors import UserError
 from xscatter.learn import data
 from xscatter.learn.data import RecordSubset
-from xscatter.learn.identity import check_records
+from xscatter.learn.identity import open_records_of
 from xscatter.networks.load import load_model
 from xscatter.networks.quiet import import_tensorflow
-from xscatter.records.read import open_records
 from xscatter.scores import calibration
 from xscatter.scores.describe import describe
 from xscatter.scores.evaluation import Evaluation, RecordScores
@@ -34,8 +33,7 @@ def evaluate(
     Raises:
         UserError: no model or batches, or they do not fit each other or the study.
     """
-    records = open_records(paths.batches)
-    check_records(study, records)
+    records = open_records_of(study, paths)
     tested = data.all_records(records, [records.test_batch])
     if not len(tested):
         raise UserError(f"{paths.batches}: the test batch is empty; simulate more experiments")

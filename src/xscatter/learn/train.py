@@ -14,9 +14,9 @@ from xscatter.core.seeds import Purpose, generator
 from xscatter.learn import checkpoint, data, export
 from xscatter.learn.augment import augmented
 from xscatter.learn.board import Board
-from xscatter.learn.identity import branch_hashes, check_records, exported, identify
+from xscatter.learn.identity import branch_hashes, exported, identify
 from xscatter.learn.start import Training, find_parent, start
-from xscatter.records.read import open_records
+from xscatter.records.read import Records
 from xscatter.scores import metrics
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
@@ -29,6 +29,7 @@ _LAG = 8  # steps that may be in flight before their loss is read, so that the d
 def train(
     study: Study,
     paths: StudyPaths,
+    records: Records,
     view: str,
     deadline: float | None = None,
     carry_on: bool = False,
@@ -42,18 +43,16 @@ def train(
     Args:
         study: the study.
         paths: its files.
+        records: its record batches, see :func:`identity.open_records_of`.
         view: name of the view.
         deadline: time to stop at, as of ``time.monotonic()``; None: not before it has converged.
         carry_on: continue a training of the same settings on fewer batches with all of them.
         say: takes one line for the log.
 
     Raises:
-        UserError: records that do not fit the study, a loss that is not a number, no space for a
-            checkpoint.
+        UserError: a loss that is not a number, no space for a checkpoint.
     """
     what = VIEWS[view]
-    records = open_records(paths.batches)
-    check_records(study, records)
     identity = identify(study, records, what, branch_hashes(paths, records, what))
     saved = checkpoint.newest(
         paths.training(view) / identity.fingerprint, identity.fingerprint, say
@@ -75,7 +74,7 @@ class Loop:
 
     def __init__(self, training: Training, deadline: float | None = None):
         self.training, self.deadline = training, deadline
-        self.name, self.settings = training.view.name, training.study.train
+        self.name, self.train = training.view.name, training.study.train
         self.progress, self.learner = training.progress, training.learner
         self.interrupted = False
 
@@ -87,7 +86,7 @@ class Loop:
         before = signal.signal(signal.SIGTERM, self._interrupt)
         try:
             while not progress.rule.converged:
-                if not self._round():
+                if not self._epoch():
                     self._save()
                     if self.interrupted:
                         raise KeyboardInterrupt
@@ -118,18 +117,18 @@ class Loop:
         labels = training.training.labels(chosen)
         # A stream for each step: a resumed training draws the same as one that never stopped.
         random = generator(seed, Purpose.TRAINING, key, 2, step)
-        turn, shift = self.settings.augment, self.settings.max_shift
+        turn, shift = self.train.augment, self.train.max_shift
         inputs, labels = augmented(inputs, labels, training.tags, random, turn, shift)
         return inputs, labels, chosen
 
     def _rate(self, step: int) -> float:
-        train = self.settings
+        train = self.train
         rate = getattr(train, self.training.view.learning_rate)
         # The first steps are small: the moments of the optimizer are still unknown.
         warm = min(1.0, (step + 1) / (train.warmup_steps + 1))
         return rate * warm * train.learning_rate_drop_factor**self.progress.rule.drops
 
-    def _round(self) -> bool:
+    def _epoch(self) -> bool:
         """Do the rest of an epoch; return False when time is up before its end."""
         progress, training = self.progress, self.training
         began = saved_at = time.monotonic()
@@ -147,7 +146,7 @@ class Loop:
             progress.step = step + 1
             now = time.monotonic()
             stop = self.interrupted or (self.deadline is not None and now >= self.deadline)
-            if stop or now - saved_at >= 60 * self.settings.checkpoint_minutes:
+            if stop or now - saved_at >= 60 * self.train.checkpoint_minutes:
                 while flying:
                     self._land(flying)
                 # At the end of an epoch it is scored first: that takes little time, and loses
@@ -158,7 +157,7 @@ class Loop:
                 saved_at = time.monotonic()
         while flying:
             self._land(flying)
-        self._look(time.monotonic() - began, (end - first) * training.batch_size)
+        self._end_epoch(time.monotonic() - began, (end - first) * training.batch_size)
         return True
 
     def _land(self, flying: deque) -> None:
@@ -173,7 +172,7 @@ class Loop:
             )
         self.progress.losses.append(value)
 
-    def _look(self, seconds: float, images: int) -> None:
+    def _end_epoch(self, seconds: float, images: int) -> None:
         """End an epoch: score the averaged weights on the validation set, decide, save."""
         progress, rule, training = self.progress, self.progress.rule, self.training
         began = time.monotonic()
@@ -190,7 +189,7 @@ class Loop:
         training_loss = float(np.mean(progress.losses))
         # Before the rule decides: it may lower the rate of the next epoch.
         rate = self._rate(progress.step - 1)
-        decision = rule.see(training_loss, macro, self.settings)
+        decision = rule.see(training_loss, macro, self.train)
         # Not finite: no tag occurs in the validation set.
         if rule.best_epoch == rule.epoch or not math.isfinite(rule.best_validation):
             training.best = average
@@ -243,14 +242,14 @@ class Loop:
             )
         facts = {
             **self.progress.facts(),
-            "settings": training.identity.settings,
+            "settings": training.identity.settings_hash,
             "batches": training.identity.batches,
-            "threads": self.settings.threads,
+            "threads": self.train.threads,
             "split": training.split,
         }
         fingerprint, step = training.identity.fingerprint, self.progress.step
         checkpoint.save(
-            training.checkpoints, fingerprint, step, arrays, facts, self.settings.checkpoints_kept
+            training.checkpoints, fingerprint, step, arrays, facts, self.train.checkpoints_kept
         )
 
     def _export(self) -> None:
@@ -272,7 +271,7 @@ class Loop:
             size=records.dtype["image"].shape[0],
             transform=records.manifest.get("transform"),
             split=training.split,
-            settings=self.settings,
+            train=self.train,
         )
         export.write(training.model, finished)
         checkpoint.tidy(training.checkpoints.parent, training.checkpoints.name, training.say)

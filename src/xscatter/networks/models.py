@@ -61,7 +61,7 @@ def image_network(
     counts = keras.Input((rows, cols), name="image")
     # The counts are scaled inside the network, so that a saved model takes counts as they are.
     x = ImageChannels(train.image_input, name="image_channels")(counts)  # 256, 256, c
-    features = IMAGE[train.image_network](x, train)
+    features = IMAGE_BUILDERS[train.image_network](x, train)
     return keras.Model({"image": counts}, _logits(features, tags), name="image")
 
 
@@ -89,7 +89,7 @@ def coefficient_network(
         raise UserError(refusal)
     # Real and imaginary part: records hold complex numbers, layers take real ones.
     c = keras.Input((orders, zeros, 2), name="coefficients")
-    features = COEFFICIENT[train.coefficient_network](c, train, boundary)
+    features = COEFFICIENT_BUILDERS[train.coefficient_network](c, train, boundary)
     return keras.Model({"coefficients": c}, _logits(features, tags), name="coefficient")
 
 
@@ -118,7 +118,9 @@ def joint_network(
     )
     # The correction sees the features of both branches at once: what neither view shows alone.
     features = layers.Concatenate()([image_features, coefficient_features])
-    logits = JOINT[train.joint_network](features, [image_logits, coefficient_logits], train)
+    logits = JOINT_BUILDERS[train.joint_network](
+        features, [image_logits, coefficient_logits], train
+    )
     return keras.Model(inputs, logits, name="joint")
 
 
@@ -320,16 +322,16 @@ def _report_coefficient(c, train: Train, boundary: str):
     return layers.Dense(channels[2], activation="relu", name="embedding")(x)
 
 
-IMAGE: dict[str, Callable[..., Any]] = {
+IMAGE_BUILDERS: dict[str, Callable[..., Any]] = {
     "compact": _compact_image,
     "alexnet": _alexnet,
     "vgg16": _vgg16,
 }
-COEFFICIENT: dict[str, Callable[..., Any]] = {
+COEFFICIENT_BUILDERS: dict[str, Callable[..., Any]] = {
     "compact": _compact_coefficient,
     "report-2017": _report_coefficient,
 }
-JOINT: dict[str, Callable[..., Any]] = {
+JOINT_BUILDERS: dict[str, Callable[..., Any]] = {
     "residual": _residual_joint,
     "report-2017": _report_joint,
 }

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+NOT_USABLE = -1.0  # stands for the counts of a masked pixel in the input of a network
+
 DTYPE = np.dtype("<u2")
 # The last two codes, so that all others are counts in rising order.
 SATURATED_CODE = 65534

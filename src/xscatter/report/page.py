@@ -24,6 +24,7 @@ from xscatter.report.summary import summarise
 from xscatter.report.svg import inline_svg, page_style
 from xscatter.report.times import time_tables
 from xscatter.report.words import duration, grouped
+from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.study import STAGES, Study, dump_study
 from xscatter.tags import CONTRAST, DETECTABLE
@@ -49,8 +50,9 @@ def write_report(study: Study, paths: StudyPaths) -> None:
         UserError: A result that the report needs is missing or damaged.
     """
     scores = read_views(paths)
-    histories = {view: read_history(paths.model(view) / "history.csv") for view in VIEWS}
-    trainings = [_training_row(view, read_training(paths.model(view))) for view in VIEWS]
+    models = {view: ModelFolder(paths.model(view)) for view in VIEWS}
+    histories = {view: read_history(model.history) for view, model in models.items()}
+    trainings = [_training_row(view, read_training(model)) for view, model in models.items()]
     labels = samples.read_labels(study, paths)
     package = files("xscatter.report")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)

@@ -207,21 +207,21 @@ def precision_recall(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray
     return hits / max(hits[-1], 1), hits / (last + 1)
 
 
-def read_training(folder: Path) -> dict[str, Any]:
+def read_training(model: ModelFolder) -> dict[str, Any]:
     """Return the content of ``training.json``, and the training time in seconds as ``seconds``.
 
     Raises:
         UserError: A file is missing or damaged.
     """
     try:
-        facts = ModelFolder(folder).facts()
-        with open(folder / "timings.csv", newline="") as stream:
+        facts = model.facts()
+        with open(model.timings, newline="") as stream:
             facts["seconds"] = sum(
                 float(r["seconds"]) + float(r["validation_seconds"]) for r in csv.DictReader(stream)
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{folder / 'timings.csv'}: missing or damaged; train --view {folder.name} again"
+            f"{model.timings}: missing or damaged; train --view {model.view} again"
         ) from error
     return facts
 

@@ -14,7 +14,7 @@ from xscatter.study import Study
 # Seconds for one and for five experiments of 200 images, by image side in pixels, as published for
 # the simulation of 2017.
 PUBLISHED = {256: {200: 85.0, 1000: 224.0}, 1000: {200: 435.0, 1000: 2040.0}}
-STAGES = {
+STAGE_TITLES = {
     "simulate": "simulate",
     "transform": "transform",
     "assign": "assign images to batches",
@@ -60,7 +60,7 @@ def read_times(study: Study, paths: StudyPaths) -> list[StageTime]:
     folder = paths.benchmark("stage").parent.parent
     total = study.simulate.experiments * study.simulate.images
     rows = []
-    for stage, title in STAGES.items():
+    for stage, title in STAGE_TITLES.items():
         files = sorted((folder / stage).glob("*.tsv"))
         by_view = stage in ("train", "test")
         for group in [[file] for file in files] if by_view else [files]:

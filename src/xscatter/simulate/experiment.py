@@ -7,7 +7,6 @@ single pixels (dead, hot, sensitivity) comes from streams of its own.
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -38,7 +37,7 @@ def _largest_q(geometry: Geometry, size: int) -> float:
 def _seen_range(experiment: "Experiment") -> tuple[float, float]:
     """Return the least and largest q that are seen well, nm⁻¹."""
     # On a coarse grid, so that the answer does not depend on the image size.
-    outline, size = experiment.detector.outline, experiment.size
+    outline, size = experiment.setup.detector.outline, experiment.size
     along = (np.arange(100) + 0.5) / 100
     rows, cols = (
         (b + e * along) * size - 0.5 for b, e in zip(outline.begin, outline.extent, strict=True)
@@ -63,17 +62,15 @@ class Experiment:
     Attributes:
         study: the study.
         number: of the experiment.
-        setup: everything that was drawn. Its parts are attributes of the experiment, too:
-            `detector`, `beam`, `placement`, `exposure`, and the obstacles `beamstop`, `window`,
-            `patch` and `film`, the last three None where there is none.
+        setup: everything that was drawn: `detector`, `beam`, `placement`, `exposure`, obstacles.
         family: of the sample.
-        grazing: whether the beam meets a film under grazing incidence.
+        film: that the beam meets under grazing incidence, or None.
+        grazing: whether there is a film.
         geometry: where the pixels are.
         size: image side in pixels.
         scale: side of an image pixel in pixels of the detector's layout.
         stop_radius: radius in pixels about the beam that the beamstop hides, or that of the beam.
         wavelength_spread: full width of the wavelengths over their mean; rings are widened by it.
-        weights: of the features by kind, kept by `scene` between images.
 
     Raises:
         UserError: the study cannot be simulated.
@@ -90,15 +87,11 @@ class Experiment:
         check_study(study)
         self.study, self.number = study, number
         self.setup = setup = draw_setup(study, number)
-        self.detector, self.beam, self.placement = setup.detector, setup.beam, setup.placement
-        self.exposure, self.beamstop, self.window = setup.exposure, setup.beamstop, setup.window
-        self.patch, self.film = setup.patch, setup.film
-        self.family, self.grazing = setup.sample.family, setup.film is not None
+        self.family, self.film, self.grazing = setup.sample.family, setup.film, bool(setup.film)
         self.size, self.scale = study.simulate.size, setup.detector.scale
         self.geometry = setup.geometry(self.size)
         self.stop_radius = max(setup.beamstop.radius, LEAST_RADIUS) / self.scale
         self.wavelength_spread = setup.beam.wavelength_spread
-        self.weights: dict[str, Any] = {}
         # Independent blurs add in squares.
         self._spread = np.hypot(setup.detector.point_spread, setup.beam.beam_size)
 
@@ -217,7 +210,7 @@ class Experiment:
     @cached_property
     def masked_tags(self) -> frozenset[str]:
         """Tags of the obstacles that are masked and whose outline can be told from the mask."""
-        inside = ~self.detector.outline.outside((np.arange(self.size) + 0.5) / self.size)
+        inside = ~self.setup.detector.outline.outside((np.arange(self.size) + 0.5) / self.size)
         return frozenset(
             obstacle.tag
             for obstacle, mask in self._covers
@@ -228,7 +221,7 @@ class Experiment:
     def mask(self) -> np.ndarray:
         """(rows, cols) bool, True = not usable: gaps, beside the detector, bad pixels, masks."""
         rng = experiment_stream(self.study.seed, self.number, Stream.BAD_PIXELS)
-        mask = self.detector.mask(self.size, rng)
+        mask = self.setup.detector.mask(self.size, rng)
         for _, cover in self._covers:
             mask |= cover
         own = user_mask(self.study)
@@ -243,7 +236,7 @@ class Experiment:
     def flat_field(self) -> np.ndarray:
         """(rows, cols) float32, sensitivity of pixels, 1 on average."""
         rng = experiment_stream(self.study.seed, self.number, Stream.FLAT_FIELD)
-        return self.detector.flat_field(self.size, rng)
+        return self.setup.detector.flat_field(self.size, rng)
 
     @property
     def response(self) -> np.ndarray:
@@ -255,7 +248,7 @@ class Experiment:
         value, g = self.flat_field, self.geometry
         for block, rows, cols in self.blocks():
             solid_angle = g.solid_angle(rows, cols) * self.scale**2
-            value[block] *= solid_angle * g.polarisation(rows, cols, self.beam.polarisation)
+            value[block] *= solid_angle * g.polarisation(rows, cols, self.setup.beam.polarisation)
         value[self.mask] = 0
         return value
 

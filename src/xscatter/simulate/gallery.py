@@ -41,8 +41,8 @@ def find_experiments(feature: Feature, number: int, size: int = 256) -> list[Exp
     chosen: list[Experiment] = []
     for n in range(1000):
         experiment = Experiment(study, n)
-        wide = min(experiment.detector.outline.extent) > 0.9
-        clear = experiment.placement.on_image and wide and experiment.window is None
+        wide = min(experiment.setup.detector.outline.extent) > 0.9
+        clear = experiment.setup.placement.on_image and wide and experiment.setup.window is None
         if clear and feature.weight(experiment) > 0:
             chosen.append(experiment)
         if len(chosen) == number:
@@ -60,7 +60,7 @@ def feature_figure(feature: Feature, examples: int = EXAMPLES) -> Any:
         if feature.kind != "background":
             air = get("background").draw(rng, experiment)
             entries.append({"feature": "background", "share": 0.1, "parameters": air})
-        for photons in (MANY, 10**experiment.exposure.log_photons):
+        for photons in (MANY, 10**experiment.setup.exposure.log_photons):
             scene = {
                 "photons": float(photons),
                 "drift": [0.0, 0.0],

@@ -53,7 +53,7 @@ def simulate_image(
         >>> experiment = Experiment(Study(name="example", simulate={"size": 64}), 3)
         >>> counts = np.empty((64, 64), np.uint32)
         >>> simulated = simulate_image(experiment, 0, counts)
-        >>> bool(counts[experiment.live].max() <= experiment.detector.saturation)
+        >>> bool(counts[experiment.live].max() <= experiment.setup.detector.saturation)
         True
         >>> again = simulate_image(experiment, 0, counts.copy(), simulated.scene)
         >>> bool((again.labels == simulated.labels).all())
@@ -61,7 +61,7 @@ def simulate_image(
     """
     scene = draw_scene(experiment, image) if scene is None else scene
     rendering = render(scene, experiment)
-    detector, live = experiment.detector, experiment.live
+    detector, live = experiment.setup.detector, experiment.live
     integrating = detector.layout.integrating
     # Each noise has its own stream: how many numbers one of them takes changes no other.
     key = experiment.study.seed, Purpose.NOISE, experiment.number, image

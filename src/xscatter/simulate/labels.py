@@ -135,7 +135,7 @@ def _exposure(seen: Sequence[Seen]) -> set[str]:
 
 def _obstacles(rendering: Rendering, experiment: Experiment, strengths: np.ndarray) -> set[str]:
     """Return the tags of obstacles and beam; d' of obstacles enter `strengths`."""
-    true = set() if experiment.placement.on_image else {"beam off image"}
+    true = set() if experiment.setup.placement.on_image else {"beam off image"}
     true |= experiment.masked_tags  # seen by their outlines, whatever they take away
     for name in experiment.altered.keys() - experiment.masked_tags:
         strength = obstacle_detectability(name, rendering, experiment)

@@ -229,7 +229,7 @@ def render(scene: dict[str, Any], experiment: Experiment, only: int | None = Non
     steps = experiment.q_per_pixel / experiment.q_step
     shift = -(drow * np.sin(turn) + dcol * np.cos(turn)) * steps
     # Added after obstacles and response: the dark needs no light.
-    dark = experiment.detector.dark_counts
+    dark = experiment.setup.detector.dark_counts
     rendering = Rendering(
         experiment.empty_map(), rendered, np.zeros(radial.shape), np.zeros(radial.shape)
     )

@@ -5,6 +5,7 @@ regenerate the image.
 """
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -16,13 +17,18 @@ STANDARDS = 0.02  # fraction of images that show a calibration standard
 BLANKS = 0.006  # fraction of images without beam
 OVEREXPOSED = 0.16  # fraction of images that are exposed far too long
 
+# By experiment and kind; all images of an experiment draw with the same weights.
+_WEIGHTS: WeakKeyDictionary[Experiment, dict[str, list[tuple[Feature, float]]]] = (
+    WeakKeyDictionary()
+)
+
 
 def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
     """Draw the scene of image number `image`: a pure function of (seed, experiment, image)."""
     study = experiment.study
     rng = generator(study.seed, Purpose.SCENE, experiment.number, image)
     # Images of one experiment differ in exposure by a factor of about three either way.
-    photons = 10 ** (experiment.exposure.log_photons + rng.normal(0, 0.45))
+    photons = 10 ** (experiment.setup.exposure.log_photons + rng.normal(0, 0.45))
     # 5 to 100 times the exposure of the other images.
     if rng.random() < OVEREXPOSED:
         photons *= 10 ** rng.uniform(0.7, 2.0)
@@ -58,11 +64,12 @@ def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
 def _weighted(experiment: Experiment, kind: str) -> list[tuple[Feature, float]]:
     """Return the features of `kind` that occur in the experiment, with their weights."""
     # All images of an experiment share the weights: they are computed once.
-    if kind not in experiment.weights:
+    kinds = _WEIGHTS.setdefault(experiment, {})
+    if kind not in kinds:
         known = chosen_features(experiment.study.simulate.features).values()
         pairs = [(feature, feature.weight(experiment)) for feature in known if feature.kind == kind]
-        experiment.weights[kind] = [(feature, weight) for feature, weight in pairs if weight > 0]
-    return experiment.weights[kind]
+        kinds[kind] = [(feature, weight) for feature, weight in pairs if weight > 0]
+    return kinds[kind]
 
 
 def _pick(rng: np.random.Generator, weighted: list[tuple[Feature, float]], n: int) -> list[Feature]:

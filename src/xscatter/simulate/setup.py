@@ -120,11 +120,11 @@ def draw_setup(study: Study, number: int) -> Setup:
         outline = outline.filled()
     beam = Beam.draw(draws.rng)
     detector = Detector.draw(draws, layout, outline)
-    surface = film.draw(draws)
-    opening = window.draw(draws, detector)
+    surface = film.draw(draws, detector, None)
+    opening = window.draw(draws, detector, None)
     placement = Placement.draw(draws, outline, disk, grazing=surface is not None)
     # After the placement: without a beam on the image there is no beamstop.
-    stop = beamstop.draw(draws, detector, placement, disk)
+    stop = beamstop.draw(draws, detector, placement)
     if opening is not None:
         opening = opening.centered(draws.rng, placement)
     tape = patch.draw(draws, detector, placement)

@@ -44,7 +44,7 @@ def simulate_experiment(study: Study, number: int, path: str | Path) -> None:
         "seed": np.uint64(study.seed),
         "experiment": number,
     }
-    saturation = experiment.detector.saturation
+    saturation = experiment.setup.detector.saturation
     with new_experiment(path, n, size, saturation, **attributes) as shard:
         labels = np.zeros((n, len(tags.NAMES)), np.uint8)
         detectability = np.zeros(labels.shape, np.float32)
@@ -63,7 +63,7 @@ def simulate_experiment(study: Study, number: int, path: str | Path) -> None:
             scenes,
             experiment.mask,
             _instrument(experiment),
-            experiment.detector.layout.name,
+            experiment.setup.detector.layout.name,
             experiment.setup.settings(),
         )
 
@@ -76,8 +76,8 @@ def _instrument(experiment: Experiment) -> dict[str, tuple[Any, str]]:
         "distance": (geometry.distance, "m"),
         "pixel_size": (geometry.pixel_size, "m"),
         "beam_center": (np.array(geometry.center), "pixel"),
-        "polarisation": (experiment.beam.polarisation, ""),
+        "polarisation": (experiment.setup.beam.polarisation, ""),
         "rot1": (geometry.rot1, "rad"),
         "rot2": (geometry.rot2, "rad"),
-        "saturation_value": (np.uint32(experiment.detector.saturation), "counts"),
+        "saturation_value": (np.uint32(experiment.setup.detector.saturation), "counts"),
     }

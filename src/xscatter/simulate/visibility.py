@@ -74,5 +74,5 @@ def obstacle_detectability(name: str, rendering: Rendering, experiment: Experime
         experiment: of the image.
     """
     where, factor = experiment.altered[name]
-    dark = experiment.detector.dark_counts
+    dark = experiment.setup.detector.dark_counts
     return float(np.sqrt(_altered_sum(rendering.expected.ravel(), where, factor, dark)))

@@ -13,7 +13,7 @@ import h5py
 from xscatter.core import shards
 from xscatter.core.files import file_sha256
 from xscatter.store.coefficients import COEFFICIENTS
-from xscatter.store.experiments import COUNTS, LABELS
+from xscatter.store.experiments import COUNTS_DATASET, LABELS
 
 
 def experiment_problem(
@@ -30,7 +30,7 @@ def experiment_problem(
     """
     # Marks first: a damaged file may not even open.
     return shards.problem(path, deep, study_hash=study_hash, experiment=number) or _entries(
-        path, {COUNTS: images, LABELS: images}
+        path, {COUNTS_DATASET: images, LABELS: images}
     )
 
 
@@ -98,6 +98,13 @@ def json_problem(path: Path, *keys: str) -> str | None:
         return f"corrupt: not JSON ({error})"
     lost = [key for key in keys if key not in content]
     return f"corrupt: it has no {', '.join(lost)}" if lost else None
+
+
+def table_problem(path: Path) -> str | None:
+    """Check a CSV table, whose last line must have an end."""
+    if not path.exists():
+        return "missing"
+    return None if path.read_bytes().endswith(b"\n") else "partial: its last line has no end"
 
 
 def zip_problem(path: Path) -> str | None:

@@ -24,10 +24,11 @@ import hdf5plugin
 import numpy as np
 
 from xscatter import pictures
+from xscatter.core.masking import marked, masked_value, saturated
 from xscatter.core.shards import new_shard, open_shard
 from xscatter.geometry import Geometry
 
-COUNTS = "entry/data/counts"
+COUNTS_DATASET = "entry/data/counts"
 LABELS = "entry/tags/labels"
 _DETECTABILITY = "entry/tags/detectability"
 _NAMES = "entry/tags/names"
@@ -36,13 +37,6 @@ _INSTRUMENT = "entry/instrument"
 _PARAMETERS = "entry/parameters"
 # Names in the shard are those of the fields of Geometry.
 _GEOMETRY = ("wavelength", "distance", "pixel_size", "rot1", "rot2")
-
-MASKED = np.uint32(np.iinfo(np.uint32).max)  # the mark of a masked pixel in the shards we write
-
-
-def masked_value(dtype: np.dtype) -> int | None:
-    """Return the count that marks a masked pixel: the largest of an unsigned type, else None."""
-    return int(np.iinfo(dtype).max) if dtype.kind == "u" else None
 
 
 class ExperimentFile:
@@ -64,7 +58,7 @@ class ExperimentFile:
 
     def __init__(self, file: h5py.File):
         self._file = file
-        self.dataset: h5py.Dataset = file[COUNTS]
+        self.dataset: h5py.Dataset = file[COUNTS_DATASET]
         self.saturation: int | None = self.dataset.attrs.get("saturation_value")
 
     def __len__(self) -> int:
@@ -108,18 +102,11 @@ class ExperimentFile:
     def counts(self, image: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return counts, mask (True = not usable) and saturated pixels of one image.
 
-        All are (rows, cols). Masked pixels keep the value that marks them in the counts. No other
-        place knows which values stand for masked and saturated pixels.
+        All are (rows, cols). Masked pixels keep the value that marks them in the counts.
         """
         counts = self.dataset[int(image)]
-        marked = masked_value(counts.dtype)
-        if counts.dtype.kind == "f":
-            mask = self.mask | ~np.isfinite(counts)
-        else:
-            mask = self.mask if marked is None else self.mask | (counts == marked)
-        if self.saturation is None:
-            return counts, mask, np.zeros(counts.shape, bool)
-        return counts, mask, (counts >= self.saturation) & ~mask
+        mask = self.mask | marked(counts)
+        return counts, mask, saturated(counts, mask, self.saturation)
 
     def tags(self) -> list[str]:
         """Return the names of the tags, T."""
@@ -196,7 +183,7 @@ class ExperimentWriter:
         )
         self.counts.attrs["saturation_value"] = np.uint32(saturation)
         # For readers that do not know xscatter.
-        self.counts.attrs["masked_value"] = MASKED
+        self.counts.attrs["masked_value"] = masked_value(self.counts.dtype)
 
     def finish(
         self,

@@ -136,19 +136,20 @@ def find_models(folder: str | Path) -> dict[str, ModelFolder]:
     )
 
 
-def newest(results: Path) -> Path:
+def newest_models(results: Path) -> Path:
     """Return the folder ``models`` of the study below `results` that was trained last.
 
     Raises:
         UserError: there is none.
     """
-    networks = [path for view in VIEWS for path in results.glob(f"*/models/{view}/model.keras")]
-    if not networks:
+    folders = [path for view in VIEWS for path in results.glob(f"*/models/{view}")]
+    trained = [model.network for model in map(ModelFolder, folders) if model.network.exists()]
+    if not trained:
         raise UserError(
             f"{results}: no study has a trained model; run `make demo`, or name one with --model"
         )
     # The network is written at the end of a training, so its time is that of the training.
-    return max(networks, key=lambda path: path.stat().st_mtime_ns).parent.parent
+    return max(trained, key=lambda path: path.stat().st_mtime_ns).parent.parent
 
 
 def with_epochs(facts: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from xscatter.store.checks import (
     experiment_problem,
     json_problem,
     page_problem,
+    table_problem,
     zip_problem,
 )
 from xscatter.store.models import ModelFolder
@@ -59,7 +60,7 @@ class _Check:
         return Finding(self.path, problem, self.log) if problem else None
 
 
-def read_study(results: Path) -> Study:
+def study_of_results(results: Path) -> Study:
     """Return the study that was run in the folder `results`.
 
     Raises:
@@ -88,7 +89,7 @@ def verify(results: Path, deep: bool = True, processes: int | None = None) -> li
     Raises:
         UserError: the folder holds no study.
     """
-    study, paths = read_study(results), StudyPaths(results)
+    study, paths = study_of_results(results), StudyPaths(results)
     checks = list(_checks(study, paths, deep))
     processes = processes or min(16, len(os.sched_getaffinity(0)))
     findings: list[Finding | None]
@@ -143,8 +144,12 @@ def _checks(study: Study, paths: StudyPaths, deep: bool) -> Iterator[_Check]:
         log = paths.log("pack", name.removeprefix("batch-").removesuffix(".bin"))
         yield _Check(paths.batches / name, log, batch_problem, (deep, *entry))
     for view in VIEWS:
-        network = ModelFolder(paths.model(view)).network
-        yield _Check(network, paths.log("train", view), zip_problem)
+        model, log = ModelFolder(paths.model(view)), paths.log("train", view)
+        yield _Check(model.network, log, zip_problem)
+        for path in (model.training, model.calibration):
+            yield _Check(path, log, json_problem)
+        for path in (model.history, model.timings):
+            yield _Check(path, log, table_problem)
     for view in evaluated():
         yield _Check(paths.evaluation(view), paths.log("test", view), json_problem)
         yield _Check(paths.scores(view), paths.log("test", view), zip_problem)

@@ -9,7 +9,7 @@ from itertools import islice, pairwise
 
 import numpy as np
 
-from xscatter.tagging.prepare import NOT_USABLE
+from xscatter.records.constants import NOT_USABLE
 from xscatter.tagging.tagger import Ready, Tagger
 
 PATCHES = 12  # on a side

@@ -16,11 +16,10 @@ from xscatter.core.errors import UserError
 from xscatter.frames import Frame
 from xscatter.frames.photons import in_photons
 from xscatter.records import code
+from xscatter.records.constants import NOT_USABLE
 from xscatter.tagging.resample import Grid, merged, spread
-from xscatter.transform.counts import COUNTS
+from xscatter.transform.counts import COUNTS_TRANSFORMS
 from xscatter.transform.plans import build_plan
-
-NOT_USABLE = -1.0  # stands for the counts of a masked pixel in a network's input
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def coefficients(prepared: Prepared, transform: Mapping[str, Any]) -> np.ndarray
     # Too little of the disk is on the frame: the image network answers alone.
     except UserError:
         return None
-    values = COUNTS[transform["counts"]](prepared.counts)
+    values = COUNTS_TRANSFORMS[transform["counts"]](prepared.counts)
     expanded = plan.forward(values, mask=prepared.mask, fill=transform["fill"])
     # NaN stands for a frame without a live pixel in the disk.
     return expanded.astype(np.complex64) if np.isfinite(expanded).all() else None

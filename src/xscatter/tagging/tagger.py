@@ -224,7 +224,7 @@ class Tagger:
             places = [n for n, (used, _) in enumerate(chosen) if used == name]
             if places:
                 inputs = [batch[n].inputs for n in places]  # type: ignore[union-attr]
-                logits = self._networks[name].logits(_stacked(inputs, self.needs(name)))
+                logits = self.logits(name, inputs)
                 for n, p in zip(places, self._calibrations[name].probability(logits), strict=True):
                     probability[n] = p
         return [
@@ -239,7 +239,10 @@ class Tagger:
             view: its name.
             inputs: of n frames; see :class:`Ready`.
         """
-        return self._networks[view].logits(_stacked(inputs, self.needs(view)))
+        network = self._networks[view]
+        return network.logits(
+            {name: np.stack([one[name] for one in inputs]) for name in network.inputs}
+        )
 
     def _choose(self, item: Ready | Unreadable, view: str | None) -> tuple[str | None, str]:
         """Name of the network that answers for a frame, and why it is not the best one."""
@@ -288,9 +291,3 @@ def _obstacle(frame: Frame) -> str:
         # Millimetres for metres or a stray digit show in the place.
         why += " ({:.0f}, {:.0f})".format(*frame.center)
     return why
-
-
-def _stacked(
-    inputs: Sequence[Mapping[str, np.ndarray]], names: Iterable[str]
-) -> dict[str, np.ndarray]:
-    return {name: np.stack([one[name] for one in inputs]) for name in names}

@@ -42,7 +42,7 @@ def anscombe(counts: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     return values
 
 
-COUNTS: dict[str, CountsTransform] = {"none": none, "log": log, "anscombe": anscombe}
+COUNTS_TRANSFORMS: dict[str, CountsTransform] = {"none": none, "log": log, "anscombe": anscombe}
 """Transforms of the counts, by the name that the study and the coefficient file use."""
 
 BACK_TO_COUNTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

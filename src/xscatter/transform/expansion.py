@@ -10,7 +10,7 @@ from xscatter.core.errors import UserError
 from xscatter.pictures import COLOURS, MASKED_COLOUR, Panel, count_limits, new_figure, show_frame
 from xscatter.store.coefficients import open_coefficients
 from xscatter.store.experiments import open_experiment
-from xscatter.transform.counts import BACK_TO_COUNTS, COUNTS
+from xscatter.transform.counts import BACK_TO_COUNTS, COUNTS_TRANSFORMS
 from xscatter.transform.plans import build_plan
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def read_expansion(
     # Elsewhere the expansion was given values that nobody measured.
     live = ~frame.hidden & (np.hypot(rows - row, cols - col) < plan.radius)
     name = str(plan_facts["counts_transform"])
-    original = COUNTS[name](frame.counts[live])
+    original = COUNTS_TRANSFORMS[name](frame.counts[live])
     residual = np.full(values.shape, np.nan, np.float32)
     residual[live] = original - values[live]
     norms = [float(np.linalg.norm(part)) for part in (residual[live], original)]

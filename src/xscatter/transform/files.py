@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from xscatter.core import shards
+from xscatter.core.masking import marked, masked_value
 from xscatter.core.version import __version__
 from xscatter.store.coefficients import NO_LIVE_PIXEL, CoefficientWriter
-from xscatter.store.experiments import masked_value, open_experiment
+from xscatter.store.experiments import open_experiment
 from xscatter.study import Study
 from xscatter.transform import loops
-from xscatter.transform.counts import COUNTS
+from xscatter.transform.counts import COUNTS_TRANSFORMS
 from xscatter.transform.plans import build_plan, transform_parameters
 from xscatter.transform.reading import ImageReader
 
@@ -70,7 +71,7 @@ class ShardTransformer:
 
     def __init__(self, study: Study, job: ShardJob):
         self._fill = study.transform.fill
-        self._transform_counts = COUNTS[study.transform.counts]
+        self._transform_counts = COUNTS_TRANSFORMS[study.transform.counts]
         with ExitStack() as stack:
             shard = stack.enter_context(open_experiment(job.source))
             self._mask = shard.mask
@@ -100,7 +101,7 @@ class ShardTransformer:
         for n, counts in enumerate(self._images.each(start, stop, until)):
             mask = self._mask
             if counts.dtype.kind == "f":
-                bad = ~np.isfinite(counts)
+                bad = marked(counts)
                 not_finite[n] = bad.sum()
                 if bad.any():
                     counts[bad] = 0  # the transform of the counts need not know NaN
@@ -119,8 +120,8 @@ class ShardTransformer:
         In most images the detector's mask already covers all pixels that hold the mark: then it is
         returned itself, and the plan need not look for its live pixels again.
         """
-        marked = masked_value(counts.dtype)
-        mark = None if marked is None else counts.dtype.type(marked)
+        # The mark is looked for block by block, while the counts are in a cache.
+        mark = masked_value(counts.dtype)
         flat, values, hidden = counts.reshape(-1), self._values.reshape(-1), self._mask.reshape(-1)
         more = False
         for begin in range(0, flat.size, CACHED_PIXELS):
@@ -129,7 +130,7 @@ class ShardTransformer:
             # A first look costs a comparison in cache; a new mask for every image would cost far
             # more.
             more = more or (mark is not None and loops.holds(flat[some], mark, hidden[some]))
-        return self._values, (counts == mark) | mask if more else mask
+        return self._values, marked(counts) | mask if more else mask
 
 
 class BlockCollector:
@@ -187,7 +188,7 @@ class BlockCollector:
                 "fill": chosen.fill,
                 "tolerance": chosen.tolerance,
                 "counts_transform": chosen.counts,
-                "counts_formula": COUNTS[chosen.counts].__doc__,
+                "counts_formula": COUNTS_TRANSFORMS[chosen.counts].__doc__,
                 "scaling": "none",
             }
         )

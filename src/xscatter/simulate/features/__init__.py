@@ -9,7 +9,8 @@ holds:
   weights, with the key "any" for all that are not named; ``GRAZING`` the same for experiments under
   grazing incidence (one number, default 0). Weights are relative to other features; the weight
   of a background is its probability. An optional ``applies(experiment) -> bool`` leaves the
-  feature out of experiments that cannot show it (``experiment.exposure.coherent`` for speckle);
+  feature out of experiments that cannot show it (for speckle,
+  ``experiment.setup.exposure.coherent``; see `setup.Setup`);
 - ``TAGS``: every tag that it can imply (names of `tags.py`);
 - ``PARAMETERS``: a tuple of `Parameter(name, unit, default, (low, high), meaning)`. Values are
   floats, or ints where both bounds are ints; lengths in nm, q in nm⁻¹, angles in degrees;

@@ -50,7 +50,7 @@ REFERENCES = (
 
 
 def draw(rng, experiment):
-    air = experiment.exposure.air
+    air = experiment.setup.exposure.air
     return {
         "flat": rng.beta(2, 2),
         "decay": float(np.clip(experiment.q_high * np.exp(rng.normal(0, 0.3)), 0.011, 190)),

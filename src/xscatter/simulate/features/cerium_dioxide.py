@@ -9,7 +9,7 @@ import numpy as np
 
 from xscatter.simulate.physics.powder import cubic_lines, ring_strengths
 from xscatter.simulate.shared.standards import (
-    RING_TAGS,
+    STANDARD_TAGS,
     WIDTH_AND_SCATTER,
     standard_components,
     visible,
@@ -18,7 +18,7 @@ from xscatter.simulate.shared.standards import (
 KIND = "standard"
 FAMILIES = {"any": 2.0}
 GRAZING = 2.0
-TAGS = ("CeO2", *RING_TAGS)
+TAGS = ("CeO2", *STANDARD_TAGS)
 PARAMETERS = WIDTH_AND_SCATTER
 CELL = 0.5411651  # nm
 LINES = [

@@ -14,7 +14,7 @@ from xscatter.simulate.physics.particles import sphere
 from xscatter.simulate.shared.superlattice import (
     DISORDER,
     FILLING,
-    RING_TAGS,
+    LATTICE_TAGS,
     SPACING,
     draw_lattice,
     lattice_components,
@@ -23,7 +23,7 @@ from xscatter.simulate.shared.superlattice import (
 KIND = "sample"
 FAMILIES = {"superlattice": 2.6, "any": 0.16}
 GRAZING = 0.3
-TAGS = (FACE_CENTRED, *RING_TAGS)
+TAGS = (FACE_CENTRED, *LATTICE_TAGS)
 PARAMETERS = (SPACING, FILLING, *DISORDER)
 IDENTIFIED = 3  # at √(8/3) of the first: two rings alone could be of another lattice
 TABLES = "International Tables, volume A"

@@ -16,8 +16,8 @@ from xscatter.simulate.physics.sizes import size_average
 from xscatter.simulate.shared.superlattice import (
     DISORDER,
     FILLING,
+    LATTICE_TAGS,
     ORIENTATION,
-    RING_TAGS,
     SPACING,
     draw_lattice,
     lattice_components,
@@ -26,7 +26,7 @@ from xscatter.simulate.shared.superlattice import (
 KIND = "sample"
 FAMILIES = {"block copolymer": 1.8, "superlattice": 0.8, "any": 0.15}
 GRAZING = 0.5
-TAGS = (HEXAGONAL, *RING_TAGS)
+TAGS = (HEXAGONAL, *LATTICE_TAGS)
 PARAMETERS = (SPACING, FILLING, *DISORDER, *ORIENTATION)
 IDENTIFIED = 2  # √3: the first ring alone could be of any lattice
 REFERENCES = (

@@ -15,8 +15,8 @@ from xscatter.simulate.physics.sizes import size_average
 from xscatter.simulate.shared.superlattice import (
     DISORDER,
     FILLING,
+    LATTICE_TAGS,
     ORIENTATION,
-    RING_TAGS,
     SPACING,
     draw_lattice,
     lattice_components,
@@ -25,7 +25,7 @@ from xscatter.simulate.shared.superlattice import (
 KIND = "sample"
 FAMILIES = {"block copolymer": 1.8, "superlattice": 0.8, "polymer": 0.5, "any": 0.15}
 GRAZING = 0.5
-TAGS = (LAMELLAR, *RING_TAGS)
+TAGS = (LAMELLAR, *LATTICE_TAGS)
 PARAMETERS = (SPACING, FILLING, *DISORDER, *ORIENTATION)
 IDENTIFIED = 2  # the second order: the first ring alone could be of any lattice
 REFERENCES = (

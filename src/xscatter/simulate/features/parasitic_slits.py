@@ -35,11 +35,11 @@ REFERENCES = (
 
 def applies(experiment):
     """One experiment in five has slits that scatter: badly aligned, or worn."""
-    return experiment.exposure.slits < 0.2
+    return experiment.setup.exposure.slits < 0.2
 
 
 def draw(rng, experiment):
-    kind = experiment.exposure.slits / 0.2
+    kind = experiment.setup.exposure.slits / 0.2
     tall = 0.0 if kind < 0.35 else 1.0 if kind < 0.7 else float(rng.beta(3, 3))
     # The beamstop is as large as the core of the beam asks for.
     near = experiment.stop_radius * experiment.q_per_pixel

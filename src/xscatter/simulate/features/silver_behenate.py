@@ -13,7 +13,7 @@ import numpy as np
 
 from xscatter.simulate.physics.profiles import debye_waller
 from xscatter.simulate.shared.standards import (
-    RING_TAGS,
+    STANDARD_TAGS,
     WIDTH_AND_SCATTER,
     standard_components,
     visible,
@@ -22,7 +22,7 @@ from xscatter.simulate.shared.standards import (
 KIND = "standard"
 FAMILIES = {"any": 1.0}
 GRAZING = 1.0
-TAGS = ("silver behenate", *RING_TAGS)
+TAGS = ("silver behenate", *STANDARD_TAGS)
 PARAMETERS = WIDTH_AND_SCATTER
 SPACING = 5.8380  # nm, ± 0.0003
 CRYSTALLITE = 90.0  # nm

@@ -14,7 +14,7 @@ from xscatter.simulate.physics.particles import sphere
 from xscatter.simulate.shared.superlattice import (
     DISORDER,
     FILLING,
-    RING_TAGS,
+    LATTICE_TAGS,
     SPACING,
     draw_lattice,
     lattice_components,
@@ -23,7 +23,7 @@ from xscatter.simulate.shared.superlattice import (
 KIND = "sample"
 FAMILIES = {"superlattice": 2.4, "any": 0.14}
 GRAZING = 0.3
-TAGS = (SIMPLE_CUBIC, *RING_TAGS)
+TAGS = (SIMPLE_CUBIC, *LATTICE_TAGS)
 PARAMETERS = (SPACING, FILLING, *DISORDER)
 IDENTIFIED = 3  # at √3 of the first: two rings alone could be of another lattice
 TABLES = "International Tables, volume A"

@@ -138,7 +138,7 @@ def draw(rng, experiment):
     }
     # A crystal in an unlucky orientation shows nothing: sway it, as one does at the beamline.
     for _ in range(6):
-        q, _, intensity = spots(drawn, experiment.beam.wavelength * 1e9, experiment.q_high)
+        q, _, intensity = spots(drawn, experiment.geometry.wavelength * 1e9, experiment.q_high)
         if np.sum((q > experiment.q_low) & (intensity > 0.01 * intensity.max(initial=0))) >= (
             8 if form == 0 else 4
         ):
@@ -151,7 +151,7 @@ def draw(rng, experiment):
 
 def contribute(parameters, experiment):
     p = parameters
-    q, chi, intensity = spots(p, experiment.beam.wavelength * 1e9, 1.3 * experiment.q_high)
+    q, chi, intensity = spots(p, experiment.geometry.wavelength * 1e9, 1.3 * experiment.q_high)
     chosen = np.argsort(intensity)[::-1][:MOST]
     q, chi, intensity = q[chosen], chi[chosen], intensity[chosen]
     if len(q) == 0:

@@ -56,7 +56,7 @@ REFERENCES = (
 
 def applies(experiment):
     """Only a coherent beam makes speckle."""
-    return experiment.exposure.coherent
+    return experiment.setup.exposure.coherent
 
 
 def draw(rng, experiment):

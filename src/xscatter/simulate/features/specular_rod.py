@@ -73,7 +73,7 @@ def contribute(parameters, experiment):
     foot = p["foot"] / (1 + (axis / (p["spread"] * sigma)) ** 2)
     along = rod(axis, p["decay"], p["power"], p["thickness"], p["fringes"])
     incidence = experiment.film.incidence if experiment.film else 0.0
-    specular = 4e-9 * np.pi / experiment.beam.wavelength * np.sin(incidence)
+    specular = 4e-9 * np.pi / experiment.geometry.wavelength * np.sin(incidence)
     spot = (
         p["spot"]
         * rod(specular, p["decay"], p["power"], 0.0, 0.0)

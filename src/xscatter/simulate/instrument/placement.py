@@ -23,6 +23,7 @@ class Placement:
         rot2: tilt about the axis along columns in radians.
         center: row and column of the beam in fractions of the side of the image.
         on_image: whether the beam meets the detector.
+        disk: of the expansion, which stays covered.
     """
 
     distance: float
@@ -30,6 +31,7 @@ class Placement:
     rot2: float
     center: tuple[float, float]
     on_image: bool
+    disk: ExpansionDisk
 
     @classmethod
     def draw(
@@ -61,6 +63,7 @@ class Placement:
             rot2=float(tilt * np.sin(turn)),
             center=center,
             on_image=outline.holds(center),
+            disk=disk,
         )
 
 

@@ -41,14 +41,6 @@ def wrapped_cauchy(chi: np.ndarray, eta: float, angle: float = 0.0, fold: int = 
     return (1 - eta**2) / (1 + eta**2 - 2 * eta * np.cos(fold * (chi - angle)))
 
 
-def herman(eta: float) -> float:
-    """Return Herman's S = (3⟨cos²χ⟩ − 1)/2 in the plane, of `wrapped_cauchy` with two maxima.
-
-    ⟨cos 2χ⟩ = η and ⟨cos²χ⟩ = (1 + η)/2, hence S = (1 + 3 η)/4.
-    """
-    return (1 + 3 * eta) / 4
-
-
 def debye_waller(q: np.ndarray | float, displacement: float) -> np.ndarray:
     """Return exp(−σ² q²), σ the root mean square `displacement` along q (Debye, Waller)."""
     return np.exp(-((displacement * np.asarray(q)) ** 2))

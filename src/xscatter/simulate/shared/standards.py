@@ -10,7 +10,7 @@ from xscatter.simulate.physics.profiles import peak
 from xscatter.simulate.shared.rings import width_tag
 
 COUNTED = 10  # rings that are components of their own; the rest go with the last of them
-RING_TAGS = (
+STANDARD_TAGS = (
     "ring",
     "ring: isotropic",
     "ring: sharp",

@@ -20,7 +20,7 @@ from xscatter.simulate.shared.rings import orientation_tags, width_tag
 
 REFLECTIONS = 24  # those beyond are lost in each other's flanks and in the Debye-Waller factor
 COUNTED = 10  # reflections that are components of their own; the rest are one
-RING_TAGS = (
+LATTICE_TAGS = (
     "ring", "ring: isotropic", "ring: anisotropic", "ring: textured", "ring: oriented in plane",
     "ring: oriented out of plane", "ring: sharp", "ring: intermediate", "ring: broad",
     "symmetry ring", "2-fold",

@@ -11,13 +11,12 @@ To add an obstacle, add a file ``simulate/instrument/obstacles/<name>.py``. It h
 - ``draw(draws, detector, placement)``: an instance, or None for experiments without it. Draw from
   ``draws.rng``; lengths in pixels of the layout, positions in fractions of the side of the image,
   so that nothing depends on the image size. ``detector`` and ``placement`` tell where detector and
-  beam are.
+  beam are; ``placement`` is None for film and window, which are drawn before the beam is placed.
 
 `experiment.map_of(function)` makes a map in blocks of rows, so that memory stays bounded.
 
 The stream of random numbers: a new obstacle has one of its own, keyed by its name
 (`Stream.OBSTACLE`), so that it disturbs no draw of detector, beam or other obstacles. Experiments
 that it does not touch keep their bytes. The four obstacles named in `setup.FIRST` share the stream
-of the set-up instead, in the order that their data were first made in; film and window are drawn
-before the beam is placed, and know no ``placement``.
+of the set-up instead, in the order that their data were first made in.
 """

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xscatter.simulate.draws import Draws
-from xscatter.simulate.instrument.coverage import GRID, ExpansionDisk
+from xscatter.simulate.instrument.coverage import GRID
 from xscatter.simulate.instrument.detector import Detector
 from xscatter.simulate.instrument.layouts import layout_pixels
 from xscatter.simulate.instrument.obstacle import Factor, Obstacle, edge
@@ -183,10 +183,10 @@ def _strip(x: np.ndarray, y: np.ndarray, width: float, blur: float) -> np.ndarra
     return edge(np.maximum(np.abs(y) - width / 2, -x), blur)
 
 
-def draw(draws: Draws, detector: Detector, placement: Placement, disk: ExpansionDisk) -> Beamstop:
+def draw(draws: Draws, detector: Detector, placement: Placement) -> Beamstop:
     """Draw the beamstop, of kind none where the beam misses the detector.
 
-    It is masked in the fraction of experiments that the study asks for, where enough of the `disk`
+    It is masked in the fraction of experiments that the study asks for, where enough of the disk
     of the expansion stays live.
     """
     rng, simulate = draws.rng, draws.study.simulate
@@ -225,4 +225,4 @@ def draw(draws: Draws, detector: Detector, placement: Placement, disk: Expansion
     center = np.array(placement.center)
     # A mask takes pixels from the disk: it is refused where too few would be left.
     hidden = stop.covering(side * (GRID[:, None] - center[0]), side * (GRID[None, :] - center[1]))
-    return replace(stop, masked=disk.accepts(center, detector.outline, hidden))
+    return replace(stop, masked=placement.disk.accepts(center, detector.outline, hidden))

@@ -12,8 +12,9 @@ import numpy as np
 
 from xscatter.geometry import Geometry
 from xscatter.simulate.draws import Draws
+from xscatter.simulate.instrument.detector import Detector
 from xscatter.simulate.instrument.obstacle import Factor, Obstacle
-from xscatter.simulate.instrument.placement import far_edge
+from xscatter.simulate.instrument.placement import Placement, far_edge
 from xscatter.simulate.physics.grazing import transmission
 
 BELOW = 0.3  # transmission below the horizon, where only what leaks round the film is seen
@@ -70,7 +71,7 @@ class Film(Obstacle):
         yield Factor("Yoneda", yoneda, brightens=True)
 
 
-def draw(draws: Draws) -> Film | None:
+def draw(draws: Draws, detector: Detector, placement: Placement | None) -> Film | None:
     """Draw the film of one experiment in six."""
     if draws.fraction("geometry") >= 0.16:
         return None

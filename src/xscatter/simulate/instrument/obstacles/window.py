@@ -61,7 +61,7 @@ class Window(Obstacle):
         yield Factor(self.tag, experiment.map_of(passing))
 
 
-def draw(draws: Draws, detector: Detector) -> Window | None:
+def draw(draws: Draws, detector: Detector, placement: Placement | None) -> Window | None:
     """Draw the window of one experiment in eleven; it is brought to the beam when that is known."""
     if draws.fraction("window") >= 0.09:
         return None
