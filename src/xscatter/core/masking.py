@@ -1,4 +1,4 @@
-"""Which values of stored counts stand for masked and saturated pixels; no other place knows."""
+"""The values of stored counts that mark masked and saturated pixels; no other place knows them."""
 
 import numpy as np
 
