@@ -38,7 +38,7 @@ _OF_NODE = (
     "tasks",
     "gpu",
 )
-# What a partition limits, by the name of the resource; and what is asked for along with a GPU.
+# Resources that a partition limits, by name; and resources that are requested along with a GPU.
 _LIMITED = ("runtime", "mem_mb", "threads", "nodes", "tasks", "gpu")
 _OF_GPU = ("gpu", "gres", "gpu_model", "cpus_per_gpu")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from snakemake_executor_plugin_slurm.validation import validate_or_get_slurm_job_id
 
-# What sbatch says about a controller that is away, or too busy, for a while.
+# Messages of sbatch about a controller that is away, or too busy, for a while.
 _PASSING = re.compile(
     r"contact slurm controller|timed out|try again|temporarily|Connection refused|Zero Bytes", re.I
 )

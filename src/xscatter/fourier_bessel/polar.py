@@ -173,7 +173,7 @@ def make_tables(
     for parity in (0, 1):
         m = np.arange(parity, angular_orders, 2)[:, None]
         rows = np.stack([np.cos(m * turn), np.sin(m * turn)])
-        # What the kernel did to each order along the angle is undone here.
+        # Undo the effect of the kernel on each order along the angle.
         rows /= kaiser_bessel_transform(m / angles, width)
         fourier.append(np.ascontiguousarray(rows.reshape(-1, turn.size), dtype))
     radial = _radial(zeros, basis.norms(zeros, boundary), step, radii, 1 + reach * step, width)

@@ -78,7 +78,7 @@ def hot_pixels(counts: np.ndarray, mask: np.ndarray) -> np.ndarray:
     near_rows, near_cols = rows + down, cols + right  # (9, n)
     place = near_rows.clip(0, counts.shape[0] - 1), near_cols.clip(0, counts.shape[1] - 1)
     outside = (place[0] != near_rows) | (place[1] != near_cols)
-    # What is unknown counts as dark, so that a hot pixel at the edge of a gap is found.
+    # Unknown pixels count as dark, so that a hot pixel at the edge of a gap is found.
     near = np.where(outside | mask[place], 0, counts[place])
     brightest = np.partition(near, -2, axis=0)[-2]  # but for the pixel itself
     # The 1 keeps a neighbour without counts from making any pixel hot.

@@ -9,7 +9,7 @@ from typing import Any
 from xscatter.core.errors import UserError
 from xscatter.views import VIEWS
 
-# What jobs may ask for: names that Snakemake, its Slurm executor or this workflow read.
+# Resources of jobs that Snakemake, its Slurm executor or this workflow read.
 # fmt: off
 RESOURCES = (
     "runtime", "mem", "mem_mb", "mem_mib", "mem_mb_per_cpu", "disk", "disk_mb", "disk_mib",
