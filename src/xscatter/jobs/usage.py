@@ -152,7 +152,7 @@ def read_benchmarks(paths: StudyPaths) -> list[Use]:
         with open(path, newline="") as stream:
             for row in csv.DictReader(stream, delimiter="\t"):
                 asked, launcher = _asked(row.get("resources", ""))
-                # What srun starts is no child of the job: the benchmark measured srun alone.
+                # srun starts processes outside of the job: the benchmark measured srun alone.
                 seen = asked.get("tasks", 1) <= 1 and "srun" not in launcher
                 job = Job(
                     row.get("rule_name") or _rule(path),

@@ -142,7 +142,7 @@ def tidy(folder: Path, kept: str, say: Callable[[str], None] = print, others: in
 
 def _remove(folder: Path, why: str, say: Callable[[str], None]) -> None:
     say(f"{folder}: the checkpoints of an earlier training are removed; {why}")
-    # What cannot be removed costs space, but is no reason to fail a finished training.
+    # A file that stays costs space, but is no reason to fail a finished training.
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -74,7 +74,7 @@ def open_records_of(study: Study, paths: StudyPaths) -> Records:
                 "these are batches of another study: pack this one, or name another folder with -o"
             )
     asked = {**transform.model_dump(), "radius": study.radius}
-    # What the records do not state cannot be compared.
+    # Facts that the records do not state cannot be compared.
     packed = records.manifest.get("transform", {})
     different = [key for key, value in packed.items() if asked.get(key) != value]
     if different:

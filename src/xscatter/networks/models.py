@@ -335,4 +335,4 @@ JOINT_BUILDERS: dict[str, Callable[..., Any]] = {
     "residual": _residual_joint,
     "report-2017": _report_joint,
 }
-"""What builds the features (image, coefficient) or the logits (joint), by the study's names."""
+"""Builders of the features (image, coefficient) or the logits (joint), by the study's names."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from xscatter.core.errors import UserError
 from xscatter.core.shards import new_shard, open_shard
+from xscatter.store.shard_file import ShardFile
 
 COEFFICIENTS = "entry/coefficients"
 # Flags are bits, so that others can be added.
@@ -27,7 +28,7 @@ def is_coefficient_file(path: str | Path) -> bool:
         return COEFFICIENTS in file
 
 
-class CoefficientFile:
+class CoefficientFile(ShardFile):
     """An open coefficient file; make it with :func:`open_coefficients`.
 
     Attributes:
@@ -36,23 +37,8 @@ class CoefficientFile:
     """
 
     def __init__(self, file: h5py.File):
-        self._file = file
-        self.dataset: h5py.Dataset = file[COEFFICIENTS]
+        super().__init__(file, COEFFICIENTS)
         self.facts: dict[str, Any] = dict(self.dataset.attrs)
-
-    def __len__(self) -> int:
-        """Number of images."""
-        return len(self.dataset)
-
-    @property
-    def number(self) -> int:
-        """Number of the experiment in its study."""
-        return int(self._file.attrs["experiment"])
-
-    @property
-    def checksum(self) -> str:
-        """SHA-256 of the content, as the file states it."""
-        return str(self._file.attrs["checksum"])
 
     @property
     def source_checksum(self) -> str:

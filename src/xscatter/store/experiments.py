@@ -27,6 +27,7 @@ from xscatter import pictures
 from xscatter.core.masking import marked, masked_value, saturated
 from xscatter.core.shards import new_shard, open_shard
 from xscatter.geometry import Geometry
+from xscatter.store.shard_file import ShardFile
 
 COUNTS_DATASET = "entry/data/counts"
 LABELS = "entry/tags/labels"
@@ -39,7 +40,7 @@ _PARAMETERS = "entry/parameters"
 _GEOMETRY = ("wavelength", "distance", "pixel_size", "rot1", "rot2")
 
 
-class ExperimentFile:
+class ExperimentFile(ShardFile):
     """An open experiment shard; make it with :func:`open_experiment`.
 
     Attributes:
@@ -57,13 +58,8 @@ class ExperimentFile:
     """
 
     def __init__(self, file: h5py.File):
-        self._file = file
-        self.dataset: h5py.Dataset = file[COUNTS_DATASET]
+        super().__init__(file, COUNTS_DATASET)
         self.saturation: int | None = self.dataset.attrs.get("saturation_value")
-
-    def __len__(self) -> int:
-        """Number of images."""
-        return len(self.dataset)
 
     @cached_property
     def mask(self) -> np.ndarray:
@@ -74,16 +70,6 @@ class ExperimentFile:
     def shape(self) -> tuple[int, int]:
         """Rows and columns of an image."""
         return self.dataset.shape[1:]
-
-    @property
-    def number(self) -> int:
-        """Number of the experiment in its study."""
-        return int(self._file.attrs["experiment"])
-
-    @property
-    def checksum(self) -> str:
-        """SHA-256 of the content, as the shard states it."""
-        return str(self._file.attrs["checksum"])
 
     @property
     def center(self) -> tuple[float, float]:

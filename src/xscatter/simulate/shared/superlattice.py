@@ -104,7 +104,7 @@ def lattice_components(
     )
     centres, areas = strengths(lattice, p["spacing"], REFLECTIONS)
     bragg = particles * coherent
-    # What disorder takes from the reflections is diffuse: 1 − β G of the scattering of particles.
+    # Disorder turns reflections into diffuse scattering: 1 − β G of that of the particles.
     components: list[Component] = [Radial(profile=particles * (1 - coherent))]
     widths = np.hypot(p["width"] * centres[0], p["strain"] * centres)
     heights = areas / (widths * peak_area(p["lorentzian"]))
