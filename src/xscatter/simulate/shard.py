@@ -62,13 +62,13 @@ def simulate_experiment(study: Study, number: int, path: str | Path) -> None:
             detectability,
             scenes,
             experiment.mask,
-            _instrument(experiment),
+            instrument_values(experiment),
             experiment.setup.detector.layout.name,
             experiment.setup.settings(),
         )
 
 
-def _instrument(experiment: Experiment) -> dict[str, tuple[Any, str]]:
+def instrument_values(experiment: Experiment) -> dict[str, tuple[Any, str]]:
     """Return value and unit of every quantity of the instrument."""
     geometry = experiment.geometry
     return {

@@ -212,6 +212,10 @@ class ExperimentWriter:
             place[key].attrs["units"] = units
         place["settings"] = json.dumps(settings).encode()
 
+    def group(self, name: str) -> h5py.Group:
+        """Return a new group of the entry."""
+        return _group(self._entry, name, "NXcollection")
+
 
 @contextmanager
 def new_experiment(
