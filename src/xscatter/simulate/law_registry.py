@@ -86,12 +86,13 @@ class ProcessLaw:
 
     def table(self, parameters: dict[str, Any]) -> str:
         """Return what the process is judged by: "pattern", "rows" (totals), or "" (neither)."""
-        own = getattr(self.module, "TABLE", "pattern")
-        return own(parameters) if callable(own) else own
+        fixed = getattr(self.module, "TABLE", "pattern")
+        return getattr(self.module, "table", lambda _: fixed)(parameters)
 
     def progress(self, parameters: dict[str, Any], t: np.ndarray) -> np.ndarray:
         """Return X (n,) in [0, 1] at frames `t` (n,)."""
-        return np.asarray(self.module.progress(parameters, t), float)
+        # Rounding may leave [0, 1], where warps are defined.
+        return np.clip(np.asarray(self.module.progress(parameters, t), float), 0.0, 1.0)
 
 
 @cache

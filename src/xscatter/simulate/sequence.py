@@ -102,12 +102,32 @@ class Sequence:
     @cached_property
     def progress(self) -> np.ndarray:
         """X of each event at each frame, (events, n), in [0, 1]."""
-        return self._progress(np.array(self.timeline.positions, float))
+        rows = [self._progress(k, np.array(self._clock(k))) for k in range(len(self.laws))]
+        return np.array(rows).reshape(len(rows), len(self))
 
-    def _progress(self, t: np.ndarray) -> np.ndarray:
-        pairs = zip(self.laws, self.timeline.events, strict=True)
-        rows = [warped(law.progress(event.parameters, t), event.warp) for law, event in pairs]
-        return np.array(rows).reshape(len(rows), len(t))
+    def _progress(self, event: int, t: np.ndarray) -> np.ndarray:
+        own = self.timeline.events[event]
+        return warped(self.laws[event].progress(own.parameters, t), own.warp)
+
+    def _clock(self, event: int) -> tuple[float, ...] | np.ndarray:
+        """Return the time of an event at each frame: frames, or the dose in frames at mean flux."""
+        if getattr(self.laws[event].module, "DOSE", False):
+            return np.cumsum(self._light) - self._light[0]
+        return self.timeline.positions
+
+    @cached_property
+    def _light(self) -> np.ndarray:
+        """Flux of each frame (n,) over its mean, with all that the instrument does to it."""
+        light = []
+        for frame, t in enumerate(self.timeline.positions):
+            scene: dict[str, Any] = {"photons": self._flux(frame), "drift": [0.0, 0.0]}
+            for k, law in enumerate(self.laws):
+                if law.kind == "instrument":
+                    x = float(self._progress(k, np.array([float(t)]))[0])
+                    own = self.timeline.events[k].parameters
+                    scene = law.module.disturb(own, x, float(t), scene)
+            light.append(scene["photons"])
+        return np.array(light)
 
     @cached_property
     def covariates(self) -> dict[str, tuple[str, np.ndarray]]:
@@ -154,6 +174,14 @@ class Sequence:
         # The instrument acts on the scene of all features.
         for law, event, x, t in disturbing:
             scene = law.module.disturb(event.parameters, x, t, scene)
+        inside = scene.pop("sample", 1.0)
+        if inside < 1:
+            scene["features"] = [
+                {**entry, "share": entry["share"] * inside}
+                if get(entry["feature"]).kind == "sample"
+                else entry
+                for entry in scene["features"]
+            ]
         if "repeats" in scene and only is None:
             # The detector read out an earlier frame once more: its scene, and its noise.
             number = max(frame - int(scene["repeats"]), 0)
@@ -194,17 +222,12 @@ class Sequence:
         light = np.zeros(0)
         for frame in range(len(self)):
             scene = self.scene(frame, only=event)
-            flux = scene["photons"] / self.timeline.photons if steady else self._photons(frame)
+            flux = scene["photons"] / self.timeline.photons if steady else self._light[frame]
             scene["photons"] = self.timeline.photons
             if scene != before:  # most of a record is quiet
                 experiment = shaded(self.experiment, scene.get("shadows", []))
                 light, before = render(scene, experiment).expected[live].astype(float), scene
             yield (light - dark) * flux + dark if steady else light * flux
-
-    def _photons(self, frame: int) -> float:
-        """Return the flux of a frame over its mean, with all that the instrument does to it."""
-        scene = self.scene(frame)
-        return float(scene["photons"] / self.timeline.photons)
 
     def spans(self, event: int, course: np.ndarray, least: float) -> list[ProcessSpan]:
         """Return when an event goes on.
@@ -224,8 +247,8 @@ class Sequence:
             if not len(moved):
                 return []
             # On the same steps beyond the record: what still moves there is open.
-            ahead = self.timeline.positions[-1] + np.arange(1.0, len(self) + 1)
-            is_open = bool(np.abs(self._progress(ahead)[event] - x[-1]).max() > MOVED)
+            ahead = self._clock(event)[-1] + np.arange(1.0, len(self) + 1)
+            is_open = bool(np.abs(self._progress(event, ahead) - x[-1]).max() > MOVED)
             away = np.flatnonzero(np.abs(x - x[-1]) > MOVED)
             end = last if is_open else min(int(away[-1]) + 1, last)
             pairs = [(int(moved[0]), end, is_open)]

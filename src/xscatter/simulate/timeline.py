@@ -140,11 +140,16 @@ def _sample_events(
     first = int(_balanced(experiment, number, 1) * len(known))
     order = known[first:] + known[:first]
     order[1:] = [order[1 + i] for i in rng.permutation(len(order) - 1)]
+    # Laws that can act in few experiments come first there.
+    for law in known:
+        likely = getattr(law.module, "PREFERRED", 0.0)
+        if likely and law.features(experiment) and rng.random() < likely:
+            order = [law, *(other for other in order if other is not law)]
     events: list[Event] = []
     for law in order:
         if len(events) == count:
             break
-        event = _draw_event(law, experiment, rng, frames)
+        event = draw_event(law, experiment, rng, frames)
         if event and event.process not in [other.process for other in events]:
             events.append(event)
     return events
@@ -164,17 +169,24 @@ def _instrument_events(
     return events
 
 
-def _draw_event(
+def draw_event(
     law: ProcessLaw, experiment: Experiment, rng: np.random.Generator, frames: int
 ) -> Event | None:
-    """Draw a law and its entries; None if it has none that stay within their bounds."""
+    """Draw a law and its entries; None if it has none that stay within their bounds.
+
+    Args:
+        law: of the process.
+        experiment: in which it happens.
+        rng: random stream.
+        frames: number of frames of the record.
+    """
     options = law.features(experiment)
     if not options:
         return None
     for _ in range(TRIES):
         names = options[int(rng.integers(len(options)))]
         entries = [
-            draw_entry(experiment, rng, get(name), 10 ** rng.uniform(-1.0, 0.0)) for name in names
+            draw_entry(experiment, rng, get(name), 10 ** rng.uniform(-1.7, 0.0)) for name in names
         ]
         try:
             parameters = law.draw(rng, experiment, frames, entries)

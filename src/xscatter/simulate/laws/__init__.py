@@ -16,10 +16,16 @@ and its docs page are made of what it holds:
 - ``progress(parameters, t) -> (n,)``: X in [0, 1] at frames `t` (n,);
 - ``values(parameters, x, t, entries) -> list``: of a law of samples: its entries of the scene at
   progress `x` and frame `t` (numbers). Most laws use `x` alone;
-- ``disturb(parameters, x, t, scene) -> dict``: the same of a law of instruments, for the whole
-  scene: photons, drift, zingers, features, "shadows" (see `shadows.py`), "repeats";
-- ``TABLE``: of a law of instruments: "rows" if it is judged by the total counts of the frames,
-  else "pattern";
+- ``disturb(parameters, x, t, scene) -> dict``: of a law of instruments: the scene as it makes it.
+  It may change photons and drift, add to "shadows" (see `shadows.py`), multiply "sample" (the part
+  of the sample in the beam, 1 if absent), and set "repeats" (how many frames ago the frame was
+  read that is read out again);
+- ``TABLE``: "rows" if a process is judged by the total counts of frames, "" if it changes no
+  expected count, else "pattern", the default; or a function ``table(parameters)`` that returns it;
+- ``RETURNS``: True if it comes and goes, with a span for each time;
+- ``DOSE``: True if its time is the dose: frames at mean flux, dark ones do not count;
+- ``PREFERRED``: how often a law is taken first where it can act, if that is rare;
+- ``covariate(parameters, t)``: optional: name, unit and values (n,) of what the user controls;
 - ``REFERENCES``: `(function, arguments, value, source)`, values known from elsewhere.
 
 The timeline (`timeline.py`) chooses laws, warps X in half of the sequences, so that no network can

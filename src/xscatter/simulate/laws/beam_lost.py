@@ -11,6 +11,7 @@ from xscatter.simulate.shared.draws import log_uniform
 KIND = "instrument"
 TAGS = ("beam lost",)
 TABLE = "rows"
+RETURNS = True
 PARAMETERS = (
     Parameter("onset", "frame", 30.0, (-1e6, 1e6), "first frame without beam"),
     Parameter("time", "frame", 10.0, (1.0, 1e6), "how long there is no beam"),
@@ -19,7 +20,7 @@ PARAMETERS = (
 
 def draw(rng, experiment, frames, entries):
     onset = rng.uniform(0.1, 0.9) * frames
-    return {"onset": onset, "time": max(log_uniform(rng, 0.02, 0.4) * frames, 2.0)}
+    return {"onset": onset, "time": max(log_uniform(rng, 0.04, 0.4) * frames, 3.0)}
 
 
 def progress(parameters, t):
@@ -33,5 +34,10 @@ def disturb(parameters, x, t, scene):
 
 
 REFERENCES = (
-    (progress, ({"onset": 3.0, "time": 4.0}, [1.0, 3.0, 6.0, 8.0]), [0, 1, 1, 0], "definition"),
+    (
+        lambda: progress({"onset": 3.0, "time": 4.0}, [1.0, 3.0, 6.0, 8.0]),
+        (),
+        [0, 1, 1, 0],
+        "definition",
+    ),
 )

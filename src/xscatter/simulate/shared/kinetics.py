@@ -13,9 +13,15 @@ EXPONENT = Parameter("exponent", "", 3.0, (0.5, 5.0), "n of Avrami's law")
 WITHIN = 0.2  # fraction of the processes that are cut off by the beginning or end of the record
 
 
-def draw_times(rng: np.random.Generator, frames: int) -> dict[str, float]:
-    """Draw onset and time of a process in a record of `frames` frames."""
-    time = frames * 10 ** rng.uniform(-1.7, -0.2)
+def draw_times(rng: np.random.Generator, frames: int, quickness: float = 1.0) -> dict[str, float]:
+    """Draw onset and time of a process.
+
+    Args:
+        rng: random stream.
+        frames: number of frames of the record.
+        quickness: of a process whose τ is shorter than usual.
+    """
+    time = max(frames * 10 ** rng.uniform(-1.7, -0.2) / quickness, 0.5)
     if rng.random() >= WITHIN:
         onset = rng.uniform(0.1, 0.7) * frames
     elif rng.random() < 0.5:  # it is under way in the first frame
