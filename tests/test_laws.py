@@ -8,6 +8,7 @@ import pytest
 from xscatter import processes
 from xscatter.core.errors import UserError
 from xscatter.simulate.features.speckle import pattern
+from xscatter.simulate.law_gallery import process_page, write_law_pictures
 from xscatter.simulate.law_registry import all_laws, chosen_laws
 from xscatter.simulate.registry import get
 from xscatter.simulate.sequence import sequence_experiment
@@ -157,3 +158,21 @@ def test_speckle_ages_as_the_field_forgets():
             [((pattern(n, first) - 1) * (pattern(n, second) - 1)).mean() for n in range(12)]
         )
         assert kept == pytest.approx(np.exp(-0.6), abs=0.04)
+
+
+def test_the_page_names_every_process_law_and_parameter():
+    page = process_page("folder/")
+    for process in processes.PROCESSES:
+        assert f"| {process.name} | {process.family} |" in page
+    for name, law in LAWS.items():
+        assert f"(folder/law-{name}.png)" in page
+        for parameter in law.parameters:
+            assert f"| `{parameter.name}` | {parameter.unit} |" in page
+
+
+@pytest.mark.parametrize("name", ["melting", "detector_fault"])
+def test_a_picture_of_a_law(name, tmp_path):
+    (path,) = write_law_pictures(tmp_path, [name], size=48)
+    assert path.read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(UserError, match="not a law"):
+        write_law_pictures(tmp_path, ["no such law"])

@@ -92,7 +92,7 @@ STAGE_COSTS: dict[str, Stage] = {
     ),
     # Every frame is rendered for its image, and twice for each process to be judged.
     "sequence": Stage(
-        Law(6.0, 0.030, 8.0e-8, 2.0, 500, 5e-4, 11e3, 0.42),
+        Law(6.0, 0.012, 1.0e-7, 2.5, 500, 5e-4, 11e3, 0.42),
         lambda study: study.sequence.frames,
         lambda study: study.sequence.sequences,
     ),

@@ -96,7 +96,7 @@ def judge(sequence: Sequence) -> tuple[dict[str, np.ndarray], np.ndarray]:
         clear = clear and detected.contrast >= processes.CONTRAST
         labels[index] = bool(own) and (clear or bool(np.isnan(detected.strength)))
         spans += [(index, span.begin, span.end, span.seen, span.open) for span in own]
-    judged = {
+    judged: dict[str, np.ndarray] = {
         "labels": labels,
         "detectability": strength,
         "contrast": contrast,

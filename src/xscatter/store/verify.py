@@ -140,8 +140,8 @@ def _checks(study: Study, paths: StudyPaths, deep: bool) -> Iterator[_Check]:
     hashed = study.fingerprint("sequence")
     for number in range(study.sequence.sequences):
         log = paths.log("simulate_sequence", f"{number:05d}")
-        own = (deep, study.sequence.frames, number, hashed)
-        yield _Check(paths.sequence(number), log, sequence_problem, own)
+        wanted = (deep, study.sequence.frames, number, hashed)
+        yield _Check(paths.sequence(number), log, sequence_problem, wanted)
     yield _Check(paths.assignment, paths.log("assign"), json_problem)
     yield _Check(
         paths.records, paths.log("index"), json_problem, ("batches", "fields", "record_length")

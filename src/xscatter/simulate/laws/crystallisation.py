@@ -16,6 +16,7 @@ from xscatter.simulate.shared.kinetics import (
     ONSET,
     TIME,
     avrami,
+    beside,
     crystal,
     draw_times,
     scaled,
@@ -39,6 +40,7 @@ def draw(rng, experiment, frames, entries):
     halo, crystals = entries
     # Rings take the light of the halo: both have the share that the halo began with.
     crystals["share"] = halo["share"] = max(halo["share"], crystals["share"])
+    beside(rng, halo, crystals)
     lamellar = crystals["feature"] == "lamellar"
     return {
         **draw_times(rng, frames),

@@ -11,7 +11,15 @@ Source: Wunderlich, Thermal Analysis of Polymeric Materials (2005), chapter 6.
 import numpy as np
 
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.shared.kinetics import ONSET, TIME, draw_times, logistic, scaled, since
+from xscatter.simulate.shared.kinetics import (
+    ONSET,
+    TIME,
+    beside,
+    draw_times,
+    logistic,
+    scaled,
+    since,
+)
 
 KIND = "sample"
 TAGS = ("melting",)
@@ -28,6 +36,8 @@ PARAMETERS = (
 
 
 def draw(rng, experiment, frames, entries):
+    crystals, halo = entries
+    beside(rng, halo, crystals)
     return {
         # Melting is quick: a quarter of the time that a crystallisation takes.
         **draw_times(rng, frames, quickness=4),

@@ -81,6 +81,23 @@ def scaled(entry: dict[str, Any], share: float = 1.0, **parameters: float) -> di
     }
 
 
+def beside(rng: np.random.Generator, halo: dict[str, Any], crystals: dict[str, Any]) -> None:
+    """Put the first ring of crystals where the halo of the melt is: both come from neighbours.
+
+    Stacks of lamellae stay at low q, where they are.
+
+    Args:
+        rng: random stream.
+        halo: entry of the scene.
+        crystals: entry of the scene, changed in place.
+    """
+    first = halo["parameters"]["position"] * rng.uniform(0.85, 1.1)
+    if "cell" in crystals["parameters"]:
+        crystals["parameters"]["cell"] = float(2 * np.pi / first)
+    elif "position" in crystals["parameters"]:
+        crystals["parameters"]["position"] = float(first)
+
+
 def crystal(rng: np.random.Generator) -> dict[str, float]:
     """Draw exponent n of Avrami's law and the crystallinity that is reached."""
     return {"exponent": rng.uniform(1.5, 4.0), "crystallinity": log_uniform(rng, 0.05, 0.7)}
