@@ -190,6 +190,13 @@ def test_flux_and_a_lost_beam_do_not_make_a_process(experiment):
     assert disturbed.detect(1).strength > 100
 
 
+def test_a_sample_shows_nothing_while_it_is_out_of_the_beam(experiment):
+    moved = event("sample_moved", "sample moved", onset=1.0, time=2.0)
+    out = make_sequence(experiment, crystallising(experiment, onset=8.0), moved)
+    assert out.detect(0).strength < 1
+    assert out.detect(1).strength > 100
+
+
 def test_other_processes_are_frozen(experiment):
     growing = crystallising(experiment)
     q = middle(experiment) / 2

@@ -17,6 +17,7 @@ from xscatter.simulate.shared.series import wander
 from xscatter.simulate.timeline import Timeline, draw_timeline, warped
 from xscatter.study import FIRST_SEQUENCE, Study
 
+BRIGHTEST = 4.0  # flux over its mean of a frame that is not exposed too long
 MOVED = 0.02  # change of X from which a process has begun, or within which it has ended
 
 
@@ -112,30 +113,32 @@ class Sequence:
     def _clock(self, event: int) -> tuple[float, ...] | np.ndarray:
         """Return the time of an event at each frame: frames, or the dose in frames at mean flux."""
         if getattr(self.laws[event].module, "DOSE", False):
-            return np.cumsum(self._light) - self._light[0]
+            return np.cumsum(self._light[0]) - self._light[0, 0]
         return self.timeline.positions
 
     @cached_property
     def _light(self) -> np.ndarray:
-        """Flux of each frame (n,) over its mean, with all that the instrument does to it."""
-        light = []
-        for frame, t in enumerate(self.timeline.positions):
+        """Flux of each frame over its mean, and the part of the sample in the beam, (2, n)."""
+        t = np.array(self.timeline.positions, float)
+        acting = [k for k, law in enumerate(self.laws) if law.kind == "instrument"]
+        progress = {k: self._progress(k, t) for k in acting}
+        light = np.empty((2, len(self)))
+        for frame in range(len(self)):
             scene: dict[str, Any] = {"photons": self._flux(frame), "drift": [0.0, 0.0]}
-            for k, law in enumerate(self.laws):
-                if law.kind == "instrument":
-                    x = float(self._progress(k, np.array([float(t)]))[0])
-                    own = self.timeline.events[k].parameters
-                    scene = law.module.disturb(own, x, float(t), scene)
-            light.append(scene["photons"])
-        return np.array(light)
+            for k in acting:
+                own, x = self.timeline.events[k].parameters, float(progress[k][frame])
+                scene = self.laws[k].module.disturb(own, x, float(t[frame]), scene)
+            light[:, frame] = scene["photons"], scene.get("sample", 1.0)
+        return light
 
     @cached_property
     def covariates(self) -> dict[str, tuple[str, np.ndarray]]:
         """Unit and values (n,) of what the user controls, by name: temperature, strain."""
         t, named = np.array(self.timeline.positions, float), {}
         for law, event in zip(self.laws, self.timeline.events, strict=True):
-            if hasattr(law.module, "covariate"):
-                name, unit, values = law.module.covariate(event.parameters, t)
+            driven = getattr(law.module, "covariate", lambda *_: None)(event.parameters, t)
+            if driven:
+                name, unit, values = driven
                 named[name] = (unit, np.asarray(values, float))
         return named
 
@@ -215,14 +218,18 @@ class Sequence:
         """Yield the expected counts (live pixels,) of each frame, only `event` happening.
 
         Unless `steady`, the flux is that of the sequence, and the dark counts follow it: otherwise
-        a change of flux would be one of the pattern.
+        a change of flux would be one of the pattern. A sample shows nothing while it is out of the
+        beam, and a frame that is exposed too long shows no more than its saturation lets it.
         """
         live, dark = self.experiment.live, self.experiment.setup.detector.dark_counts
+        given = np.minimum(self._light[0], BRIGHTEST)
+        if self.laws[event].kind == "sample":
+            given = given * self._light[1]
         before: dict[str, Any] = {}
         light = np.zeros(0)
         for frame in range(len(self)):
             scene = self.scene(frame, only=event)
-            flux = scene["photons"] / self.timeline.photons if steady else self._light[frame]
+            flux = scene["photons"] / self.timeline.photons if steady else given[frame]
             scene["photons"] = self.timeline.photons
             if scene != before:  # most of a record is quiet
                 experiment = shaded(self.experiment, scene.get("shadows", []))

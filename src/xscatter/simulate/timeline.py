@@ -80,7 +80,9 @@ def draw_timeline(experiment: Experiment, number: int) -> Timeline:
     study = experiment.study
     frames = study.sequence.frames
     rng = generator(study.seed, Purpose.SEQUENCE, number)
-    photons = 10 ** (experiment.setup.exposure.log_photons + rng.normal(0, 0.45))
+    # Frames of a fast sequence are exposed for less time than single images.
+    shorter = rng.uniform(0.0, 1.2)
+    photons = 10 ** (experiment.setup.exposure.log_photons + rng.normal(0, 0.45) - shorter)
     still: Entries = []
     background = 10 ** rng.normal(-1.3, 0.5) if rng.random() < 0.8 else 10 ** rng.uniform(-0.3, 0.5)
     for feature, weight in weighted_features(experiment, "background"):

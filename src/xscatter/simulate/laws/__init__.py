@@ -25,7 +25,8 @@ and its docs page are made of what it holds:
 - ``RETURNS``: True if it comes and goes, with a span for each time;
 - ``DOSE``: True if its time is the dose: frames at mean flux, dark ones do not count;
 - ``PREFERRED``: how often a law is taken first where it can act, if that is rare;
-- ``covariate(parameters, t)``: optional: name, unit and values (n,) of what the user controls;
+- ``covariate(parameters, t)``: optional: name, unit and values (n,) of what the user controls,
+  or None;
 - ``REFERENCES``: `(function, arguments, value, source)`, values known from elsewhere.
 
 The timeline (`timeline.py`) chooses laws, warps X in half of the sequences, so that no network can

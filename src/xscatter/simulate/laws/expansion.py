@@ -25,6 +25,7 @@ PARAMETERS = (
     TIME,
     Parameter("amount", "", 0.01, (-0.15, 0.15), "e, relative change of all distances"),
     Parameter("form", "", 0, (0, 1), "0 a ramp, 1 relaxation after a step"),
+    Parameter("heating", "K", 0.0, (-1000.0, 1000.0), "ΔT of a ramp; 0: another cause"),
 )
 # Parameters that move the rings of a feature, and the power of the distance they go with.
 POSITIONS = {"position": -1, "cell": 1, "spacing": 1, "distance": 1}
@@ -32,10 +33,15 @@ POSITIONS = {"position": -1, "cell": 1, "spacing": 1, "distance": 1}
 
 def draw(rng, experiment, frames, entries):
     amount = log_uniform(rng, 5e-4, 0.1)
+    sign, form = rng.choice([-1, 1]), int(rng.random() < 0.4)
+    # Coefficients of ceramics to polymers; more than 600 K nobody heats a sample in one record.
+    heating = amount / log_uniform(rng, 5e-6, 2e-4)
+    warms = not form and 2 < heating < 600 and rng.random() < 0.8
     return {
         **draw_times(rng, frames),
-        "amount": amount if rng.random() < 0.5 else -amount,
-        "form": int(rng.random() < 0.4),
+        "amount": sign * amount,
+        "form": form,
+        "heating": sign * heating if warms else 0.0,
     }
 
 
@@ -48,6 +54,14 @@ def progress(parameters, t):
     p = parameters
     late = since(t, p["onset"], p["time"])
     return 1 - np.exp(-late) if p["form"] else np.minimum(late, 1.0)
+
+
+def covariate(parameters, t):
+    if not parameters["heating"]:
+        return None
+    # From room temperature when it is heated, towards it when it cools.
+    begin = 300.0 if parameters["heating"] > 0 else 300.0 - parameters["heating"]
+    return "temperature", "K", begin + parameters["heating"] * progress(parameters, t)
 
 
 def values(parameters, x, t, entries):
