@@ -12,7 +12,7 @@ from xscatter.simulate.law_gallery import process_page, write_law_pictures
 from xscatter.simulate.law_registry import all_laws, chosen_laws
 from xscatter.simulate.registry import get
 from xscatter.simulate.sequence import sequence_experiment
-from xscatter.simulate.timeline import Event, draw_event, warped
+from xscatter.simulate.timeline import LawEvent, draw_event, warped
 from xscatter.study import Study
 
 pytestmark = pytest.mark.floats
@@ -38,7 +38,7 @@ def drawn(name, instruments, count=8):
             event = draw_event(law, experiment, rng, FRAMES)
         else:
             parameters = law.draw(rng, experiment, FRAMES, [])
-            event = Event(name, law.process(parameters), parameters, [])
+            event = LawEvent(name, law.process(parameters), parameters, [])
         events += [(experiment, event)] if event else []
     assert len(events) >= count or name == "dynamics"  # few beams are coherent
     return events[:count]

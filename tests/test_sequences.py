@@ -30,7 +30,7 @@ from xscatter.simulate.sequence import (
 )
 from xscatter.simulate.sequence_shard import judge
 from xscatter.simulate.shadows import shaded
-from xscatter.simulate.timeline import Event, Timeline
+from xscatter.simulate.timeline import LawEvent, Timeline
 from xscatter.store.paths import StudyPaths
 from xscatter.store.sequences import open_sequence
 from xscatter.store.verify import verify
@@ -66,7 +66,7 @@ def middle(experiment):
 
 
 def event(law, process, entries=(), **parameters):
-    return Event(law, process, all_laws()[law].check(parameters), list(entries))
+    return LawEvent(law, process, all_laws()[law].check(parameters), list(entries))
 
 
 def crystallising(experiment, onset=6.0, time=4.0, **law):

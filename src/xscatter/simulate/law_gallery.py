@@ -22,7 +22,7 @@ from xscatter.simulate.registry import get
 from xscatter.simulate.render import render
 from xscatter.simulate.sequence import Sequence, sequence_experiment
 from xscatter.simulate.shadows import shaded
-from xscatter.simulate.timeline import Event, Timeline, draw_event
+from xscatter.simulate.timeline import LawEvent, Timeline, draw_event
 from xscatter.study import parse_study
 
 FRAMES, SHOWN = 40, 5  # of a record; in a picture
@@ -56,7 +56,7 @@ def _example(experiment: Experiment, law: ProcessLaw) -> Sequence | None:
         event = draw_event(law, experiment, rng, FRAMES)
     else:
         parameters = law.draw(rng, experiment, FRAMES, [])
-        event = Event(law.name, law.process(parameters), parameters, [])
+        event = LawEvent(law.name, law.process(parameters), parameters, [])
         halo = get("halo").draw(rng, experiment) | {"position": 0.5 * experiment.q_high}
         still.append({"feature": "halo", "share": 0.5, "parameters": halo})
     if event is None:

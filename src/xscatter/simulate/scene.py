@@ -45,25 +45,23 @@ def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
     if kind < BLANKS:
         scene["photons"] = 0.0
         return scene
-    standards = weighted_features(experiment, "standard")
+    standards = _weighted(experiment, "standard")
     # A standard is measured alone: it calibrates the detector, there is no sample beside it.
     if kind < BLANKS + STANDARDS and standards:
-        scene["features"] = [draw_entry(experiment, rng, pick_features(rng, standards, 1)[0], 1.0)]
+        scene["features"] = [_entry(experiment, rng, _pick(rng, standards, 1)[0], 1.0)]
         return scene
     # In one image of five the background is as strong as the sample, or stronger.
     background = 10 ** rng.normal(-1.3, 0.5) if rng.random() < 0.8 else 10 ** rng.uniform(-0.3, 0.8)
-    for feature, weight in weighted_features(experiment, "background"):
+    for feature, weight in _weighted(experiment, "background"):
         if rng.random() < weight:
-            scene["features"].append(draw_entry(experiment, rng, feature, background))
+            scene["features"].append(_entry(experiment, rng, feature, background))
     # One feature at least, 1.1 more on average; one image in three shows one alone.
-    for feature in pick_features(
-        rng, weighted_features(experiment, "sample"), 1 + rng.poisson(1.1)
-    ):
-        scene["features"].append(draw_entry(experiment, rng, feature, 10 ** rng.uniform(-1.2, 0.0)))
+    for feature in _pick(rng, _weighted(experiment, "sample"), 1 + rng.poisson(1.1)):
+        scene["features"].append(_entry(experiment, rng, feature, 10 ** rng.uniform(-1.2, 0.0)))
     return scene
 
 
-def weighted_features(experiment: Experiment, kind: str) -> list[tuple[Feature, float]]:
+def _weighted(experiment: Experiment, kind: str) -> list[tuple[Feature, float]]:
     """Return the features of `kind` that occur in the experiment, with their weights."""
     # All images of an experiment share the weights: they are computed once.
     kinds = _WEIGHTS.setdefault(experiment, {})
@@ -74,35 +72,47 @@ def weighted_features(experiment: Experiment, kind: str) -> list[tuple[Feature, 
     return kinds[kind]
 
 
-def pick_features(
-    rng: np.random.Generator, weighted: list[tuple[Feature, float]], n: int
-) -> list[Feature]:
-    """Draw `n` different features by their weights (all of them, if there are fewer).
-
-    Args:
-        rng: random stream.
-        weighted: features with their weights.
-        n: number of features.
-    """
+def _pick(rng: np.random.Generator, weighted: list[tuple[Feature, float]], n: int) -> list[Feature]:
+    """Draw `n` different features by their weights (all of them, if there are fewer)."""
     weights = np.array([weight for _, weight in weighted])
     # The n smallest of exponential variables over the weights: sampling without replacement.
     order = np.argsort(rng.exponential(size=len(weights)) / weights)
     return [weighted[i][0] for i in order[:n]]
 
 
-def draw_entry(
+def _entry(
     experiment: Experiment, rng: np.random.Generator, feature: Feature, share: float
 ) -> dict[str, Any]:
-    """Draw one entry of a scene.
-
-    Args:
-        experiment: in which it is shown.
-        rng: random stream.
-        feature: of the entry.
-        share: of the photons, relative to other entries.
-    """
     return {
         "feature": feature.name,
         "share": float(share),
         "parameters": feature.draw(rng, experiment),
     }
+
+
+def draw_background(
+    experiment: Experiment, rng: np.random.Generator, share: float
+) -> list[dict[str, Any]]:
+    """Draw the backgrounds of a scene.
+
+    Args:
+        experiment: in which they are shown.
+        rng: random stream.
+        share: of the photons of each, relative to other entries.
+    """
+    known = _weighted(experiment, "background")
+    return [_entry(experiment, rng, one, share) for one, weight in known if rng.random() < weight]
+
+
+def draw_sample(
+    experiment: Experiment, rng: np.random.Generator, count: int
+) -> list[dict[str, Any]]:
+    """Draw `count` different features of a sample, or all, if there are fewer.
+
+    Args:
+        experiment: in which they are shown.
+        rng: random stream.
+        count: number of features.
+    """
+    chosen = _pick(rng, _weighted(experiment, "sample"), count)
+    return [_entry(experiment, rng, one, 10 ** rng.uniform(-1.2, 0.0)) for one in chosen]

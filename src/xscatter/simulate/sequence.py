@@ -21,7 +21,7 @@ BRIGHTEST = 4.0  # flux over its mean of a frame that is not exposed too long
 MOVED = 0.02  # change of X from which a process has begun, or within which it has ended
 
 
-class ProcessSpan(NamedTuple):
+class TrueSpan(NamedTuple):
     """One stretch of frames in which a process goes on.
 
     Attributes:
@@ -236,7 +236,7 @@ class Sequence:
                 light, before = render(scene, experiment).expected[live].astype(float), scene
             yield (light - dark) * flux + dark if steady else light * flux
 
-    def spans(self, event: int, course: np.ndarray, least: float) -> list[ProcessSpan]:
+    def spans(self, event: int, course: np.ndarray, least: float) -> list[TrueSpan]:
         """Return when an event goes on.
 
         Args:
@@ -262,7 +262,7 @@ class Sequence:
         clear = np.flatnonzero(course >= least)
         first = int(clear[0]) if len(clear) else -1
         return [
-            ProcessSpan(event, begin, end, max(begin, first) if first >= 0 else -1, is_open)
+            TrueSpan(event, begin, end, max(begin, first) if first >= 0 else -1, is_open)
             for begin, end, is_open in pairs
         ]
 

@@ -14,7 +14,7 @@ from xscatter.core.seeds import Purpose, generator
 from xscatter.simulate.experiment import Experiment
 from xscatter.simulate.law_registry import Entries, ProcessLaw, all_laws, chosen_laws
 from xscatter.simulate.registry import get
-from xscatter.simulate.scene import draw_entry, pick_features, weighted_features
+from xscatter.simulate.scene import draw_background, draw_sample
 
 QUIET = 0.2  # fraction of sequences without a process of the sample
 SEVERAL = 0.25  # fraction of the others with more than one
@@ -26,7 +26,7 @@ TRIES = 40  # draws of a law before another one is taken
 
 
 @dataclass(frozen=True)
-class Event:
+class LawEvent:
     """One law at work.
 
     Attributes:
@@ -62,7 +62,7 @@ class Timeline:
     period: float
     positions: tuple[int, ...]
     still: Entries
-    events: tuple[Event, ...]
+    events: tuple[LawEvent, ...]
     flux: tuple[float, float, int]
     zingers: tuple[float, int]
 
@@ -83,16 +83,12 @@ def draw_timeline(experiment: Experiment, number: int) -> Timeline:
     # Frames of a fast sequence are exposed for less time than single images.
     shorter = rng.uniform(0.0, 1.2)
     photons = 10 ** (experiment.setup.exposure.log_photons + rng.normal(0, 0.45) - shorter)
-    still: Entries = []
     background = 10 ** rng.normal(-1.3, 0.5) if rng.random() < 0.8 else 10 ** rng.uniform(-0.3, 0.5)
-    for feature, weight in weighted_features(experiment, "background"):
-        if rng.random() < weight:
-            still.append(draw_entry(experiment, rng, feature, background))
+    still = draw_background(experiment, rng, background)
     events = _sample_events(experiment, number, rng, frames)
     # A process has company less often than a sample at rest needs something to show.
     company = rng.poisson(0.5) if events else 1 + rng.poisson(1.0)
-    for feature in pick_features(rng, weighted_features(experiment, "sample"), company):
-        still.append(draw_entry(experiment, rng, feature, 10 ** rng.uniform(-1.2, 0.0)))
+    still += draw_sample(experiment, rng, company)
     events += _instrument_events(experiment, rng, frames, quiet=not events)
     return Timeline(
         photons=float(photons),
@@ -130,7 +126,7 @@ def _balanced(experiment: Experiment, number: int, choice: int) -> float:
 
 def _sample_events(
     experiment: Experiment, number: int, rng: np.random.Generator, frames: int
-) -> list[Event]:
+) -> list[LawEvent]:
     settings = experiment.study.sequence
     count = 0
     if _balanced(experiment, number, 0) >= QUIET:
@@ -147,7 +143,7 @@ def _sample_events(
         likely = getattr(law.module, "PREFERRED", 0.0)
         if likely and law.features(experiment) and rng.random() < likely:
             order = [law, *(other for other in order if other is not law)]
-    events: list[Event] = []
+    events: list[LawEvent] = []
     for law in order:
         if len(events) == count:
             break
@@ -159,7 +155,7 @@ def _sample_events(
 
 def _instrument_events(
     experiment: Experiment, rng: np.random.Generator, frames: int, quiet: bool
-) -> list[Event]:
+) -> list[LawEvent]:
     if rng.random() >= DISTURBED[quiet]:
         return []
     known = [law for law in all_laws().values() if law.kind == "instrument"]
@@ -167,13 +163,13 @@ def _instrument_events(
     events = []
     for n in rng.permutation(len(known))[:count]:
         parameters = known[n].draw(rng, experiment, frames, [])
-        events.append(Event(known[n].name, known[n].process(parameters), parameters, []))
+        events.append(LawEvent(known[n].name, known[n].process(parameters), parameters, []))
     return events
 
 
 def draw_event(
     law: ProcessLaw, experiment: Experiment, rng: np.random.Generator, frames: int
-) -> Event | None:
+) -> LawEvent | None:
     """Draw a law and its entries; None if it has none that stay within their bounds.
 
     Args:
@@ -187,9 +183,11 @@ def draw_event(
         return None
     for _ in range(TRIES):
         names = options[int(rng.integers(len(options)))]
-        entries = [
-            draw_entry(experiment, rng, get(name), 10 ** rng.uniform(-1.7, 0.0)) for name in names
-        ]
+        entries: Entries = []
+        for name in names:
+            share = float(10 ** rng.uniform(-1.7, 0.0))
+            parameters = get(name).draw(rng, experiment)
+            entries.append({"feature": name, "share": share, "parameters": parameters})
         try:
             parameters = law.draw(rng, experiment, frames, entries)
             warp = None
@@ -199,7 +197,7 @@ def draw_event(
             _check_path(law, parameters, entries, experiment, frames)
         except UserError:  # a parameter leaves its bounds on the way
             continue
-        return Event(law.name, law.process(parameters), parameters, entries, warp)
+        return LawEvent(law.name, law.process(parameters), parameters, entries, warp)
     return None
 
 
