@@ -89,7 +89,8 @@ def draw_timeline(experiment: Experiment, number: int) -> Timeline:
     # A process has company less often than a sample at rest needs something to show.
     company = rng.poisson(0.5) if events else 1 + rng.poisson(1.0)
     still += draw_sample(experiment, rng, company)
-    events += _instrument_events(experiment, rng, frames, quiet=not events)
+    if _balanced(experiment, number, 2) < DISTURBED[not events]:
+        events += _instrument_events(experiment, rng, frames)
     return Timeline(
         photons=float(photons),
         period=float(10 ** rng.uniform(-1, 1.8)),
@@ -121,7 +122,7 @@ def _positions(rng: np.random.Generator, frames: int) -> tuple[int, ...]:
 def _balanced(experiment: Experiment, number: int, choice: int) -> float:
     """Return a number in [0, 1) that covers it evenly over sequences (see `strata`)."""
     offset = generator(experiment.study.seed, Purpose.STRATA, STRATA + choice).random()
-    return float((offset + number * (0.5 * 5**0.5, 2**0.5)[choice]) % 1.0)
+    return float((offset + number * (0.5 * 5**0.5, 2**0.5, 3**0.5)[choice]) % 1.0)
 
 
 def _sample_events(
@@ -154,10 +155,8 @@ def _sample_events(
 
 
 def _instrument_events(
-    experiment: Experiment, rng: np.random.Generator, frames: int, quiet: bool
+    experiment: Experiment, rng: np.random.Generator, frames: int
 ) -> list[LawEvent]:
-    if rng.random() >= DISTURBED[quiet]:
-        return []
     known = [law for law in all_laws().values() if law.kind == "instrument"]
     count = 1 + (rng.random() < 0.3)
     events = []
