@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from test_features import Tails
 from xscatter import processes
 from xscatter.core.errors import UserError
 from xscatter.simulate.features.speckle import pattern
@@ -118,6 +119,20 @@ def test_draws_regenerate_from_json_and_stay_within_bounds(name, instruments):
             for entry in one:
                 get(entry["feature"]).check(entry["parameters"])
                 assert entry["share"] >= 0
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_a_rare_draw_stays_within_the_bounds(name, instruments):
+    """Numbers far out in the tails: one out of bounds would end the sequence."""
+    law = LAWS[name]
+    for experiment in instruments[:4]:
+        for seed in range(15):
+            rng = Tails(np.random.PCG64(seed))
+            if law.kind == "instrument":
+                assert law.draw(rng, experiment, FRAMES, [])
+            else:  # drawn again, or another law is taken
+                event = draw_event(law, experiment, rng, FRAMES)
+                assert event is None or law.check(event.parameters)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
