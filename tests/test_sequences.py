@@ -53,7 +53,14 @@ def make_study(simulate=None, **sequence):
 
 @pytest.fixture(scope="module")
 def experiment():
-    return sequence_experiment(make_study(), 1)
+    """An instrument with the beam on a wide detector, whichever number has one."""
+    for number in range(100):
+        one = sequence_experiment(make_study(), number)
+        outline, setup = one.setup.detector.outline, one.setup
+        wide = min(outline.extent) > 0.9 and one.live.mean() > 0.8
+        if wide and setup.placement.on_image and not one.grazing and setup.window is None:
+            return one
+    raise AssertionError("no such instrument")
 
 
 def entry(feature, share=1.0, **parameters):
@@ -201,7 +208,7 @@ def test_other_processes_are_frozen(experiment):
     growing = crystallising(experiment)
     q = middle(experiment) / 2
     moving = event(
-        "expansion", "expansion", [entry("ring", 0.5, position=q)], onset=20.0, amount=0.05
+        "expansion", "expansion", [entry("ring", 0.5, position=q)], onset=18.0, amount=0.14
     )
     both = make_sequence(experiment, growing, moving)
     # In the middle frame the second has not begun.
@@ -209,7 +216,7 @@ def test_other_processes_are_frozen(experiment):
     alone = make_sequence(experiment, growing, rest)
     assert both.detect(0).strength == alone.detect(0).strength
     assert both.scene(20, only=0)["features"] == alone.scene(20)["features"]
-    assert both.detect(1).strength > 20
+    assert both.detect(1).strength > processes.DETECTABLE
 
 
 def test_begin_end_and_seen_of_a_process(experiment):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from xscatter import processes, tags
+from xscatter import processes
 from xscatter.core.version import __version__
 from xscatter.simulate.sequence import Sequence, draw_sequence, sequence_experiment
-from xscatter.simulate.shard import instrument_values
+from xscatter.simulate.shard import write_images
 from xscatter.store.sequences import SPAN, new_sequence
 from xscatter.study import Study
 
@@ -45,25 +45,7 @@ def simulate_sequence(study: Study, number: int, path: str | Path) -> None:
         "sequence": number,
     }
     with new_sequence(path, n, experiment.size, detector.saturation, **attributes) as shard:
-        labels = np.zeros((n, len(tags.NAMES)), np.uint8)
-        detectability = np.zeros(labels.shape, np.float32)
-        scenes = []
-        counts = np.empty((experiment.size, experiment.size), np.uint32)
-        for frame in range(n):
-            simulated = sequence.simulate(frame, counts)
-            shard.counts[frame] = counts
-            labels[frame], detectability[frame] = simulated.labels, simulated.detectability
-            scenes.append(simulated.scene)
-        shard.finish(
-            tags.NAMES,
-            labels,
-            detectability,
-            scenes,
-            experiment.mask,
-            instrument_values(experiment),
-            detector.layout.name,
-            experiment.setup.settings(),
-        )
+        write_images(shard, experiment, sequence.simulate)
         judged, spans = judge(sequence)
         shard.happened(
             sequence.times,
