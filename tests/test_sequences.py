@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 from test_homogeneity import whole_table
+from toy_shards import toy_study, write_shards
 from xscatter import processes, tags
 from xscatter.cli import main
 from xscatter.core.errors import UserError
 from xscatter.core.files import file_sha256
 from xscatter.core.shards import problem
+from xscatter.records import pack
 from xscatter.simulate import Experiment, simulate_sequence
 from xscatter.simulate.law_registry import all_laws
 from xscatter.simulate.registry import get
@@ -285,6 +287,7 @@ def test_a_copied_frame_equals_the_one_before(experiment):
     assert judged["labels"][index] == 1
     assert np.isnan(judged["detectability"][index])
     assert len(spans)
+    assert (spans["seen"] == spans["begin"]).all()
 
 
 def test_frames_without_beam_are_blank(experiment):
@@ -411,6 +414,20 @@ def test_the_command_skips_complete_files_and_refuses_wrong_numbers(tmp_path, ca
     path.write_text("name: s\nsimulate: {images: 1, size: 48}\n")
     assert main([*command, "--sequences", "0"]) == 2
     assert "raise sequence.sequences" in capsys.readouterr().err
+
+
+def test_frames_never_enter_batches(tmp_path):
+    """A study with sequences has the same assignment, records and batches as one without."""
+    files = []
+    for folder, sequence in (("without", {}), ("having", {"sequences": 1, "frames": 8})):
+        study, names = toy_study(sequence=sequence), StudyPaths(tmp_path / folder)
+        write_shards(study, names)
+        if sequence:
+            simulate_sequence(study, 0, names.sequence(0))
+        pack.pack(study, names)
+        files.append({path.name: path.read_bytes() for path in names.batches.iterdir()})
+    assert files[0] == files[1]
+    assert any(name.endswith(".bin") for name in files[0])
 
 
 def test_verify_knows_sequences(tmp_path):

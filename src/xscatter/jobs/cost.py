@@ -159,7 +159,7 @@ def of(study: Study, plan: Path | None = None) -> Cost:
     laws = dict(LAWS)
     for stage, figures in read_pilot(plan).items():
         if stage in laws:
-            laws[stage] = _scaled(laws[stage], figures, study.simulate.size**2)
+            laws[stage] = _scaled(laws[stage], figures, Cost(study, laws).pixels_of(stage))
     return Cost(study, laws)
 
 

@@ -259,7 +259,8 @@ class Sequence:
             away = np.flatnonzero(np.abs(x - x[-1]) > MOVED)
             end = last if is_open else min(int(away[-1]) + 1, last)
             pairs = [(int(moved[0]), end, is_open)]
-        clear = np.flatnonzero(course >= least)
+        # A fault without a D is seen as soon as it happens.
+        clear = np.flatnonzero((course >= least) | np.isnan(course))
         first = int(clear[0]) if len(clear) else -1
         return [
             TrueSpan(event, begin, end, max(begin, first) if first >= 0 else -1, is_open)
