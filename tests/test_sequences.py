@@ -276,11 +276,11 @@ def counts_of(sequence, frame):
 
 
 def test_a_copied_frame_equals_the_one_before(experiment):
-    fault = event("detector_fault", "detector fault", form=2, rate=0.3, seed=4)
+    fault = event("detector_fault", "detector fault", form=2, rate=0.5, seed=4)
     sequence = make_sequence(experiment, fault)
     copies = [frame for frame in range(FRAMES) if "repeats" in sequence.scene(frame)]
-    assert copies
-    for frame in copies[:3]:
+    assert any(frame + 1 in copies for frame in copies), "a copy of a copy"
+    for frame in copies:
         assert np.array_equal(counts_of(sequence, frame)[0], counts_of(sequence, frame - 1)[0])
     judged, spans = judge(sequence)
     index = processes.INDEX["detector fault"]

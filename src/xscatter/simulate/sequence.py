@@ -187,8 +187,9 @@ class Sequence:
             ]
         if "repeats" in scene and only is None:
             # The detector read out an earlier frame once more: its scene, and its noise.
-            number = max(frame - int(scene["repeats"]), 0)
-            return {**self.scene(number), "repeats": number} if number < frame else scene
+            number = frame - int(scene["repeats"])
+            before = self.scene(number)
+            return {**before, "repeats": before.get("repeats", number)}
         return scene
 
     def simulate(self, frame: int, out: np.ndarray) -> SimulatedImage:

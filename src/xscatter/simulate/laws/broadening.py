@@ -18,7 +18,7 @@ KIND = "sample"
 TAGS = ("broadening", "sharpening")
 FEATURES = (
     ("ring",), ("powder_rings",), ("lamellar",), ("hexagonal",), ("body_centred_cubic",),
-    ("face_centred_cubic",),
+    ("face_centred_cubic",), ("bragg_rods",),
 )  # fmt: skip
 PARAMETERS = (
     ONSET,

@@ -18,7 +18,7 @@ KIND = "sample"
 TAGS = ("expansion", "contraction")
 FEATURES = (
     ("ring",), ("powder_rings",), ("lamellar",), ("hexagonal",), ("body_centred_cubic",),
-    ("face_centred_cubic",), ("halo",),
+    ("face_centred_cubic",), ("halo",), ("spotted_rings",), ("layer_lines",), ("bragg_rods",),
 )  # fmt: skip
 PARAMETERS = (
     ONSET,

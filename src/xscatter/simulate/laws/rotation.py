@@ -10,7 +10,7 @@ from xscatter.simulate.shared.kinetics import ONSET, TIME, draw_times, logistic,
 
 KIND = "sample"
 TAGS = ("rotation",)
-FEATURES = (("ring",), ("halo",), ("lamellar",), ("hexagonal",), ("oval_ring",))
+FEATURES = (("ring",), ("halo",), ("lamellar",), ("hexagonal",), ("oval_ring",), ("layer_lines",))
 PARAMETERS = (
     ONSET,
     TIME,
