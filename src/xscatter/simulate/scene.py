@@ -13,7 +13,7 @@ from xscatter.core.seeds import Purpose, generator
 from xscatter.simulate.experiment import Experiment
 from xscatter.simulate.registry import Feature, chosen_features
 
-STANDARDS = 0.02  # fraction of images that show a calibration standard
+STANDARDS = 0.035  # fraction of images that show a calibration standard
 EMPTY = 0.025  # fraction of images without a sample: the beam, air and windows alone
 BLANKS = 0.015  # fraction of images without beam
 OVEREXPOSED = 0.16  # fraction of images that are exposed far too long
