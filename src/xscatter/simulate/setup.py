@@ -58,8 +58,8 @@ class Setup:
     @property
     def kinds(self) -> tuple[str, ...]:
         """Names of all kinds of instrument that it is, in alphabetical order."""
-        parts = (self.detector, self.beam, self.placement, *self.obstacles)
-        return tuple(sorted({kind for part in parts for kind in part.kinds}))
+        kinds = {*self.detector.kinds, *self.beam.kinds, *self.placement.kinds}
+        return tuple(sorted(kinds.union(*(obstacle.kinds for obstacle in self.obstacles))))
 
     def geometry(self, size: int) -> Geometry:
         """Return where the pixels are of images of `size` pixels on a side."""
@@ -138,7 +138,7 @@ def _draw_once(study: Study, number: int, attempt: int) -> Setup:
     key = (attempt,) if attempt else ()
     rng = experiment_stream(study.seed, number, Stream.SETUP, *key)
     draws = Draws(study, number, rng, attempt)
-    chosen = {name: WEIGHTS[name] for name in study.simulate.detectors}
+    chosen = {str(name): WEIGHTS[name] for name in study.simulate.detectors}
     layout = LAYOUTS[draws.choose("detector", chosen)]
     # In fractions of the side, as all that must not depend on the image size.
     radius = study.radius / study.simulate.size
