@@ -20,7 +20,7 @@ from xscatter.simulate.shared.draws import between, log_uniform
 
 KIND = "sample"
 FAMILIES: dict[str, float] = {}
-GRAZING = 2.5
+GRAZING = 3.5
 TAGS = ("Bragg rods",)
 UP = -np.pi / 2  # without a film: rows count downwards
 PARAMETERS = (

@@ -17,7 +17,7 @@ from xscatter.simulate.shared.draws import log_uniform
 
 KIND = "sample"
 FAMILIES: dict[str, float] = {}
-GRAZING = 2.5
+GRAZING = 4.0
 TAGS = ("specular rod",)
 UP = -np.pi / 2  # without a film: rows count downwards
 PARAMETERS = (

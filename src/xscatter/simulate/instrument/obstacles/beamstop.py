@@ -14,6 +14,7 @@ from xscatter.simulate.instrument.obstacle import Factor, Obstacle, edge
 from xscatter.simulate.instrument.placement import Placement
 
 BEAMSTOPS = {"circular": 0.30, "linear": 0.25, "wedge": 0.18, "square": 0.05, "none": 0.22}
+LARGE_HEAD = 3.3  # a head that is wider, relative to its rod, is a disk on a holder
 WIRE = 4.0  # pixels: a holder below this width is a wire
 LEAKY = 1e-2  # a beamstop that lets more pass shows the beam behind it
 KINDS = (
@@ -244,8 +245,8 @@ def draw(draws: Draws, detector: Detector, placement: Placement) -> Beamstop:
         kind=kind,
         radius=0.0 if kind == "none" else radius,
         blur=float(rng.uniform(0.5, 4.0)),
-        # From a wire of one pixel to a rod; never wider than what it holds.
-        holder=float(min(np.exp(rng.uniform(np.log(1.0), np.log(25))), 1.6 * radius))
+        # From a wire of one pixel to a rod.
+        holder=float(min(np.exp(rng.uniform(np.log(1.0), np.log(25))), 2 * radius / LARGE_HEAD))
         if rng.random() < 0.6
         else 0.0,
         holder_opacity=float(rng.uniform(0.5, 1.0) if rng.random() < 0.5 else 1.0),
@@ -253,7 +254,7 @@ def draw(draws: Draws, detector: Detector, placement: Placement) -> Beamstop:
         bend=float(np.deg2rad(rng.normal(0, 4 if rng.random() < 0.7 else 30)))
         if rng.random() < 0.4
         else 0.0,
-        mount=float(rng.uniform(1.1, 1.6)) if rng.random() < 0.3 else 0.0,
+        mount=float(rng.uniform(1.1, 1.6)) if rng.random() < 0.15 else 0.0,
         angle=float(oblique if rng.random() < 0.4 else axis + tilt),
         opening=float(np.deg2rad(rng.uniform(3, 15))),
         leak=float(10 ** (rng.uniform(-5, -2) if rng.random() < 0.85 else rng.uniform(-2, -0.7))),
