@@ -17,7 +17,8 @@ from xscatter.simulate.instrument.obstacles.hand_mask import HandMask
 from xscatter.simulate.instrument.obstacles.window import Window
 from xscatter.simulate.instrument.read_out import in_units
 from xscatter.simulate.instrument.smearing import spread_far
-from xscatter.simulate.render import render
+from xscatter.simulate.registry import get
+from xscatter.simulate.render import as_image, render
 from xscatter.simulate.scene import draw_scene
 from xscatter.simulate.visibility import detectability
 from xscatter.study import parse_study
@@ -324,3 +325,58 @@ def test_empty_beams_have_no_sample():
     labels = simulate_image(experiment, 0, counts, empty[0]).labels
     assert labels[tags.INDEX["high background"]] == 1
     assert not any(labels[tags.INDEX[name]] for name in ("ring", "halo", "diffuse low-q", "blank"))
+
+
+# ---- features of films and of the beam ----------------------------------------------------------
+
+
+def feature(name, experiment, **parameters):
+    return get(name).contribute(parameters, experiment)
+
+
+@pytest.mark.parametrize("kind", ["grazing: level film", "grazing: upright film"])
+def test_arcs_of_a_textured_film_lie_about_its_normal_and_have_a_missing_wedge(kind):
+    experiment = make_experiment(kind)
+    normal, q = experiment.film.azimuth, 0.8 * experiment.q_high
+    theta = np.degrees(np.arcsin(q * 1e9 * experiment.geometry.wavelength / (4 * np.pi)))
+    one = {"position": q, "orders": 1, "mosaicity": 5.0, "powder": 0.0}
+    away = np.degrees(np.abs((experiment.chi - normal + np.pi) % (2 * np.pi) - np.pi))
+    (upright,) = feature("textured_film", experiment, angle=0.0, **one)
+    # The normal itself is out of reach by half of the scattering angle.
+    assert upright.azimuth[away.argmin()] == pytest.approx(
+        np.exp(-0.5 * (theta / 5) ** 2), rel=0.01
+    )
+    (oblique,) = feature("textured_film", experiment, angle=50.0, **one)
+    assert away[oblique.azimuth.argmax()] == pytest.approx(50, abs=max(2.0, theta)) or away[
+        oblique.azimuth.argmax()
+    ] == pytest.approx(130, abs=max(2.0, theta))
+    vertical = kind == "grazing: level film"
+    tilted = abs(np.degrees(normal) + (90 if vertical else 0)) % 180
+    if min(tilted, 180 - tilted) < 10:
+        name = "out of plane" if vertical else "in plane"
+        assert f"ring: oriented {name}" in upright.tags
+        assert "ring: oriented out of plane" not in oblique.tags
+
+
+def test_rods_stand_along_the_normal_of_a_film():
+    for kind in ("grazing: level film", "grazing: upright film"):
+        experiment = make_experiment(kind)
+        (rods,) = feature("bragg_rods", experiment, position=0.5 * experiment.q_high)
+        assert rods.angle == experiment.film.azimuth
+        (specular,) = feature("specular_rod", experiment)
+        assert specular.angle == experiment.film.azimuth
+
+
+def test_the_direct_beam_is_seen_where_no_beamstop_hides_it():
+    shown = get("direct_beam").module.applies
+    assert shown(make_experiment("beamstop: none", exclude_kinds=["beam: off the image"]))
+    assert shown(make_experiment("beamstop: semi-transparent"))
+    hidden = {"exclude_kinds": ["beamstop: semi-transparent", "beamstop: disk with a diode"]}
+    assert not shown(make_experiment("beamstop: disk on a rod", **hidden))
+    assert not shown(make_experiment("beam: off the image"))
+    experiment = make_experiment("beam: on the detector")
+    (spot,) = feature("direct_beam", experiment, size=2.0)
+    image = as_image(spot, experiment)
+    row, col = np.unravel_index(image.argmax(), image.shape)
+    assert np.hypot(row - experiment.geometry.center[0], col - experiment.geometry.center[1]) < 1
+    assert image.sum() == pytest.approx(1, rel=0.1)
