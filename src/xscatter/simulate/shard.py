@@ -83,6 +83,7 @@ def write_images(
         _instrument(experiment),
         experiment.setup.detector.layout.name,
         experiment.setup.settings(),
+        experiment.kinds,
     )
 
 
