@@ -1,7 +1,7 @@
 """The tags of an image: everything that makes one true is in this file.
 
-A component is tagged if it is detectable (`visibility.py`), and an obstacle if the counts that it
-changes are. Exposure, background and noise follow rules of their own.
+A component is tagged if it is detectable (`visibility.py`), its kind if what tells it from others is
+(`kinds`), and an obstacle if the counts that it changes are. Exposure, background and noise follow rules of their own.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ import numpy as np
 from xscatter import tags
 from xscatter.simulate.components import Modulation
 from xscatter.simulate.experiment import Experiment
+from xscatter.simulate.kinds.told import Kinds
 from xscatter.simulate.render import RenderedComponent, Rendering
 from xscatter.simulate.visibility import detectability, obstacle_detectability
 
@@ -69,7 +70,8 @@ def label(
     """
     strengths = NOTHING.copy()
     seen = [Seen(one, *detectability(one, rendering, experiment)) for one in rendering.components]
-    true = _components(seen, strengths)
+    kinds = Kinds(rendering, experiment, [one.strength for one in seen])
+    true = _components(seen, kinds, strengths)
     if scene["photons"] > 0:
         true |= _exposure(seen) | _obstacles(rendering, experiment, strengths)
     else:
@@ -92,19 +94,34 @@ def _raise(strengths: np.ndarray, name: str, strength: float) -> None:
         strengths[index] = strength
 
 
-def _components(seen: Sequence[Seen], strengths: np.ndarray) -> set[str]:
-    """Return the tags of the components; their d' enter `strengths`."""
+def _components(seen: Sequence[Seen], kinds: Kinds, strengths: np.ndarray) -> set[str]:
+    """Return the tags of the components; their d' enter `strengths`.
+
+    Args:
+        seen: the components.
+        kinds: what tells tags of a kind.
+        strengths: d' of all tags, which are raised.
+    """
     true: set[str] = set()
     orders: dict[str, list[float]] = {}
     rings: list[float] = []
-    for rendered, strength, contrast, _ in seen:
+    # The strongest first: they tell a kind, if any does.
+    for rendered, strength, contrast, _ in sorted(seen, key=lambda one: -one.strength):
         visible = strength >= tags.DETECTABLE and contrast >= tags.CONTRAST
         names = tags.with_implied(set(rendered.component.tags))
+        asked = kinds.asked(rendered.component, names)
+        names -= asked
         for name in names:
             _raise(strengths, name, strength)
         if not visible:
             continue
         true |= names
+        for name, difference in kinds.differences(rendered, asked - true, (strength, contrast)):
+            # A kind is told no better than the component that names it is seen.
+            told = min(difference.strength, strength)
+            _raise(strengths, name, told)
+            if told >= tags.DETECTABLE and difference.contrast >= tags.CONTRAST:
+                true.add(name)
         if rendered.component.order:
             orders.setdefault(rendered.feature, []).append(strength)
         if "ring" in names:

@@ -3,7 +3,8 @@
 All radial components of one azimuthal dependence form a family: one table over q and one over χ.
 A single pass over the pixels adds all families, weighs them with the detector, and collects for
 every family Σ (g A)²/λ and Σ g A by radius, from which d' of each of its components follows
-without looking at pixels again (`visibility.py`).
+without looking at pixels again (`visibility.py`), and Σ (g R)²/λ and Σ g R by azimuth, from which
+follows what tells its orientation from others (`kinds`).
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from xscatter.simulate.experiment import ANGLES, Experiment
 from xscatter.simulate.instrument.smearing import mix_wavelengths, mixed_halves, smear
 from xscatter.simulate.physics.profiles import FULL_WIDTH
 from xscatter.simulate.registry import get
+
+SECTORS = 128  # of a turn: ten to each maximum of a symmetry of twelve
 
 
 @dataclass
@@ -42,6 +45,8 @@ class Rendering:
         components: of all features of the scene.
         information: (radii, families) Σ (g A)²/λ.
         flux: (radii, families) Σ g A.
+        sector_information: (SECTORS, families) Σ (g R)²/λ of the whole family.
+        sector_flux: (SECTORS, families) Σ g R.
         modulation: Σ s²/λ and Σ |s| of the change s that a Modulation makes.
     """
 
@@ -49,6 +54,8 @@ class Rendering:
     components: list[RenderedComponent]
     information: np.ndarray
     flux: np.ndarray
+    sector_information: np.ndarray
+    sector_flux: np.ndarray
     modulation: tuple[float, float] = (0.0, 0.0)
 
 
@@ -231,12 +238,15 @@ def render(scene: dict[str, Any], experiment: Experiment, only: int | None = Non
     # Added after obstacles and response: the dark needs no light.
     dark = experiment.setup.detector.dark_counts
     rendering = Rendering(
-        experiment.empty_map(), rendered, np.zeros(radial.shape), np.zeros(radial.shape)
+        experiment.empty_map(),
+        rendered,
+        *(np.zeros(radial.shape) for _ in range(2)),
+        *(np.zeros((SECTORS, len(families))) for _ in range(2)),
     )
     loops.compose(
         rendering.expected, experiment.q_index, experiment.chi_index, experiment.gain, radial,
         azimuth, stretch, plain, shift.astype(np.float32), extra, bool(images), np.float32(dark),
-        rendering.information, rendering.flux,
+        rendering.information, rendering.flux, rendering.sector_information, rendering.sector_flux,
     )  # fmt: skip
     for one in rendered:
         if isinstance(one.component, Modulation):

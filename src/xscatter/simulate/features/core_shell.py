@@ -68,6 +68,15 @@ def _without_core(q: float, radius: float) -> float:
     return float(form_factor(np.array([q]), radius, 0.5, 0.0, 0.0)[0])
 
 
+# Shapes that other form factors have to be told from, at one size; without those that are nearly
+# spheres, which no one could tell from them.
+SHAPES = tuple(
+    {"radius": 1.0, "core": core, "contrast": contrast}
+    for core in (0.4, 0.55, 0.7, 0.85)
+    for contrast in (-8.0, -2.5, -0.9, 0.9, 2.5, 8.0)
+    if 0.3 < abs(contrast) * core**3 < 3
+)
+
 REFERENCES = (
     (_without_core, (1.0, 4.493409457909064), 0.0, "first zero of the sphere"),
     (
@@ -100,4 +109,4 @@ def contribute(parameters, experiment):
     values = curve(probe)
     falls = np.flatnonzero((values[1:-1] < values[:-2]) & (values[1:-1] <= values[2:]))
     split = probe[falls[0] + 1] if len(falls) else 5.0 / p["radius"]
-    return particle_components(curve, experiment.q, split, ("form factor: core-shell",))
+    return particle_components(curve, experiment.q, split, "form factor: core-shell")

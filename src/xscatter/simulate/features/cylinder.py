@@ -59,6 +59,9 @@ def form_factor(q: np.ndarray, radius: float, aspect: float, polydispersity: flo
     return tabulated_average(shape, q, polydispersity)
 
 
+# Shapes that other form factors have to be told from, at one size.
+SHAPES = tuple({"radius": 1.0, "aspect": aspect} for aspect in (1.5, 2.5, 5.0, 15.0))
+
 REFERENCES = (
     (lambda: float(disk_amplitude(np.array([3.8317060]))[0]), (), 0.0, "first zero of J1"),
     (
@@ -83,5 +86,5 @@ def contribute(parameters, experiment):
     # Scattering weighs sizes with the square of the volume, which shifts the minimum by exp(6σ²).
     split = 3.83 / (p["radius"] * np.exp(6 * p["polydispersity"] ** 2))
     return particle_components(
-        lambda q: form_factor(q, **p), experiment.q, split, ("form factor: cylinder",)
+        lambda q: form_factor(q, **p), experiment.q, split, "form factor: cylinder"
     )

@@ -58,6 +58,9 @@ def form_factor(q: np.ndarray, radius: float, aspect: float, polydispersity: flo
     return weights @ np.interp(position.ravel(), table, values).reshape(position.shape)
 
 
+# Shapes that other form factors have to be told from, at one size; those between are nearly spheres.
+SHAPES = tuple({"radius": 1.0, "aspect": aspect} for aspect in (0.45, 0.6, 0.75, 1.35, 1.7, 2.2))
+
 REFERENCES = (
     (ratio, (form_factor, 0.5, 1.0, 5.0, 3.0, 0.0), 0.0341270, "sasmodels 1.1, ellipsoid"),
 )
@@ -77,5 +80,5 @@ def contribute(parameters, experiment):
     # The mean radius sets where the averaged minimum is.
     mean = p["radius"] * (2 + p["aspect"]) / 3
     return particle_components(
-        lambda q: form_factor(q, **p), experiment.q, 4.6 / mean, ("form factor: ellipsoid",)
+        lambda q: form_factor(q, **p), experiment.q, 4.6 / mean, "form factor: ellipsoid"
     )

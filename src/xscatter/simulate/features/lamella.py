@@ -49,6 +49,9 @@ def form_factor(
     )
 
 
+# Shapes that other form factors have to be told from, at one size.
+SHAPES = ({"thickness": 1.0, "extent": 50.0},)
+
 REFERENCES = (
     (ratio, (form_factor, 0.5, 1.0, 5.0, 1000.0, 0.0), 0.0248570, "sasmodels 1.1, lamellar"),
 )
@@ -67,5 +70,5 @@ def contribute(parameters, experiment):
     # Scattering weighs sizes with the square of the volume, which shifts the minimum by exp(6σ²).
     split = 2 * np.pi / (p["thickness"] * np.exp(6 * p["polydispersity"] ** 2))
     return particle_components(
-        lambda q: form_factor(q, **p), experiment.q, split, ("form factor: lamella",)
+        lambda q: form_factor(q, **p), experiment.q, split, "form factor: lamella"
     )

@@ -7,7 +7,7 @@ peak, the decay that of Debye and Waller, and A the wrapped Cauchy distribution 
 
 import numpy as np
 
-from xscatter.simulate.components import Radial
+from xscatter.simulate.components import Arcs, Peak, Radial
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.profiles import debye_waller, peak, wrapped_cauchy
 from xscatter.simulate.shared.draws import between
@@ -78,6 +78,7 @@ def contribute(parameters, experiment):
         kinds += ("symmetry ring",) if fold >= 2 else ()
     else:
         azimuth, kinds = None, ("ring: isotropic",)
+    arcs = None if azimuth is None else Arcs(fold, eta, p["angle"])
     first = p["position"]
     # All orders share one azimuth array, so that the renderer treats them as one family.
     components = []
@@ -93,6 +94,8 @@ def contribute(parameters, experiment):
                 order=order,
                 profile=profile,
                 azimuth=azimuth,
+                peak=Peak(at, p["width"] * first, p["lorentzian"]),
+                arcs=arcs,
             )
         )
     return components

@@ -24,6 +24,10 @@ GRAZING = 0.3
 TAGS = ("form factor: sphere", "diffuse low-q: isotropic")
 PARAMETERS = (Parameter("radius", "nm", 10.0, RADIUS, "median radius"), POLYDISPERSITY)
 
+# Shapes that other form factors have to be told from, at one size.
+form_factor = sphere
+SHAPES = ({"radius": 1.0},)
+
 REFERENCES = (
     (sphere_amplitude, (FIRST_ZERO,), 0.0, "first zero of the spherical Bessel function j1"),
     (
@@ -47,5 +51,5 @@ def contribute(parameters, experiment):
     # Scattering weighs sizes with the square of the volume, which shifts the minimum by exp(6σ²).
     split = FIRST_ZERO / (p["radius"] * np.exp(6 * p["polydispersity"] ** 2))
     return particle_components(
-        lambda q: sphere(q, **p), experiment.q, split, ("form factor: sphere",)
+        lambda q: sphere(q, **p), experiment.q, split, "form factor: sphere"
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.simulate.components import Component, Radial
+from xscatter.simulate.components import Component, Particle, Radial
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.sizes import tabulated
 from xscatter.simulate.shared.draws import between
@@ -34,7 +34,7 @@ def draw_polydispersity(rng: np.random.Generator) -> float:
 
 
 def particle_components(
-    curve: Callable[[np.ndarray], np.ndarray], q: np.ndarray, split: float, tags: tuple[str, ...]
+    curve: Callable[[np.ndarray], np.ndarray], q: np.ndarray, split: float, tag: str
 ) -> list[Component]:
     """Return the scattering of particles below and beyond its first minimum.
 
@@ -44,13 +44,13 @@ def particle_components(
         curve: gives the intensity at q (n,).
         q: scattering vectors (n,) in nm⁻¹.
         split: q of the first minimum in nm⁻¹.
-        tags: of what is beyond.
+        tag: of the kind of particle.
     """
     profile = tabulated(curve, q)
     beyond = 1 / (1 + np.exp(np.clip((split - q) / (0.04 * split), -60, 60)))
     return [
         Radial(tags=("diffuse low-q: isotropic",), profile=profile * (1 - beyond)),
-        Radial(tags=tags, profile=profile * beyond),
+        Radial(tags=(tag,), profile=profile * beyond, particle=Particle(tag, split)),
     ]
 
 

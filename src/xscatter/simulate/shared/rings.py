@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 SHARP, BROAD, HALO = 0.025, 0.1, 0.2  # width over radius: sharp below, broad above, halo above
+IN_PLANE = 15.0  # degrees from the horizontal within which arcs are in plane
 
 
 def width_tag(width: float, spread: float = 0.0) -> str:
@@ -34,8 +35,8 @@ def orientation_tags(fold: int, eta: float, angle: float) -> tuple[str, ...]:
         names.append(f"{fold}-fold" if fold in (2, 4, 6) else "8-fold and higher")
     if fold in (1, 2) and eta >= 0.3:
         away = abs((angle + 90) % 180 - 90)  # degrees from the horizontal
-        if away <= 15:
+        if away <= IN_PLANE:
             names.append("ring: oriented in plane")
-        if away >= 75:
+        if away >= 90 - IN_PLANE:
             names.append("ring: oriented out of plane")
     return tuple(names)

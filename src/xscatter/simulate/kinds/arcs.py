@@ -1,0 +1,123 @@
+"""Orientation and symmetry: told from other numbers of maxima, orders and directions.
+
+The intensity of a family over the azimuth, A(χ), is compared in sectors, with the weights that the
+family as a whole has there. What gaps and the edge of the detector hide is left out, so that one
+visible arc tells no symmetry.
+"""
+
+from functools import cache
+
+import numpy as np
+
+from xscatter.simulate.components import Arcs
+from xscatter.simulate.kinds.fits import Difference, Fraction, fraction_left
+from xscatter.simulate.physics.profiles import wrapped_cauchy
+from xscatter.simulate.render import SECTORS
+from xscatter.simulate.shared.rings import IN_PLANE
+
+FOLDS = (1, 2, 4, 6, 8, 10, 12)
+ORDERS = (0.2, 0.45, 0.7, 0.85, 0.95)  # of the alternatives
+BORDERS = {
+    "orientation: broad": (0.3,),
+    "orientation: intermediate": (0.3, 0.75),
+    "orientation: sharp": (0.75,),
+    "ring: textured": (0.5,),
+}
+DIRECTIONS = ("ring: oriented in plane", "ring: oriented out of plane")
+ISOTROPIC = ("ring: anisotropic", "halo: anisotropic")
+SYMMETRIES = ("symmetry ring", "symmetry halo")
+COUNTS = {"2-fold": (2,), "4-fold": (4,), "6-fold": (6,), "8-fold and higher": (8, 10, 12)}
+TAGS = frozenset((*BORDERS, *DIRECTIONS, *ISOTROPIC, *SYMMETRIES, *COUNTS))
+FINE = 8  # points of a sector
+_CHI = ((np.arange(SECTORS * FINE) + 0.5) / (SECTORS * FINE) * 2 - 1) * np.pi
+
+
+def in_sectors(fold: int, eta: float, angle: float) -> np.ndarray:
+    """Return the wrapped Cauchy distribution (SECTORS,), averaged over sectors.
+
+    Args:
+        fold: number of maxima on a turn.
+        eta: order of the orientation.
+        angle: azimuth of a maximum in radians.
+    """
+    return wrapped_cauchy(_CHI, eta, angle, fold).reshape(SECTORS, FINE).mean(axis=1)
+
+
+@cache
+def _templates() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return folds (n,), distributions (n, SECTORS), conjugate transforms of them and squares."""
+    keys = [(fold, eta) for fold in FOLDS for eta in ORDERS]
+    values = np.array([in_sectors(fold, eta, 0.0) for fold, eta in keys])
+    spectra = [np.conj(np.fft.rfft(table)) for table in (values, values**2)]
+    return np.array([fold for fold, _ in keys]), values, *spectra
+
+
+class ArcFits:
+    """Alternatives of one oriented family, fitted when they are asked for.
+
+    Args:
+        arcs: the orientation.
+        sums: information and flux (SECTORS,) of the family.
+    """
+
+    def __init__(self, arcs: Arcs, sums: tuple[np.ndarray, np.ndarray]):
+        self.arcs, (self.weights, self.flux) = arcs, sums
+        self.truth = in_sectors(arcs.fold, arcs.eta, np.deg2rad(arcs.angle))
+        self._left: np.ndarray | None = None
+
+    def difference(self, tag: str, seen: tuple[float, float]) -> Difference:
+        """Return how the family differs from the best alternative of `tag`.
+
+        Args:
+            tag: one of `TAGS`.
+            seen: d' and contrast of the component.
+        """
+        fractions = list(self._fractions(tag))
+        return min(fractions, key=lambda one: one.information).of(*seen)
+
+    def _fractions(self, tag: str):
+        isotropic = np.ones((1, SECTORS))
+        if tag in DIRECTIONS:
+            yield from self._turned(tag)
+        elif tag in ISOTROPIC:
+            yield self._fit(isotropic)
+        elif tag in SYMMETRIES:
+            yield self._of_folds({1})
+        elif tag in COUNTS:
+            yield self._of_folds(set(FOLDS) - set(COUNTS[tag]))
+        else:
+            if tag == "orientation: broad":
+                yield self._fit(isotropic)
+            for eta in BORDERS[tag]:
+                border = in_sectors(self.arcs.fold, eta, np.deg2rad(self.arcs.angle))
+                yield self._fit(np.array([border, np.gradient(border)]))
+
+    def _fit(self, columns: np.ndarray) -> Fraction:
+        return fraction_left(self.weights, self.flux, self.truth, columns)
+
+    def _turned(self, tag: str):
+        """Yield fits of arcs whose direction is the border of the tag, of any order."""
+        axis = 0.0 if tag == DIRECTIONS[0] else 90.0
+        away = (self.arcs.angle - axis + 90) % 180 - 90
+        for border in (IN_PLANE, -IN_PLANE):
+            angle = np.deg2rad(self.arcs.angle - away + border)
+            for eta in (self.arcs.eta, *ORDERS[1:]):
+                yield self._fit(in_sectors(self.arcs.fold, eta, angle)[None])
+
+    def _of_folds(self, folds: set[int]) -> Fraction:
+        """Return the best fit of another symmetry, in any direction, on a constant."""
+        known, values, spectra, squares = _templates()
+        if self._left is None:
+            w, a = self.weights, self.truth
+            whole = max(float(w.sum()), 1e-300)
+            of_w, of_wa = np.fft.rfft(w), np.fft.rfft(w * a)
+            # Sums over sectors for every turn of every template at once.
+            mean = np.fft.irfft(of_w * spectra, SECTORS)
+            square = np.fft.irfft(of_w * squares, SECTORS)
+            product = np.fft.irfft(of_wa * spectra, SECTORS)
+            spread = np.maximum(square - mean**2 / whole, 1e-9 * square + 1e-300)
+            self._left = np.maximum(product - mean * float(w @ a) / whole, 0) ** 2 / spread
+        rows = np.flatnonzero(np.isin(known, list(folds)))
+        row, turn = np.unravel_index(self._left[rows].argmax(), (len(rows), SECTORS))
+        best = np.roll(values[rows[row]], turn)
+        return self._fit(np.array([np.ones(SECTORS), best]))

@@ -1,0 +1,160 @@
+"""Kinds of form factor: told where no other kind, of any size and spread of sizes, looks the same.
+
+Curves are compared over ln q, where a change of size is a shift and a log-normal spread of sizes a
+convolution (`physics/sizes.py`), so that one table serves all sizes. Every feature of a form factor
+offers the shapes of its kind (`SHAPES`). A shape is averaged over several spreads of size and
+blurred by several resolutions; that nearest to the instrument's is taken. The alternatives are
+compared in two steps: all shapes, spreads and sizes in their scale, on a smooth background; then
+the best of each kind once more, with what makes up for the steps of the table: its derivative, and
+its neighbours in spread. Contrasts below a hundredth are lost in these steps.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from xscatter.simulate.instrument.smearing import smear
+from xscatter.simulate.kinds.fits import ALL, Difference, unexplained
+from xscatter.simulate.registry import all_features
+
+STEP = 0.02  # of ln q
+BELOW, ABOVE = 130, 135  # steps below and above the first minimum
+TURNS = 12  # sizes tried on either side, two steps each
+REACH = 2 * TURNS
+SPREADS = (0.015, 0.04, 0.065, 0.1, 0.15, 0.21)  # of ln size
+BLURS = (0.0, 0.03, 0.06, 0.1, 0.16, 0.25)  # standard deviation of q over that of the minimum
+POWERS = (0.0, -1.0, -2.0, -3.0, -4.0)  # of q: the smooth background
+FINE = 0.02  # of x in which curves are blurred, in units of the first minimum
+
+
+class Curves(NamedTuple):
+    """Form factors of all kinds over ln q, 0 at the first minimum.
+
+    Attributes:
+        tags: of each shape (n,).
+        values: (blurs, n × spreads, points) float32.
+    """
+
+    tags: np.ndarray
+    values: np.ndarray
+
+
+def _first_minimum(curve: np.ndarray) -> int:
+    falls = np.flatnonzero((curve[1:-1] < curve[:-2]) & (curve[1:-1] <= curve[2:]))
+    # Without a minimum: where a sphere has fallen as far as there.
+    return int(falls[0]) + 1 if len(falls) else int(np.argmax(curve < 3e-3 * curve[0]))
+
+
+@cache
+def curves() -> Curves:
+    """Return the table of alternatives, made once in a process."""
+    reach = BELOW + REACH
+    points = reach + ABOVE + REACH + 1
+    fine = 4  # points of a step before averaging over sizes: none of the oscillations is lost
+    axis = np.arange(-40 * fine, points * fine + 40 * fine) * (STEP / fine) - reach * STEP
+    wave = np.fft.rfftfreq(len(axis), STEP / fine) * 2 * np.pi
+    tags, spread_out = [], []
+    for feature in all_features().values():
+        for shape in getattr(feature.module, "SHAPES", ()):
+            at = np.geomspace(0.3, 30.0, 2000)
+            plain = feature.module.form_factor(at, **shape, polydispersity=0.0)
+            first = at[_first_minimum(plain)]
+            one = feature.module.form_factor(np.exp(axis) * first, **shape, polydispersity=0.0)
+            # × q³, so that the two ends, which the transform joins, are of one size.
+            one = np.fft.rfft(one * np.exp(3 * axis))
+            for spread in SPREADS:
+                # The factor shifts the mean by -3 σ²: the phase shifts it back.
+                kernel = np.exp(-0.5 * (wave * spread) ** 2 - 3j * wave * spread**2)
+                mixed = np.fft.irfft(one * kernel, len(axis))
+                spread_out.append(mixed * np.exp(-3 * axis))
+            tags.append(feature.tags[0])
+    table = np.array(spread_out)[:, 40 * fine : -40 * fine]
+    axis = axis[40 * fine : -40 * fine]
+    x = np.arange(0, np.exp(axis[-1]) + FINE, FINE)
+    on_x = np.array([np.interp(x, np.exp(axis), row) for row in table])
+    at = np.exp(axis[::fine])
+    values = np.empty((len(BLURS), len(table), len(at)), np.float32)
+    for level, blur in enumerate(BLURS):
+        blurred = smear(on_x, blur / FINE) if blur else on_x
+        values[level] = [np.interp(at, x, row) for row in blurred]
+    return Curves(np.array(tags), values)
+
+
+def particle_difference(
+    tag: str,
+    minimum: float,
+    profile: np.ndarray,
+    sums: tuple[np.ndarray, np.ndarray],
+    q: np.ndarray,
+    blur: float,
+) -> Difference:
+    """Return how a form factor differs from all other kinds.
+
+    Args:
+        tag: of its kind.
+        minimum: q of its first minimum in nm⁻¹.
+        profile: its expected counts (radii,), over those that the sums are in.
+        sums: information and flux (radii,) of all that is isotropic.
+        q: of the radii in nm⁻¹.
+        blur: standard deviation of q by the instrument in nm⁻¹.
+    """
+    known = curves()
+    place = np.rint(np.log(q / minimum) / STEP).astype(np.int64) + BELOW
+    inside = (place >= 0) & (place < BELOW + ABOVE) & (sums[0] > 0)
+    if not inside.any():
+        return Difference(0.0, 0.0)
+    points = BELOW + ABOVE
+    weights, flux = (np.bincount(place[inside], one[inside], points) for one in sums)
+    log_q = (np.arange(points) - BELOW) * STEP
+    truth = np.interp(minimum * np.exp(log_q), q, profile)
+    level = int(np.abs(np.array(BLURS) - blur / minimum).argmin())
+    table = known.values[level]
+    smooth = np.exp(np.multiply.outer(POWERS, log_q))
+    row, start = _best(table, weights, truth, smooth)
+    worst, spreads = ALL, len(SPREADS)
+    for kind in set(known.tags) - {tag}:
+        shapes = np.flatnonzero(known.tags == kind)
+        rows = (shapes[:, None] * spreads + np.arange(spreads)).ravel()
+        best = rows[row[rows].argmax()]
+        near = np.unique(np.clip((best - 1, best, best + 1), best // spreads * spreads,
+                                 best // spreads * spreads + spreads - 1))  # fmt: skip
+        part = slice(start[best], start[best] + points)
+        chosen = table[near, part].astype(float)
+        slope = np.gradient(table[best, part].astype(float))
+        columns = np.concatenate([smooth, chosen, slope[None]])
+        information, light = unexplained(weights, flux, truth, columns)
+        contrast = information / light if light > 0 else 0.0
+        worst = worst.least(Difference(float(np.sqrt(information)), contrast))
+    return worst
+
+
+def _best(
+    table: np.ndarray, weights: np.ndarray, truth: np.ndarray, smooth: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what each curve (n,) explains at best, and where in the table it then begins (n,).
+
+    Args:
+        table: (n, points + 2 REACH) curves.
+        weights: (points,) Σ g²/λ.
+        truth: (points,) the form factor.
+        smooth: (k, points) the background, which is fitted with each curve.
+    """
+    root = np.sqrt(weights)
+    basis = np.linalg.qr((smooth * root).T)[0]
+    rest = truth * root
+    rest = rest - basis @ (basis.T @ rest)
+    kernels = np.concatenate([(rest * root)[None], (basis * root[:, None]).T])
+    count, points = kernels.shape
+    shifts = 2 * TURNS + 1
+    # Correlations with all curves at all shifts, as one product of matrices.
+    moved = np.zeros((shifts, count + 1, table.shape[1]), np.float32)
+    for n in range(shifts):
+        moved[n, :count, 2 * n : 2 * n + points] = kernels
+        moved[n, count, 2 * n : 2 * n + points] = weights
+    product = np.tensordot(table, moved[:, :count], (1, 2))
+    square = table**2 @ moved[:, count].T
+    norm = np.maximum(square - (product[:, :, 1:] ** 2).sum(axis=-1), 1e-6 * square + 1e-30)
+    explained = np.maximum(product[:, :, 0], 0) ** 2 / norm
+    best = explained.argmax(axis=1)
+    return explained[np.arange(len(best)), best], 2 * best
