@@ -5,6 +5,7 @@ A component is tagged if it is detectable (`visibility.py`), its kind if what te
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,6 +95,12 @@ def _raise(strengths: np.ndarray, name: str, strength: float) -> None:
         strengths[index] = strength
 
 
+@cache
+def _implied(names: tuple[str, ...]) -> frozenset[str]:
+    """Return `names` and all that they imply; few combinations occur, in very many images."""
+    return frozenset(tags.with_implied(set(names)))
+
+
 def _components(seen: Sequence[Seen], kinds: Kinds, strengths: np.ndarray) -> set[str]:
     """Return the tags of the components; their d' enter `strengths`.
 
@@ -108,7 +115,7 @@ def _components(seen: Sequence[Seen], kinds: Kinds, strengths: np.ndarray) -> se
     # The strongest first: they tell a kind, if any does.
     for rendered, strength, contrast, _ in sorted(seen, key=lambda one: -one.strength):
         visible = strength >= tags.DETECTABLE and contrast >= tags.CONTRAST
-        names = tags.with_implied(set(rendered.component.tags))
+        names = set(_implied(rendered.component.tags))
         asked = kinds.asked(rendered.component, names)
         names -= asked
         for name in names:

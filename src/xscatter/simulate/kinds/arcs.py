@@ -16,7 +16,7 @@ from xscatter.simulate.render import SECTORS
 from xscatter.simulate.shared.rings import IN_PLANE
 
 FOLDS = (1, 2, 4, 6, 8, 10, 12)
-ORDERS = (0.2, 0.45, 0.7, 0.85, 0.95)  # of the alternatives
+ORDERS = (0.2, 0.5, 0.75, 0.92)  # of the alternatives
 BORDERS = {
     "orientation: broad": (0.3,),
     "orientation: intermediate": (0.3, 0.75),
@@ -28,28 +28,30 @@ ISOTROPIC = ("ring: anisotropic", "halo: anisotropic")
 SYMMETRIES = ("symmetry ring", "symmetry halo")
 COUNTS = {"2-fold": (2,), "4-fold": (4,), "6-fold": (6,), "8-fold and higher": (8, 10, 12)}
 TAGS = frozenset((*BORDERS, *DIRECTIONS, *ISOTROPIC, *SYMMETRIES, *COUNTS))
-FINE = 8  # points of a sector
-_CHI = ((np.arange(SECTORS * FINE) + 0.5) / (SECTORS * FINE) * 2 - 1) * np.pi
+EDGES = np.linspace(-np.pi, np.pi, SECTORS + 1)
 
 
-def in_sectors(fold: int, eta: float, angle: float) -> np.ndarray:
-    """Return the wrapped Cauchy distribution (SECTORS,), averaged over sectors.
+def in_sectors(fold: int, eta: np.ndarray | float, angle: np.ndarray | float) -> np.ndarray:
+    """Return the wrapped Cauchy distribution (..., SECTORS), averaged over sectors.
+
+    Its integral is χ + 2/n · atan(η sin nχ / (1 − η cos nχ)), term by term of its Fourier series.
 
     Args:
         fold: number of maxima on a turn.
-        eta: order of the orientation.
-        angle: azimuth of a maximum in radians.
+        eta: order of the orientation (...).
+        angle: azimuth of a maximum in radians (...).
     """
-    return wrapped_cauchy(_CHI, eta, angle, fold).reshape(SECTORS, FINE).mean(axis=1)
+    eta, turn = np.asarray(eta)[..., None], fold * (EDGES - np.asarray(angle)[..., None])
+    integral = EDGES + 2 / fold * np.arctan2(eta * np.sin(turn), 1 - eta * np.cos(turn))
+    return np.diff(integral) * (SECTORS / (2 * np.pi))
 
 
 @cache
 def _templates() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return folds (n,), distributions (n, SECTORS), conjugate transforms of them and squares."""
-    keys = [(fold, eta) for fold in FOLDS for eta in ORDERS]
-    values = np.array([in_sectors(fold, eta, 0.0) for fold, eta in keys])
+    values = np.concatenate([in_sectors(fold, ORDERS, np.zeros(len(ORDERS))) for fold in FOLDS])
     spectra = [np.conj(np.fft.rfft(table)) for table in (values, values**2)]
-    return np.array([fold for fold, _ in keys]), values, *spectra
+    return np.repeat(FOLDS, len(ORDERS)), values, *spectra
 
 
 class ArcFits:
@@ -99,10 +101,12 @@ class ArcFits:
         """Yield fits of arcs whose direction is the border of the tag, of any order."""
         axis = 0.0 if tag == DIRECTIONS[0] else 90.0
         away = (self.arcs.angle - axis + 90) % 180 - 90
-        for border in (IN_PLANE, -IN_PLANE):
-            angle = np.deg2rad(self.arcs.angle - away + border)
-            for eta in (self.arcs.eta, *ORDERS[1:]):
-                yield self._fit(in_sectors(self.arcs.fold, eta, angle)[None])
+        angles = np.deg2rad(self.arcs.angle - away + np.array([[IN_PLANE], [-IN_PLANE]]))
+        etas = np.array((self.arcs.eta, *ORDERS[1:]))
+        others = in_sectors(self.arcs.fold, etas, angles).reshape(-1, SECTORS)
+        weighted = self.weights * others
+        explained = np.maximum(weighted @ self.truth, 0) ** 2 / (weighted * others).sum(axis=1)
+        yield self._fit(others[explained.argmax()][None])
 
     def _of_folds(self, folds: set[int]) -> Fraction:
         """Return the best fit of another symmetry, in any direction, on a constant."""

@@ -7,70 +7,56 @@ background. One of its first three reflections lies on one of the two that show 
 is fitted. Blur and a spread of wavelengths are added to the widths in squares.
 """
 
-from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 
-from xscatter import tags
 from xscatter.core.compiled import compiled
 from xscatter.simulate.components import Pattern
 from xscatter.simulate.experiment import Experiment
-from xscatter.simulate.kinds.fits import ALL, Difference, unexplained
-from xscatter.simulate.physics.lattice import DIMENSION, peak_area, reflections, strengths
+from xscatter.simulate.kinds.fits import Difference, unexplained
+from xscatter.simulate.physics.lattice import DIMENSION, peak_area, strengths
 from xscatter.simulate.physics.profiles import FULL_WIDTH
 
 REFLECTIONS = 24  # as many as the features draw
-POWERS = (0.0, -1.0, -2.0, -3.0, -4.0)  # of q: the smooth background
-WINDOW = 6.0  # full widths on each side to which a peak is followed
+POWERS = (0.0, -1.0, -2.5, -4.0)  # of q: the smooth background
+WINDOW = 4.0  # full widths on each side to which a peak is followed
 
 
 @compiled
-def _peaks(step, radii, centers, areas, widths, envelope, lorentzian, area):
-    """Sum of pseudo-Voigt peaks at `step` × 0, 1, 2 ..., each with the envelope of its place."""
-    values = np.zeros(radii)
-    for n in range(len(centers)):
-        reach = WINDOW * widths[n]
-        first = max(0, int((centers[n] - reach) / step))
-        last = min(radii - 1, int((centers[n] + reach) / step) + 1)
-        height = areas[n] / (widths[n] * area)
-        for i in range(first, last + 1):
-            x = 2 * (i * step - centers[n]) / widths[n]
-            x2 = x * x
-            values[i] += height * envelope[i] * (
-                (1 - lorentzian) * np.exp(-0.6931471805599453 * x2) + lorentzian / (1 + x2)
-            )
-    return values
+def _add_peaks(values, first, step, peaks, width, strain, envelope, lorentzian, area):
+    """Add pseudo-Voigt peaks at `first` + i `step`, each with the envelope of its place.
 
-
-def _profile(
-    pattern: Pattern, lattice: str, spacing: float, experiment: Experiment
-) -> np.ndarray:
-    """Return the peaks (radii,) of `lattice` with the widths and the envelope of `pattern`."""
-    centers, areas = strengths(lattice, spacing, REFLECTIONS)
-    inside = centers < experiment.q[-1]
-    centers, areas = centers[inside], areas[inside]
-    blur = FULL_WIDTH * experiment.resolution
-    spread = np.hypot(pattern.strain, experiment.wavelength_spread)
-    widths = np.sqrt(pattern.width**2 + (spread * centers) ** 2 + blur**2)
-    return _peaks(
-        experiment.q_step, len(experiment.q), centers, areas, widths, pattern.envelope,
-        pattern.lorentzian, peak_area(pattern.lorentzian),
-    )  # fmt: skip
+    `peaks` (2, n) are centres and areas; full widths are √(width² + (strain q)²).
+    """
+    points = len(values)
+    for n in range(peaks.shape[1]):
+        center = peaks[0, n]
+        wide = np.sqrt(width**2 + (strain * center) ** 2)
+        reach = WINDOW * wide
+        begin = max(0, int((center - reach - first) / step))
+        end = min(points - 1, int((center + reach - first) / step) + 1)
+        height = peaks[1, n] / (wide * area)
+        for i in range(begin, end + 1):
+            x = 2 * (first + i * step - center) / wide
+            gaussian = (1 - lorentzian) * np.exp(-np.log(2.0) * x * x)
+            values[i] += height * envelope[i] * (gaussian + lorentzian / (1 + x * x))
 
 
 @cache
-def _firsts(lattice: str) -> float:
-    """Return q of the first reflection times the spacing."""
-    return float(strengths(lattice, 1.0, 1)[0][0])
+def _unit(lattice: str) -> np.ndarray:
+    """Return centres and areas (2, n) of the peaks of S(q) for a spacing of 1."""
+    return np.array(strengths(lattice, 1.0, REFLECTIONS))
 
 
-def _spacings(lattice: str, brightest: np.ndarray) -> Iterator[float]:
-    """Yield spacings of `lattice` that put one of its first reflections on one of `brightest`."""
-    ratios = reflections(lattice, 3)[0]
-    firsts = (brightest[:, None] / ratios[None, :]).ravel()
-    for first in np.unique(np.round(firsts / firsts[0], 6)) * firsts[0]:
-        yield _firsts(lattice) / float(first)
+def _spacings(lattice: str, brightest: np.ndarray) -> list[float]:
+    """Return the spacings of `lattice` that put one of its first reflections on one of `brightest`."""
+    spacings: list[float] = []
+    for spacing in (_unit(lattice)[0, :3] / brightest[:, None]).ravel().tolist():
+        # Once each: two pairs of reflections may be in one ratio.
+        if all(abs(spacing / other - 1) > 1e-6 for other in spacings):
+            spacings.append(spacing)
+    return spacings
 
 
 def lattice_difference(
@@ -90,28 +76,60 @@ def lattice_difference(
         experiment: of the image.
     """
     seen = np.flatnonzero(sums[0] > 0)
-    part = slice(int(seen[0]), int(seen[-1]) + 1)
-    weights, flux = (np.ascontiguousarray(one[part]) for one in sums)
-    q = experiment.q[part]
-    truth = scale * _profile(pattern, pattern.lattice, pattern.spacing, experiment)[part]
-    root = np.sqrt(weights)
-    smooth = np.linalg.qr((np.exp(np.multiply.outer(POWERS, np.log(q / q[-1]))) * root).T)[0]
-    target = truth * root
-    target = target - smooth @ (smooth.T @ target)
-    worst = ALL
-    for lattice in DIMENSION:
-        if lattice == pattern.lattice:
-            continue
-        for spacing in _spacings(lattice, shown):
-            other = _profile(pattern, lattice, spacing, experiment)[part]
-            columns = np.array([other, other * np.log(q / q[-1]), np.gradient(other)]) * root
-            columns -= (columns @ smooth) @ smooth.T
-            information, light = unexplained(
-                np.ones(len(q)), flux / np.maximum(root, 1e-300), target, columns
-            )
-            if information < worst.strength**2:
-                worst = Difference(float(np.sqrt(information)), information / max(light, 1e-300))
-            # An alternative that fits ends the search: the kind is not told.
-            if worst.strength < tags.DETECTABLE:
-                return worst
-    return worst
+    # Half pixels are fine enough for peaks that the pixel has blurred.
+    first, count = int(seen[0]), (int(seen[-1]) - int(seen[0])) // 2 + 1
+    pairs = slice(first, first + 2 * count, 2), slice(first + 1, first + 2 * count + 1, 2)
+    weights, flux = (one[pairs[0]] + one[pairs[1]] for one in sums)
+    q, envelope = (
+        0.5 * (one[pairs[0]] + one[pairs[1]]) for one in (experiment.q, pattern.envelope)
+    )
+    log_q, root = np.log(q / q[-1]), np.sqrt(weights)
+    width = np.hypot(pattern.width, FULL_WIDTH * experiment.resolution)
+    strain = np.hypot(pattern.strain, experiment.wavelength_spread)
+
+    def add(values: np.ndarray, lattice: str, spacing: float) -> None:
+        # S(q) of a spacing is that of spacing 1 at q × spacing: areas over q go with 1/spacing.
+        peaks = _unit(lattice) / spacing
+        _add_peaks(
+            values, q[0], 2 * experiment.q_step, peaks[:, peaks[0] < experiment.q[-1]], width, strain,
+            envelope, pattern.lorentzian, peak_area(pattern.lorentzian),
+        )  # fmt: skip
+
+    truth = np.zeros(len(q))
+    add(truth, pattern.lattice, pattern.spacing)
+    truth *= scale
+    others = [
+        (lattice, spacing)
+        for lattice in DIMENSION
+        if lattice != pattern.lattice
+        for spacing in _spacings(lattice, shown)
+    ]
+    # Columns of every alternative: itself, its tilt over ln q, its derivative but for a factor.
+    columns = np.zeros((len(others), 3, len(q)))
+    for values, other in zip(columns[:, 0], others, strict=True):
+        add(values, *other)
+    columns[:, 1] = columns[:, 0] * log_q
+    columns[:, 2, 1:-1] = columns[:, 0, 2:] - columns[:, 0, :-2]
+    smooth = np.exp(np.multiply.outer(POWERS, log_q))
+    best = _explained(root * columns, root * smooth, root * truth).argmax()
+    information, light = unexplained(
+        weights, flux, truth, np.concatenate([smooth, columns[best]])
+    )
+    return Difference(float(np.sqrt(information)), information / light if light > 0 else 0.0)
+
+
+def _explained(columns: np.ndarray, smooth: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return what of Σ `target`² each alternative explains beyond the background.
+
+    Args:
+        columns: (n, 3, points) of the alternatives.
+        smooth: (k, points) the background.
+        target: (points,) the lattice.
+    """
+    basis = np.linalg.qr(smooth.T)[0]
+    shared = columns @ basis
+    gram = columns @ columns.transpose(0, 2, 1) - shared @ shared.transpose(0, 2, 1)
+    product = columns @ (target - basis @ (target @ basis))
+    # The position of an alternative without a peak on the image has no effect.
+    gram += np.eye(3) * (1e-9 * np.trace(gram, axis1=1, axis2=2)[:, None, None] + 1e-300)
+    return np.einsum("ni,ni->n", product, np.linalg.solve(gram, product[..., None])[..., 0])

@@ -9,7 +9,7 @@ import numpy as np
 from xscatter.simulate.kinds.fits import Fraction
 from xscatter.simulate.render import SECTORS
 
-EVERY = 4  # sectors are taken together
+EVERY = 4  # sectors that taken together
 
 
 def oval_fraction(
@@ -26,11 +26,11 @@ def oval_fraction(
         radial: information and flux (radii,) of its family.
         sectors: information and flux (SECTORS,) of its family.
     """
-    count = SECTORS // EVERY
+    count = SECTORS // 2 // EVERY  # of half a turn: the other half is stretched as it is
     index = np.arange(len(profile), dtype=float)
-    middle = stretch.reshape(count, -1).mean(axis=1)
+    middle = stretch.reshape(2, count, -1).mean(axis=(0, 2))
     shown = np.array([np.interp(index * factor, index, profile) for factor in middle])
-    angular, light = (one.reshape(count, EVERY).sum(axis=1) for one in sectors)
+    angular, light = (one.reshape(2, count, EVERY).sum(axis=(0, 2)) for one in sectors)
     if angular.sum() <= 0 or light.sum() <= 0:
         return Fraction(0.0, 0.0)
     angular, light = angular / angular.sum(), light / light.sum()

@@ -18,13 +18,13 @@ from xscatter.simulate.instrument.smearing import smear
 from xscatter.simulate.kinds.fits import ALL, Difference, unexplained
 from xscatter.simulate.registry import all_features
 
-STEP = 0.02  # of ln q
-BELOW, ABOVE = 130, 135  # steps below and above the first minimum
-TURNS = 12  # sizes tried on either side, two steps each
+STEP = 0.025  # of ln q
+BELOW, ABOVE = 104, 108  # steps below and above the first minimum
+TURNS = 9  # sizes tried on either side, two steps each
 REACH = 2 * TURNS
-SPREADS = (0.015, 0.04, 0.065, 0.1, 0.15, 0.21)  # of ln size
+SPREADS = (0.02, 0.05, 0.085, 0.13, 0.2)  # of ln size
 BLURS = (0.0, 0.03, 0.06, 0.1, 0.16, 0.25)  # standard deviation of q over that of the minimum
-POWERS = (0.0, -1.0, -2.0, -3.0, -4.0)  # of q: the smooth background
+POWERS = (0.0, -1.0, -2.5, -4.0)  # of q: the smooth background
 FINE = 0.02  # of x in which curves are blurred, in units of the first minimum
 
 
@@ -34,10 +34,12 @@ class Curves(NamedTuple):
     Attributes:
         tags: of each shape (n,).
         values: (blurs, n × spreads, points) float32.
+        squares: of the values.
     """
 
     tags: np.ndarray
     values: np.ndarray
+    squares: np.ndarray
 
 
 def _first_minimum(curve: np.ndarray) -> int:
@@ -51,7 +53,7 @@ def curves() -> Curves:
     """Return the table of alternatives, made once in a process."""
     reach = BELOW + REACH
     points = reach + ABOVE + REACH + 1
-    fine = 4  # points of a step before averaging over sizes: none of the oscillations is lost
+    fine = 5  # points of a step before averaging over sizes: none of the oscillations is lost
     axis = np.arange(-40 * fine, points * fine + 40 * fine) * (STEP / fine) - reach * STEP
     wave = np.fft.rfftfreq(len(axis), STEP / fine) * 2 * np.pi
     tags, spread_out = [], []
@@ -78,7 +80,7 @@ def curves() -> Curves:
     for level, blur in enumerate(BLURS):
         blurred = smear(on_x, blur / FINE) if blur else on_x
         values[level] = [np.interp(at, x, row) for row in blurred]
-    return Curves(np.array(tags), values)
+    return Curves(np.array(tags), values, values**2)
 
 
 def particle_difference(
@@ -104,14 +106,20 @@ def particle_difference(
     inside = (place >= 0) & (place < BELOW + ABOVE) & (sums[0] > 0)
     if not inside.any():
         return Difference(0.0, 0.0)
-    points = BELOW + ABOVE
-    weights, flux = (np.bincount(place[inside], one[inside], points) for one in sums)
-    log_q = (np.arange(points) - BELOW) * STEP
+    # Only where there is something to compare.
+    begin, end = int(place[inside].min()), int(place[inside].max()) + 1
+    points = end - begin
+    weights, flux = (
+        np.bincount(place[inside] - begin, one[inside], points) for one in sums
+    )
+    log_q = (np.arange(begin, end) - BELOW) * STEP
     truth = np.interp(minimum * np.exp(log_q), q, profile)
     level = int(np.abs(np.array(BLURS) - blur / minimum).argmin())
-    table = known.values[level]
+    table, squares = (
+        one[level][:, begin : end + 2 * REACH] for one in (known.values, known.squares)
+    )
     smooth = np.exp(np.multiply.outer(POWERS, log_q))
-    row, start = _best(table, weights, truth, smooth)
+    row, start = _best(table, squares, weights, truth, smooth)
     worst, spreads = ALL, len(SPREADS)
     for kind in set(known.tags) - {tag}:
         shapes = np.flatnonzero(known.tags == kind)
@@ -121,7 +129,7 @@ def particle_difference(
                                  best // spreads * spreads + spreads - 1))  # fmt: skip
         part = slice(start[best], start[best] + points)
         chosen = table[near, part].astype(float)
-        slope = np.gradient(table[best, part].astype(float))
+        slope = np.diff(chosen[near == best][0], append=0.0)
         columns = np.concatenate([smooth, chosen, slope[None]])
         information, light = unexplained(weights, flux, truth, columns)
         contrast = information / light if light > 0 else 0.0
@@ -130,12 +138,17 @@ def particle_difference(
 
 
 def _best(
-    table: np.ndarray, weights: np.ndarray, truth: np.ndarray, smooth: np.ndarray
+    table: np.ndarray,
+    squares: np.ndarray,
+    weights: np.ndarray,
+    truth: np.ndarray,
+    smooth: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return what each curve (n,) explains at best, and where in the table it then begins (n,).
 
     Args:
         table: (n, points + 2 REACH) curves.
+        squares: of the curves.
         weights: (points,) Σ g²/λ.
         truth: (points,) the form factor.
         smooth: (k, points) the background, which is fitted with each curve.
@@ -148,13 +161,14 @@ def _best(
     count, points = kernels.shape
     shifts = 2 * TURNS + 1
     # Correlations with all curves at all shifts, as one product of matrices.
-    moved = np.zeros((shifts, count + 1, table.shape[1]), np.float32)
+    moved = np.zeros((count + 1, shifts, table.shape[1]), np.float32)
     for n in range(shifts):
-        moved[n, :count, 2 * n : 2 * n + points] = kernels
-        moved[n, count, 2 * n : 2 * n + points] = weights
-    product = np.tensordot(table, moved[:, :count], (1, 2))
-    square = table**2 @ moved[:, count].T
-    norm = np.maximum(square - (product[:, :, 1:] ** 2).sum(axis=-1), 1e-6 * square + 1e-30)
-    explained = np.maximum(product[:, :, 0], 0) ** 2 / norm
+        moved[:count, n, 2 * n : 2 * n + points] = kernels
+        moved[count, n, 2 * n : 2 * n + points] = weights
+    product = (table @ moved[:count].reshape(-1, table.shape[1]).T).reshape(-1, count, shifts)
+    square = squares @ moved[count].T
+    shared = product[:, 1:]
+    norm = np.maximum(square - np.einsum("nks,nks->ns", shared, shared), 1e-6 * square + 1e-30)
+    explained = np.maximum(product[:, 0], 0) ** 2 / norm
     best = explained.argmax(axis=1)
     return explained[np.arange(len(best)), best], 2 * best
