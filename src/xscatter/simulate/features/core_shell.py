@@ -15,6 +15,7 @@ from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.particles import ratio, sphere_amplitude
 from xscatter.simulate.physics.sizes import size_average
 from xscatter.simulate.shared.particles import (
+    PARTICLE_SHARE,
     POLYDISPERSITY,
     RADIUS,
     draw_polydispersity,
@@ -25,6 +26,7 @@ from xscatter.simulate.shared.particles import (
 KIND = "sample"
 FAMILIES = {"solution": 2.0, "superlattice": 0.8, "polymer": 0.5, "any": 0.25}
 GRAZING = 0.15
+SHARE = PARTICLE_SHARE
 TAGS = ("form factor: core-shell", "diffuse low-q: isotropic")
 PARAMETERS = (
     Parameter("radius", "nm", 10.0, RADIUS, "median radius of the whole"),
@@ -68,13 +70,13 @@ def _without_core(q: float, radius: float) -> float:
     return float(form_factor(np.array([q]), radius, 0.5, 0.0, 0.0)[0])
 
 
-# Shapes that other form factors have to be told from, at one size; without those that are nearly
-# spheres, which no one could tell from them.
+# Shapes that other form factors have to be told from, at one size. Those that are left out, small
+# cores and thin shells that scatter as the core does, look like spheres.
 SHAPES = tuple(
     {"radius": 1.0, "core": core, "contrast": contrast}
     for core in (0.4, 0.55, 0.7, 0.85)
     for contrast in (-8.0, -2.5, -0.9, 0.9, 2.5, 8.0)
-    if 0.3 < abs(contrast) * core**3 < 3
+    if 0.3 < abs(contrast) * core**3 < 3 and (core < 0.8 or contrast < 0)
 )
 
 REFERENCES = (

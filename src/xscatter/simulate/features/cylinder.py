@@ -15,6 +15,7 @@ from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.particles import disk_amplitude, ratio
 from xscatter.simulate.physics.sizes import tabulated_average
 from xscatter.simulate.shared.particles import (
+    PARTICLE_SHARE,
     POLYDISPERSITY,
     RADIUS,
     draw_polydispersity,
@@ -25,6 +26,7 @@ from xscatter.simulate.shared.particles import (
 KIND = "sample"
 FAMILIES = {"solution": 1.6, "superlattice": 0.5, "polymer": 0.6, "any": 0.2}
 GRAZING = 0.2
+SHARE = PARTICLE_SHARE
 TAGS = ("form factor: cylinder", "diffuse low-q: isotropic")
 PARAMETERS = (
     Parameter("radius", "nm", 5.0, RADIUS, "median radius"),

@@ -13,6 +13,7 @@ import numpy as np
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.particles import ratio, sphere
 from xscatter.simulate.shared.particles import (
+    PARTICLE_SHARE,
     POLYDISPERSITY,
     RADIUS,
     draw_polydispersity,
@@ -21,8 +22,9 @@ from xscatter.simulate.shared.particles import (
 )
 
 KIND = "sample"
-FAMILIES = {"solution": 2.0, "superlattice": 0.6, "polymer": 0.6, "any": 0.25}
+FAMILIES = {"solution": 2.3, "superlattice": 0.6, "polymer": 0.6, "any": 0.25}
 GRAZING = 0.1
+SHARE = PARTICLE_SHARE
 TAGS = ("form factor: ellipsoid", "diffuse low-q: isotropic")
 PARAMETERS = (
     Parameter("radius", "nm", 10.0, RADIUS, "median equatorial radius"),
@@ -67,7 +69,7 @@ REFERENCES = (
 
 
 def draw(rng, experiment):
-    aspect = np.exp(rng.choice([-1, 1]) * rng.uniform(np.log(1.15), np.log(2.2)))
+    aspect = np.exp(rng.choice([-1, 1]) * rng.uniform(np.log(1.2), np.log(3.0)))
     return {
         "radius": draw_size(rng, experiment, 4.5),
         "aspect": aspect,

@@ -13,6 +13,7 @@ from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.particles import disk_amplitude, ratio
 from xscatter.simulate.physics.sizes import size_average
 from xscatter.simulate.shared.particles import (
+    PARTICLE_SHARE,
     POLYDISPERSITY,
     RADIUS,
     draw_polydispersity,
@@ -23,6 +24,7 @@ from xscatter.simulate.shared.particles import (
 KIND = "sample"
 FAMILIES = {"solution": 1.5, "superlattice": 0.5, "polymer": 0.6, "any": 0.2}
 GRAZING = 0.1
+SHARE = PARTICLE_SHARE
 TAGS = ("form factor: lamella", "diffuse low-q: isotropic")
 PARAMETERS = (
     Parameter("thickness", "nm", 5.0, RADIUS, "median thickness"),

@@ -2,13 +2,15 @@
 
 I(q, χ) = Σ_k exp(−σ²(q_k² − q_1²)) P((q − q_k)/w) A(χ), orders at q_k = k q_1, P a pseudo-Voigt
 peak, the decay that of Debye and Waller, and A the wrapped Cauchy distribution of orientations
-(1 − η²)/(1 + η² − 2η cos nχ) with n maxima (Mardia & Jupp 2000).
+(1 − η²)/(1 + η² − 2η cos nχ) with n maxima (Mardia & Jupp 2000). Orders at 1 : 2 : 3 with at most
+two maxima are those of a lamellar stack, whatever it is made of, and are tagged so.
 """
 
 import numpy as np
 
-from xscatter.simulate.components import Arcs, Peak, Radial
+from xscatter.simulate.components import Arcs, Pattern, Peak, Radial
 from xscatter.simulate.parameter import Parameter
+from xscatter.simulate.physics.lattice import LAMELLAR, peak_area, strengths
 from xscatter.simulate.physics.profiles import debye_waller, peak, wrapped_cauchy
 from xscatter.simulate.shared.draws import between
 from xscatter.simulate.shared.rings import orientation_tags, widest, width_tag
@@ -21,6 +23,7 @@ TAGS = (
     "ring: oriented out of plane", "ring: sharp", "ring: intermediate", "ring: broad",
     "symmetry ring", "2-fold", "4-fold", "6-fold", "8-fold and higher",
     "orientation: broad", "orientation: intermediate", "orientation: sharp",
+    "lamellar", "structure factor",
 )  # fmt: skip
 PARAMETERS = (
     Parameter("position", "nm⁻¹", 1.0, (1e-3, 300.0), "q of the first order"),
@@ -68,6 +71,17 @@ def draw(rng, experiment):
     }
 
 
+def _stack(p, q):
+    """Return the orders of a ring as the reflections of a lamellar stack."""
+    first, spacing = p["position"], 2 * np.pi / p["position"]
+    width = p["width"] * first
+    envelope = debye_waller(np.sqrt(np.maximum((q / first) ** 2 - 1, 0)), p["displacement"])
+    # Peaks of height 1 and no more orders than there are.
+    envelope *= width * peak_area(p["lorentzian"]) / strengths(LAMELLAR, spacing, 1)[1][0]
+    envelope[q > (p["orders"] + 0.5) * first] = 0
+    return Pattern(LAMELLAR, spacing, width, 0.0, p["lorentzian"], envelope)
+
+
 def contribute(parameters, experiment):
     p = parameters
     fold, eta = p["fold"], p["eta"]
@@ -88,14 +102,21 @@ def contribute(parameters, experiment):
             break
         height = debye_waller(np.sqrt(order**2 - 1.0), p["displacement"])
         profile = height * peak(experiment.q, at, p["width"] * first, p["lorentzian"])
+        stack = order == 2 and fold <= 2
         components.append(
             Radial(
-                tags=("ring", *kinds, width_tag(p["width"] / order, experiment.wavelength_spread)),
+                tags=(
+                    "ring",
+                    *kinds,
+                    width_tag(p["width"] / order, experiment.wavelength_spread),
+                    *((LAMELLAR, "structure factor") if stack else ()),
+                ),
                 order=order,
                 profile=profile,
                 azimuth=azimuth,
                 peak=Peak(at, p["width"] * first, p["lorentzian"]),
                 arcs=arcs,
+                pattern=_stack(p, experiment.q) if stack else None,
             )
         )
     return components

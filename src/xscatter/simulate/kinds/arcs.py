@@ -65,7 +65,7 @@ class ArcFits:
     def __init__(self, arcs: Arcs, sums: tuple[np.ndarray, np.ndarray]):
         self.arcs, (self.weights, self.flux) = arcs, sums
         self.truth = in_sectors(arcs.fold, arcs.eta, np.deg2rad(arcs.angle))
-        self._left: np.ndarray | None = None
+        self._explained: np.ndarray | None = None
 
     def difference(self, tag: str, seen: tuple[float, float]) -> Difference:
         """Return how the family differs from the best alternative of `tag`.
@@ -111,7 +111,7 @@ class ArcFits:
     def _of_folds(self, folds: set[int]) -> Fraction:
         """Return the best fit of another symmetry, in any direction, on a constant."""
         known, values, spectra, squares = _templates()
-        if self._left is None:
+        if self._explained is None:
             w, a = self.weights, self.truth
             whole = max(float(w.sum()), 1e-300)
             of_w, of_wa = np.fft.rfft(w), np.fft.rfft(w * a)
@@ -120,8 +120,13 @@ class ArcFits:
             square = np.fft.irfft(of_w * squares, SECTORS)
             product = np.fft.irfft(of_wa * spectra, SECTORS)
             spread = np.maximum(square - mean**2 / whole, 1e-9 * square + 1e-300)
-            self._left = np.maximum(product - mean * float(w @ a) / whole, 0) ** 2 / spread
+            self._explained = np.maximum(product - mean * float(w @ a) / whole, 0) ** 2 / spread
         rows = np.flatnonzero(np.isin(known, list(folds)))
-        row, turn = np.unravel_index(self._left[rows].argmax(), (len(rows), SECTORS))
-        best = np.roll(values[rows[row]], turn)
-        return self._fit(np.array([np.ones(SECTORS), best]))
+        row, turn = np.unravel_index(self._explained[rows].argmax(), (len(rows), SECTORS))
+        best = rows[row]
+        # Its neighbours in order and its derivative make up for the steps of the table.
+        near = [n for n in (best - 1, best, best + 1) if 0 <= n < len(known)]
+        chosen = values[[n for n in near if known[n] == known[best]]]
+        slope = np.roll(values[best], 1) - np.roll(values[best], -1)
+        columns = np.concatenate([chosen, slope[None]])
+        return self._fit(np.concatenate([np.ones((1, SECTORS)), np.roll(columns, turn, axis=1)]))

@@ -2,7 +2,7 @@
 
 The alternative has peaks of the same widths at the reflections of the other lattice. Their areas
 are its multiplicities, under the same envelope (the particles' form factor and the Debye-Waller
-factor) but for a power of q that is fitted with it, as are height, position and a smooth
+factor) but for a parabola over ln q that is fitted with it, as are position and a smooth
 background. One of its first three reflections lies on one of the two that show best; a finer shift
 is fitted. Blur and a spread of wavelengths are added to the widths in squares.
 """
@@ -24,23 +24,23 @@ WINDOW = 4.0  # full widths on each side to which a peak is followed
 
 
 @compiled
-def _add_peaks(values, first, step, peaks, width, strain, envelope, lorentzian, area):
-    """Add pseudo-Voigt peaks at `first` + i `step`, each with the envelope of its place.
+def _add_peaks(values, first, step, centers, areas, width, strain, lorentzian):
+    """Add pseudo-Voigt peaks to `values`, at `first` + i `step`; areas are in those of height 1.
 
-    `peaks` (2, n) are centres and areas; full widths are √(width² + (strain q)²).
+    Full widths are √(width² + (strain q)²).
     """
     points = len(values)
-    for n in range(peaks.shape[1]):
-        center = peaks[0, n]
+    for n in range(len(centers)):
+        center = centers[n]
         wide = np.sqrt(width**2 + (strain * center) ** 2)
         reach = WINDOW * wide
         begin = max(0, int((center - reach - first) / step))
         end = min(points - 1, int((center + reach - first) / step) + 1)
-        height = peaks[1, n] / (wide * area)
+        height = areas[n] / wide
         for i in range(begin, end + 1):
             x = 2 * (first + i * step - center) / wide
             gaussian = (1 - lorentzian) * np.exp(-np.log(2.0) * x * x)
-            values[i] += height * envelope[i] * (gaussian + lorentzian / (1 + x * x))
+            values[i] += height * (gaussian + lorentzian / (1 + x * x))
 
 
 @cache
@@ -80,20 +80,21 @@ def lattice_difference(
     first, count = int(seen[0]), (int(seen[-1]) - int(seen[0])) // 2 + 1
     pairs = slice(first, first + 2 * count, 2), slice(first + 1, first + 2 * count + 1, 2)
     weights, flux = (one[pairs[0]] + one[pairs[1]] for one in sums)
-    q, envelope = (
-        0.5 * (one[pairs[0]] + one[pairs[1]]) for one in (experiment.q, pattern.envelope)
-    )
+    q = 0.5 * (experiment.q[pairs[0]] + experiment.q[pairs[1]])
     log_q, root = np.log(q / q[-1]), np.sqrt(weights)
     width = np.hypot(pattern.width, FULL_WIDTH * experiment.resolution)
     strain = np.hypot(pattern.strain, experiment.wavelength_spread)
 
     def add(values: np.ndarray, lattice: str, spacing: float) -> None:
         # S(q) of a spacing is that of spacing 1 at q × spacing: areas over q go with 1/spacing.
-        peaks = _unit(lattice) / spacing
+        centers, areas = _unit(lattice) / spacing
+        inside = centers < experiment.q[-1]
+        centers, areas = centers[inside], areas[inside] / peak_area(pattern.lorentzian)
+        # All of a peak has the envelope of its centre, wherever blur has carried it.
+        areas *= np.interp(centers, experiment.q, pattern.envelope)
         _add_peaks(
-            values, q[0], 2 * experiment.q_step, peaks[:, peaks[0] < experiment.q[-1]], width, strain,
-            envelope, pattern.lorentzian, peak_area(pattern.lorentzian),
-        )  # fmt: skip
+            values, q[0], 2 * experiment.q_step, centers, areas, width, strain, pattern.lorentzian
+        )
 
     truth = np.zeros(len(q))
     add(truth, pattern.lattice, pattern.spacing)
@@ -104,12 +105,13 @@ def lattice_difference(
         if lattice != pattern.lattice
         for spacing in _spacings(lattice, shown)
     ]
-    # Columns of every alternative: itself, its tilt over ln q, its derivative but for a factor.
-    columns = np.zeros((len(others), 3, len(q)))
+    # Columns of every alternative: itself, its tilt and bend, its derivative but for a factor.
+    columns = np.zeros((len(others), 4, len(q)))
     for values, other in zip(columns[:, 0], others, strict=True):
         add(values, *other)
     columns[:, 1] = columns[:, 0] * log_q
-    columns[:, 2, 1:-1] = columns[:, 0, 2:] - columns[:, 0, :-2]
+    columns[:, 2] = columns[:, 1] * log_q
+    columns[:, 3, 1:-1] = columns[:, 0, 2:] - columns[:, 0, :-2]
     smooth = np.exp(np.multiply.outer(POWERS, log_q))
     best = _explained(root * columns, root * smooth, root * truth).argmax()
     information, light = unexplained(
@@ -122,7 +124,7 @@ def _explained(columns: np.ndarray, smooth: np.ndarray, target: np.ndarray) -> n
     """Return what of Σ `target`² each alternative explains beyond the background.
 
     Args:
-        columns: (n, 3, points) of the alternatives.
+        columns: (n, k, points) of the alternatives.
         smooth: (k, points) the background.
         target: (points,) the lattice.
     """
@@ -131,5 +133,5 @@ def _explained(columns: np.ndarray, smooth: np.ndarray, target: np.ndarray) -> n
     gram = columns @ columns.transpose(0, 2, 1) - shared @ shared.transpose(0, 2, 1)
     product = columns @ (target - basis @ (target @ basis))
     # The position of an alternative without a peak on the image has no effect.
-    gram += np.eye(3) * (1e-9 * np.trace(gram, axis1=1, axis2=2)[:, None, None] + 1e-300)
+    gram += np.eye(gram.shape[1]) * (1e-9 * np.trace(gram, axis1=1, axis2=2)[:, None, None] + 1e-300)
     return np.einsum("ni,ni->n", product, np.linalg.solve(gram, product[..., None])[..., 0])

@@ -42,10 +42,12 @@ class Curves(NamedTuple):
     squares: np.ndarray
 
 
-def _first_minimum(curve: np.ndarray) -> int:
-    falls = np.flatnonzero((curve[1:-1] < curve[:-2]) & (curve[1:-1] <= curve[2:]))
-    # Without a minimum: where a sphere has fallen as far as there.
-    return int(falls[0]) + 1 if len(falls) else int(np.argmax(curve < 3e-3 * curve[0]))
+def _first_minimum(q: np.ndarray, curve: np.ndarray) -> float:
+    """Return q of the first minimum, of where most shapes have it if this one has none there."""
+    falls = np.flatnonzero((curve[1:-1] < curve[:-2]) & (curve[1:-1] <= curve[2:])) + 1
+    if len(falls) and q[falls[0]] < 9:
+        return float(q[falls[0]])
+    return 1.15 * float(q[np.argmax(curve < 3e-3 * curve[0])])
 
 
 @cache
@@ -60,8 +62,9 @@ def curves() -> Curves:
     for feature in all_features().values():
         for shape in getattr(feature.module, "SHAPES", ()):
             at = np.geomspace(0.3, 30.0, 2000)
-            plain = feature.module.form_factor(at, **shape, polydispersity=0.0)
-            first = at[_first_minimum(plain)]
+            first = _first_minimum(
+                at, feature.module.form_factor(at, **shape, polydispersity=0.0)
+            )
             one = feature.module.form_factor(np.exp(axis) * first, **shape, polydispersity=0.0)
             # × q³, so that the two ends, which the transform joins, are of one size.
             one = np.fft.rfft(one * np.exp(3 * axis))

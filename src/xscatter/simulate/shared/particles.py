@@ -11,6 +11,8 @@ from xscatter.simulate.physics.sizes import tabulated
 from xscatter.simulate.shared.draws import between
 
 RADIUS = (0.02, 1e5)  # nm
+# Logarithm of their share of the photons: particles are often measured alone, in a clear solvent.
+PARTICLE_SHARE = (-0.7, 0.5)
 
 POLYDISPERSITY = Parameter(
     "polydispersity", "", 0.06, (0.0, 0.3), "standard deviation of the logarithm of the size"
@@ -25,7 +27,7 @@ def draw_size(rng: np.random.Generator, experiment: Any, minimum: float) -> floa
         experiment: it sees q from `q_low` to `q_high`.
         minimum: q times size at the first minimum of the form factor.
     """
-    return float(np.clip(minimum / between(rng, experiment, 0.05, 0.5), *RADIUS))
+    return float(np.clip(minimum / between(rng, experiment, 0.03, 0.38), *RADIUS))
 
 
 def draw_polydispersity(rng: np.random.Generator) -> float:
