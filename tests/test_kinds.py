@@ -251,6 +251,7 @@ def test_a_form_factor_is_told_as_by_a_fit_to_all_pixels(name, shape, against):
     one = next(part for part in parts if part.component.particle)
     ((_, ours),) = pixels.kinds().differences(one, {one.component.particle.tag}, (1e9, 1.0))
     truth = sum(part.scale * pixels.of(part.component.profile) for part in parts)
+    pixels.gain = pixels.gain * (pixels.q > 0.074 * minimum)  # where the table begins
 
     def columns(p, other):
         curve = get(other).module.form_factor
@@ -262,17 +263,17 @@ def test_a_form_factor_is_told_as_by_a_fit_to_all_pixels(name, shape, against):
     for other in against:
         x, more = FREE[other]
         bounds = [(np.log(x / minimum) - 0.5, np.log(x / minimum) + 0.5), (0.005, 0.22), *more]
-        # Lengths, spreads and, beside the middle of their bounds, contrasts of both signs.
-        middles = [[0.4, 5.0], [0.7, -2.0]] if other == "core_shell" else [[np.mean(b) for b in more]]
+        # Several, for the sum of squares has other minima.
+        middles = {"core_shell": [[0.4, 5.0], [0.7, -2.0]], "cylinder": [[1.8], [8.0]]}
         starts = [
             [np.log(x / minimum) + shift, 0.08, *middle]
             for shift in (-0.2, 0.0, 0.2)
-            for middle in middles
+            for middle in middles.get(other, [[np.mean(b) for b in more]])
         ]
         fit = pixels.best(truth, lambda p, o=other: columns(p, o), starts, bounds)
         theirs = min(theirs, fit)
-    # The table also mixes spreads of size, and knows kinds that are not tried here.
-    assert 0.5 * theirs < ours.strength < 1.5 * theirs
+    # The table has steps, and knows kinds that are not tried here.
+    assert 0.6 * theirs < ours.strength < 1.3 * theirs
 
 
 def test_nearly_equal_particles_are_not_told():

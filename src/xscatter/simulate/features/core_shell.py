@@ -75,7 +75,7 @@ def _without_core(q: float, radius: float) -> float:
 SHAPES = tuple(
     {"radius": 1.0, "core": core, "contrast": contrast}
     for core in (0.4, 0.55, 0.7, 0.85)
-    for contrast in (-8.0, -2.5, -0.9, 0.9, 2.5, 8.0)
+    for contrast in (-8.0, -4.0, -2.0, -1.0, 1.0, 2.0, 4.0, 8.0)
     if 0.3 < abs(contrast) * core**3 < 3 and (core < 0.8 or contrast < 0)
 )
 

@@ -62,7 +62,7 @@ def form_factor(q: np.ndarray, radius: float, aspect: float, polydispersity: flo
 
 
 # Shapes that other form factors have to be told from, at one size.
-SHAPES = tuple({"radius": 1.0, "aspect": aspect} for aspect in (1.5, 2.5, 5.0, 15.0))
+SHAPES = tuple({"radius": 1.0, "aspect": aspect} for aspect in (1.5, 2.0, 3.0, 6.0, 15.0))
 
 REFERENCES = (
     (lambda: float(disk_amplitude(np.array([3.8317060]))[0]), (), 0.0, "first zero of J1"),

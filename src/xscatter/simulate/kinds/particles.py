@@ -6,7 +6,7 @@ offers the shapes of its kind (`SHAPES`). A shape is averaged over several sprea
 blurred by several resolutions; that nearest to the instrument's is taken. The alternatives are
 compared in two steps: all shapes, spreads and sizes in their scale, on a smooth background; then
 the best of each kind once more, with what makes up for the steps of the table: its derivative, and
-its neighbours in spread. Contrasts below a hundredth are lost in these steps.
+mixtures with its neighbours in spread. Contrasts below a hundredth are lost in these steps.
 """
 
 from functools import cache
@@ -19,7 +19,7 @@ from xscatter.simulate.kinds.fits import ALL, Difference, unexplained
 from xscatter.simulate.registry import all_features
 
 STEP = 0.025  # of ln q
-BELOW, ABOVE = 104, 108  # steps below and above the first minimum
+BELOW, ABOVE = 104, 108  # steps compared: from 0.07 to 15 times q of the first minimum
 TURNS = 9  # sizes tried on either side, two steps each
 REACH = 2 * TURNS
 SPREADS = (0.02, 0.05, 0.085, 0.13, 0.2)  # of ln size
@@ -128,15 +128,23 @@ def particle_difference(
         shapes = np.flatnonzero(known.tags == kind)
         rows = (shapes[:, None] * spreads + np.arange(spreads)).ravel()
         best = rows[row[rows].argmax()]
-        near = np.unique(np.clip((best - 1, best, best + 1), best // spreads * spreads,
-                                 best // spreads * spreads + spreads - 1))  # fmt: skip
+        lowest = best // spreads * spreads
         part = slice(start[best], start[best] + points)
-        chosen = table[near, part].astype(float)
-        slope = np.diff(chosen[near == best][0], append=0.0)
-        columns = np.concatenate([smooth, chosen, slope[None]])
-        information, light = unexplained(weights, flux, truth, columns)
-        contrast = information / light if light > 0 else 0.0
-        worst = worst.least(Difference(float(np.sqrt(information)), contrast))
+        own = table[best, part].astype(float)
+        mixed = [own] + [
+            0.6 * own + 0.4 * table[n, part]
+            for n in (best - 1, best + 1)
+            if lowest <= n < lowest + spreads
+        ]
+        nearest = ALL
+        for curve in mixed:
+            slope = np.diff(curve, append=0.0)
+            columns = np.concatenate([smooth, curve[None], slope[None]])
+            information, light = unexplained(weights, flux, truth, columns)
+            if information < nearest.strength**2:
+                contrast = information / light if light > 0 else 0.0
+                nearest = Difference(float(np.sqrt(information)), contrast)
+        worst = worst.least(nearest)
     return worst
 
 
