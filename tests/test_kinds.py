@@ -218,7 +218,7 @@ def test_a_lattice_is_told_as_by_a_fit_to_all_pixels(number, name):
         smooth = [pixels.q**n for n in (0.0, -1.0, -2.5, -4.0)]
         return [seen, seen * log_q, seen * log_q**2, *smooth]
 
-    starts = [[x] for x in np.geomspace(0.55, 2.6, 20)]
+    starts = [[x] for x in np.geomspace(0.55, 2.6, 12)]
     theirs = min(
         pixels.best(truth, lambda p, o=o: columns(p, o), starts, [(0.5, 3.0)])
         for o in DIMENSION

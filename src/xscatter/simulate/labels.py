@@ -1,7 +1,8 @@
 """The tags of an image: everything that makes one true is in this file.
 
-A component is tagged if it is detectable (`visibility.py`), its kind if what tells it from others is
-(`kinds`), and an obstacle if the counts that it changes are. Exposure, background and noise follow rules of their own.
+A component is tagged if it is detectable (`visibility.py`), its kind if what tells it from others
+is (`kinds`), and an obstacle if the counts that it changes are. Exposure, background and noise
+follow rules of their own.
 """
 
 from collections.abc import Sequence

@@ -57,7 +57,9 @@ def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
             scene["features"].append(_entry(experiment, rng, feature, background))
     # One feature at least, 1.1 more on average; one image in three shows one alone.
     for feature in _pick(rng, _weighted(experiment, "sample"), 1 + rng.poisson(1.1)):
-        scene["features"].append(_entry(experiment, rng, feature, 10 ** rng.uniform(*feature.share)))
+        scene["features"].append(
+            _entry(experiment, rng, feature, 10 ** rng.uniform(*feature.share))
+        )
     return scene
 
 

@@ -60,8 +60,11 @@ def form_factor(q: np.ndarray, radius: float, aspect: float, polydispersity: flo
     return weights @ np.interp(position.ravel(), table, values).reshape(position.shape)
 
 
-# Shapes that other form factors have to be told from, at one size; those between are nearly spheres.
-SHAPES = tuple({"radius": 1.0, "aspect": aspect} for aspect in (0.4, 0.5, 0.6, 0.75, 1.35, 1.6, 1.9, 2.3))
+# Shapes that other form factors have to be told from, at one size; those between are nearly
+# spheres.
+SHAPES = tuple(
+    {"radius": 1.0, "aspect": aspect} for aspect in (0.4, 0.5, 0.6, 0.75, 1.35, 1.6, 1.9, 2.3)
+)
 
 REFERENCES = (
     (ratio, (form_factor, 0.5, 1.0, 5.0, 3.0, 0.0), 0.0341270, "sasmodels 1.1, ellipsoid"),

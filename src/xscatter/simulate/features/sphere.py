@@ -53,6 +53,4 @@ def contribute(parameters, experiment):
     p = parameters
     # Scattering weighs sizes with the square of the volume, which shifts the minimum by exp(6σ²).
     split = FIRST_ZERO / (p["radius"] * np.exp(6 * p["polydispersity"] ** 2))
-    return particle_components(
-        lambda q: sphere(q, **p), experiment.q, split, "form factor: sphere"
-    )
+    return particle_components(lambda q: sphere(q, **p), experiment.q, split, "form factor: sphere")

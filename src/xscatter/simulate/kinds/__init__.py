@@ -1,4 +1,4 @@
-"""What tells a kind from its alternatives: d' of the difference to the one that fits best.
+"""Kinds are told from their alternatives by d' of the difference to the one that fits best.
 
 A tag that names a kind (of form factor, lattice, symmetry, width) is true where the component is
 visible and the difference Δ to its best alternative is so, too: d'² = Σ Δ²/λ and contrast

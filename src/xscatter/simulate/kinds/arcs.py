@@ -11,7 +11,6 @@ import numpy as np
 
 from xscatter.simulate.components import Arcs
 from xscatter.simulate.kinds.fits import Difference, Fraction, fraction_left
-from xscatter.simulate.physics.profiles import wrapped_cauchy
 from xscatter.simulate.render import SECTORS
 from xscatter.simulate.shared.rings import IN_PLANE
 

@@ -15,9 +15,7 @@ class Difference(NamedTuple):
 
     def least(self, other: "Difference") -> "Difference":
         """Return the lesser of both numbers: a kind has to be told from every alternative."""
-        return Difference(
-            min(self.strength, other.strength), min(self.contrast, other.contrast)
-        )
+        return Difference(min(self.strength, other.strength), min(self.contrast, other.contrast))
 
 
 NONE = Difference(0.0, 0.0)
@@ -39,9 +37,7 @@ class Fraction(NamedTuple):
         """
         if self.flux <= 0:
             return NONE
-        return Difference(
-            strength * self.information**0.5, contrast * self.information / self.flux
-        )
+        return Difference(strength * self.information**0.5, contrast * self.information / self.flux)
 
 
 @compiled

@@ -50,7 +50,7 @@ def _unit(lattice: str) -> np.ndarray:
 
 
 def _spacings(lattice: str, brightest: np.ndarray) -> list[float]:
-    """Return the spacings of `lattice` that put one of its first reflections on one of `brightest`."""
+    """Return spacings that put one of the first reflections of `lattice` on one of `brightest`."""
     spacings: list[float] = []
     for spacing in (_unit(lattice)[0, :3] / brightest[:, None]).ravel().tolist():
         # Once each: two pairs of reflections may be in one ratio.
@@ -114,9 +114,7 @@ def lattice_difference(
     columns[:, 3, 1:-1] = columns[:, 0, 2:] - columns[:, 0, :-2]
     smooth = np.exp(np.multiply.outer(POWERS, log_q))
     best = _explained(root * columns, root * smooth, root * truth).argmax()
-    information, light = unexplained(
-        weights, flux, truth, np.concatenate([smooth, columns[best]])
-    )
+    information, light = unexplained(weights, flux, truth, np.concatenate([smooth, columns[best]]))
     return Difference(float(np.sqrt(information)), information / light if light > 0 else 0.0)
 
 
@@ -133,5 +131,7 @@ def _explained(columns: np.ndarray, smooth: np.ndarray, target: np.ndarray) -> n
     gram = columns @ columns.transpose(0, 2, 1) - shared @ shared.transpose(0, 2, 1)
     product = columns @ (target - basis @ (target @ basis))
     # The position of an alternative without a peak on the image has no effect.
-    gram += np.eye(gram.shape[1]) * (1e-9 * np.trace(gram, axis1=1, axis2=2)[:, None, None] + 1e-300)
+    gram += np.eye(gram.shape[1]) * (
+        1e-9 * np.trace(gram, axis1=1, axis2=2)[:, None, None] + 1e-300
+    )
     return np.einsum("ni,ni->n", product, np.linalg.solve(gram, product[..., None])[..., 0])

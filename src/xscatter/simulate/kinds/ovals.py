@@ -35,9 +35,7 @@ def oval_fraction(
         return Fraction(0.0, 0.0)
     angular, light = angular / angular.sum(), light / light.sum()
     # The sums over radii are at q × stretch: brought to q.
-    weights, flux = (
-        np.interp(index * middle.mean(), index, one) for one in radial
-    )
+    weights, flux = (np.interp(index * middle.mean(), index, one) for one in radial)
     rest = shown - angular @ shown
     whole = float(angular @ (shown**2 @ weights))
     bright = float(light @ (shown @ flux))

@@ -62,9 +62,7 @@ def curves() -> Curves:
     for feature in all_features().values():
         for shape in getattr(feature.module, "SHAPES", ()):
             at = np.geomspace(0.3, 30.0, 2000)
-            first = _first_minimum(
-                at, feature.module.form_factor(at, **shape, polydispersity=0.0)
-            )
+            first = _first_minimum(at, feature.module.form_factor(at, **shape, polydispersity=0.0))
             one = feature.module.form_factor(np.exp(axis) * first, **shape, polydispersity=0.0)
             # × q³, so that the two ends, which the transform joins, are of one size.
             one = np.fft.rfft(one * np.exp(3 * axis))
@@ -112,9 +110,7 @@ def particle_difference(
     # Only where there is something to compare.
     begin, end = int(place[inside].min()), int(place[inside].max()) + 1
     points = end - begin
-    weights, flux = (
-        np.bincount(place[inside] - begin, one[inside], points) for one in sums
-    )
+    weights, flux = (np.bincount(place[inside] - begin, one[inside], points) for one in sums)
     log_q = (np.arange(begin, end) - BELOW) * STEP
     truth = np.interp(minimum * np.exp(log_q), q, profile)
     level = int(np.abs(np.array(BLURS) - blur / minimum).argmin())

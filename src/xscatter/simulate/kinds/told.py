@@ -1,10 +1,9 @@
-"""Which tags of a component name a kind, and what tells each from its alternatives."""
+"""The tags of a component that name a kind, and the difference of each to its alternatives."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from xscatter import tags
 from xscatter.simulate.components import Radial
 from xscatter.simulate.experiment import Experiment
 from xscatter.simulate.kinds.arcs import TAGS as OF_ARCS
@@ -74,8 +73,11 @@ class Kinds:
             if self._tried[key] > TRIES:
                 continue
             if name in BORDERS:
-                yield name, width_difference(
-                    component.peak, name, self._radial(rendered), self.experiment, seen
+                yield (
+                    name,
+                    width_difference(
+                        component.peak, name, self._radial(rendered), self.experiment, seen
+                    ),
                 )
             elif component.arcs and name in OF_ARCS:
                 arcs = arcs or ArcFits(component.arcs, self._sectors(rendered))
