@@ -5,10 +5,12 @@ detectability d' is at least `DETECTABLE` and its contrast at least `CONTRAST`. 
 kind (of form factor, lattice, symmetry, direction, or a class of width or orientation) asks for
 more: d' and contrast are those of the difference to its best alternative, another kind or the same
 feature at the border, fitted in scale and position, on a smooth background where the tag is read
-from a profile (`simulate/kinds`). Where no kind can be told, the general tag stays. A beamstop, a window
-or a horizon is tagged where the counts that it removes are detectable; a beamstop that is part of
-the mask is tagged where its outline is on the detector (d' is NaN). The other tags of the groups
-"instrument", "exposure" and "background" follow the rule in their definition; their d' is NaN.
+from a profile (`simulate/kinds`). Where no kind can be told, the general tag stays.
+
+A beamstop, a window or a horizon is tagged where the counts that it removes are detectable; a
+beamstop that is part of the mask is tagged where its outline is on the detector (d' is NaN). The
+other tags of the groups "instrument", "exposure" and "background" follow the rule in their
+definition; their d' is NaN.
 
 Names are those of the published vocabularies where a tag exists there.
 """

@@ -130,6 +130,9 @@ def _components(seen: Sequence[Seen], kinds: Kinds, strengths: np.ndarray) -> se
             _raise(strengths, name, told)
             if told >= tags.DETECTABLE and difference.contrast >= tags.CONTRAST:
                 true.add(name)
+                # Another component may have told what this one implies, but not so well.
+                for implied in _implied((name,)):
+                    _raise(strengths, implied, told)
         if rendered.component.order:
             orders.setdefault(rendered.feature, []).append(strength)
         if "ring" in names:

@@ -240,8 +240,10 @@ def render(scene: dict[str, Any], experiment: Experiment, only: int | None = Non
     rendering = Rendering(
         experiment.empty_map(),
         rendered,
-        *(np.zeros(radial.shape) for _ in range(2)),
-        *(np.zeros((SECTORS, len(families))) for _ in range(2)),
+        np.zeros(radial.shape),
+        np.zeros(radial.shape),
+        np.zeros((SECTORS, len(families))),
+        np.zeros((SECTORS, len(families))),
     )
     loops.compose(
         rendering.expected, experiment.q_index, experiment.chi_index, experiment.gain, radial,

@@ -8,6 +8,7 @@ visible arc tells no symmetry.
 from functools import cache
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from xscatter.simulate.components import Arcs
 from xscatter.simulate.kinds.fits import Difference, Fraction, fraction_left
@@ -30,7 +31,7 @@ TAGS = frozenset((*BORDERS, *DIRECTIONS, *ISOTROPIC, *SYMMETRIES, *COUNTS))
 EDGES = np.linspace(-np.pi, np.pi, SECTORS + 1)
 
 
-def in_sectors(fold: int, eta: np.ndarray | float, angle: np.ndarray | float) -> np.ndarray:
+def in_sectors(fold: int, eta: ArrayLike, angle: ArrayLike) -> np.ndarray:
     """Return the wrapped Cauchy distribution (..., SECTORS), averaged over sectors.
 
     Its integral is χ + 2/n · atan(η sin nχ / (1 − η cos nχ)), term by term of its Fourier series.
@@ -40,8 +41,8 @@ def in_sectors(fold: int, eta: np.ndarray | float, angle: np.ndarray | float) ->
         eta: order of the orientation (...).
         angle: azimuth of a maximum in radians (...).
     """
-    eta, turn = np.asarray(eta)[..., None], fold * (EDGES - np.asarray(angle)[..., None])
-    integral = EDGES + 2 / fold * np.arctan2(eta * np.sin(turn), 1 - eta * np.cos(turn))
+    order, turn = np.asarray(eta)[..., None], fold * (EDGES - np.asarray(angle)[..., None])
+    integral = EDGES + 2 / fold * np.arctan2(order * np.sin(turn), 1 - order * np.cos(turn))
     return np.diff(integral) * (SECTORS / (2 * np.pi))
 
 
@@ -49,8 +50,8 @@ def in_sectors(fold: int, eta: np.ndarray | float, angle: np.ndarray | float) ->
 def _templates() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return folds (n,), distributions (n, SECTORS), conjugate transforms of them and squares."""
     values = np.concatenate([in_sectors(fold, ORDERS, np.zeros(len(ORDERS))) for fold in FOLDS])
-    spectra = [np.conj(np.fft.rfft(table)) for table in (values, values**2)]
-    return np.repeat(FOLDS, len(ORDERS)), values, *spectra
+    spectrum, squares = (np.conj(np.fft.rfft(table)) for table in (values, values**2))
+    return np.repeat(FOLDS, len(ORDERS)), values, spectrum, squares
 
 
 class ArcFits:

@@ -77,7 +77,8 @@ def lattice_difference(
     """
     seen = np.flatnonzero(sums[0] > 0)
     # Half pixels are fine enough for peaks that the pixel has blurred.
-    first, count = int(seen[0]), (int(seen[-1]) - int(seen[0])) // 2 + 1
+    first = int(seen[0])
+    count = min((int(seen[-1]) - first) // 2 + 1, (len(experiment.q) - first) // 2)
     pairs = slice(first, first + 2 * count, 2), slice(first + 1, first + 2 * count + 1, 2)
     weights, flux = (one[pairs[0]] + one[pairs[1]] for one in sums)
     q = 0.5 * (experiment.q[pairs[0]] + experiment.q[pairs[1]])

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xscatter.simulate.components import Particle
 from xscatter.simulate.instrument.smearing import smear
 from xscatter.simulate.kinds.fits import ALL, Difference, unexplained
 from xscatter.simulate.registry import all_features
@@ -85,8 +86,7 @@ def curves() -> Curves:
 
 
 def particle_difference(
-    tag: str,
-    minimum: float,
+    particle: Particle,
     profile: np.ndarray,
     sums: tuple[np.ndarray, np.ndarray],
     q: np.ndarray,
@@ -95,14 +95,13 @@ def particle_difference(
     """Return how a form factor differs from all other kinds.
 
     Args:
-        tag: of its kind.
-        minimum: q of its first minimum in nm⁻¹.
+        particle: its kind, and where its first minimum is.
         profile: its expected counts (radii,), over those that the sums are in.
         sums: information and flux (radii,) of all that is isotropic.
         q: of the radii in nm⁻¹.
         blur: standard deviation of q by the instrument in nm⁻¹.
     """
-    known = curves()
+    known, (tag, minimum) = curves(), particle
     place = np.rint(np.log(q / minimum) / STEP).astype(np.int64) + BELOW
     inside = (place >= 0) & (place < BELOW + ABOVE) & (sums[0] > 0)
     if not inside.any():

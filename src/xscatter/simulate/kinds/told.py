@@ -112,7 +112,7 @@ class Kinds:
             if one.feature == rendered.feature
         )
         return particle_difference(
-            *rendered.component.particle,
+            rendered.component.particle,
             profile,
             self._radial(rendered),
             self.experiment.q,
