@@ -43,15 +43,15 @@ def in_sectors(fold: int, eta: ArrayLike, angle: ArrayLike) -> np.ndarray:
     """
     order, turn = np.asarray(eta)[..., None], fold * (EDGES - np.asarray(angle)[..., None])
     integral = EDGES + 2 / fold * np.arctan2(order * np.sin(turn), 1 - order * np.cos(turn))
-    return np.diff(integral) * (SECTORS / (2 * np.pi))
+    return (integral[..., 1:] - integral[..., :-1]) * (SECTORS / (2 * np.pi))
 
 
 @cache
-def _templates() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _templates() -> tuple[list[int], np.ndarray, np.ndarray, np.ndarray]:
     """Return folds (n,), distributions (n, SECTORS), conjugate transforms of them and squares."""
     values = np.concatenate([in_sectors(fold, ORDERS, np.zeros(len(ORDERS))) for fold in FOLDS])
     spectrum, squares = (np.conj(np.fft.rfft(table)) for table in (values, values**2))
-    return np.repeat(FOLDS, len(ORDERS)), values, spectrum, squares
+    return [fold for fold in FOLDS for _ in ORDERS], values, spectrum, squares
 
 
 class ArcFits:
@@ -121,12 +121,15 @@ class ArcFits:
             product = np.fft.irfft(of_wa * spectra, SECTORS)
             spread = np.maximum(square - mean**2 / whole, 1e-9 * square + 1e-300)
             self._explained = np.maximum(product - mean * float(w @ a) / whole, 0) ** 2 / spread
-        rows = np.flatnonzero(np.isin(known, list(folds)))
-        row, turn = np.unravel_index(self._explained[rows].argmax(), (len(rows), SECTORS))
-        best = rows[row]
+        allowed = [n for n, fold in enumerate(known) if fold in folds]
+        row, turn = divmod(int(self._explained[allowed].argmax()), SECTORS)
+        best = allowed[row]
         # Its neighbours in order and its derivative make up for the steps of the table.
-        near = [n for n in (best - 1, best, best + 1) if 0 <= n < len(known)]
-        chosen = values[[n for n in near if known[n] == known[best]]]
-        slope = np.roll(values[best], 1) - np.roll(values[best], -1)
-        columns = np.concatenate([chosen, slope[None]])
-        return self._fit(np.concatenate([np.ones((1, SECTORS)), np.roll(columns, turn, axis=1)]))
+        near = [n for n in (best - 1, best, best + 1) if n in allowed and known[n] == known[best]]
+        columns = np.ones((len(near) + 2, SECTORS))
+        columns[1:-1, turn:] = values[near, : SECTORS - turn]
+        columns[1:-1, :turn] = values[near, SECTORS - turn :]
+        own = columns[1 + near.index(best)]
+        columns[-1, 1:-1] = own[2:] - own[:-2]
+        columns[-1, 0], columns[-1, -1] = own[1] - own[-1], own[0] - own[-2]
+        return self._fit(columns)

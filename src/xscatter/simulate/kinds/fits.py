@@ -98,3 +98,22 @@ def fraction_left(
         return Fraction(0.0, 0.0)
     left, shown = unexplained(weights, flux, truth, columns)
     return Fraction(left / whole, shown / light)
+
+
+def explained(columns: np.ndarray, smooth: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return what of Σ `target`² each alternative explains beyond the background.
+
+    Args:
+        columns: (n, k, points) of the alternatives, times the root of the weights.
+        smooth: (m, points) the background, likewise.
+        target: (points,) the component, likewise.
+    """
+    basis = np.linalg.qr(smooth.T)[0]
+    shared = columns @ basis
+    gram = columns @ columns.transpose(0, 2, 1) - shared @ shared.transpose(0, 2, 1)
+    product = columns @ (target - basis @ (target @ basis))
+    # The position of an alternative without a peak on the image has no effect.
+    gram += np.eye(gram.shape[1]) * (
+        1e-9 * np.trace(gram, axis1=1, axis2=2)[:, None, None] + 1e-300
+    )
+    return np.einsum("ni,ni->n", product, np.linalg.solve(gram, product[..., None])[..., 0])

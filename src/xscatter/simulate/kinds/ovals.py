@@ -28,14 +28,15 @@ def oval_fraction(
     """
     count = SECTORS // 2 // EVERY  # of half a turn: the other half is stretched as it is
     index = np.arange(len(profile), dtype=float)
+    at = index[::2]  # half pixels are fine enough
     middle = stretch.reshape(2, count, -1).mean(axis=(0, 2))
-    shown = np.array([np.interp(index * factor, index, profile) for factor in middle])
+    shown = np.array([np.interp(at * factor, index, profile) for factor in middle])
     angular, light = (one.reshape(2, count, EVERY).sum(axis=(0, 2)) for one in sectors)
     if angular.sum() <= 0 or light.sum() <= 0:
         return Fraction(0.0, 0.0)
     angular, light = angular / angular.sum(), light / light.sum()
     # The sums over radii are at q × stretch: brought to q.
-    weights, flux = (np.interp(index * middle.mean(), index, one) for one in radial)
+    weights, flux = (np.interp(at * middle.mean(), index, one) for one in radial)
     rest = shown - angular @ shown
     whole = float(angular @ (shown**2 @ weights))
     bright = float(light @ (shown @ flux))

@@ -14,15 +14,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xscatter.core.compiled import compiled
 from xscatter.simulate.components import Particle
 from xscatter.simulate.instrument.smearing import smear
-from xscatter.simulate.kinds.fits import ALL, Difference, unexplained
+from xscatter.simulate.kinds.fits import ALL, Difference, explained, unexplained
 from xscatter.simulate.registry import all_features
 
 STEP = 0.025  # of ln q
 BELOW, ABOVE = 104, 108  # steps compared: from 0.07 to 15 times q of the first minimum
-TURNS = 9  # sizes tried on either side, two steps each
-REACH = 2 * TURNS
+TURNS, STRIDE = 5, 3  # sizes tried on either side, and the steps from one to the next
+REACH = TURNS * STRIDE
+MARGIN = 2  # steps for finer ones, and for derivatives
 SPREADS = (0.02, 0.05, 0.085, 0.13, 0.2)  # of ln size
 BLURS = (0.0, 0.03, 0.06, 0.1, 0.16, 0.25)  # standard deviation of q over that of the minimum
 POWERS = (0.0, -1.0, -2.5, -4.0)  # of q: the smooth background
@@ -33,12 +35,12 @@ class Curves(NamedTuple):
     """Form factors of all kinds over ln q, 0 at the first minimum.
 
     Attributes:
-        tags: of each shape (n,).
-        values: (blurs, n × spreads, points) float32.
+        kinds: tag, first row and the row after the last of each kind.
+        values: (blurs, shapes × spreads, points) float32.
         squares: of the values.
     """
 
-    tags: np.ndarray
+    kinds: tuple[tuple[str, int, int], ...]
     values: np.ndarray
     squares: np.ndarray
 
@@ -54,13 +56,14 @@ def _first_minimum(q: np.ndarray, curve: np.ndarray) -> float:
 @cache
 def curves() -> Curves:
     """Return the table of alternatives, made once in a process."""
-    reach = BELOW + REACH
-    points = reach + ABOVE + REACH + 1
+    reach = BELOW + REACH + MARGIN
+    points = reach + ABOVE + REACH + MARGIN
     fine = 5  # points of a step before averaging over sizes: none of the oscillations is lost
     axis = np.arange(-40 * fine, points * fine + 40 * fine) * (STEP / fine) - reach * STEP
     wave = np.fft.rfftfreq(len(axis), STEP / fine) * 2 * np.pi
-    tags, spread_out = [], []
+    kinds, spread_out = [], []
     for feature in all_features().values():
+        first_row = len(spread_out)
         for shape in getattr(feature.module, "SHAPES", ()):
             at = np.geomspace(0.3, 30.0, 2000)
             first = _first_minimum(at, feature.module.form_factor(at, **shape, polydispersity=0.0))
@@ -72,7 +75,8 @@ def curves() -> Curves:
                 kernel = np.exp(-0.5 * (wave * spread) ** 2 - 3j * wave * spread**2)
                 mixed = np.fft.irfft(one * kernel, len(axis))
                 spread_out.append(mixed * np.exp(-3 * axis))
-            tags.append(feature.tags[0])
+        if len(spread_out) > first_row:
+            kinds.append((feature.tags[0], first_row, len(spread_out)))
     table = np.array(spread_out)[:, 40 * fine : -40 * fine]
     axis = axis[40 * fine : -40 * fine]
     x = np.arange(0, np.exp(axis[-1]) + FINE, FINE)
@@ -82,7 +86,7 @@ def curves() -> Curves:
     for level, blur in enumerate(BLURS):
         blurred = smear(on_x, blur / FINE) if blur else on_x
         values[level] = [np.interp(at, x, row) for row in blurred]
-    return Curves(np.array(tags), values, values**2)
+    return Curves(tuple(kinds), values, values**2)
 
 
 def particle_difference(
@@ -114,33 +118,47 @@ def particle_difference(
     truth = np.interp(minimum * np.exp(log_q), q, profile)
     level = int(np.abs(np.array(BLURS) - blur / minimum).argmin())
     table, squares = (
-        one[level][:, begin : end + 2 * REACH] for one in (known.values, known.squares)
+        one[level][:, begin : end + 2 * (REACH + MARGIN)] for one in (known.values, known.squares)
     )
     smooth = np.exp(np.multiply.outer(POWERS, log_q))
     row, start = _best(table, squares, weights, truth, smooth)
-    worst, spreads = ALL, len(SPREADS)
-    for kind in set(known.tags) - {tag}:
-        shapes = np.flatnonzero(known.tags == kind)
-        rows = (shapes[:, None] * spreads + np.arange(spreads)).ravel()
-        best = rows[row[rows].argmax()]
-        lowest = best // spreads * spreads
-        part = slice(start[best], start[best] + points)
-        own = table[best, part].astype(float)
-        mixed = [own] + [
-            0.6 * own + 0.4 * table[n, part]
-            for n in (best - 1, best + 1)
-            if lowest <= n < lowest + spreads
-        ]
-        nearest = ALL
-        for curve in mixed:
-            slope = np.diff(curve, append=0.0)
-            columns = np.concatenate([smooth, curve[None], slope[None]])
-            information, light = unexplained(weights, flux, truth, columns)
-            if information < nearest.strength**2:
-                contrast = information / light if light > 0 else 0.0
-                nearest = Difference(float(np.sqrt(information)), contrast)
-        worst = worst.least(nearest)
+    tops = np.array(
+        [first + row[first:last].argmax() for kind, first, last in known.kinds if kind != tag]
+    )
+    candidates = _near(table, tops, start[tops], points, len(SPREADS))
+    root = np.sqrt(weights)
+    flat = candidates.reshape(-1, 2, points)
+    fits = explained(flat * root, smooth * root, truth * root).reshape(len(tops), -1)
+    worst = ALL
+    for fit, candidate in zip(fits, candidates, strict=True):
+        columns = np.concatenate([smooth, candidate[fit.argmax()]])
+        information, light = unexplained(weights, flux, truth, columns)
+        contrast = information / light if light > 0 else 0.0
+        worst = worst.least(Difference(float(np.sqrt(information)), contrast))
     return worst
+
+
+@compiled
+def _near(table, rows, starts, points, spreads):
+    """Return curves about some of the table, each with its derivative but for a factor.
+
+    For each of `rows` (k,), which begins at `starts` (k,): that curve and mixtures with its
+    neighbours in spread, moved by a step either way: (k, 9, 2, points).
+    """
+    near = np.empty((len(rows), 9, 2, points))
+    for k in range(len(rows)):
+        lowest = rows[k] // spreads * spreads
+        for m in range(3):
+            other = min(max(rows[k] + m - 1, lowest), lowest + spreads - 1)
+            for n in range(3):
+                for i in range(points):
+                    at = starts[k] + n - 1 + i
+                    values = near[k, 3 * m + n]
+                    values[0, i] = 0.6 * table[rows[k], at] + 0.4 * table[other, at]
+                    after = 0.6 * table[rows[k], at + 1] + 0.4 * table[other, at + 1]
+                    before = 0.6 * table[rows[k], at - 1] + 0.4 * table[other, at - 1]
+                    values[1, i] = after - before
+    return near
 
 
 def _best(
@@ -153,7 +171,7 @@ def _best(
     """Return what each curve (n,) explains at best, and where in the table it then begins (n,).
 
     Args:
-        table: (n, points + 2 REACH) curves.
+        table: (n, points + 2 (REACH + MARGIN)) curves.
         squares: of the curves.
         weights: (points,) Σ g²/λ.
         truth: (points,) the form factor.
@@ -169,12 +187,12 @@ def _best(
     # Correlations with all curves at all shifts, as one product of matrices.
     moved = np.zeros((count + 1, shifts, table.shape[1]), np.float32)
     for n in range(shifts):
-        moved[:count, n, 2 * n : 2 * n + points] = kernels
-        moved[count, n, 2 * n : 2 * n + points] = weights
+        moved[:count, n, MARGIN + STRIDE * n : MARGIN + STRIDE * n + points] = kernels
+        moved[count, n, MARGIN + STRIDE * n : MARGIN + STRIDE * n + points] = weights
     product = (table @ moved[:count].reshape(-1, table.shape[1]).T).reshape(-1, count, shifts)
     square = squares @ moved[count].T
     shared = product[:, 1:]
     norm = np.maximum(square - np.einsum("nks,nks->ns", shared, shared), 1e-6 * square + 1e-30)
-    explained = np.maximum(product[:, 0], 0) ** 2 / norm
-    best = explained.argmax(axis=1)
-    return explained[np.arange(len(best)), best], 2 * best
+    gain = np.maximum(product[:, 0], 0) ** 2 / norm
+    best = gain.argmax(axis=1)
+    return gain[np.arange(len(best)), best], MARGIN + STRIDE * best

@@ -16,7 +16,7 @@ from xscatter.simulate.kinds.widths import BORDERS, width_difference
 from xscatter.simulate.render import RenderedComponent, Rendering
 
 OF_STRETCH = frozenset({"oval ring", "diffuse low-q: anisotropic"})
-TRIES = 3  # components of one feature that are asked for one tag, the strongest first
+TRIES = 2  # components of one feature that are asked for one tag, the strongest first
 
 
 class Kinds:
