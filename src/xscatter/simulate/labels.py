@@ -84,7 +84,7 @@ def label(
     if drawn.saturated >= max(1, SATURATED * experiment.size**2):
         true.add("saturation")
     labels = np.zeros(len(tags.NAMES), np.uint8)
-    labels[[tags.INDEX[name] for name in tags.with_implied(true)]] = 1
+    labels[[tags.INDEX[name] for one in true for name in _implied((one,))]] = 1
     return labels, strengths
 
 
@@ -168,7 +168,7 @@ def _obstacles(rendering: Rendering, experiment: Experiment, strengths: np.ndarr
     for name in experiment.altered.keys() - experiment.masked_tags:
         strength = obstacle_detectability(name, rendering, experiment)
         # Unlike components, obstacles give a detectability to tags that had none.
-        for implied in tags.with_implied({name}):
+        for implied in _implied((name,)):
             index = tags.INDEX[implied]
             strengths[index] = np.fmax(strengths[index], strength)
         if strength >= tags.DETECTABLE:

@@ -34,7 +34,7 @@ def compose(
     """
     rows, cols = expected.shape
     radii, families = radial.shape
-    wide = np.int64((len(azimuth) - 1) // len(sector_information))  # points of a sector
+    narrow = np.float32(len(sector_information) / (len(azimuth) - 1))  # sectors of a point
     value = np.empty(families, np.float32)  # R of each family, for the sums over sectors
     # Kept until λ of the pixel is known: A of each family, and the point of the table it falls on.
     weight = np.empty(families, np.float32)
@@ -81,11 +81,12 @@ def compose(
             power = g * g / counts
             information[nearest, 0] += power
             flux[nearest, 0] += g
+            sector = np.int64(t * narrow)
             for f in range(1, families):
                 information[at[f], f] += power * weight[f] * weight[f]
                 flux[at[f], f] += g * weight[f]
-                sector_information[j // wide, f] += power * value[f] * value[f]
-                sector_flux[j // wide, f] += g * value[f]
+                sector_information[sector, f] += power * value[f] * value[f]
+                sector_flux[sector, f] += g * value[f]
 
 
 @compiled

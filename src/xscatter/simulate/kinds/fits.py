@@ -82,6 +82,27 @@ def unexplained(weights, flux, truth, columns):
     return information, light
 
 
+@compiled
+def orthonormal(rows):
+    """Return an orthonormal basis (k, n) of what `rows` (k, n) span, none of them superfluous."""
+    basis = rows.copy()
+    count, points = basis.shape
+    for k in range(count):
+        for _ in range(2):
+            for m in range(k):
+                shared = 0.0
+                for i in range(points):
+                    shared += basis[k, i] * basis[m, i]
+                for i in range(points):
+                    basis[k, i] -= shared * basis[m, i]
+        norm = 0.0
+        for i in range(points):
+            norm += basis[k, i] * basis[k, i]
+        for i in range(points):
+            basis[k, i] /= np.sqrt(norm)
+    return basis
+
+
 def fraction_left(
     weights: np.ndarray, flux: np.ndarray, truth: np.ndarray, columns: np.ndarray
 ) -> Fraction:
@@ -100,18 +121,17 @@ def fraction_left(
     return Fraction(left / whole, shown / light)
 
 
-def explained(columns: np.ndarray, smooth: np.ndarray, target: np.ndarray) -> np.ndarray:
+def explained(columns: np.ndarray, basis: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Return what of Σ `target`² each alternative explains beyond the background.
 
     Args:
         columns: (n, k, points) of the alternatives, times the root of the weights.
-        smooth: (m, points) the background, likewise.
+        basis: (m, points) of the background, likewise, orthonormal.
         target: (points,) the component, likewise.
     """
-    basis = np.linalg.qr(smooth.T)[0]
-    shared = columns @ basis
+    shared = columns @ basis.T
     gram = columns @ columns.transpose(0, 2, 1) - shared @ shared.transpose(0, 2, 1)
-    product = columns @ (target - basis @ (target @ basis))
+    product = columns @ (target - (basis @ target) @ basis)
     # The position of an alternative without a peak on the image has no effect.
     gram += np.eye(gram.shape[1]) * (
         1e-9 * np.trace(gram, axis1=1, axis2=2)[:, None, None] + 1e-300

@@ -3,8 +3,9 @@
 The alternative has peaks of the same widths at the reflections of the other lattice. Their areas
 are its multiplicities, under the same envelope (the particles' form factor and the Debye-Waller
 factor) but for a parabola over ln q that is fitted with it, as are position and a smooth
-background. One of its first three reflections lies on one of the two that show best; a finer shift
-is fitted. Blur and a spread of wavelengths are added to the widths in squares.
+background. One of its first three reflections lies on that which shows best, or its first on the
+second best; a finer shift is fitted. Blur and a spread of wavelengths are added to the widths in
+squares.
 """
 
 from functools import cache
@@ -14,13 +15,13 @@ import numpy as np
 from xscatter.core.compiled import compiled
 from xscatter.simulate.components import Pattern
 from xscatter.simulate.experiment import Experiment
-from xscatter.simulate.kinds.fits import Difference, explained, unexplained
+from xscatter.simulate.kinds.fits import Difference, explained, orthonormal, unexplained
 from xscatter.simulate.physics.lattice import DIMENSION, peak_area, strengths
 from xscatter.simulate.physics.profiles import FULL_WIDTH
 
 REFLECTIONS = 24  # as many as the features draw
 POWERS = (0.0, -1.0, -2.5, -4.0)  # of q: the smooth background
-WINDOW = 4.0  # full widths on each side to which a peak is followed
+WINDOW = 3.0  # full widths on each side to which a peak is followed
 
 
 @compiled
@@ -80,8 +81,9 @@ def lattice_difference(
     strain = np.hypot(pattern.strain, experiment.wavelength_spread)
 
     unit = _units(pattern.lattice)
-    # Every lattice with one of its first reflections on one of those that show best.
-    spacings = (unit[0, 1:, :3, None] / shown).reshape(len(DIMENSION) - 1, -1)
+    # Every lattice with one of its first reflections on that which shows best, or the first on the
+    # second best.
+    spacings = np.concatenate([unit[0, 1:, :3] / shown[0], unit[0, 1:, :1] / shown[-1]], axis=1)
     lattices = np.repeat(np.arange(1, len(DIMENSION)), spacings.shape[1])
     lattices, spacing = (
         np.concatenate([first, rest.ravel()])
@@ -103,6 +105,6 @@ def lattice_difference(
     columns[:, 2] = columns[:, 1] * log_q
     columns[:, 3, 1:-1] = columns[:, 0, 2:] - columns[:, 0, :-2]
     smooth = np.exp(np.multiply.outer(POWERS, log_q))
-    best = explained(root * columns, root * smooth, root * truth).argmax()
+    best = explained(root * columns, orthonormal(root * smooth), root * truth).argmax()
     information, light = unexplained(weights, flux, truth, np.concatenate([smooth, columns[best]]))
     return Difference(float(np.sqrt(information)), information / light if light > 0 else 0.0)

@@ -17,8 +17,9 @@ import numpy as np
 from xscatter.core.compiled import compiled
 from xscatter.simulate.components import Particle
 from xscatter.simulate.instrument.smearing import smear
-from xscatter.simulate.kinds.fits import ALL, Difference, explained, unexplained
+from xscatter.simulate.kinds.fits import ALL, NONE, Difference, explained, orthonormal, unexplained
 from xscatter.simulate.registry import all_features
+from xscatter.tags import DETECTABLE
 
 STEP = 0.025  # of ln q
 BELOW, ABOVE = 104, 108  # steps compared: from 0.07 to 15 times q of the first minimum
@@ -109,7 +110,7 @@ def particle_difference(
     place = np.rint(np.log(q / minimum) / STEP).astype(np.int64) + BELOW
     inside = (place >= 0) & (place < BELOW + ABOVE) & (sums[0] > 0)
     if not inside.any():
-        return Difference(0.0, 0.0)
+        return NONE
     # Only where there is something to compare.
     begin, end = int(place[inside].min()), int(place[inside].max()) + 1
     points = end - begin
@@ -121,14 +122,19 @@ def particle_difference(
         one[level][:, begin : end + 2 * (REACH + MARGIN)] for one in (known.values, known.squares)
     )
     smooth = np.exp(np.multiply.outer(POWERS, log_q))
-    row, start = _best(table, squares, weights, truth, smooth)
+    root = np.sqrt(weights)
+    basis = orthonormal(smooth * root)
+    target = truth * root
+    # What the background alone leaves is more than any difference.
+    if np.linalg.norm(target - (basis @ target) @ basis) < DETECTABLE:
+        return NONE
+    row, start = _best(table, squares, truth, root, basis)
     tops = np.array(
         [first + row[first:last].argmax() for kind, first, last in known.kinds if kind != tag]
     )
     candidates = _near(table, tops, start[tops], points, len(SPREADS))
-    root = np.sqrt(weights)
     flat = candidates.reshape(-1, 2, points)
-    fits = explained(flat * root, smooth * root, truth * root).reshape(len(tops), -1)
+    fits = explained(flat * root, basis, target).reshape(len(tops), -1)
     worst = ALL
     for fit, candidate in zip(fits, candidates, strict=True):
         columns = np.concatenate([smooth, candidate[fit.argmax()]])
@@ -164,31 +170,29 @@ def _near(table, rows, starts, points, spreads):
 def _best(
     table: np.ndarray,
     squares: np.ndarray,
-    weights: np.ndarray,
     truth: np.ndarray,
-    smooth: np.ndarray,
+    root: np.ndarray,
+    basis: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return what each curve (n,) explains at best, and where in the table it then begins (n,).
 
     Args:
         table: (n, points + 2 (REACH + MARGIN)) curves.
         squares: of the curves.
-        weights: (points,) Σ g²/λ.
         truth: (points,) the form factor.
-        smooth: (k, points) the background, which is fitted with each curve.
+        root: (points,) of Σ g²/λ.
+        basis: (k, points) of the background times `root`, which is fitted with each curve.
     """
-    root = np.sqrt(weights)
-    basis = np.linalg.qr((smooth * root).T)[0]
     rest = truth * root
-    rest = rest - basis @ (basis.T @ rest)
-    kernels = np.concatenate([(rest * root)[None], (basis * root[:, None]).T])
+    rest = rest - (basis @ rest) @ basis
+    kernels = np.concatenate([rest[None], basis]) * root
     count, points = kernels.shape
     shifts = 2 * TURNS + 1
     # Correlations with all curves at all shifts, as one product of matrices.
     moved = np.zeros((count + 1, shifts, table.shape[1]), np.float32)
     for n in range(shifts):
         moved[:count, n, MARGIN + STRIDE * n : MARGIN + STRIDE * n + points] = kernels
-        moved[count, n, MARGIN + STRIDE * n : MARGIN + STRIDE * n + points] = weights
+        moved[count, n, MARGIN + STRIDE * n : MARGIN + STRIDE * n + points] = root**2
     product = (table @ moved[:count].reshape(-1, table.shape[1]).T).reshape(-1, count, shifts)
     square = squares @ moved[count].T
     shared = product[:, 1:]
