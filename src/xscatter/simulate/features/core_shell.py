@@ -13,7 +13,7 @@ import numpy as np
 
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.particles import ratio, sphere_amplitude
-from xscatter.simulate.physics.sizes import size_average
+from xscatter.simulate.physics.sizes import tabulated_average
 from xscatter.simulate.shared.particles import (
     PARTICLE_SHARE,
     POLYDISPERSITY,
@@ -62,7 +62,7 @@ def form_factor(
             (inner * sphere_amplitude(k * (radius * core)) + sphere_amplitude(k * radius)) / total
         ) ** 2
 
-    return size_average(shape, q, polydispersity)
+    return tabulated_average(shape, q, polydispersity)
 
 
 def _without_core(q: float, radius: float) -> float:
