@@ -8,12 +8,12 @@ two maxima are those of a lamellar stack, whatever it is made of, and are tagged
 
 import numpy as np
 
-from xscatter.simulate.components import Arcs, Pattern, Peak, Radial
+from xscatter.simulate.components import Arcs, Peak, Radial
 from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.physics.lattice import LAMELLAR, peak_area, strengths
+from xscatter.simulate.physics.lattice import LAMELLAR
 from xscatter.simulate.physics.profiles import debye_waller, peak, wrapped_cauchy
 from xscatter.simulate.shared.draws import between
-from xscatter.simulate.shared.rings import orientation_tags, widest, width_tag
+from xscatter.simulate.shared.rings import equal_orders, orientation_tags, widest, width_tag
 
 KIND = "sample"
 FAMILIES = {"powder": 1.0, "block copolymer": 2.5, "polymer": 2.0, "fibre": 1.5, "any": 0.8}
@@ -71,17 +71,6 @@ def draw(rng, experiment):
     }
 
 
-def _stack(p, q):
-    """Return the orders of a ring as the reflections of a lamellar stack."""
-    first, spacing = p["position"], 2 * np.pi / p["position"]
-    width = p["width"] * first
-    envelope = debye_waller(np.sqrt(np.maximum((q / first) ** 2 - 1, 0)), p["displacement"])
-    # Peaks of height 1 and no more orders than there are.
-    envelope *= width * peak_area(p["lorentzian"]) / strengths(LAMELLAR, spacing, 1)[1][0]
-    envelope[q > (p["orders"] + 0.5) * first] = 0
-    return Pattern(LAMELLAR, spacing, width, 0.0, p["lorentzian"], envelope)
-
-
 def contribute(parameters, experiment):
     p = parameters
     fold, eta = p["fold"], p["eta"]
@@ -116,7 +105,7 @@ def contribute(parameters, experiment):
                 azimuth=azimuth,
                 peak=Peak(at, p["width"] * first, p["lorentzian"]),
                 arcs=arcs,
-                pattern=_stack(p, experiment.q) if stack else None,
+                pattern=equal_orders(p, experiment.q, p["lorentzian"]) if stack else None,
             )
         )
     return components

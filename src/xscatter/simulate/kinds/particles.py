@@ -3,7 +3,7 @@
 Curves are compared over ln q, where a change of size is a shift and a log-normal spread of sizes a
 convolution (`physics/sizes.py`), so that one table serves all sizes. Every feature of a form factor
 offers the shapes of its kind (`SHAPES`). A shape is averaged over several spreads of size and
-blurred by several resolutions; that nearest to the instrument's is taken. The alternatives are
+blurred by several resolutions, between which that of the instrument lies. The alternatives are
 compared in two steps: all shapes, spreads and sizes in their scale, on a smooth background; then
 the best of each kind once more, with what makes up for the steps of the table: its derivative, and
 mixtures with its neighbours in spread. Contrasts below a hundredth are lost in these steps.
@@ -38,12 +38,18 @@ class Curves(NamedTuple):
     Attributes:
         kinds: tag, first row and the row after the last of each kind.
         values: (blurs, shapes × spreads, points) float32.
-        squares: of the values.
     """
 
     kinds: tuple[tuple[str, int, int], ...]
     values: np.ndarray
-    squares: np.ndarray
+
+    def blurred(self, blur: float) -> np.ndarray:
+        """Return the curves at one resolution, the standard deviation of q over the minimum."""
+        at = min(max(int(np.searchsorted(BLURS, blur)), 1), len(BLURS) - 1)
+        low, high = BLURS[at - 1], BLURS[at]
+        # What blur changes goes with its square, as long as it is small.
+        part = np.float32(min((blur**2 - low**2) / (high**2 - low**2), 1.0))
+        return (1 - part) * self.values[at - 1] + part * self.values[at]
 
 
 def _first_minimum(q: np.ndarray, curve: np.ndarray) -> float:
@@ -87,7 +93,7 @@ def curves() -> Curves:
     for level, blur in enumerate(BLURS):
         blurred = smear(on_x, blur / FINE) if blur else on_x
         values[level] = [np.interp(at, x, row) for row in blurred]
-    return Curves(tuple(kinds), values, values**2)
+    return Curves(tuple(kinds), values)
 
 
 def particle_difference(
@@ -117,10 +123,7 @@ def particle_difference(
     weights, flux = (np.bincount(place[inside] - begin, one[inside], points) for one in sums)
     log_q = (np.arange(begin, end) - BELOW) * STEP
     truth = np.interp(minimum * np.exp(log_q), q, profile)
-    level = int(np.abs(np.array(BLURS) - blur / minimum).argmin())
-    table, squares = (
-        one[level][:, begin : end + 2 * (REACH + MARGIN)] for one in (known.values, known.squares)
-    )
+    table = known.blurred(blur / minimum)[:, begin : end + 2 * (REACH + MARGIN)]
     smooth = np.exp(np.multiply.outer(POWERS, log_q))
     root = np.sqrt(weights)
     basis = orthonormal(smooth * root)
@@ -128,7 +131,7 @@ def particle_difference(
     # What the background alone leaves is more than any difference.
     if np.linalg.norm(target - (basis @ target) @ basis) < DETECTABLE:
         return NONE
-    row, start = _best(table, squares, truth, root, basis)
+    row, start = _best(table, truth, root, basis)
     tops = np.array(
         [first + row[first:last].argmax() for kind, first, last in known.kinds if kind != tag]
     )
@@ -169,7 +172,6 @@ def _near(table, rows, starts, points, spreads):
 
 def _best(
     table: np.ndarray,
-    squares: np.ndarray,
     truth: np.ndarray,
     root: np.ndarray,
     basis: np.ndarray,
@@ -178,7 +180,6 @@ def _best(
 
     Args:
         table: (n, points + 2 (REACH + MARGIN)) curves.
-        squares: of the curves.
         truth: (points,) the form factor.
         root: (points,) of Σ g²/λ.
         basis: (k, points) of the background times `root`, which is fitted with each curve.
@@ -194,7 +195,7 @@ def _best(
         moved[:count, n, MARGIN + STRIDE * n : MARGIN + STRIDE * n + points] = kernels
         moved[count, n, MARGIN + STRIDE * n : MARGIN + STRIDE * n + points] = root**2
     product = (table @ moved[:count].reshape(-1, table.shape[1]).T).reshape(-1, count, shifts)
-    square = squares @ moved[count].T
+    square = table**2 @ moved[count].T
     shared = product[:, 1:]
     norm = np.maximum(square - np.einsum("nks,nks->ns", shared, shared), 1e-6 * square + 1e-30)
     gain = np.maximum(product[:, 0], 0) ** 2 / norm
