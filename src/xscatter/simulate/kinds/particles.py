@@ -68,7 +68,8 @@ def curves() -> Curves:
     fine = 5  # points of a step before averaging over sizes: none of the oscillations is lost
     axis = np.arange(-40 * fine, points * fine + 40 * fine) * (STEP / fine) - reach * STEP
     wave = np.fft.rfftfreq(len(axis), STEP / fine) * 2 * np.pi
-    kinds, spread_out = [], []
+    kinds: list[tuple[str, int, int]] = []
+    spread_out: list[np.ndarray] = []
     for feature in all_features().values():
         first_row = len(spread_out)
         for shape in getattr(feature.module, "SHAPES", ()):
