@@ -15,6 +15,7 @@ from xscatter.scores.evaluation import (
     RecordScores,
     TagEvaluation,
 )
+from xscatter.scores.groups import given, single_logits
 
 _MICRO_DRAWS = 200  # all tags in one sort take long
 
@@ -34,7 +35,7 @@ def describe(view: str, tested: RecordScores, calibration: Calibration, seed: in
     # Whole experiments are drawn: images of one are not independent.
     weights = metrics.resampled(experiment, seed)
     drawn = metrics.bootstrap(labels, scores, weights)
-    chosen = scores >= np.array(calibration.threshold)
+    chosen = given(scores, np.array(calibration.threshold), calibration.columns)
     prevalence = labels.mean(0)
     # A tag without a positive has no average precision and enters no mean.
     occurs = ~np.isnan(each)
@@ -66,7 +67,7 @@ def describe(view: str, tested: RecordScores, calibration: Calibration, seed: in
         records=len(labels),
         experiments=len(np.unique(experiment)),
         tags=per_tag,
-        calibration=_calibration(labels, tested.logits, scores, calibration.temperature),
+        calibration=_calibration(labels, tested.logits, scores, calibration),
         confusions=confusions(tags, labels, chosen, experiment),
         bootstrap=_bootstrap(seed, len(weights)),
         run=run_record(),
@@ -78,12 +79,14 @@ def _bootstrap(seed: int, draws: int) -> dict[str, Any]:
 
 
 def _calibration(
-    labels: np.ndarray, logits: np.ndarray, scores: np.ndarray, temperature: float
+    labels: np.ndarray, logits: np.ndarray, scores: np.ndarray, fitted: Calibration
 ) -> CalibrationEvaluation:
+    raw = sigmoid(single_logits(logits, fitted.columns))
+    scaled = sigmoid(single_logits(logits / fitted.temperature, fitted.columns))
     return CalibrationEvaluation(
-        temperature=temperature,
-        raw=metrics.reliability(labels, sigmoid(logits)),
-        temperature_scaled=metrics.reliability(labels, sigmoid(logits / temperature)),
+        temperature=fitted.temperature,
+        raw=metrics.reliability(labels, raw),
+        temperature_scaled=metrics.reliability(labels, scaled),
         per_tag=metrics.reliability(labels, scores),
     )
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from xscatter.study.renamed import with_former_names
+from xscatter.study.renamed import as_fingerprinted
 from xscatter.study.section import Section
 from xscatter.views import keys_of_others
 
@@ -191,4 +191,4 @@ class Train(Section):
         """Return what decides the training of `view` besides records and parents, to be hashed."""
         never = {"threads", "checkpoint_minutes", "checkpoints_kept"}
         keys = self.model_dump(mode="json", exclude=never | keys_of_others(view))
-        return with_former_names("train", keys)
+        return as_fingerprinted("train", keys)
