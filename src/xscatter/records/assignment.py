@@ -15,12 +15,13 @@ from xscatter.study import Study
 
 @dataclass(frozen=True)
 class PackedExperiment:
-    """One experiment: its number of images, and the checksums of its two files."""
+    """One experiment: its number of images, the checksums of its two files, its instrument."""
 
     experiment: int
     images: int
     counts: str
     coefficients: str
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,12 @@ def from_json(content: dict[str, Any]) -> Assignment:
         content["test_batch"],
         content["test_experiments"],
         [Group(**group) for group in content["groups"]],
-        {source["experiment"]: PackedExperiment(**source) for source in content["sources"]},
+        {
+            source["experiment"]: PackedExperiment(
+                **source | {"kinds": tuple(source.get("kinds", ()))}
+            )
+            for source in content["sources"]
+        },
     )
 
 

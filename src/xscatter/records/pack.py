@@ -126,6 +126,9 @@ def index(study: Study, paths: StudyPaths, assignment: Assignment | None = None)
         "simulate": {"size": study.simulate.size, "sampling": study.simulate.sampling},
         "batches": batches,
     }
+    kinds = {str(n): list(source.kinds) for n, source in sorted(assignment.sources.items())}
+    if any(kinds.values()):
+        manifest["kinds"] = kinds
     text = json.dumps(manifest, indent=1) + "\n"
     # An unchanged file keeps its time, so that Snakemake does not run later stages again.
     if not paths.records.exists() or paths.records.read_text() != text:

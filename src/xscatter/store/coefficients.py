@@ -1,8 +1,8 @@
 """Coefficient files: the Fourier-Bessel coefficients of one experiment, as HDF5.
 
 ``entry/coefficients`` is (n, angular_orders, radial_orders) complex64, its attributes are the
-parameters of the plan and the confidence of its beam centre. Beside it are, for each image, ``masked_fraction``, ``not_finite`` and
-``flags``.
+parameters of the plan and the confidence of its beam centre. Beside it are, for each image,
+``masked_fraction``, ``not_finite`` and ``flags``.
 """
 
 from collections.abc import Iterator
