@@ -243,3 +243,27 @@ def test_one_experiment_has_no_interval():
     assert all(tag.interval is None for tag in evaluation.tags.values())
     two = described(labels, logits, np.arange(100) % 2)
     assert two.mean_average_precision_interval is not None
+
+
+def test_unfamiliar_instruments_are_scored_apart(tmp_path):
+    labels, logits = overconfident(400, 6)
+    labels[:100] = 1 - labels[:100]
+    experiment = np.arange(400) // 20
+    fitted = calibrated(labels, logits)
+    scores = fitted.probability(logits).astype(np.float32)
+    source = np.stack([experiment, np.zeros(400, int)], 1)
+    tested = RecordScores(scores, logits, labels, source)
+    kinds = {n: ["a window"] if n < 5 else [] for n in range(20)}
+    found = describe("image", tested, fitted, 1, kinds)
+    apart = found.unfamiliar
+    assert (apart.kinds, apart.records, apart.experiments) == (["a window"], 100, 5)
+    for part, value in (
+        (slice(100), apart.mean_average_precision),
+        (slice(100, None), apart.familiar_mean_average_precision),
+    ):
+        each = [average_precision_score(labels[part, t], scores[part, t]) for t in range(3)]
+        assert value == pytest.approx(np.mean(each))
+    assert apart.expected_calibration_error > 2 * apart.familiar_expected_calibration_error
+    found.write(tmp_path / "image.json")
+    assert read_evaluation(tmp_path / "image.json") == found
+    assert describe("image", tested, fitted, 1).unfamiliar is None

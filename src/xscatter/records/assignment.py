@@ -23,6 +23,10 @@ class PackedExperiment:
     coefficients: str
     kinds: tuple[str, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; without kinds where there are none, as in earlier versions."""
+        return {key: value for key, value in vars(self).items() if key != "kinds" or value}
+
 
 @dataclass(frozen=True)
 class Group:
@@ -114,7 +118,7 @@ class Assignment:
             "test_batch": self.test_batch,
             "test_experiments": self.test_experiments,
             "groups": [vars(group) for group in self.groups],
-            "sources": [vars(self.sources[number]) for number in sorted(self.sources)],
+            "sources": [self.sources[number].to_json() for number in sorted(self.sources)],
             "contents": [self.content(batch) for batch in range(self.batches)],
         }
 
