@@ -36,7 +36,6 @@ _DETECTABILITY = "entry/tags/detectability"
 _NAMES = "entry/tags/names"
 _MASK = "entry/instrument/detector/mask"
 _INSTRUMENT = "entry/instrument"
-_KINDS = "entry/instrument/kinds"
 _PARAMETERS = "entry/parameters"
 # Names in the shard are those of the fields of Geometry.
 _GEOMETRY = ("wavelength", "distance", "pixel_size", "rot1", "rot2")
@@ -101,11 +100,6 @@ class ExperimentFile(ShardFile):
         counts = self.dataset[int(image)]
         mask = self.mask | marked(counts)
         return counts, mask, saturated(counts, mask, self.saturation)
-
-    @property
-    def kinds(self) -> list[str]:
-        """Names of the kinds of instrument; none in shards of earlier versions."""
-        return [name.decode() for name in self._file[_KINDS][()]] if _KINDS in self._file else []
 
     def tags(self) -> list[str]:
         """Return the names of the tags, T."""
