@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import json
 import os
 import re
@@ -9,20 +10,18 @@ import numpy as np
 import pytest
 
 from tolerances import sum_tolerance
-from toy_models import TAGS, ring, watched, write_evaluation, write_frames, write_models
+from toy_models import PRECISIONS, TAGS, ring, watched, write_frames, write_tagger
 from xscatter import frames, tagging
 from xscatter.cli import main
 from xscatter.core.errors import UserError
 from xscatter.tagging import table
 
-pytestmark = pytest.mark.usefixtures("loaded_once")
-
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study") / "models"
-    write_models(folder)
-    return folder
+    study = tmp_path_factory.mktemp("study")
+    write_tagger(study)
+    return study / "models"
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def test_three_lines_of_python(models, files):
     answers = list(tagger.predict(sorted(files.iterdir())))
     views = ["joint"] * 5 + ["image", None, "joint", "joint"]
     hashes = {
-        view: json.loads((models / view / "training.json").read_text())["weights_sha256"]
+        view: hashlib.sha256((models.parent / "tagger" / f"{view}.onnx").read_bytes()).hexdigest()
         for view in set(views) - {None}
     }
     assert [f.view for f in answers] == views
@@ -71,9 +70,11 @@ def test_answers_do_not_depend_on_company_threads_or_the_way_in(models, files):
         assert alone.center == answer.center
 
 
-def test_one_view_alone(models, files):
+def test_one_view_alone(models, files, tmp_path):
     names = [files / "0.npy", files / "5.npy"]
-    only = tagging.Tagger.load(models / "coefficient")
+    study, alone = models.parent, tmp_path / "alone"
+    assert main(["bundle", str(study), "-o", str(alone), "--view", "coefficient"]) == 0
+    only = tagging.Tagger.load(alone)
     assert only.views == ["coefficient"]
     known, unknown = only.predict(names)
     assert known.view == "coefficient"
@@ -118,31 +119,6 @@ def test_a_frame_goes_the_way_of_the_records(models, tmp_path):
     np.testing.assert_allclose(
         ready.inputs["coefficients"], wanted, atol=2e-3 * np.abs(wanted).max()
     )
-
-
-def test_missing_and_mismatched_models_are_refused(models, tmp_path):
-    with pytest.raises(UserError, match="holds no model"):
-        tagging.Tagger.load(tmp_path)
-    import shutil
-
-    shutil.copytree(models, tmp_path / "models")
-    path = tmp_path / "models" / "joint" / "training.json"
-    facts = json.loads(path.read_text())
-    path.write_text(json.dumps(facts | {"size": 96}))
-    with pytest.raises(UserError, match="other records than its neighbours"):
-        tagging.Tagger.load(tmp_path / "models")
-    for content, words in (
-        ({"tags": []}, "no entry size, transform, weights"),
-        (3, "damaged"),
-        ([1], "damaged"),
-    ):
-        path.write_text(json.dumps(content))
-        with pytest.raises(UserError, match=rf"training\.json: .*{words}"):
-            tagging.Tagger.load(tmp_path / "models")
-    (tmp_path / "models" / "image" / "model.keras").write_bytes(b"nothing")
-    path.write_text(json.dumps(facts))
-    with pytest.raises(UserError, match=r"image/model\.keras"):
-        tagging.Tagger.load(tmp_path / "models")
 
 
 def test_predict_writes_both_tables_and_the_page(models, files, tmp_path, capsys):
@@ -210,21 +186,15 @@ def test_predict_looks_at_its_output_before_it_loads_a_network(out, files, monke
     assert f"{out}: cannot be written to" in capsys.readouterr().err
 
 
-def test_legend_says_how_often_a_tag_was_right_in_the_test_of_this_very_network(models, tmp_path):
-    import shutil
-
-    shutil.copytree(models, tmp_path / "models")
-    evaluation = tmp_path / "evaluation" / "joint.json"
-    write_evaluation(evaluation, {"ring": (0.0, 0.25), "halo": (0.0, None)})
-    tagger = tagging.Tagger.load(tmp_path / "models")
+def test_legend_says_what_a_tag_means_and_how_often_it_was_right_in_the_test(models):
+    tagger = tagging.Tagger.load(models)
     rows = {row["tag"]: row for row in csv.DictReader(table.legend(tagger).splitlines())}
     assert list(rows) == TAGS
-    assert [rows[tag]["precision_on_test(joint)"] for tag in TAGS] == ["0.25", "", ""]
-    assert {row["precision_on_test(image)"] for row in rows.values()} == {""}
+    for view in ("image", "joint"):
+        told = [rows[tag][f"precision_on_test({view})"] for tag in TAGS]
+        assert [float(p) if p else None for p in told] == list(PRECISIONS)
     assert [rows[tag]["threshold(joint)"] for tag in TAGS] == ["0.0", "0.0", "0.5"]
     assert "ring" in rows["ring"]["meaning"].lower()
-    write_evaluation(evaluation, {"ring": (0.1, 0.25)})  # of an earlier training
-    assert np.isnan(tagger.precision("joint")).all()
 
 
 def test_names_that_are_not_utf_8(models, tmp_path):
@@ -276,15 +246,18 @@ def test_names_that_are_not_utf_8(models, tmp_path):
     assert sorted(name for name, _ in watched(tmp_path / "tags.csv")) == names
 
 
-def test_the_newest_model_is_named(models, files, tmp_path, monkeypatch, capsys):
-    import shutil
-
-    monkeypatch.chdir(tmp_path)
-    assert main(["predict", str(files / "0.npy")]) == 2
-    assert "no study has a trained model" in capsys.readouterr().err
-    shutil.copytree(models, tmp_path / "results" / "demo" / "models")
-    assert main(["predict", str(files / "0.npy")]) == 0
-    assert "results/demo/models" in capsys.readouterr().err
+def test_the_tagger_in_use_is_named(models, files, tmp_path, capsys):
+    frame, out = str(files / "0.npy"), ["-o", str(tmp_path / "tags"), "--force"]
+    assert main(["predict", frame, *out]) == 0
+    shipped = tagging.Tagger.load()
+    assert f"uses the shipped tagger ({shipped.name})" in capsys.readouterr().err
+    with open(tmp_path / "tags/tags.csv") as stream:
+        assert f"p({shipped.tags[0]})" in stream.readline()
+    assert main(["predict", frame, *out, "--model", str(models.parent)]) == 0
+    assert f"uses the tagger toy in {models.parent / 'tagger'}" in capsys.readouterr().err
+    command = ["watch", str(files), "--once", "--patience", "0", "-o", str(tmp_path / "w.csv")]
+    assert main(command) == 0
+    assert f"xscatter watch: uses the shipped tagger ({shipped.name})" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(

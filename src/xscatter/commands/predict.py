@@ -22,9 +22,9 @@ from xscatter.views import VIEWS
 if TYPE_CHECKING:
     from xscatter.tagging import Tagger
 
-EXAMPLE = """example:
-  xscatter predict frames/*.cbf scan.h5::/entry/data/data \\
-    --model results/demo/models -o tags --html"""
+EXAMPLE = """examples:
+  xscatter predict frames/*.cbf scan.h5::/entry/data/data -o tags --html
+  xscatter predict frames --model results/demo"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +55,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="DIR",
-        help="folder of the models of a study (default: the newest in results/)",
+        help="folder of a study, such as results/demo, or of a tagger (default: the tagger that "
+        "comes with xscatter)",
     )
     parser.add_argument(
         "--view", choices=tuple(VIEWS), help="network to use (default: the best one for each frame)"
@@ -85,14 +86,15 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def load_tagger(args: argparse.Namespace) -> "Tagger":
-    """Return the tagger that the arguments of :func:`add_model` name."""
-    from xscatter.store.models import newest_models
+    """Return the tagger that the arguments of :func:`add_model` name, and report which it is."""
     from xscatter.tagging import Tagger
 
-    folder = args.model or newest_models(Path("results"))
-    if not args.model:
-        print(f"model: {folder}", file=sys.stderr)
-    return Tagger.load(folder)
+    tagger = Tagger.load(args.model)
+    which = f"the tagger {tagger.name} in {tagger.folder}"
+    if args.model is None:
+        which = f"the shipped tagger ({tagger.name}); --model uses another"
+    print(f"xscatter {args.verb}: uses {which}", file=sys.stderr)
+    return tagger
 
 
 def read_options(args: argparse.Namespace) -> dict[str, Any]:

@@ -16,8 +16,7 @@ class Tagged:
         source: name of its file.
         index: its number in the file.
         view: the network that answered: "image", "coefficient" or "joint"; None: none could.
-        model: the first digits of the SHA-256 of that network's weights, which ``training.json``
-            beside it holds.
+        model: the first digits of the SHA-256 of that network's file, which ``tagger.json`` names.
         probability: calibrated probability of each tag, (T,); NaN where no network could answer.
         tags: names of the tags whose probability reaches their threshold, and of what these imply;
             the most probable first.
