@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from tolerances import sum_tolerance
-from toy_models import PRECISIONS, TAGS, ring, watched, write_frames, write_tagger
+from toy_models import (
+    PRECISIONS,
+    TAGS,
+    TRANSFORM,
+    ring,
+    watched,
+    write_frames,
+    write_tagger,
+)
 from xscatter import frames, tagging
 from xscatter.cli import main
 from xscatter.core.errors import UserError
@@ -275,3 +283,64 @@ def test_every_real_frame_is_tagged(models):
     answers = list(tagging.Tagger.load(models).predict(names))
     assert len(answers) >= len(names)
     assert not any(f.failed or f.view is None for f in answers)
+
+
+class Weighing:
+    """A network that weighs the beam centre; its logits are always the same."""
+
+    def __init__(self, inputs, logits):
+        self.inputs, self._logits, self.seen = inputs, logits, []
+
+    def logits(self, inputs):
+        self.seen.append({name: inputs[name] for name in self.inputs})
+        return np.tile(self._logits, (len(inputs["image"]), 1))
+
+
+def weighing_tagger(logits, threshold=0.2):
+    from xscatter.store.bundle import Bundle, BundledNetwork
+    from xscatter.views import VIEWS
+
+    tags = ["circular beamstop", "linear beamstop", "beam off image", "ring"]
+    known = dict(slope=1, offset=0, threshold=threshold, precision=None, prevalence=0.5)
+    inputs = [*VIEWS["joint"].fields, *VIEWS["joint"].optional]
+    joint = BundledNetwork(
+        "joint.onnx", "0" * 64, inputs, {tag: known for tag in tags}, exclusive=[tags[:3]]
+    )
+    bundle = Bundle("constant", {tag: "" for tag in tags}, 64, TRANSFORM, {"joint": joint})
+    network = Weighing(tuple(inputs), logits)
+    return tagging.Tagger(bundle, {"joint": network}), network
+
+
+def test_a_network_that_weighs_the_centre_answers_for_every_frame():
+    tagger, network = weighing_tagger([0.0, 0.0, 0.0, 2.0])
+    blank = frames.from_array(np.zeros((100, 100), np.int32))
+    unsure = frames.from_array(ring()).with_center((60.0, 70.0), "estimate", 0.3)
+    far = frames.from_array(ring()).with_center((9000.0, 70.0), "estimate", 0.8)
+    answers = list(tagger.predict([blank, unsure, far]))
+    assert [one.view for one in answers] == ["joint"] * 3
+    (seen,) = network.seen
+    np.testing.assert_allclose(seen["center_confidence"], [0, 0.3, 0], atol=1e-6)
+    assert not seen["coefficients"][[0, 2]].any()
+    assert seen["coefficients"][1].any()
+    assert answers[0].note.startswith("image alone: beam centre not known")
+    assert answers[1].note == ""
+    assert "too little of the frame" in answers[2].note
+
+
+def test_exclusive_tags_are_one_answer_and_a_trusted_centre_decides_whether_the_beam_is_there():
+    tagger, _ = weighing_tagger([1.0, 0.8, 1.5, -3.0])
+    frame = frames.from_array(ring())
+    unsure, inside, outside = tagger.predict(
+        [
+            frame.with_center((60.0, 70.0), "estimate", 0.6),
+            frame.with_center((60.0, 70.0), "user", 1.0),
+            frame.with_center((-5.0, 70.0), "user", 1.0),
+        ]
+    )
+    e = np.exp([1.0, 0.8, 1.5])
+    np.testing.assert_allclose(unsure.probability[:3], e / (1 + e.sum()))
+    assert unsure.tags == ("beam off image",)
+    np.testing.assert_allclose(inside.probability[:3], [*(e[:2] / (1 + e[:2].sum())), 0])
+    assert inside.tags == ("circular beamstop",)
+    np.testing.assert_allclose(outside.probability[:3], [0, 0, 1])
+    assert outside.tags == ("beam off image",)

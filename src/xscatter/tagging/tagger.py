@@ -17,12 +17,15 @@ from xscatter.frames.reading import read_each
 from xscatter.networks.run import TOGETHER, Network
 from xscatter.pretrained import FOLDER as SHIPPED
 from xscatter.scores.calibration import Calibration
+from xscatter.scores.groups import with_known
 from xscatter.store.bundle import Bundle, open_bundle, read_network
 from xscatter.tagging.prepare import Prepared, coefficients, prepare
 from xscatter.tagging.tagged import Tagged, given_tags
 from xscatter.views import by_inputs
 
-CONFIDENT = 0.5  # least confidence of a beam centre for the views that need one
+CONFIDENT = 0.5  # least confidence of a beam centre for networks that do not weigh it themselves
+TRUSTED = 0.9  # from which on the centre decides whether the beam is on the image
+_CONFIDENCE, _OFF_IMAGE = "center_confidence", "beam off image"
 _HASH = 12  # hex digits that tell networks apart
 
 
@@ -43,7 +46,8 @@ class Ready:
         frame: as read, with the beam centre that was found if it had none.
         prepared: the frame in the model's pixels.
         inputs: by name: `image` (size, size) float32, and, where the beam centre is known,
-            `coefficients` (angular_orders, radial_orders) complex64.
+            `coefficients` (angular_orders, radial_orders) complex64 and `center_confidence`; for
+            networks that weigh the centre, zeros and confidence 0 where it is not known.
     """
 
     frame: Frame
@@ -100,6 +104,7 @@ class Tagger:
                 network.column("offset").tolist(),
                 network.column("threshold").tolist(),
                 temperature=1.0,
+                groups=network.exclusive,
             )
             for view, network in bundle.networks.items()
         }
@@ -224,11 +229,23 @@ class Tagger:
         inputs = {"image": prepared.image}
         # The expansion takes most of the time, so it is left out where no network asks for it.
         needed = any(v.needs_center for v in self._preferred if view in (None, v.name))
-        if needed and frame.confidence >= CONFIDENT:
+        weighed = any(_CONFIDENCE in network.inputs for network in self._networks.values())
+        expanded = None
+        if needed and (weighed or frame.confidence >= CONFIDENT):
             expanded = coefficients(prepared, self._bundle.transform)
-            if expanded is not None:
-                inputs["coefficients"] = expanded
+        if expanded is not None:
+            inputs["coefficients"] = expanded
+            inputs[_CONFIDENCE] = np.float32(frame.confidence)
+        elif needed and weighed:
+            # With confidence 0 the joint network does not look at them.
+            inputs["coefficients"] = np.zeros(self._orders, np.complex64)
+            inputs[_CONFIDENCE] = np.float32(0)
         return Ready(frame, prepared, inputs)
+
+    @property
+    def _orders(self) -> tuple[int, int]:
+        transform = self._bundle.transform
+        return transform["angular_orders"], transform["radial_orders"]
 
     def tag(self, batch: Sequence[Ready | Unreadable], view: str | None = None) -> list[Tagged]:
         """Return the tags of frames that are ready, in order.
@@ -246,11 +263,21 @@ class Tagger:
                 inputs = [batch[n].inputs for n in places]  # type: ignore[union-attr]
                 logits = self.logits(name, inputs)
                 for n, p in zip(places, self._calibrations[name].probability(logits), strict=True):
-                    probability[n] = p
+                    probability[n] = self._with_known(name, batch[n], p)
         return [
             self._tagged(item, used, p, note)
             for item, (used, note), p in zip(batch, chosen, probability, strict=True)
         ]
+
+    def _with_known(
+        self, view: str, item: Ready | Unreadable, probability: np.ndarray
+    ) -> np.ndarray:
+        """Probabilities (T,) in which a trusted beam centre decides whether it is on the image."""
+        trusted = isinstance(item, Ready) and item.frame.confidence >= TRUSTED
+        if not trusted or _OFF_IMAGE not in self.tags:
+            return probability
+        known = {self.tags.index(_OFF_IMAGE): item.frame.center_outside}
+        return with_known(probability[None], known, self._calibrations[view].columns)[0]
 
     def logits(self, view: str, inputs: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
         """Return the logits (n, T) of the network of `view`.
@@ -270,12 +297,20 @@ class Tagger:
             return None, item.reason
         candidates = [v for v in self._preferred if view in (None, v.name)]
         for candidate in candidates:
+            needs = set(self.needs(candidate.name))
+            # Only networks that take the confidence can do with an uncertain centre.
+            sure = "coefficients" not in needs or item.frame.confidence >= CONFIDENT
             # The first network whose inputs could all be made.
-            if set(self.needs(candidate.name)) <= item.inputs.keys():
+            if needs <= item.inputs.keys() and (sure or _CONFIDENCE in needs):
                 if candidate is candidates[0]:
-                    return candidate.name, ""
+                    blind = item.inputs.get(_CONFIDENCE) == 0 and _CONFIDENCE in needs
+                    return candidate.name, f"image alone: {_obstacle(item.frame)}" if blind else ""
                 return candidate.name, f"{candidate.name} view alone: {_obstacle(item.frame)}"
         return None, _obstacle(item.frame)
+
+    def _given(self, view: str, probability: np.ndarray) -> tuple[str, ...]:
+        columns = self._calibrations[view].columns
+        return given_tags(self.tags, probability, self.threshold(view), columns)
 
     def _tagged(
         self, item: Ready | Unreadable, view: str | None, probability: np.ndarray, note: str
@@ -294,7 +329,7 @@ class Tagger:
             view,
             None if view is None else self._bundle.networks[view].sha256[:_HASH],
             probability,
-            () if view is None else given_tags(self.tags, probability, self.threshold(view)),
+            () if view is None else self._given(view, probability),
             frame.center,
             frame.center_from,
             frame.confidence,
