@@ -274,7 +274,7 @@ def grown(batches, tmp_path):
     """The same batches, and three more of other experiments."""
     other = tmp_path / "grown"
     extra = tmp_path / "extra"
-    write_records(extra, experiments=30, batches=3, seed=9, first=100)
+    write_records(extra, experiments=30, batches=3, seed=9, first=100, confidence=True)
     shutil.copytree(batches, other / "batches")
     manifest = json.loads((other / "batches/records.json").read_text())
     for n, batch in enumerate(json.loads((extra / "records.json").read_text())["batches"]):
