@@ -235,7 +235,9 @@ class Tagger:
             expanded = coefficients(prepared, self._bundle.transform)
         if expanded is not None:
             inputs["coefficients"] = expanded
-            inputs[_CONFIDENCE] = np.float32(frame.confidence)
+            # Networks learnt a centre from a header or a person as certain.
+            estimated = frame.center_from == "estimate"
+            inputs[_CONFIDENCE] = np.float32(frame.confidence if estimated else 1.0)
         elif needed and weighed:
             # With confidence 0 the joint network does not look at them.
             inputs["coefficients"] = np.zeros(self._orders, np.complex64)
