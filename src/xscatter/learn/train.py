@@ -264,7 +264,8 @@ class Loop:
         # The best epoch is exported, not the last one.
         self.learner.swap(training.best)
         logits = self.learner.logits(training.validation, training.view)
-        self.board.examples(progress.step, training.validation, training.tags, logits, last=True)
+        shown = single_logits(logits, columns_of_groups(training.tags))
+        self.board.examples(progress.step, training.validation, training.tags, shown, last=True)
         records = training.training.records
         finished = export.Finished(
             view=self.name,
