@@ -62,10 +62,8 @@ def paths(tmp_path):
         files.write_json(paths.evaluation(view), {"mean_average_precision": 0.5})
     files.write_text(paths.report, "<html></html>\n")
     networks = [{"file": f"{view}.onnx", "sha256": SHA256} for view in VIEWS]
-    files.write_json(
-        paths.tagger / "tagger.json",
-        {"format": 1, "networks": dict(zip(VIEWS, networks, strict=True))},
-    )
+    description = {"format": 1, "networks": dict(zip(VIEWS, networks, strict=True))}
+    files.write_json(paths.tagger / "tagger.json", description)
     for view in VIEWS:
         (paths.tagger / f"{view}.onnx").write_bytes(b"network")
     log = paths.log("simulate", "00003")
