@@ -1,6 +1,6 @@
 """How well a model tags real frames: average precision per tag and source, beside the prevalence.
 
-    python benchmarks/real_frames.py FOLDER --model results/demo/models [--json out.json]
+    python benchmarks/real_frames.py FOLDER [--model results/demo] [--json out.json]
 
 FOLDER holds frames and MANIFEST.csv with the columns `file`, `tags` and `tags17` (names separated
 by semicolons). Tags of which the truth is unknown in every row are left out. Intervals (95 %) are
@@ -11,10 +11,7 @@ threshold and no weight may ever be chosen by this table.
 import argparse
 import csv
 import json
-import os
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
@@ -125,7 +122,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--model", type=Path, help="default: the shipped tagger")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
     tagger, found = Tagger.load(arguments.model), {}
