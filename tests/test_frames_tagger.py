@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from tolerances import sum_tolerance
-from toy_models import PRECISIONS, TAGS, ring, watched, write_frames, write_tagger
+from toy_models import PRECISIONS, TAGS, TRANSFORM, ring, watched, write_frames, write_tagger
 from xscatter import frames, tagging
 from xscatter.cli import main
 from xscatter.core.errors import UserError
+from xscatter.store.bundle import Bundle, BundledNetwork
 from xscatter.tagging import table
 
 
@@ -87,6 +88,38 @@ def test_one_view_alone(models, files, tmp_path):
     ]
     with pytest.raises(UserError, match="holds no joint network"):
         list(only.predict(names, view="joint"))
+
+
+class Recorder:
+    """A network that keeps what it is given."""
+
+    inputs = ("image", "coefficients", "center_confidence")
+
+    def __init__(self):
+        self.given = []
+
+    def logits(self, inputs):
+        self.given.append(inputs)
+        return np.zeros((len(inputs["image"]), 1))
+
+
+def test_a_network_that_is_told_how_sure_the_centre_is_answers_for_every_frame(files):
+    known = {"slope": 1, "offset": 0, "threshold": 0.5, "precision": None, "prevalence": 0.5}
+    entry = BundledNetwork("joint.onnx", "0" * 64, [], {"ring": known})
+    network = Recorder()
+    bundle = Bundle("told", {"ring": "A ring."}, 64, TRANSFORM, {"joint": entry})
+    tagger = tagging.Tagger(bundle, {"joint": network})
+    sure, blank = tagger.predict([files / "0.npy", files / "5.npy"])
+    assert (sure.view, blank.view) == ("joint", "joint")
+    assert sure.note == ""
+    assert blank.note.startswith("mostly by the image: beam centre not known")
+    (given,) = network.given
+    assert given["center_confidence"] == pytest.approx([sure.confidence, blank.confidence])
+    assert given["coefficients"].shape == (2, 4, 6)
+    (nowhere,) = tagger.predict([files / "0.npy"], center=(97200.0, 70.0))
+    assert "too little of the frame surrounds the beam centre" in nowhere.note
+    assert network.given[-1]["center_confidence"] == 0
+    assert not network.given[-1]["coefficients"].any()
 
 
 def test_a_given_centre_that_is_of_no_use_is_named(models, files):
@@ -195,6 +228,21 @@ def test_legend_says_what_a_tag_means_and_how_often_it_was_right_in_the_test(mod
         assert [float(p) if p else None for p in told] == list(PRECISIONS)
     assert [rows[tag]["threshold(joint)"] for tag in TAGS] == ["0.0", "0.0", "0.5"]
     assert "ring" in rows["ring"]["meaning"].lower()
+
+
+def test_tags_and_their_evidence_need_nothing_of_the_training(files, tmp_path):
+    code = """
+import sys
+for name in ("tensorflow", "keras", "tf2onnx", "onnx", "sklearn", "snakemake", "mpi4py"):
+    sys.modules[name] = None  # as if it were not installed
+from xscatter.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+    command = ["predict", str(files / "0.npy"), "-o", str(tmp_path / "tags"), "--html"]
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"{files / '0.npy'} [0]: " in done.stdout
+    assert "data:image/png;base64" in (tmp_path / "tags" / "tags.html").read_text()
 
 
 def test_names_that_are_not_utf_8(models, tmp_path):

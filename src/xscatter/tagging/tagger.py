@@ -22,7 +22,8 @@ from xscatter.tagging.prepare import Prepared, coefficients, prepare
 from xscatter.tagging.tagged import Tagged, given_tags
 from xscatter.views import by_inputs
 
-CONFIDENT = 0.5  # least confidence of a beam centre for the views that need one
+CONFIDENT = 0.5  # least confidence of a beam centre for the networks that are not told of it
+CENTER_CONFIDENCE = "center_confidence"  # the input by which a network is told
 _HASH = 12  # hex digits that tell networks apart
 
 
@@ -42,13 +43,16 @@ class Ready:
     Attributes:
         frame: as read, with the beam centre that was found if it had none.
         prepared: the frame in the model's pixels.
-        inputs: by name: `image` (size, size) float32, and, where the beam centre is known,
-            `coefficients` (angular_orders, radial_orders) complex64.
+        inputs: by name: `image` (size, size) float32, and, where the beam centre is known or a
+            network is told how sure it is, `coefficients` (angular_orders, radial_orders) complex64
+            and `center_confidence`.
+        centered: whether the coefficients are about a beam centre that is sure enough.
     """
 
     frame: Frame
     prepared: Prepared
     inputs: dict[str, np.ndarray]
+    centered: bool = False
 
 
 class Tagger:
@@ -223,12 +227,20 @@ class Tagger:
         prepared = prepare(frame, self.size)
         inputs = {"image": prepared.image}
         # The expansion takes most of the time, so it is left out where no network asks for it.
-        needed = any(v.needs_center for v in self._preferred if view in (None, v.name))
-        if needed and frame.confidence >= CONFIDENT:
-            expanded = coefficients(prepared, self._bundle.transform)
-            if expanded is not None:
-                inputs["coefficients"] = expanded
-        return Ready(frame, prepared, inputs)
+        asked = [v for v in self._preferred if view in (None, v.name) and v.needs_center]
+        told = any(CENTER_CONFIDENCE in self.needs(v.name) for v in asked)
+        sure, transform = frame.confidence >= CONFIDENT, self._bundle.transform
+        expanded = coefficients(prepared, transform) if asked and (sure or told) else None
+        if told:
+            # At confidence 0 a network does not look at the coefficients.
+            known = frame.confidence if expanded is not None else 0.0
+            inputs[CENTER_CONFIDENCE] = np.array(known, np.float32)
+        if expanded is not None:
+            inputs["coefficients"] = expanded
+        elif told:
+            shape = (transform["angular_orders"], transform["radial_orders"])
+            inputs["coefficients"] = np.zeros(shape, np.complex64)
+        return Ready(frame, prepared, inputs, sure and expanded is not None)
 
     def tag(self, batch: Sequence[Ready | Unreadable], view: str | None = None) -> list[Tagged]:
         """Return the tags of frames that are ready, in order.
@@ -270,8 +282,14 @@ class Tagger:
             return None, item.reason
         candidates = [v for v in self._preferred if view in (None, v.name)]
         for candidate in candidates:
+            needs = set(self.needs(candidate.name))
+            told = CENTER_CONFIDENCE in needs
             # The first network whose inputs could all be made.
-            if set(self.needs(candidate.name)) <= item.inputs.keys():
+            if needs <= item.inputs.keys() and (
+                item.centered or told or not candidate.needs_center
+            ):
+                if candidate.needs_center and not item.centered:
+                    return candidate.name, f"mostly by the image: {_obstacle(item.frame)}"
                 if candidate is candidates[0]:
                     return candidate.name, ""
                 return candidate.name, f"{candidate.name} view alone: {_obstacle(item.frame)}"
