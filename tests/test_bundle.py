@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import onnxruntime
@@ -215,6 +218,19 @@ def test_a_folder_appears_when_it_is_complete(tmp_path):
         raise RuntimeError
     assert [path.name for path in folder.iterdir()] == ["two"]
     assert list(tmp_path.iterdir()) == [folder]
+    killed = """
+import os, pathlib, signal, sys
+from xscatter.core.files import complete_folder
+with complete_folder(sys.argv[1]) as part:
+    (part / "three").write_text("half of")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", killed, str(folder)])
+    assert done.returncode == -signal.SIGKILL
+    assert [path.name for path in folder.iterdir()] == ["two"]
+    with complete_folder(folder) as part:
+        (part / "three").write_text("all of")
+    assert [path.name for path in folder.iterdir()] == ["three"]
     (tmp_path / "file").touch()
     with pytest.raises(UserError), complete_folder(tmp_path / "file" / "tagger"):
         pytest.fail("there is no such folder")

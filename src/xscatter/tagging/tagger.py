@@ -104,6 +104,7 @@ class Tagger:
                 network.column("offset").tolist(),
                 network.column("threshold").tolist(),
                 temperature=1.0,
+                **({"groups": network.exclusive} if network.exclusive else {}),
             )
             for view, network in bundle.networks.items()
         }
