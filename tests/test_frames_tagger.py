@@ -10,18 +10,11 @@ import numpy as np
 import pytest
 
 from tolerances import sum_tolerance
-from toy_models import (
-    PRECISIONS,
-    TAGS,
-    TRANSFORM,
-    ring,
-    watched,
-    write_frames,
-    write_tagger,
-)
+from toy_models import PRECISIONS, TAGS, TRANSFORM, ring, watched, write_frames, write_tagger
 from xscatter import frames, tagging
 from xscatter.cli import main
 from xscatter.core.errors import UserError
+from xscatter.store.bundle import Bundle, BundledNetwork
 from xscatter.tagging import table
 
 
@@ -95,6 +88,38 @@ def test_one_view_alone(models, files, tmp_path):
     ]
     with pytest.raises(UserError, match="holds no joint network"):
         list(only.predict(names, view="joint"))
+
+
+class Recorder:
+    """A network that keeps what it is given."""
+
+    inputs = ("image", "coefficients", "center_confidence")
+
+    def __init__(self):
+        self.given = []
+
+    def logits(self, inputs):
+        self.given.append(inputs)
+        return np.zeros((len(inputs["image"]), 1))
+
+
+def test_a_network_that_is_told_how_sure_the_centre_is_answers_for_every_frame(files):
+    known = {"slope": 1, "offset": 0, "threshold": 0.5, "precision": None, "prevalence": 0.5}
+    entry = BundledNetwork("joint.onnx", "0" * 64, [], {"ring": known})
+    network = Recorder()
+    bundle = Bundle("told", {"ring": "A ring."}, 64, TRANSFORM, {"joint": entry})
+    tagger = tagging.Tagger(bundle, {"joint": network})
+    sure, blank = tagger.predict([files / "0.npy", files / "5.npy"])
+    assert (sure.view, blank.view) == ("joint", "joint")
+    assert sure.note == ""
+    assert blank.note.startswith("mostly by the image: beam centre not known")
+    (given,) = network.given
+    assert given["center_confidence"] == pytest.approx([sure.confidence, blank.confidence])
+    assert given["coefficients"].shape == (2, 4, 6)
+    (nowhere,) = tagger.predict([files / "0.npy"], center=(97200.0, 70.0))
+    assert "too little of the frame surrounds the beam centre" in nowhere.note
+    assert network.given[-1]["center_confidence"] == 0
+    assert not network.given[-1]["coefficients"].any()
 
 
 def test_a_given_centre_that_is_of_no_use_is_named(models, files):
@@ -205,6 +230,21 @@ def test_legend_says_what_a_tag_means_and_how_often_it_was_right_in_the_test(mod
     assert "ring" in rows["ring"]["meaning"].lower()
 
 
+def test_tags_and_their_evidence_need_nothing_of_the_training(files, tmp_path):
+    code = """
+import sys
+for name in ("tensorflow", "keras", "tf2onnx", "onnx", "sklearn", "snakemake", "mpi4py"):
+    sys.modules[name] = None  # as if it were not installed
+from xscatter.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+    command = ["predict", str(files / "0.npy"), "-o", str(tmp_path / "tags"), "--html"]
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"{files / '0.npy'} [0]: " in done.stdout
+    assert "data:image/png;base64" in (tmp_path / "tags" / "tags.html").read_text()
+
+
 def test_names_that_are_not_utf_8(models, tmp_path):
     folder, odd = tmp_path / "in", os.fsdecode(b"caf\xe9.npy")
     folder.mkdir()
@@ -285,50 +325,25 @@ def test_every_real_frame_is_tagged(models):
     assert not any(f.failed or f.view is None for f in answers)
 
 
-class Weighing:
-    """A network that weighs the beam centre; its logits are always the same."""
+class Constant:
+    """A network whose logits are always the same."""
 
-    def __init__(self, inputs, logits):
-        self.inputs, self._logits, self.seen = inputs, logits, []
+    inputs = ("image",)
 
     def logits(self, inputs):
-        self.seen.append({name: inputs[name] for name in self.inputs})
-        return np.tile(self._logits, (len(inputs["image"]), 1))
-
-
-def weighing_tagger(logits, threshold=0.2):
-    from xscatter.store.bundle import Bundle, BundledNetwork
-    from xscatter.views import VIEWS
-
-    tags = ["circular beamstop", "linear beamstop", "beam off image", "ring"]
-    known = dict(slope=1, offset=0, threshold=threshold, precision=None, prevalence=0.5)
-    inputs = [*VIEWS["joint"].fields, *VIEWS["joint"].optional]
-    joint = BundledNetwork(
-        "joint.onnx", "0" * 64, inputs, {tag: known for tag in tags}, exclusive=[tags[:3]]
-    )
-    bundle = Bundle("constant", {tag: "" for tag in tags}, 64, TRANSFORM, {"joint": joint})
-    network = Weighing(tuple(inputs), logits)
-    return tagging.Tagger(bundle, {"joint": network}), network
-
-
-def test_a_network_that_weighs_the_centre_answers_for_every_frame():
-    tagger, network = weighing_tagger([0.0, 0.0, 0.0, 2.0])
-    blank = frames.from_array(np.zeros((100, 100), np.int32))
-    unsure = frames.from_array(ring()).with_center((60.0, 70.0), "estimate", 0.3)
-    far = frames.from_array(ring()).with_center((9000.0, 70.0), "estimate", 0.8)
-    answers = list(tagger.predict([blank, unsure, far]))
-    assert [one.view for one in answers] == ["joint"] * 3
-    (seen,) = network.seen
-    np.testing.assert_allclose(seen["center_confidence"], [0, 0.3, 0], atol=1e-6)
-    assert not seen["coefficients"][[0, 2]].any()
-    assert seen["coefficients"][1].any()
-    assert answers[0].note.startswith("image alone: beam centre not known")
-    assert answers[1].note == ""
-    assert "too little of the frame" in answers[2].note
+        return np.tile([1.0, 0.8, 1.5, -3.0], (len(inputs["image"]), 1))
 
 
 def test_exclusive_tags_are_one_answer_and_a_trusted_centre_decides_whether_the_beam_is_there():
-    tagger, _ = weighing_tagger([1.0, 0.8, 1.5, -3.0])
+    from xscatter.store.bundle import Bundle, BundledNetwork
+
+    tags = ["circular beamstop", "linear beamstop", "beam off image", "ring"]
+    known = dict(slope=1, offset=0, threshold=0.2, precision=None, prevalence=0.5)
+    entry = BundledNetwork(
+        "image.onnx", "0" * 64, ["image"], {tag: known for tag in tags}, exclusive=[tags[:3]]
+    )
+    bundle = Bundle("constant", {tag: "" for tag in tags}, 64, TRANSFORM, {"image": entry})
+    tagger = tagging.Tagger(bundle, {"image": Constant()})
     frame = frames.from_array(ring())
     unsure, inside, outside = tagger.predict(
         [

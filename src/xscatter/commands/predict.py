@@ -27,6 +27,9 @@ EXAMPLE = """examples:
   xscatter predict frames --model results/demo"""
 
 
+_SHOWN = 5  # frames whose tags are also printed, if there are no more
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files",
@@ -120,6 +123,7 @@ def run(args: argparse.Namespace) -> int:
     _check_readable(names, options)
     _check_writable(args.output)
     tagger = load_tagger(args)
+    lines: list[str] = []
     with tables.written(tagger, names):
         shown = track(names, "predict", end=False)
         for batch in tagger.batches(shown, args.view, args.threads, **options):
@@ -127,6 +131,11 @@ def run(args: argparse.Namespace) -> int:
                 tables.add(item, tagged)
                 if tagged.failed:
                     print(f"xscatter predict: {tagged.note}", file=sys.stderr)
+                elif len(lines) <= _SHOWN:
+                    lines.append(f"{tagged.source} [{tagged.index}]: {', '.join(tagged.tags)}")
+    # The tags of many frames are for the table, those of a few are also for the terminal.
+    if len(lines) <= _SHOWN:
+        print(*lines, sep="\n")
     some = f"{tables.tagged} frame{'s' * (tables.tagged != 1)}"
     paths = ", ".join(map(str, tables.paths.values()))
     print(f"{some} tagged, {tables.failed} could not be read; {paths}")

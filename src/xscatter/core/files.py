@@ -100,7 +100,7 @@ def _explain(error: OSError | RuntimeError, path: Path) -> Exception:
         return UserError(
             f"{path}: no space left on the disk; free some, then run the same command again"
         )
-    if number in (errno.EACCES, errno.EROFS, errno.EPERM):
+    if number in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
         return UserError(
             f"{path}: cannot be written ({os.strerror(number)}); choose another folder with -o"
         )

@@ -17,7 +17,7 @@ from xscatter.records.assignment import identity
 from xscatter.records.read import open_records
 from xscatter.scores import calibration
 from xscatter.scores.evaluation import Evaluation, read_evaluation
-from xscatter.store.bundle import Bundle, BundledNetwork
+from xscatter.store.bundle import Bundle, BundledNetwork, network_file
 from xscatter.store.models import FACTS, ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.store.verify import study_of_results
@@ -148,7 +148,7 @@ def _network(
         "calibration_error": evaluation.calibration.per_tag.expected_calibration_error,
     }
     return BundledNetwork(
-        file=f"{view}.onnx",
+        file=network_file(view),
         sha256=hashlib.sha256(content).hexdigest(),
         inputs=list(Network(content).inputs),
         tags=tags,

@@ -106,7 +106,8 @@ def _rename(graph: Any) -> None:
     makers = {name: node for node in graph.node for name in node.output}
     constants = {one.name: one for one in graph.initializer}
     names = {one.name: one.name for one in (*graph.input, *graph.output)}
-    nodes, weights = [], []
+    nodes: list[Any] = []
+    weights: list[Any] = []
     visited: set[int] = set()
     waiting = [(makers[one.name], False) for one in reversed(graph.output)]
     while waiting:

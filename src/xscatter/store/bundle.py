@@ -30,6 +30,11 @@ COLUMNS = ("slope", "offset", "threshold", "precision", "prevalence")
 _FIX = "make the tagger again with `xscatter bundle`, or copy its folder again"
 
 
+def network_file(view: str) -> str:
+    """Return the name of the network of `view` in the folder of a tagger."""
+    return f"{view}.onnx"
+
+
 @dataclass(frozen=True)
 class BundledNetwork:
     """One network of a tagger.

@@ -23,9 +23,10 @@ from xscatter.tagging.prepare import Prepared, coefficients, prepare
 from xscatter.tagging.tagged import Tagged, given_tags
 from xscatter.views import by_inputs
 
-CONFIDENT = 0.5  # least confidence of a beam centre for networks that do not weigh it themselves
-TRUSTED = 0.9  # from which on the centre decides whether the beam is on the image
-_CONFIDENCE, _OFF_IMAGE = "center_confidence", "beam off image"
+CONFIDENT = 0.5  # least confidence of a beam centre for the networks that are not told of it
+CENTER_CONFIDENCE = "center_confidence"  # the input by which a network is told
+TRUSTED = 0.9  # confidence from which on the centre decides whether the beam is on the image
+_OFF_IMAGE = "beam off image"
 _HASH = 12  # hex digits that tell networks apart
 
 
@@ -45,14 +46,16 @@ class Ready:
     Attributes:
         frame: as read, with the beam centre that was found if it had none.
         prepared: the frame in the model's pixels.
-        inputs: by name: `image` (size, size) float32, and, where the beam centre is known,
-            `coefficients` (angular_orders, radial_orders) complex64 and `center_confidence`; for
-            networks that weigh the centre, zeros and confidence 0 where it is not known.
+        inputs: by name: `image` (size, size) float32, and, where the beam centre is known or a
+            network is told how sure it is, `coefficients` (angular_orders, radial_orders) complex64
+            and `center_confidence`.
+        centered: whether the coefficients are about a beam centre that is sure enough.
     """
 
     frame: Frame
     prepared: Prepared
     inputs: dict[str, np.ndarray]
+    centered: bool = False
 
 
 class Tagger:
@@ -228,26 +231,23 @@ class Tagger:
         prepared = prepare(frame, self.size)
         inputs = {"image": prepared.image}
         # The expansion takes most of the time, so it is left out where no network asks for it.
-        needed = any(v.needs_center for v in self._preferred if view in (None, v.name))
-        weighed = any(_CONFIDENCE in network.inputs for network in self._networks.values())
-        expanded = None
-        if needed and (weighed or frame.confidence >= CONFIDENT):
-            expanded = coefficients(prepared, self._bundle.transform)
+        asked = [v for v in self._preferred if view in (None, v.name) and v.needs_center]
+        told = any(CENTER_CONFIDENCE in self.needs(v.name) for v in asked)
+        sure, transform = frame.confidence >= CONFIDENT, self._bundle.transform
+        expanded = coefficients(prepared, transform) if asked and (sure or told) else None
+        if told:
+            # At confidence 0 a network does not look at the coefficients.
+            known = frame.confidence if expanded is not None else 0.0
+            # In training a centre from a header or a person was certain.
+            if known and frame.center_from != "estimate":
+                known = 1.0
+            inputs[CENTER_CONFIDENCE] = np.array(known, np.float32)
         if expanded is not None:
             inputs["coefficients"] = expanded
-            # Networks learnt a centre from a header or a person as certain.
-            estimated = frame.center_from == "estimate"
-            inputs[_CONFIDENCE] = np.float32(frame.confidence if estimated else 1.0)
-        elif needed and weighed:
-            # With confidence 0 the joint network does not look at them.
-            inputs["coefficients"] = np.zeros(self._orders, np.complex64)
-            inputs[_CONFIDENCE] = np.float32(0)
-        return Ready(frame, prepared, inputs)
-
-    @property
-    def _orders(self) -> tuple[int, int]:
-        transform = self._bundle.transform
-        return transform["angular_orders"], transform["radial_orders"]
+        elif told:
+            shape = (transform["angular_orders"], transform["radial_orders"])
+            inputs["coefficients"] = np.zeros(shape, np.complex64)
+        return Ready(frame, prepared, inputs, sure and expanded is not None)
 
     def tag(self, batch: Sequence[Ready | Unreadable], view: str | None = None) -> list[Tagged]:
         """Return the tags of frames that are ready, in order.
@@ -281,6 +281,10 @@ class Tagger:
         known = {self.tags.index(_OFF_IMAGE): item.frame.center_outside}
         return with_known(probability[None], known, self._calibrations[view].columns)[0]
 
+    def _given(self, view: str, probability: np.ndarray) -> tuple[str, ...]:
+        columns = self._calibrations[view].columns
+        return given_tags(self.tags, probability, self.threshold(view), columns)
+
     def logits(self, view: str, inputs: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
         """Return the logits (n, T) of the network of `view`.
 
@@ -300,19 +304,17 @@ class Tagger:
         candidates = [v for v in self._preferred if view in (None, v.name)]
         for candidate in candidates:
             needs = set(self.needs(candidate.name))
-            # Only networks that take the confidence can do with an uncertain centre.
-            sure = "coefficients" not in needs or item.frame.confidence >= CONFIDENT
+            told = CENTER_CONFIDENCE in needs
             # The first network whose inputs could all be made.
-            if needs <= item.inputs.keys() and (sure or _CONFIDENCE in needs):
+            if needs <= item.inputs.keys() and (
+                item.centered or told or not candidate.needs_center
+            ):
+                if candidate.needs_center and not item.centered:
+                    return candidate.name, f"mostly by the image: {_obstacle(item.frame)}"
                 if candidate is candidates[0]:
-                    blind = item.inputs.get(_CONFIDENCE) == 0 and _CONFIDENCE in needs
-                    return candidate.name, f"image alone: {_obstacle(item.frame)}" if blind else ""
+                    return candidate.name, ""
                 return candidate.name, f"{candidate.name} view alone: {_obstacle(item.frame)}"
         return None, _obstacle(item.frame)
-
-    def _given(self, view: str, probability: np.ndarray) -> tuple[str, ...]:
-        columns = self._calibrations[view].columns
-        return given_tags(self.tags, probability, self.threshold(view), columns)
 
     def _tagged(
         self, item: Ready | Unreadable, view: str | None, probability: np.ndarray, note: str
