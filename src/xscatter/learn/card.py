@@ -46,7 +46,8 @@ def card(bundle: Bundle) -> str:
         "## Files\n",
         "| file | SHA-256 |\n|---|---|\n"
         + "".join(f"| {one.file} | `{one.sha256}` |\n" for one in bundle.networks.values()),
-        f"Study hash `{facts['study_hash']}`, physics {facts['physics']}. To make it again, run "
+        f"Study hash `{facts['study_hash']}`, physics {facts['physics'] or 'of an earlier version'}. "
+        "To make it again, run "
         f"`{facts['command']}` with the `study.yaml` beside this card.\n",
     ]
     return "\n".join(parts)
