@@ -22,6 +22,7 @@ def card(bundle: Bundle) -> str:
     views = [view.name for view in by_inputs() if view.name in bundle.networks]
     images = facts["training"]["images"]
     trained = "an unknown number of images" if images is None else f"{images:,} images"
+    physics = facts["physics"] or "of an earlier version"
     parts = [f"# Tagger {bundle.name}\n"]
     if images is not None and images < _FEW:
         parts.append(
@@ -46,7 +47,7 @@ def card(bundle: Bundle) -> str:
         "## Files\n",
         "| file | SHA-256 |\n|---|---|\n"
         + "".join(f"| {one.file} | `{one.sha256}` |\n" for one in bundle.networks.values()),
-        f"Study hash `{facts['study_hash']}`, physics {facts['physics']}. To make it again, run "
+        f"Study hash `{facts['study_hash']}`, physics {physics}. To make it again, run "
         f"`{facts['command']}` with the `study.yaml` beside this card.\n",
     ]
     return "\n".join(parts)
