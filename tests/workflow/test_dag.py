@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 COMPARISON = ROOT / "config" / "study-resolution.yaml"
 STUDIES = sorted(set((ROOT / "config").glob("*.yaml")) - {COMPARISON})
 ONCE = {"assign": 1, "index": 1, "train_image": 1, "train_coefficient": 1, "train_joint": 1}
-ONCE |= {"test": 3, "test_mean": 1, "report": 1, "all": 1}
+ONCE |= {"test": 3, "test_mean": 1, "report": 1, "bundle": 1, "all": 1}
 
 
 def snakemake(folder, *arguments):
@@ -78,6 +78,8 @@ def finished(tmp_path_factory):
     )
     names = study_paths("small", folder / "results")
     files = [names.study, names.assignment, names.records, names.report]
+    files += [names.tagger / file for file in ("tagger.json", "card.md", "study.yaml")]
+    files += [names.tagger / f"{view}.onnx" for view in VIEWS]
     files += [
         name(number) for number in range(3) for name in (names.experiment, names.coefficients)
     ]
@@ -95,7 +97,7 @@ def finished(tmp_path_factory):
     return folder, path
 
 
-TEST = {"test", "test_mean", "report", "all"}
+TEST = {"test", "test_mean", "report", "bundle", "all"}
 TRAIN = {"train_image", "train_coefficient", "train_joint"} | TEST
 PACK = {"assign", "pack", "index"} | TRAIN
 

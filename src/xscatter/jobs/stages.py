@@ -115,5 +115,7 @@ STAGE_COSTS: dict[str, Stage] = {
         Law(30.0, 0.001, 5.0e-8, 2.0, 3000, 2e-3), _batch, lambda study: len(evaluated())
     ),
     "report": Stage(Law(20.0, 0.0, 0.0, 2.0, 1500, 1e-3)),
+    # It loads TensorFlow and converts each network.
+    "bundle": Stage(Law(60.0, 0.0, 0.0, 2.0, 4000)),
 }
 """In the order in which they run."""

@@ -108,6 +108,21 @@ def batch_problem(path: Path, deep: bool, size: int, sha256: str) -> str | None:
     return None
 
 
+def network_problem(path: Path, deep: bool, sha256: str | None) -> str | None:
+    """Check a network of a tagger.
+
+    Args:
+        path: the network.
+        deep: compare its content with `sha256`.
+        sha256: checksum that the description of the tagger states; None: it states none.
+    """
+    if not path.exists():
+        return "missing"
+    if deep and sha256 is not None and file_sha256(path) != sha256:
+        return "corrupt: its content does not match its checksum in tagger.json"
+    return None
+
+
 def json_problem(path: Path, *keys: str) -> str | None:
     """Check a JSON file that must have `keys`."""
     if not path.exists():

@@ -80,6 +80,11 @@ class StudyPaths:
         return self.root / "evaluation" / f"{view}-scores.npz"
 
     @property
+    def tagger(self) -> Path:
+        """Folder of the tagger: the networks as ONNX, with all that is needed to use them."""
+        return self.root / "tagger"
+
+    @property
     def report(self) -> Path:
         """The report."""
         return self.root / "report.html"

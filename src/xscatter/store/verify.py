@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -13,11 +14,13 @@ from typing import Any
 
 from xscatter.core.errors import UserError
 from xscatter.core.progress import track
+from xscatter.store.bundle import DESCRIPTION, network_file
 from xscatter.store.checks import (
     batch_problem,
     coefficients_problem,
     experiment_problem,
     json_problem,
+    network_problem,
     page_problem,
     sequence_problem,
     table_problem,
@@ -121,7 +124,10 @@ def delete_bad(findings: list[Finding]) -> list[Path]:
     """
     bad = [finding.path for finding in findings if finding.kind not in ("missing", "stranger")]
     for path in bad:
-        path.unlink(missing_ok=True)
+        if path.is_dir():  # a folder that a killed job left
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     return bad
 
 
@@ -160,6 +166,12 @@ def _checks(study: Study, paths: StudyPaths, deep: bool) -> Iterator[_Check]:
         yield _Check(paths.evaluation(view), paths.log("test", view), json_problem)
         yield _Check(paths.scores(view), paths.log("test", view), zip_problem)
     yield _Check(paths.report, paths.log("report"), page_problem)
+    log = paths.log("bundle")
+    yield _Check(paths.tagger / DESCRIPTION, log, json_problem, ("format", "networks"))
+    checksums = _networks(paths)
+    for view in VIEWS:
+        name = network_file(view)
+        yield _Check(paths.tagger / name, log, network_problem, (deep, checksums.get(name)))
 
 
 def _batches(paths: StudyPaths) -> dict[str, tuple[int, str]]:
@@ -171,6 +183,15 @@ def _batches(paths: StudyPaths) -> dict[str, tuple[int, str]]:
             for entry in manifest["batches"]
         }
     except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _networks(paths: StudyPaths) -> dict[str, str]:
+    """Return the SHA-256 of every network that the description of the tagger names."""
+    try:
+        networks = json.loads((paths.tagger / DESCRIPTION).read_text())["networks"].values()
+        return {network["file"]: network["sha256"] for network in networks}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
