@@ -23,6 +23,7 @@ else:
     validate(config, "workflow/schemas/study.schema.json", set_default=False)
 
     include: "workflow/rules/simulate.smk"
+    include: "workflow/rules/sequence.smk"
     include: "workflow/rules/transform.smk"
     include: "workflow/rules/pack.smk"
     include: "workflow/rules/train.smk"
@@ -61,6 +62,7 @@ rule all:
         list(COMPARISON_PATHS.tables.values())
         if IS_COMPARISON
         else [PATHS.report, PATHS.tagger / bundle.DESCRIPTION],
+        [] if IS_COMPARISON else [PATHS.sequence(n) for n in range(STUDY.sequence.sequences)],
         # Shards and batches that somebody deleted are made again, although the report exists.
         driver.lost(STUDY, PATHS, foreseen().batches)
         if workflow.is_main_process and not IS_COMPARISON

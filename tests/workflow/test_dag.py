@@ -128,6 +128,15 @@ def test_one_changed_key_reruns_only_what_depends_on_it(finished, key, value, ru
     assert set(planned(folder, changed)) == rules
 
 
+def test_sequences_are_jobs_of_their_own_and_change_no_other_file(finished):
+    folder, path = finished
+    content = yaml.safe_load(path.read_text())
+    content["sequence"] = {"sequences": 3, "frames": 10}
+    more = folder / "sequences.yaml"
+    more.write_text(yaml.safe_dump(content))
+    assert planned(folder, more) == {"simulate_sequence": 3, "all": 1}
+
+
 def test_more_experiments_leave_the_old_ones_alone(finished):
     folder, path = finished
     more = folder / "more.yaml"

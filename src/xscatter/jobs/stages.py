@@ -90,6 +90,12 @@ STAGE_COSTS: dict[str, Stage] = {
     "simulate": Stage(
         Law(6.0, 0.010, 2.0e-8, 2.0, 500, 4e-4, 11e3, 0.42), _experiment, _experiments
     ),
+    # Every frame is rendered for its image, and twice for each process to be judged.
+    "sequence": Stage(
+        Law(6.0, 0.012, 1.0e-7, 2.5, 500, 5e-4, 11e3, 0.42),
+        lambda study: study.sequence.frames,
+        lambda study: study.sequence.sequences,
+    ),
     "transform": Stage(Law(6.0, 0.003, 2.0e-8, 2.0, 500, 6e-4), _experiment, _experiments),
     "assign": Stage(Law(6.0, 0.0001, 0.0, 2.0, 600)),
     "pack": Stage(

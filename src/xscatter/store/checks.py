@@ -12,8 +12,10 @@ import h5py
 
 from xscatter.core import shards
 from xscatter.core.files import file_sha256
+from xscatter.processes import NAMES
 from xscatter.store.coefficients import COEFFICIENTS
 from xscatter.store.experiments import COUNTS_DATASET, LABELS
+from xscatter.store.sequences import PROCESS_LABELS, TIME
 
 
 def experiment_problem(
@@ -31,6 +33,24 @@ def experiment_problem(
     # Marks first: a damaged file may not even open.
     return shards.problem(path, deep, study_hash=study_hash, experiment=number) or _entries(
         path, {COUNTS_DATASET: images, LABELS: images}
+    )
+
+
+def sequence_problem(
+    path: Path, deep: bool, frames: int, number: int, study_hash: str
+) -> str | None:
+    """Check a sequence of frames.
+
+    Args:
+        path: the file.
+        deep: compare its content with its checksum.
+        frames: number of frames that it must have.
+        number: number of the sequence.
+        study_hash: fingerprint of the study that it must belong to.
+    """
+    wanted = {COUNTS_DATASET: frames, LABELS: frames, TIME: frames, PROCESS_LABELS: len(NAMES)}
+    return shards.problem(path, deep, study_hash=study_hash, sequence=number) or _entries(
+        path, wanted
     )
 
 

@@ -36,6 +36,10 @@ class StudyPaths:
         """Coefficients of one experiment."""
         return self.root / "coefficients" / f"{_digits(number)}.h5"
 
+    def sequence(self, number: int | str) -> Path:
+        """Sequence of frames."""
+        return self.root / "sequences" / f"{_digits(number)}.h5"
+
     @property
     def batches(self) -> Path:
         """Folder of the record batches."""

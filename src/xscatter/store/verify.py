@@ -22,6 +22,7 @@ from xscatter.store.checks import (
     json_problem,
     network_problem,
     page_problem,
+    sequence_problem,
     table_problem,
     zip_problem,
 )
@@ -142,6 +143,11 @@ def _checks(study: Study, paths: StudyPaths, deep: bool) -> Iterator[_Check]:
         yield _Check(
             paths.coefficients(number), paths.log("transform", unit), coefficients_problem, more
         )
+    hashed = study.fingerprint("sequence")
+    for number in range(study.sequence.sequences):
+        log = paths.log("simulate_sequence", f"{number:05d}")
+        wanted = (deep, study.sequence.frames, number, hashed)
+        yield _Check(paths.sequence(number), log, sequence_problem, wanted)
     yield _Check(paths.assignment, paths.log("assign"), json_problem)
     yield _Check(
         paths.records, paths.log("index"), json_problem, ("batches", "fields", "record_length")
@@ -197,9 +203,13 @@ def _strangers(study: Study, paths: StudyPaths) -> Iterator[Finding]:
         with suppress(FileNotFoundError):  # the job that writes it may finish it now
             if time.time() - path.stat().st_mtime > longest:
                 yield Finding(path, "partial: a killed job left it")
-    for name in (paths.experiment, paths.coefficients):
+    for name, count in (
+        (paths.experiment, study.simulate.experiments),
+        (paths.coefficients, study.simulate.experiments),
+        (paths.sequence, study.sequence.sequences),
+    ):
         folder = name(0).parent
-        expected = {name(number).name for number in range(study.simulate.experiments)}
+        expected = {name(number).name for number in range(count)}
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.name not in expected and path.suffix != ".part":
                 yield Finding(path, "stranger: this study does not make it; it is kept")

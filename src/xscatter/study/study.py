@@ -10,8 +10,9 @@ from pydantic import Field, model_validator
 from xscatter.core.errors import UserError
 from xscatter.study import networks
 from xscatter.study.pack import Pack
-from xscatter.study.renamed import with_former_names
+from xscatter.study.renamed import as_fingerprinted
 from xscatter.study.section import Section
+from xscatter.study.sequence import Sequences
 from xscatter.study.simulate import Simulate
 from xscatter.study.train import Train
 from xscatter.study.transform import Transform
@@ -21,7 +22,7 @@ from xscatter.study.walltime import Walltime
 # that files made before and after are never mixed.
 PHYSICS = 7
 
-Stage = Literal["simulate", "transform", "pack", "train"]
+Stage = Literal["simulate", "transform", "pack", "train", "sequence"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
@@ -44,6 +45,7 @@ class Study(Section):
         2017, description="Seed of all random numbers."
     )
     simulate: Simulate = Simulate()
+    sequence: Sequences = Sequences()
     transform: Transform = Transform()
     pack: Pack = Pack()
     train: Train = Train()
@@ -68,24 +70,26 @@ class Study(Section):
     def fingerprint(self, stage: Stage) -> str:
         """Return a hash (16 hex digits) of all that decides the files of `stage`.
 
-        For "simulate" and "transform" it does not depend on the number of experiments, because
-        existing experiments do not change when others are added.
+        For "simulate", "transform" and "sequence" it does not depend on the number of experiments
+        or sequences, because existing ones do not change when others are added.
         """
-        simulate = with_former_names("simulate", self.simulate.model_dump())
+        simulate = as_fingerprinted("simulate", self.simulate.model_dump())
         content: dict[str, Any] = {"seed": self.seed, "simulate": simulate}
         content["physics"] = PHYSICS
         content["coverage"] = self.transform.minimum_coverage
         content["radius"] = self.radius
         if self.simulate.mask is not None:  # its content matters, not its name
             content["simulate"]["mask"] = _sha256(self.simulate.mask)
-        if stage in ("simulate", "transform"):
+        if stage in ("simulate", "transform", "sequence"):
             del content["simulate"]["experiments"]
-        if stage != "simulate":
-            content["transform"] = self.transform.model_dump()
+        if stage == "sequence":
+            content["sequence"] = self.sequence.model_dump(exclude={"sequences"})
+        elif stage != "simulate":
+            content["transform"] = as_fingerprinted("transform", self.transform.model_dump())
         if stage in ("pack", "train"):
             content["pack"] = self.pack.model_dump()
         if stage == "train":
-            content["train"] = with_former_names("train", self.train.model_dump())
+            content["train"] = as_fingerprinted("train", self.train.model_dump())
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
