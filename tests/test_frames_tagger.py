@@ -323,3 +323,39 @@ def test_every_real_frame_is_tagged(models):
     answers = list(tagging.Tagger.load(models).predict(names))
     assert len(answers) >= len(names)
     assert not any(f.failed or f.view is None for f in answers)
+
+
+class Constant:
+    """A network whose logits are always the same."""
+
+    inputs = ("image",)
+
+    def logits(self, inputs):
+        return np.tile([1.0, 0.8, 1.5, -3.0], (len(inputs["image"]), 1))
+
+
+def test_exclusive_tags_are_one_answer_and_a_trusted_centre_decides_whether_the_beam_is_there():
+    from xscatter.store.bundle import Bundle, BundledNetwork
+
+    tags = ["circular beamstop", "linear beamstop", "beam off image", "ring"]
+    known = dict(slope=1, offset=0, threshold=0.2, precision=None, prevalence=0.5)
+    entry = BundledNetwork(
+        "image.onnx", "0" * 64, ["image"], {tag: known for tag in tags}, exclusive=[tags[:3]]
+    )
+    bundle = Bundle("constant", {tag: "" for tag in tags}, 64, TRANSFORM, {"image": entry})
+    tagger = tagging.Tagger(bundle, {"image": Constant()})
+    frame = frames.from_array(ring())
+    unsure, inside, outside = tagger.predict(
+        [
+            frame.with_center((60.0, 70.0), "estimate", 0.6),
+            frame.with_center((60.0, 70.0), "user", 1.0),
+            frame.with_center((-5.0, 70.0), "user", 1.0),
+        ]
+    )
+    e = np.exp([1.0, 0.8, 1.5])
+    np.testing.assert_allclose(unsure.probability[:3], e / (1 + e.sum()))
+    assert unsure.tags == ("beam off image",)
+    np.testing.assert_allclose(inside.probability[:3], [*(e[:2] / (1 + e[:2].sum())), 0])
+    assert inside.tags == ("circular beamstop",)
+    np.testing.assert_allclose(outside.probability[:3], [0, 0, 1])
+    assert outside.tags == ("beam off image",)

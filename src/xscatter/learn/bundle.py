@@ -152,7 +152,7 @@ def _network(
         sha256=hashlib.sha256(content).hexdigest(),
         inputs=list(Network(content).inputs),
         tags=tags,
-        exclusive=getattr(fitted, "groups", []),
+        exclusive=fitted.groups,
         scores=scores,
     )
 

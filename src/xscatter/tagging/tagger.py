@@ -17,6 +17,7 @@ from xscatter.frames.reading import read_each
 from xscatter.networks.run import TOGETHER, Network
 from xscatter.pretrained import FOLDER as SHIPPED
 from xscatter.scores.calibration import Calibration
+from xscatter.scores.groups import with_known
 from xscatter.store.bundle import Bundle, open_bundle, read_network
 from xscatter.tagging.prepare import Prepared, coefficients, prepare
 from xscatter.tagging.tagged import Tagged, given_tags
@@ -24,6 +25,8 @@ from xscatter.views import by_inputs
 
 CONFIDENT = 0.5  # least confidence of a beam centre for the networks that are not told of it
 CENTER_CONFIDENCE = "center_confidence"  # the input by which a network is told
+TRUSTED = 0.9  # confidence from which on the centre decides whether the beam is on the image
+_OFF_IMAGE = "beam off image"
 _HASH = 12  # hex digits that tell networks apart
 
 
@@ -104,7 +107,7 @@ class Tagger:
                 network.column("offset").tolist(),
                 network.column("threshold").tolist(),
                 temperature=1.0,
-                **({"groups": network.exclusive} if network.exclusive else {}),
+                groups=network.exclusive,
             )
             for view, network in bundle.networks.items()
         }
@@ -235,6 +238,9 @@ class Tagger:
         if told:
             # At confidence 0 a network does not look at the coefficients.
             known = frame.confidence if expanded is not None else 0.0
+            # In training a centre from a header or a person was certain.
+            if known and frame.center_from != "estimate":
+                known = 1.0
             inputs[CENTER_CONFIDENCE] = np.array(known, np.float32)
         if expanded is not None:
             inputs["coefficients"] = expanded
@@ -259,11 +265,25 @@ class Tagger:
                 inputs = [batch[n].inputs for n in places]  # type: ignore[union-attr]
                 logits = self.logits(name, inputs)
                 for n, p in zip(places, self._calibrations[name].probability(logits), strict=True):
-                    probability[n] = p
+                    probability[n] = self._with_known(name, batch[n], p)
         return [
             self._tagged(item, used, p, note)
             for item, (used, note), p in zip(batch, chosen, probability, strict=True)
         ]
+
+    def _with_known(
+        self, view: str, item: Ready | Unreadable, probability: np.ndarray
+    ) -> np.ndarray:
+        """Probabilities (T,) in which a trusted beam centre decides whether it is on the image."""
+        trusted = isinstance(item, Ready) and item.frame.confidence >= TRUSTED
+        if not trusted or _OFF_IMAGE not in self.tags:
+            return probability
+        known = {self.tags.index(_OFF_IMAGE): item.frame.center_outside}
+        return with_known(probability[None], known, self._calibrations[view].columns)[0]
+
+    def _given(self, view: str, probability: np.ndarray) -> tuple[str, ...]:
+        columns = self._calibrations[view].columns
+        return given_tags(self.tags, probability, self.threshold(view), columns)
 
     def logits(self, view: str, inputs: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
         """Return the logits (n, T) of the network of `view`.
@@ -313,7 +333,7 @@ class Tagger:
             view,
             None if view is None else self._bundle.networks[view].sha256[:_HASH],
             probability,
-            () if view is None else given_tags(self.tags, probability, self.threshold(view)),
+            () if view is None else self._given(view, probability),
             frame.center,
             frame.center_from,
             frame.confidence,
