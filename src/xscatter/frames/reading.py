@@ -1,7 +1,9 @@
 """Read detector frames of any format into counts, mask and geometry."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -179,12 +181,27 @@ def check_options(
 def _mask(mask: str | Path | np.ndarray | None) -> np.ndarray | None:
     if mask is None or isinstance(mask, np.ndarray):
         return mask
-    with formats.opened(str(mask)) as reader:
+    name = str(mask)
+    try:
+        stat = os.stat(name.partition("::")[0])
+        state = (stat.st_size, stat.st_mtime_ns)
+    except OSError:
+        state = (0, 0)  # reading says what is wrong
+    return _mask_file(name, state)
+
+
+# A folder of single frames would read its mask as often as its frames; the state is part of the
+# key, so that a mask that is drawn anew is read anew.
+@lru_cache(maxsize=2)
+def _mask_file(name: str, state: tuple[int, int]) -> np.ndarray:
+    with formats.opened(name) as reader:
         if reader.count > 1:
             raise UserError(
-                f"{mask}: holds {reader.count} frames; a mask is one of rows and columns"
+                f"{name}: holds {reader.count} frames; a mask is one of rows and columns"
             )
-        return reader.get(0).data != 0
+        mask = reader.get(0).data != 0
+    mask.setflags(write=False)
+    return mask
 
 
 def _complete(
@@ -206,14 +223,16 @@ def _complete(
         _check_shape(mask, shape, source)
         mask = mask != 0
     known = [m for m in (raw.mask, mask) if m is not None]
-    counts, bad, full = usable(raw.data, raw.saturation, np.any(known, axis=0) if known else None)
-    if bad.mean() > MOST_MASKED:
+    given = None if not known else known[0] if len(known) == 1 else known[0] | known[1]
+    counts, bad, full = usable(raw.data, raw.saturation, given)
+    masked = np.count_nonzero(bad) / bad.size
+    if masked > MOST_MASKED:
         why = (
             "is the mask inverted? True means bad"
             if known
             else "they hold marks or NaN instead of counts"
         )
-        raise UserError(f"{source}: {bad.mean():.0%} of its pixels are masked; {why}")
+        raise UserError(f"{source}: {masked:.0%} of its pixels are masked; {why}")
     hot = hot_pixels(counts, bad)
     geometry, origin = raw.geometry, "header" if raw.geometry.center else None
     if poni is not None:

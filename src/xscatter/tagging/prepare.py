@@ -8,11 +8,13 @@ merge, their photons are added up; where pixels are divided, their photons are s
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from xscatter.core.errors import UserError
+from xscatter.fourier_bessel import Plan
 from xscatter.frames import Frame
 from xscatter.frames.photons import in_photons
 from xscatter.records import code
@@ -73,7 +75,7 @@ def coefficients(prepared: Prepared, transform: Mapping[str, Any]) -> np.ndarray
     if prepared.center is None:
         return None
     try:
-        plan = build_plan(transform, prepared.counts.shape, prepared.center)
+        plan = plan_of(tuple(sorted(transform.items())), prepared.counts.shape, prepared.center)
     # Too little of the disk is on the frame: the image network answers alone.
     except UserError:
         return None
@@ -81,3 +83,21 @@ def coefficients(prepared: Prepared, transform: Mapping[str, Any]) -> np.ndarray
     expanded = plan.forward(values, mask=prepared.mask, fill=transform["fill"])
     # NaN stands for a frame without a live pixel in the disk.
     return expanded.astype(np.complex64) if np.isfinite(expanded).all() else None
+
+
+# A plan is a megabyte and takes ten times as long to make as to use, and a series has one centre.
+@lru_cache(maxsize=16)
+def plan_of(
+    transform: tuple[tuple[str, Any], ...], shape: tuple[int, int], center: tuple[float, float]
+) -> Plan:
+    """Return the plan of the expansion; the last ones are kept.
+
+    Args:
+        transform: see :func:`coefficients`, as sorted pairs.
+        shape: (rows, cols) of the prepared frame.
+        center: beam centre in its pixels.
+
+    Raises:
+        UserError: too little of the disk lies on the frame.
+    """
+    return build_plan(dict(transform), shape, center)
