@@ -1,8 +1,12 @@
 """One detector frame: counts, which pixels can be used, and where the beam was."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+
+CUT = "ends before its data does; it is truncated or still being written"
+MOST_TURNED = 0.5  # degrees: on an arm turned further the beam does not meet the detector there
 
 
 @dataclass(frozen=True)
@@ -125,3 +129,20 @@ class Raw:
     mask: np.ndarray | None = None
     saturation: float | None = None
     geometry: BeamGeometry = BeamGeometry()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The frames of an open file, or of one series of it.
+
+    Attributes:
+        source: name of the file, with ``::/dataset`` if there are several series or one was named.
+        count: number of frames that can be read.
+        get: reads one of them; raises an error where it is damaged or missing.
+        rest: why there are no more, though the file has room for more; "": it has none.
+    """
+
+    source: str
+    count: int
+    get: Callable[[int], Raw]
+    rest: str = ""
