@@ -11,7 +11,7 @@ from xscatter.core.compiled import compiled
 from xscatter.core.errors import UserError
 from xscatter.frames.frame import CUT
 
-_CBF_DATA = b"\x0c\x1a\x04\xd5"  # the compressed pixels begin with it
+CBF_DATA = b"\x0c\x1a\x04\xd5"  # the compressed pixels begin with it
 _DAMAGED = "was damaged: its check sum is not that of its data; copy it again"
 # Bits of a difference by their code in the stream of an image plate.
 _BITS = np.array([0, 4, 5, 6, 7, 8, 16, 32], np.int64)
@@ -23,11 +23,11 @@ def check_cbf(path: Path, content: bytes) -> None:
     Raises:
         UserError: there are fewer, or others.
     """
-    begin = content.find(_CBF_DATA)
+    begin = content.find(CBF_DATA)
     if begin < 0:
         raise UserError(f"{path}: {CUT}, or no CBF")
     header = content[:begin]
-    begin += len(_CBF_DATA)
+    begin += len(CBF_DATA)
     size = re.search(rb"X-Binary-Size:\s*(\d+)", header)
     if size and begin + int(size[1]) > len(content):
         raise UserError(f"{path}: {CUT}")

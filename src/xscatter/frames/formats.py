@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import fabio
 import hdf5plugin  # noqa: F401 - the compression filters of detector files
@@ -111,8 +111,13 @@ def _readers(path: Path, dataset: str, stack: ExitStack) -> list[Reader]:
     if inner == ".npy":
         return [_npy(path, stream if unpack else None)]
     if start.startswith(tiff.MARKS):
-        pages = tiff.reader(path, stream, stack)
-        if pages is not None:
+        pages, plain = tiff.reader(path, stream, stack)
+        if not plain:
+            return [pages]
+        try:
+            # It knows what makers write into the header.
+            return [_fabio(path, stream, stack)]
+        except Exception:  # that what they wrote is wrong costs no frame
             return [pages]
     return [_fabio(path, stream, stack)]
 
@@ -143,11 +148,19 @@ def _fabio(path: Path, stream: BinaryIO, stack: ExitStack) -> Reader:
     logging.getLogger("fabio").setLevel(logging.CRITICAL)
     start = stream.read(8)
     # fabio never stops looking for the pixels in a CBF file that ends before them.
+    content = b""
     if start.startswith(b"###CBF") or ".cbf" in path.suffixes[-2:]:
-        declared.check_cbf(path, start + stream.read())
+        content = start + stream.read()
+        declared.check_cbf(path, content)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        image = fabio.open(str(path))
+        try:
+            image, comments = fabio.open(str(path)), ""
+        except (ValueError, IndexError):
+            if not content:
+                raise
+            # A word of its maker's comments that fabio does not understand costs no frame.
+            image, comments = _cbf_without_comments(content)
     stack.callback(image.close)
     if isinstance(image, fabio.mar345image.Mar345Image):
         declared.check_mar345(path, start + stream.read())
@@ -158,7 +171,7 @@ def _fabio(path: Path, stream: BinaryIO, stack: ExitStack) -> Reader:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             one = image if image.nframes == 1 else image.getframe(number)
-            data, header = one.data, dict(one.header or {})
+            data, header = one.data, {**(one.header or {}), "comments": comments}
             # fabio fills the missing end of an EDF file with zeros, and notes it on its own frame.
             parts = getattr(image, "_frames", None) or []
             cut = number < len(parts) and getattr(parts[number], "incomplete_data", False)
@@ -176,3 +189,12 @@ def _fabio(path: Path, stream: BinaryIO, stack: ExitStack) -> Reader:
         )
 
     return Reader(str(path), image.nframes, get)
+
+
+def _cbf_without_comments(content: bytes) -> tuple[Any, str]:
+    begin = content.index(declared.CBF_DATA)
+    lines = content[:begin].split(b"\n")
+    comments = b"\n".join(line for line in lines if line.startswith(b"# "))
+    header = b"\n".join(b"#" if line.startswith(b"# ") else line for line in lines)
+    image = fabio.cbfimage.CbfImage().read(io.BytesIO(header + content[begin:]))
+    return image, comments.decode("latin-1")

@@ -26,6 +26,14 @@ class BeamGeometry:
     center: tuple[float, float] | None = None
 
 
+def is_plausible(center: tuple[float, float] | None, shape: tuple[int, ...]) -> bool:
+    """Whether a header's beam centre (row, column) may be one, in an image of `shape`."""
+    if center is None or center in ((0, 0), (-1, -1)):
+        return False  # not filled in
+    # A centre ten frames away is an error of the file.
+    return all(abs(place) < 10 * max(shape) for place in center)
+
+
 @dataclass(frozen=True)
 class Frame:
     """A complete frame, as :func:`xscatter.frames.read` and `from_array` return it.
@@ -36,6 +44,8 @@ class Frame:
         mask: (rows, cols) bool, True = not usable; includes hot pixels.
         saturated: (rows, cols) bool, True = the true count is this large or larger.
         hot: (rows, cols) bool, single pixels that count far more than any neighbour; None: none.
+        unit: value of one photon in `counts`, 1 where they are counts; None: not known, so that
+            :func:`xscatter.frames.photons.photon_unit` has to find it.
         geometry: according to the header or a PONI file.
         center_from: where the beam centre comes from: "user", "poni", "header", "estimate", None.
         confidence: 0 to 1, of the beam centre.
@@ -57,6 +67,7 @@ class Frame:
     mask: np.ndarray
     saturated: np.ndarray
     hot: np.ndarray | None = None
+    unit: float | None = None
     geometry: BeamGeometry = BeamGeometry()
     center_from: str | None = None
     confidence: float = 0.0

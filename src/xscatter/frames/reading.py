@@ -10,7 +10,7 @@ import numpy as np
 
 from xscatter.core.errors import UserError
 from xscatter.frames import formats
-from xscatter.frames.frame import Frame, Raw, Reader, Unreadable
+from xscatter.frames.frame import Frame, Raw, Reader, Unreadable, is_plausible
 from xscatter.frames.poni import read_poni
 from xscatter.frames.usable import hot_pixels, usable
 
@@ -259,7 +259,7 @@ def _frame(
         mask = mask != 0
     known = [m for m in (raw.mask, mask) if m is not None]
     given = None if not known else known[0] if len(known) == 1 else known[0] | known[1]
-    counts, bad, full = usable(raw.data, raw.saturation, given)
+    counts, bad, full, unit = usable(raw.data, raw.saturation, given)
     masked = np.count_nonzero(bad) / bad.size
     if masked > MOST_MASKED:
         why = (
@@ -268,15 +268,18 @@ def _frame(
             else "they hold marks or NaN instead of counts"
         )
         raise UserError(f"{source}: {masked:.0%} of its pixels are masked; {why}")
-    hot = hot_pixels(counts, bad)
-    geometry, origin = raw.geometry, "header" if raw.geometry.center else None
+    hot = hot_pixels(counts, bad, unit)
+    geometry = raw.geometry
+    if not is_plausible(geometry.center, shape):
+        geometry = replace(geometry, center=None)
+    origin = "header" if geometry.center else None
     if poni is not None:
         geometry, origin = read_poni(poni, shape), "poni"
     if center is not None:
         geometry, origin = replace(geometry, center=(float(center[0]), float(center[1]))), "user"
     confidence = _CONFIDENCE[origin]
     mask = bad | hot
-    return Frame(counts, mask, full, hot, geometry, origin, confidence, source, index, frames)
+    return Frame(counts, mask, full, hot, unit, geometry, origin, confidence, source, index, frames)
 
 
 def _check_shape(mask: np.ndarray, shape: tuple[int, ...], source: str) -> None:

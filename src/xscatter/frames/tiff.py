@@ -20,8 +20,8 @@ _LZW, _HORIZONTAL = 5, 2
 _MOST_PAGES = 10_000_000
 
 
-def reader(path: Path, stream: BinaryIO, stack: ExitStack) -> Reader | None:
-    """Return a reader of the pages of a TIFF file; None: it is one plain page.
+def reader(path: Path, stream: BinaryIO, stack: ExitStack) -> tuple[Reader, bool]:
+    """Return a reader of the pages of a TIFF file, and whether it is one plain page.
 
     Args:
         path: of the file, for messages.
@@ -49,10 +49,8 @@ def reader(path: Path, stream: BinaryIO, stack: ExitStack) -> Reader | None:
     count = 1 if first.ndim == pages.ndim else int(np.prod(pages.shape[: pages.ndim - first.ndim]))
     rest = f"{path}: after page {count} the file {CUT}" if cut else ""
     plain = count == colours == 1 and first.compression == 1 and not first.is_tiled
-    # fabio knows what makers write into the header; it reads neither large files nor float16.
-    if plain and not (cut or tif.is_bigtiff or first.dtype == np.float16):
+    if plain:
         _check(path, 0, first, end)
-        return None
 
     if pages.dataoffset is not None and count * first.nbytes > end - pages.dataoffset:
         rest = ""  # the pages that are missing are known
@@ -74,7 +72,9 @@ def reader(path: Path, stream: BinaryIO, stack: ExitStack) -> Reader | None:
             image = _decoded(path, page, stream)
         return Raw(_grey(path, np.asarray(image, first.dtype.newbyteorder("=")), first))
 
-    return Reader(str(path), count, get, rest)
+    # fabio reads neither large files nor float16.
+    plain = plain and not (cut or tif.is_bigtiff or first.dtype == np.float16)
+    return Reader(str(path), count, get, rest), plain
 
 
 def _chain_is_cut(stream: BinaryIO, end: int) -> bool:

@@ -3,23 +3,25 @@
 import numpy as np
 from scipy import ndimage
 
-from xscatter.frames.photons import are_counts
+from xscatter.frames.photons import photon_unit
 from xscatter.frames.regions import region_at, rim_of
 
 _PATCH = 16  # zeros that touch and are as many were blotted out
 _HOT = 1e4  # counts that a hot pixel has at least
 _HOT_RATIO = 100  # to its brightest neighbour
+_ENDLESS = 1e37  # float32 ends at 3e38, and no intensity is so large
 
 
 def usable(
     data: np.ndarray, saturation: float | None = None, mask: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return counts, mask and saturated pixels (rows, cols) of `data` as it is stored in a file.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Return counts, mask and saturated pixels (rows, cols) of `data`, and the unit of counts.
 
-    Masked are: not finite; -1 and -2 and other negative marks; the largest value of an unsigned
-    32- or 64-bit type, or of a 16-bit type where it fills whole rows or columns; whole rows and
-    columns of zeros, and zeros that fill a corner, between pixels that count; exact zeros among
-    values that are not whole numbers.
+    Masked are: not finite, or as large as floats can be; -1 and -2 and other negative marks; the
+    largest value of an unsigned 32- or 64-bit type, or of a smaller type where it fills whole rows
+    or columns; whole rows and columns of zeros, and zeros that fill a corner, between pixels that
+    count; patches of exact zeros among values that are not whole numbers of a unit. The unit is
+    that of :func:`photon_unit`.
 
     Args:
         data: (rows, cols), as read.
@@ -32,14 +34,17 @@ def usable(
     if data.dtype.kind == "b":
         data = data.astype(np.uint8)
     if data.dtype.kind == "f":
-        bad |= ~np.isfinite(data)
+        data = data.astype(np.float32) if data.dtype.itemsize < 4 else data
+        # Programs mark pixels with the largest float, too.
+        with np.errstate(invalid="ignore"):
+            bad |= ~(np.abs(data) < _ENDLESS)
         counts = np.where(bad, 0, data).astype(np.float32)
         bad |= _marks(counts, bad)
-        whole = are_counts(counts, bad)
+        unit, whole = photon_unit(counts, bad)
         if not whole:
             bad |= _blotted(counts, bad)
     else:
-        counts, whole = data, True
+        counts, unit, whole = data, 1.0, True
         # An integer type cannot count further: what reaches its end is saturated.
         top = np.iinfo(data.dtype).max
         if data.dtype.kind == "i":
@@ -48,34 +53,39 @@ def usable(
         largest = data.max()
         if largest >= top - 1 and data.dtype.kind == "u" and data.dtype.itemsize >= 4:
             bad |= data >= top - 1  # Eiger: the last value is a gap, the one before a dead pixel
-        elif largest == top and data.dtype.kind == "u" and data.dtype.itemsize == 2:
-            # In 16 bits the largest value may also be a saturated pixel; a gap fills whole lines.
+        elif largest == top and data.dtype.kind == "u" and data.dtype.itemsize <= 2:
+            # In 8 and 16 bits it may also be a saturated pixel; a gap fills whole lines.
             bad |= _lines(data == top)
         if largest == top:
             full = data >= top
     if saturation is not None and counts.max() >= saturation:
         full |= counts >= saturation
     if whole:
-        bad |= _blank_parts(counts, (counts == 0) | bad)
+        bad |= _blank_parts(counts, (counts == 0) | bad, 3 * unit)
     # A masked pixel has no value, not even "at least this much".
     full &= ~bad
     # Whatever marked the pixel must not be taken for counts later.
     counts = counts.copy()
     counts[bad] = 0
-    return counts, bad, full
+    return counts, bad, full, unit
 
 
-def hot_pixels(counts: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def hot_pixels(counts: np.ndarray, mask: np.ndarray, unit: float = 1.0) -> np.ndarray:
     """Return the single pixels (rows, cols) that count far more than any of their neighbours.
 
     They count 10⁴ or more, and a hundred times more than the brightest neighbour. Where many pixels
     count so much, they are a signal.
+
+    Args:
+        counts: (rows, cols), masked pixels 0.
+        mask: (rows, cols), True = not usable.
+        unit: value of one photon in `counts`.
     """
     hot = np.zeros(counts.shape, bool)
     # Quicker than the comparisons below, and all that most frames need.
-    if counts.max() <= _HOT:
+    if counts.max() <= _HOT * unit:
         return hot
-    rows, cols = np.nonzero((counts > _HOT) & ~mask)
+    rows, cols = np.nonzero((counts > _HOT * unit) & ~mask)
     # Pixels this bright in one of a hundred places are a strong signal, not defects.
     if len(rows) == 0 or len(rows) > 0.01 * counts.size:
         return hot
@@ -86,8 +96,8 @@ def hot_pixels(counts: np.ndarray, mask: np.ndarray) -> np.ndarray:
     # Unknown pixels count as dark, so that a hot pixel at the edge of a gap is found.
     near = np.where(outside | mask[place], 0, counts[place])
     brightest = np.partition(near, -2, axis=0)[-2]  # but for the pixel itself
-    # The 1 keeps a neighbour without counts from making any pixel hot.
-    chosen = counts[rows, cols] > _HOT_RATIO * (brightest + 1.0)
+    # The photon keeps a neighbour without counts from making any pixel hot.
+    chosen = counts[rows, cols] > _HOT_RATIO * (brightest + unit)
     hot[rows[chosen], cols[chosen]] = True
     return hot
 
@@ -122,13 +132,19 @@ def _blotted(counts: np.ndarray, bad: np.ndarray) -> np.ndarray:
 
 
 def _lines(hit: np.ndarray) -> np.ndarray:
-    """Return `hit` if it fills a row or a column nearly everywhere; nothing is hit otherwise."""
+    """Return `hit` where it fills a row or a column nearly everywhere, and single ones beside."""
     rows, cols = hit.mean(axis=1) > 0.9, hit.mean(axis=0) > 0.9
-    return hit if rows.any() or cols.any() else np.zeros_like(hit)
+    gaps = hit & (rows[:, None] | cols[None, :])
+    # Single ones are dead pixels; where there are many, the detector is saturated.
+    inside, all_hits = np.count_nonzero(gaps), np.count_nonzero(hit)
+    return hit if all_hits <= 1.1 * inside else gaps
 
 
-def _blank_parts(counts: np.ndarray, zero: np.ndarray) -> np.ndarray:
-    """Rows, columns and corners of zeros where the rest counts: gaps, outside of a round window."""
+def _blank_parts(counts: np.ndarray, zero: np.ndarray, bright: float) -> np.ndarray:
+    """Rows, columns and corners of zeros where the rest counts: gaps, outside of a round window.
+
+    Beside a window most pixels count `bright` or more.
+    """
     blank = np.zeros(zero.shape, bool)
     # Fraction of the pixels that count: how unlikely an empty line is.
     typical = 1 - np.count_nonzero(zero) / zero.size
@@ -151,6 +167,6 @@ def _blank_parts(counts: np.ndarray, zero: np.ndarray) -> np.ndarray:
         # The border of a window is abrupt: beside the empty region counts are far from zero.
         rim = rim_of(region, 3) & ~zero
         # Half of them: their median, without sorting a quarter of the frame.
-        if 0 < np.count_nonzero(rim) <= 2 * np.count_nonzero(rim & (counts >= 3)):
+        if 0 < np.count_nonzero(rim) <= 2 * np.count_nonzero(rim & (counts >= bright)):
             blank |= region
     return blank

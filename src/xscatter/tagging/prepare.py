@@ -50,7 +50,8 @@ def prepare(frame: Frame, size: int) -> Prepared:
     """Return `frame` in the pixels of a model of images of `size` × `size` pixels."""
     grid = Grid.over(frame.shape, size)
     # Integrating detectors store digits; networks learnt from photons.
-    counts, mask, full = in_photons(frame.counts, frame.mask), frame.mask, frame.saturated
+    counts, mask, full = frame.counts, frame.mask, frame.saturated
+    counts = in_photons(counts, mask, frame.unit)
     if grid.scale > 1:
         counts, mask, full = merged(counts, mask, full, grid)
     elif frame.shape != (size, size):
