@@ -46,8 +46,8 @@ def in_photons(values: np.ndarray, mask: np.ndarray, unit: float | None = None) 
 
 def _step(some: np.ndarray) -> float | None:
     """The step of which nearly all of `some` values are multiples; 1 where there are only zeros."""
-    size = np.abs(some)
-    ordered = np.unique(size[size > 0])
+    size = np.abs(some[some != 0])  # zeros are multiples of anything
+    ordered = np.unique(size)
     if len(ordered) == 0:
         return 1.0
     # Above, every float32 is whole, or a multiple of the last digit.
