@@ -61,9 +61,11 @@ def write(folder, shape):
             "entry/data/data", data=stack, chunks=(1, *shape),
             **hdf5plugin.Bitshuffle(cname="lz4"),
         )  # fmt: skip
-    corrected = np.where(frames[0] < 0, np.nan, frames[0] * 0.37).astype(np.float32)
-    paths["float npy"] = folder / "float.npy"
-    np.save(paths["float npy"], corrected)
+    rate = np.where(frames[0] < 0, np.nan, frames[0] * 0.37).astype(np.float32)
+    flat = np.random.default_rng(9).normal(1, 0.02, shape).astype(np.float32)
+    for name, values in (("rate", rate), ("corrected", rate * flat)):
+        paths[f"{name} npy"] = folder / f"{name}.npy"
+        np.save(paths[f"{name} npy"], values)
     return paths
 
 

@@ -21,7 +21,7 @@ from xscatter.frames.frame import CUT, Raw, Reader
 from xscatter.frames.storage import open_file
 
 _HDF5 = (".h5", ".hdf5", ".hdf", ".nxs", ".nx5", ".nexus")
-_PACKED = {".gz": gzip.open, ".bz2": bz2.open}
+_PACKED: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open}
 KNOWN = "TIFF, CBF, EDF, mar345, Bruker, HDF5, NeXus and .npy"
 _HDF5_MARK = b"\x89HDF\r\n\x1a\n"
 # How the libraries say so.

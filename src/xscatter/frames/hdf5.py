@@ -113,10 +113,10 @@ class FrameFacts:
             item = self._near(
                 "saturation_value", "countrate_correction_count_cutoff", "count_cutoff"
             )
-            numeric = item is not None and item.dtype.kind in "iuf" and item.size == 1
-            value = item[()] if numeric else None
-        full = None if value is None else float(np.ravel(value)[0])
-        return full if full and full > 0 else None
+            numbers = _numbers(item)
+            value = numbers if numbers is not None and numbers.size == 1 else None
+        full = 0.0 if value is None else float(np.ravel(value)[0])
+        return full if full > 0 else None
 
     def _origin_of_q(self) -> tuple[float, float] | None:
         across, down = self._data.parent.get("Qx"), self._data.parent.get("Qy")

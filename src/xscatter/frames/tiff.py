@@ -42,8 +42,8 @@ def reader(path: Path, stream: BinaryIO, stack: ExitStack) -> tuple[Reader, bool
         pages = tif.series[0]
     except (tifffile.TiffFileError, IndexError) as error:
         raise UserError(f"{path}: {CUT}") from error
-    first = pages.keyframe
-    if pages.dtype is None or pages.dtype.kind not in "iufb" or pages.ndim < 2:
+    first, dtype = pages.keyframe, pages.dtype
+    if dtype is None or dtype.kind not in "iufb" or pages.ndim < 2:
         raise UserError(f"{path}: holds no image of numbers")
     colours = first.samplesperpixel if "S" in pages.axes else 1
     count = 1 if first.ndim == pages.ndim else int(np.prod(pages.shape[: pages.ndim - first.ndim]))
@@ -57,23 +57,23 @@ def reader(path: Path, stream: BinaryIO, stack: ExitStack) -> tuple[Reader, bool
 
     def get(number: int) -> Raw:
         if pages.dataoffset is not None:
-            size = int(np.prod(first.shape)) * first.dtype.itemsize
+            size = int(np.prod(first.shape)) * dtype.itemsize
             begin = pages.dataoffset + number * size
             if begin + size > end:
                 raise UserError(f"{path}: frame {number}: the file {CUT}")
             stream.seek(begin)
-            kind = first.dtype.newbyteorder(tif.byteorder)
-            image = np.frombuffer(stream.read(size), kind).reshape(first.shape)
+            order = dtype.newbyteorder(tif.byteorder)
+            image = np.frombuffer(stream.read(size), order).reshape(first.shape)
         else:
             page = pages.pages[number]
             if page is None:
                 raise UserError(f"{path}: frame {number}: the file {CUT}")
             _check(path, number, page, end)
             image = _decoded(path, page, stream)
-        return Raw(_grey(path, np.asarray(image, first.dtype.newbyteorder("=")), first))
+        return Raw(_grey(path, np.asarray(image, dtype.newbyteorder("=")), first))
 
     # fabio reads neither large files nor float16.
-    plain = plain and not (cut or tif.is_bigtiff or first.dtype == np.float16)
+    plain = plain and not (cut or tif.is_bigtiff or dtype == np.float16)
     return Reader(str(path), count, get, rest), plain
 
 

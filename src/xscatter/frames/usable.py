@@ -149,7 +149,7 @@ def _blank_parts(counts: np.ndarray, zero: np.ndarray, bright: float) -> np.ndar
     # Fraction of the pixels that count: how unlikely an empty line is.
     typical = 1 - np.count_nonzero(zero) / zero.size
     for axis in (0, 1):
-        lines = zero.all(axis=1 - axis)
+        lines = np.asarray(zero.all(axis=1 - axis))
         # A line is a gap only if chance would never leave it empty.
         if lines.any() and not lines.all() and typical * zero.shape[1 - axis] > 50:
             blank |= lines[:, None] if axis == 0 else lines[None, :]

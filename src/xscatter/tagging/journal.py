@@ -8,11 +8,22 @@ to a table.
 import csv
 import fcntl
 import os
+from collections.abc import Container
 from pathlib import Path
 
 from xscatter.core.errors import UserError
 from xscatter.tagging import table
 from xscatter.tagging.tagger import Tagged
+
+
+def item_of(source: str, items: Container[str] = ()) -> str:
+    """Return the name of the item that a frame is of: its source without ``::/scan``.
+
+    Args:
+        source: of the frame.
+        items: names that are complete.
+    """
+    return source if source in items else source.rpartition("::/")[0] or source
 
 
 class Journal:
@@ -29,7 +40,8 @@ class Journal:
 
     def __init__(self, path: Path, tags: list[str]):
         self.path, self.tags, self.changed = path, tags, 0.0
-        self._frames: dict[str, int] = {}  # by item; 0 of one that could not be read
+        self._items: set[str] = set()
+        self._frames: dict[str, int] = {}  # by source; 0 of one that could not be read
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(path, "a+b")  # noqa: SIM115 - stays open while a source is followed
@@ -41,17 +53,23 @@ class Journal:
             ) from error
 
     def __contains__(self, name: object) -> bool:
-        return table.printable(str(name)) in self._frames
+        return (
+            table.printable(str(name)) in self._items or table.printable(str(name)) in self._frames
+        )
 
     def __len__(self) -> int:
-        return len(self._frames)
+        return len(self._items)
 
     def lacking(self, name: str, frames: list[Tagged]) -> list[Tagged]:
         """Return those `frames` of the item `name` that have no row yet."""
-        known = self._frames.get(table.printable(name))
-        if known is None:
+        if name not in self:
             return frames
-        return [tagged for tagged in frames if not tagged.failed and tagged.index >= known]
+        known = [self._frames.get(table.printable(tagged.source), 0) for tagged in frames]
+        return [
+            tagged
+            for tagged, rows in zip(frames, known, strict=True)
+            if not tagged.failed and tagged.index >= rows
+        ]
 
     def add(self, frames: list[Tagged]) -> None:
         """Append the rows of complete items."""
@@ -98,6 +116,7 @@ class Journal:
 
     def _remember(self, name: str, frames: int) -> None:
         name = table.printable(name)
+        self._items.add(item_of(name))
         # Rows of one file may come in several pieces.
         self._frames[name] = max(frames, self._frames.get(name, 0))
 

@@ -6,22 +6,25 @@ merge, their photons are added up; where pixels are divided, their photons are s
 `resample`). The result passes through the code of the record batches.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from xscatter.core.errors import UserError
 from xscatter.fourier_bessel import Plan
-from xscatter.frames import Frame
+from xscatter.frames import Frame, Unreadable
 from xscatter.frames.photons import in_photons
 from xscatter.records import code
 from xscatter.records.constants import NOT_USABLE
 from xscatter.tagging.resample import Grid, merged, spread
 from xscatter.transform.counts import COUNTS_TRANSFORMS
 from xscatter.transform.plans import build_plan
+
+_TOGETHER = 2**25  # pixels in memory at the same time, of about seven bytes
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,39 @@ class Prepared:
     def image(self) -> np.ndarray:
         """Input of the image view: (size, size) float32, counts, -1 where masked."""
         return np.where(self.mask, np.float32(NOT_USABLE), self.counts)
+
+
+def taken(frames: Iterator[Frame | Unreadable], most: int) -> list[Frame | Unreadable]:
+    """Return the next frames, up to `most` of them, fewer where they are large."""
+    some: list[Frame | Unreadable] = []
+    pixels = 0
+    while len(some) < most and pixels < _TOGETHER:
+        frame = next(frames, None)
+        if frame is None:
+            break
+        some.append(frame)
+        pixels += frame.counts.size if isinstance(frame, Frame) else 0
+    return some
+
+
+def guarded(
+    make: Callable[[Frame], T], frame: Frame | Unreadable, what: str = "prepared"
+) -> T | Unreadable:
+    """Return what `make` makes of a frame; where it fails, why, so that others get their tags.
+
+    Args:
+        make: any function of a frame.
+        frame: as read; one that is unreadable is returned as it is.
+        what: the frame could not be, for the message.
+    """
+    if isinstance(frame, Unreadable):
+        return frame
+    try:
+        return make(frame)
+    except Exception as error:  # whatever it is, it is one frame's
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        where = f"{frame.source}: frame {frame.index}"
+        return Unreadable(frame.source, frame.index, f"{where}: could not be {what} ({reason})")
 
 
 def prepare(frame: Frame, size: int) -> Prepared:

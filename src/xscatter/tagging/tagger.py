@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, islice
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from xscatter.frames.reading import read_each
 from xscatter.networks.load import TOGETHER, load_network
 from xscatter.scores import calibration
 from xscatter.store.bundle import Bundle, open_bundle
-from xscatter.tagging.prepare import Prepared, coefficients, prepare
+from xscatter.tagging.prepare import Prepared, coefficients, guarded, prepare, taken
 from xscatter.tagging.tagged import Tagged, given_tags
 from xscatter.tagging.tested import precision_on_test
 from xscatter.views import by_inputs
@@ -178,22 +179,21 @@ class Tagger:
             waiting: list[Future[Ready | Unreadable]] = []
             while True:
                 # The next batch is prepared while the networks work on this one.
-                following = [pool.submit(self.ready, f, view) for f in islice(items, TOGETHER)]
+                make = partial(self.ready, view=view)
+                following = [pool.submit(guarded, make, f) for f in taken(items, TOGETHER)]
                 if waiting:
                     yield [future.result() for future in waiting]
                 waiting = following
                 if not following:
                     return
 
-    def ready(self, frame: Frame | Unreadable, view: str | None = None) -> Ready | Unreadable:
+    def ready(self, frame: Frame, view: str | None = None) -> Ready:
         """Find the beam centre of a frame if it is not known, and make the networks' inputs.
 
         Args:
             frame: as read.
             view: make the inputs of this network alone; None: those of all.
         """
-        if isinstance(frame, Unreadable):
-            return frame
         # A centre that the user or a header gives is never overruled.
         if frame.center is None:
             # The confidence was fitted on frames whose hot pixels are not masked.
