@@ -24,7 +24,8 @@ def check_cbf(path: Path, content: bytes) -> None:
         UserError: there are fewer, or others.
     """
     begin = content.find(CBF_DATA)
-    if begin < 0:
+    # fabio looks for both without end.
+    if begin < 0 or b"--CIF-BINARY-FORMAT-SECTION--" not in content[:begin]:
         raise UserError(f"{path}: {CUT}, or no CBF")
     header = content[:begin]
     begin += len(CBF_DATA)

@@ -17,7 +17,7 @@ from xscatter.frames.frame import CUT, Raw, Reader
 
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _LZW, _HORIZONTAL = 5, 2
-_MOST_PAGES = 10_000_000
+_MOST_ENTRIES = 4096  # of a page
 
 
 def reader(path: Path, stream: BinaryIO, stack: ExitStack) -> tuple[Reader, bool]:
@@ -35,72 +35,96 @@ def reader(path: Path, stream: BinaryIO, stack: ExitStack) -> tuple[Reader, bool
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     end = stream.seek(0, 2)
-    cut = _chain_is_cut(stream, end)
+    number, cut, damaged = _pages(stream, end)
+    if number == 0:
+        raise UserError(f"{path}: {CUT}")
     stream.seek(0)
-    try:
-        tif = stack.enter_context(tifffile.TiffFile(stream))
-        pages = tif.series[0]
-    except (tifffile.TiffFileError, IndexError) as error:
-        raise UserError(f"{path}: {CUT}") from error
-    first, dtype = pages.keyframe, pages.dtype
-    if dtype is None or dtype.kind not in "iufb" or pages.ndim < 2:
+    tif = stack.enter_context(tifffile.TiffFile(stream))
+    if number == 1 and not cut:
+        # Some programs describe many images by one page.
+        one = tif.series[0]
+        if one.dataoffset is not None and len(one.shape) > len(one.keyframe.shape):
+            return _stack(path, stream, one, tif.byteorder), False
+    first = tif.pages[0]
+    if first.dtype is None or first.dtype.kind not in "iufb" or len(first.shape) < 2:
         raise UserError(f"{path}: holds no image of numbers")
-    colours = first.samplesperpixel if "S" in pages.axes else 1
-    count = 1 if first.ndim == pages.ndim else int(np.prod(pages.shape[: pages.ndim - first.ndim]))
-    rest = f"{path}: after page {count} the file {CUT}" if cut else ""
-    plain = count == colours == 1 and first.compression == 1 and not first.is_tiled
-    if plain:
-        _check(path, 0, first, end)
-
-    if pages.dataoffset is not None and count * first.nbytes > end - pages.dataoffset:
-        rest = ""  # the pages that are missing are known
+    # Small copies for viewers are marked as such.
+    pages = [page for n in range(number) if not (page := tif.pages[n]).subfiletype & 1]
+    alike = [n for n, page in enumerate(pages) if _kind(page) == _kind(pages[0])]
+    rest = f"{path}: after page {number} the file {'is damaged' if damaged else CUT}" if cut else ""
+    if len(alike) < len(pages):
+        rest = rest or f"{path}: {len(pages) - len(alike)} of its pages are of another size or type"
 
     def get(number: int) -> Raw:
-        if pages.dataoffset is not None:
-            size = int(np.prod(first.shape)) * dtype.itemsize
-            begin = pages.dataoffset + number * size
-            if begin + size > end:
-                raise UserError(f"{path}: frame {number}: the file {CUT}")
-            stream.seek(begin)
-            order = dtype.newbyteorder(tif.byteorder)
-            image = np.frombuffer(stream.read(size), order).reshape(first.shape)
-        else:
-            page = pages.pages[number]
-            if page is None:
-                raise UserError(f"{path}: frame {number}: the file {CUT}")
-            _check(path, number, page, end)
-            image = _decoded(path, page, stream)
-        return Raw(_grey(path, np.asarray(image, dtype.newbyteorder("=")), first))
+        page = pages[alike[number]]
+        if damaged and page is pages[-1]:
+            raise UserError(f"{path}: frame {number}: bytes of it are missing; copy the file again")
+        _check(path, number, page, end)
+        return Raw(_grey(path, _decoded(path, page, stream), page))
 
     # fabio reads neither large files nor float16.
-    plain = plain and not (cut or tif.is_bigtiff or dtype == np.float16)
-    return Reader(str(path), count, get, rest), plain
+    plain = number == 1 and not (cut or tif.is_bigtiff or first.dtype == np.float16)
+    plain = plain and first.compression == first.samplesperpixel == 1 and not first.is_tiled
+    if plain:
+        _check(path, 0, first, end)
+    return Reader(str(path), len(alike), get, rest), plain
 
 
-def _chain_is_cut(stream: BinaryIO, end: int) -> bool:
-    """Whether the pages of a file, each of which names the place of the next, go on beyond it."""
+def _kind(page: Any) -> tuple[Any, ...]:
+    return page.shape, page.dtype
+
+
+def _stack(path: Path, stream: BinaryIO, series: Any, byteorder: str) -> Reader:
+    """The images that follow one another without pages of their own."""
+    shape, end = series.shape[-2:], stream.seek(0, 2)
+    if "S" in series.axes:
+        raise UserError(f"{path}: holds pictures in colours, not frames of rows and columns")
+    order = series.dtype.newbyteorder(byteorder)
+    size = int(np.prod(shape)) * order.itemsize
+
+    def get(number: int) -> Raw:
+        begin = series.dataoffset + number * size
+        if begin + size > end:
+            raise UserError(f"{path}: frame {number}: the file {CUT}")
+        stream.seek(begin)
+        image = np.frombuffer(stream.read(size), order).reshape(shape)
+        return Raw(image.astype(series.dtype.newbyteorder("=")))
+
+    return Reader(str(path), int(np.prod(series.shape[:-2])), get)
+
+
+def _pages(stream: BinaryIO, end: int) -> tuple[int, bool, bool]:
+    """Follow the pages, each of which names the place of the next.
+
+    Returns:
+        Their number, whether others are lost, and whether that is because the last one names a
+        place in the file where there is none: then bytes are missing before it.
+    """
     stream.seek(0)
     head = stream.read(16)
     order = "<" if head[:2] == b"II" else ">"
     big = head[2:4] in (b"+\0", b"\0+")
     if len(head) < 16:
-        return True
-    kind, entry = (order + "Q", 20) if big else (order + "I", 12)
-    counter = order + ("Q" if big else "H")
-    (place,) = struct.unpack(kind, head[8:16] if big else head[4:8])
+        return 0, True, False
+    kind, entry, counter = ("Q", 20, "Q") if big else ("I", 12, "H")
+    before, after = struct.calcsize(order + counter), struct.calcsize(order + kind)
+    (place,) = struct.unpack(order + kind, head[8:16] if big else head[4:8])
     seen = set[int]()
-    while place and place not in seen and len(seen) < _MOST_PAGES:
-        seen.add(place)
-        if place + struct.calcsize(counter) > end:
-            return True
+    while place:
         stream.seek(place)
-        (entries,) = struct.unpack(counter, stream.read(struct.calcsize(counter)))
-        following = place + struct.calcsize(counter) + entries * entry
-        if following + struct.calcsize(kind) > end:
-            return True
-        stream.seek(following)
-        (place,) = struct.unpack(kind, stream.read(struct.calcsize(kind)))
-    return False
+        count = stream.read(before)
+        entries = struct.unpack(order + counter, count)[0] if len(count) == before else 0
+        content = stream.read(min(entries, _MOST_ENTRIES) * entry + after)
+        tags = [
+            struct.unpack_from(order + "H", content, n * entry)[0]
+            for n in range(entries if len(content) == entries * entry + after else 0)
+        ]
+        # A page has tags, each once and in order, and says how wide and high it is.
+        if place in seen or not {256, 257} <= set(tags) or tags != sorted(set(tags)):
+            return len(seen), True, place < end
+        seen.add(place)
+        (place,) = struct.unpack_from(order + kind, content, entries * entry)
+    return len(seen), not seen, False
 
 
 def _check(path: Path, number: int, page: Any, end: int) -> None:
@@ -110,7 +134,11 @@ def _check(path: Path, number: int, page: Any, end: int) -> None:
     lacking = len(pieces) < needed or any(size == 0 for _, size in pieces)
     if lacking or any(begin + size > end for begin, size in pieces):
         raise UserError(f"{path}: frame {number}: the file {CUT}")
-    if page.compression == 1 and sum(size for _, size in pieces) < page.nbytes:
+    stored = sum(size for _, size in pieces)
+    needed = page.dtype.itemsize * needed * int(np.prod(page.chunks))
+    if page.compression == 1 and stored >= 2 * needed:
+        raise UserError(f"{path}: frame {number}: its type is not that of its data; copy it again")
+    if page.compression == 1 and stored < page.nbytes:
         raise UserError(f"{path}: frame {number}: the file {CUT}")
 
 
