@@ -64,6 +64,33 @@ def test_a_virtual_dataset_names_the_files_that_are_missing(tmp_path, stack):
     check(path, stack, [1, 2])  # and what follows
 
 
+def test_sources_that_are_one_frame_or_grow(tmp_path, stack):
+    path = tmp_path / "all.h5"
+    layout = h5py.VirtualLayout((3, 60, 45), "u2")
+    for number in range(3):
+        with h5py.File(tmp_path / f"part{number}.h5", "w") as file:
+            file["data"] = stack[number]
+        layout[number] = h5py.VirtualSource(f"part{number}.h5", "data", (60, 45))
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset("entry/data/data", layout)
+    check(path, stack, [])
+    (tmp_path / "part1.h5").unlink()
+    check(path, stack, [1])
+    with h5py.File(tmp_path / "growing.h5", "w") as file:
+        options = {"chunks": (1, 60, 45), "maxshape": (None, 60, 45)}
+        file.create_dataset("data", (4, 60, 45), "u2", **options)[:2] = stack[:2]
+    layout = h5py.VirtualLayout((4, 60, 45), "u2", maxshape=(None, 60, 45))
+    source = h5py.VirtualSource("growing.h5", "data", (4, 60, 45), maxshape=(None, 60, 45))
+    layout[: h5py.h5s.UNLIMITED] = source[: h5py.h5s.UNLIMITED]
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset("entry/data/data", layout)
+    [reason] = check(path, stack, [2])
+    assert "frames 2 to 3 of 4: never written" in reason
+    (tmp_path / "growing.h5").unlink()
+    with pytest.raises(UserError, match="holds no frames"):
+        frames.read(path)
+
+
 @pytest.mark.parametrize("layout", ["chunks", "small chunks", "contiguous", "compressed"])
 def test_frames_that_were_never_written_are_no_zeros(layout, tmp_path, stack):
     options = {
@@ -255,3 +282,19 @@ def test_a_kappa_ccd_file_that_was_cut_short_is_called_so(tmp_path, stack):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(UserError, match="ends before its data does"):
         frames.read(path)
+
+
+@pytest.mark.parametrize("frames_a_chunk", [2, 4])
+def test_frames_that_share_a_chunk_share_its_damage(frames_a_chunk, tmp_path, stack):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset(
+            "entry/data/data", data=stack, chunks=(frames_a_chunk, 60, 45),
+            **hdf5plugin.Bitshuffle(cname="lz4"),
+        )  # fmt: skip
+        info = data.id.get_chunk_info(0)
+    check(path, stack, [])
+    whole = bytearray(path.read_bytes())
+    whole[info.byte_offset : info.byte_offset + 40] = bytes(40)
+    path.write_bytes(whole)
+    check(path, stack, range(frames_a_chunk))

@@ -12,6 +12,8 @@ from xscatter.frames.lz4 import BITSHUFFLE, LZ4, is_sound
 
 NEVER = "never written; the scan was stopped, or is still running"
 _DEEPEST = 8  # virtual datasets of virtual datasets
+_CACHE = 2**25  # bytes of decoded chunks: several frames may share one
+_ENDLESS = 2**62
 _MOST_OPEN = 16  # files of one: a system allows a thousand
 
 
@@ -23,12 +25,12 @@ def open_file(path: Any, swmr: bool = False) -> h5py.File:
     """
     try:
         # A lock would make the writer fail, and some file systems have none.
-        return h5py.File(path, "r", locking=False, swmr=swmr)
+        return h5py.File(path, "r", locking=False, swmr=swmr, rdcc_nbytes=_CACHE)
     except OSError as error:
         if "already open for write" not in str(error):
             raise
     try:
-        return h5py.File(path, "r", locking=False, swmr=True)
+        return h5py.File(path, "r", locking=False, swmr=True, rdcc_nbytes=_CACHE)
     except OSError as error:
         raise UserError(
             f"{path}: is being written, and can be read when its writer has closed it or switched "
@@ -49,9 +51,11 @@ class StoredFrames:
         plist = data.id.get_create_plist()
         self._layout = plist.get_layout()
         self._sources = data.virtual_sources() if self._layout == h5py.h5d.VIRTUAL else []
+        self._bounds = _bounds(self._sources, data.ndim)
         self._opened: dict[tuple[str, str], StoredFrames | str] = {}
         self._filter: tuple[int, tuple[int, ...]] | None = None
         self._complete = False
+        self._sound: list[int] | None = None  # the place of the chunks that were looked at last
         if self._layout == h5py.h5d.CHUNKED:
             filters = [plist.get_filter(n) for n in range(plist.get_nfilters())]
             # The last one is undone first; those before it may change the length again.
@@ -85,6 +89,8 @@ class StoredFrames:
         if self._complete and not suspicious:
             return ""
         first = [p // c * c for p, c in zip(place, chunks, strict=False)]
+        if first == self._sound:  # several frames share a chunk
+            return ""
         missing = stored = 0
         for row in range(0, data.shape[-2], chunks[-2]):
             for col in range(0, data.shape[-1], chunks[-1]):
@@ -98,6 +104,7 @@ class StoredFrames:
                     return "its compressed data are damaged; copy the file again"
         if missing and stored:
             return f"a part of it was {NEVER}"
+        self._sound = None if missing else first
         return NEVER if missing else ""
 
     def _is_sound(self, where: tuple[int, ...]) -> bool:
@@ -107,28 +114,22 @@ class StoredFrames:
         return is_sound(*self._filter, chunk, length)
 
     def _lacks_source(self, place: tuple[int, ...]) -> str:
-        covered = False
-        for source in self._sources:
-            try:
-                first, last = source.vspace.get_select_bounds()
-                begin, _ = source.src_space.get_select_bounds()
-            except (ValueError, RuntimeError):
-                return ""  # it grows without end: its length is that of its sources
-            if any(not a <= p <= b for p, a, b in zip(place, first, last, strict=False)):
-                continue
-            covered = True
+        lead = len(place)
+        first, last, begin = (bound[:, :lead] for bound in self._bounds)
+        covers = np.flatnonzero(((first <= place) & (place <= last)).all(axis=1))
+        for number in covers:
+            source = self._sources[number]
             inner = self._source(source.file_name, source.dset_name)
             if isinstance(inner, str):
                 return inner
-            if inner.data.ndim != len(first):
-                continue  # frames that are files of their own
-            inside = tuple(p - a + b for p, a, b in zip(place, first, begin, strict=False))
+            shift = np.array(place, int) - first[number] + begin[number]
+            inside = tuple(map(int, shift)) if inner.data.ndim == self.data.ndim else ()
             if any(p >= n for p, n in zip(inside, inner.data.shape, strict=False)):
                 return NEVER
             reason = inner.lacks(inside)
             if reason:
                 return reason
-        return "" if covered else NEVER
+        return "" if len(covers) else NEVER
 
     def _source(self, name: str, dataset: str) -> "StoredFrames | str":
         """The dataset of a virtual one, or why there is none."""
@@ -165,3 +166,27 @@ class StoredFrames:
         path, folder = Path(name), Path(os.fsdecode(self.data.file.filename)).parent
         places = [path, folder / path.name] if path.is_absolute() else [folder / path, path]
         return next((place for place in places if place.is_file()), None)
+
+
+def _bounds(sources: list[Any], ndim: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The first and last places (n, ndim) that sources fill, and where these begin in them."""
+    own = [_selected(source.vspace, ndim) for source in sources]
+    inner = [_selected(source.src_space, ndim)[0] for source in sources]
+    # A source of fewer axes holds one frame.
+    begin = [place if len(place) == ndim else (0,) * ndim for place in inner]
+    first, last, start = (
+        np.array(places, np.int64).reshape(-1, ndim)
+        for places in ([low for low, _ in own], [high for _, high in own], begin)
+    )
+    return first, last, start
+
+
+def _selected(space: Any, ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The first and the last place of a selection."""
+    if space.get_select_type() == h5py.h5s.SEL_ALL:
+        return (0,) * ndim, (_ENDLESS,) * ndim
+    try:
+        return space.get_select_bounds()
+    except RuntimeError:  # it grows without end
+        start, _, _, _ = space.get_regular_hyperslab()
+        return tuple(start), (_ENDLESS,) * len(start)
