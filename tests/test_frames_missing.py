@@ -246,6 +246,14 @@ def test_check_sums_of_packed_files_are_checked(tmp_path, stack):
             frames.read(tmp_path / name)
 
 
+def test_an_edf_without_its_type_is_not_read_as_another(tmp_path, stack):
+    path = tmp_path / "a.edf"
+    fabio.edfimage.EdfImage(data=stack[0].astype(np.int32)).write(str(path))
+    path.write_bytes(path.read_bytes().replace(b"DataType", b"DataTyqe"))
+    with pytest.raises(UserError, match="another type or size"):
+        frames.read(path)
+
+
 def test_the_check_sum_of_a_cbf_is_checked(tmp_path, stack):
     path = tmp_path / "a.cbf"
     fabio.cbfimage.CbfImage(data=stack[0].astype(np.int32)).write(str(path))

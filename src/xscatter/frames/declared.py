@@ -74,6 +74,23 @@ def _holds(data, pixels, bits):
     return place <= end
 
 
+def check_edf(path: Path, header: dict[str, str], data: np.ndarray) -> None:
+    """Check that the pixels of an EDF frame are as many bytes as its header says.
+
+    Args:
+        path: of the file, for messages.
+        header: as fabio reads it; without a type of the pixels it takes one.
+        data: the frame.
+
+    Raises:
+        UserError: they are half as many or fewer.
+    """
+    size = str(header.get("EDF_BinarySize", header.get("Size", "")))
+    packed = any(key.lower() == "compression" for key in header)
+    if size.isdigit() and not packed and 2 * data.nbytes <= int(size):
+        raise UserError(f"{path}: its header names another type or size than its data have")
+
+
 def check_kcd(path: Path, header: dict[str, str], content: bytes) -> None:
     """Check that a Nonius KappaCCD file holds all its readouts after its header.
 

@@ -177,6 +177,8 @@ def _fabio(path: Path, stream: BinaryIO, stack: ExitStack) -> Reader:
             cut = number < len(parts) and getattr(parts[number], "incomplete_data", False)
         if cut or data is None:  # None: the TIFF reader reports it so
             raise UserError(f"{path}: {CUT}")
+        if isinstance(image, fabio.edfimage.EdfImage):
+            declared.check_edf(path, header, data)
         if data.ndim != 2:
             raise UserError(
                 f"{path}: holds an array of {data.shape}, not a frame of rows and columns "

@@ -44,14 +44,14 @@ class Frame:
         mask: (rows, cols) bool, True = not usable; includes hot pixels.
         saturated: (rows, cols) bool, True = the true count is this large or larger.
         hot: (rows, cols) bool, single pixels that count far more than any neighbour; None: none.
-        unit: value of one photon in `counts`, 1 where they are counts; None: not known, so that
-            :func:`xscatter.frames.photons.photon_unit` has to find it.
         geometry: according to the header or a PONI file.
         center_from: where the beam centre comes from: "user", "poni", "header", "estimate", None.
         confidence: 0 to 1, of the beam centre.
         source: name of the file, with ``::/dataset`` if one was named.
         index: number of the frame in its file.
         frames: number of frames in the file.
+        unit: value of one photon in `counts`, 1 where they are counts; None: not known, so that
+            :func:`xscatter.frames.photons.photon_unit` has to find it.
 
     Example:
         >>> import numpy as np
@@ -67,13 +67,13 @@ class Frame:
     mask: np.ndarray
     saturated: np.ndarray
     hot: np.ndarray | None = None
-    unit: float | None = None
     geometry: BeamGeometry = BeamGeometry()
     center_from: str | None = None
     confidence: float = 0.0
     source: str = ""
     index: int = 0
     frames: int = 1
+    unit: float | None = None
 
     @property
     def center(self) -> tuple[float, float] | None:

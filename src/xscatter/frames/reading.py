@@ -279,7 +279,7 @@ def _frame(
         geometry, origin = replace(geometry, center=(float(center[0]), float(center[1]))), "user"
     confidence = _CONFIDENCE[origin]
     mask = bad | hot
-    return Frame(counts, mask, full, hot, unit, geometry, origin, confidence, source, index, frames)
+    return Frame(counts, mask, full, hot, geometry, origin, confidence, source, index, frames, unit)
 
 
 def _check_shape(mask: np.ndarray, shape: tuple[int, ...], source: str) -> None:

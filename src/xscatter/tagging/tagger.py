@@ -179,21 +179,23 @@ class Tagger:
             waiting: list[Future[Ready | Unreadable]] = []
             while True:
                 # The next batch is prepared while the networks work on this one.
-                make = partial(self.ready, view=view)
-                following = [pool.submit(guarded, make, f) for f in taken(items, TOGETHER)]
+                following = [pool.submit(self.ready, f, view) for f in taken(items, TOGETHER)]
                 if waiting:
                     yield [future.result() for future in waiting]
                 waiting = following
                 if not following:
                     return
 
-    def ready(self, frame: Frame, view: str | None = None) -> Ready:
+    def ready(self, frame: Frame | Unreadable, view: str | None = None) -> Ready | Unreadable:
         """Find the beam centre of a frame if it is not known, and make the networks' inputs.
 
         Args:
             frame: as read.
             view: make the inputs of this network alone; None: those of all.
         """
+        return guarded(partial(self._ready, view=view), frame)
+
+    def _ready(self, frame: Frame, view: str | None) -> Ready:
         # A centre that the user or a header gives is never overruled.
         if frame.center is None:
             # The confidence was fitted on frames whose hot pixels are not masked.
