@@ -6,6 +6,7 @@ import pytest
 
 from xscatter import frames
 from xscatter.core.errors import UserError
+from xscatter.frames.reading import read_each
 
 
 @pytest.fixture
@@ -34,7 +35,11 @@ def test_all_scans_of_a_file_are_read_and_named(counts, tmp_path):
         for scan, length in ((1, 1), (2, 3)):
             file[f"{scan}.1/measurement/eiger"] = np.stack([counts + scan] * length)
             file[f"{scan}.1/measurement/positions"] = np.zeros((9, 40))
-    read = list(frames.read_all(path))
+    with h5py.File(path, "a") as file:  # a scan that was stopped before its first frame
+        file.create_dataset("3.1/measurement/eiger", (4, 60, 45), "u2", chunks=(1, 60, 45))
+    *read, stopped = read_each(path)
+    assert (stopped.source, stopped.index) == (f"{path}::/3.1/measurement/eiger", 0)
+    assert "none of its 4 frames was written" in stopped.reason
     names = [f"{path}::/{scan}.1/measurement/eiger" for scan in (1, 2)]
     assert [(f.source, f.index, f.frames) for f in read] == [
         (names[0], 0, 1), (names[1], 0, 3), (names[1], 1, 3), (names[1], 2, 3),

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from xscatter import frames
 from xscatter.core.errors import UserError
+from xscatter.frames.reading import read_each
 from xscatter.frames.regions import region_at, rim_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -241,7 +242,13 @@ def test_eiger_master_follows_its_links_and_names_a_missing_one(tmp_path, counts
     assert len(series) == 4
     assert series[3].counts[0, 0] == counts[0, 0] + 2
     (tmp_path / "s_data_2.h5").unlink()
+    *first, last = read_each(master)
+    assert [frame.index for frame in first] == [0, 1]
+    assert last.reason.startswith(f"{master}: links to data_000002, which is missing")
     with pytest.raises(UserError, match=r"s_master\.h5: .*data_000002.*missing"):
+        list(frames.read_all(master))
+    (tmp_path / "s_data_1.h5").unlink()
+    with pytest.raises(UserError, match=r"s_master\.h5: .*data_000001.*missing"):
         frames.read(master)
 
 

@@ -1,6 +1,7 @@
 """Choose the frames of an HDF5 file: by NeXus' marks, or because nothing else can be meant."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,21 @@ _DEEPEST = 12  # groups in groups
 _MOST = 3  # names in a message
 
 
-def series(file: h5py.File, name: str, path: Path) -> dict[str, list[h5py.Dataset]]:
-    """Return the series of frames in a file by name, each as the datasets it is made of, in order.
+@dataclass(frozen=True)
+class Series:
+    """One series of frames.
+
+    Attributes:
+        parts: the datasets it is made of, in order.
+        missing: the link to its next part, if that leads nowhere; "": there are no more.
+    """
+
+    parts: list[h5py.Dataset]
+    missing: str = ""
+
+
+def series(file: h5py.File, name: str, path: Path) -> dict[str, Series]:
+    """Return the series of frames in a file by name.
 
     Args:
         file: the open file.
@@ -33,7 +47,7 @@ def series(file: h5py.File, name: str, path: Path) -> dict[str, list[h5py.Datase
         UserError: there is no such dataset, none that holds frames, or more than one.
     """
     if name:
-        return {name: [_named(file, name, path)]}
+        return {name: Series([_named(file, name, path)])}
     plotted = _default(file, path)
     if plotted:
         return plotted
@@ -47,7 +61,7 @@ def series(file: h5py.File, name: str, path: Path) -> dict[str, list[h5py.Datase
     if not chosen:
         raise UserError(f"{path}: it is not clear which dataset holds frames; it holds none")
     for narrower in (_all, _is_frame_group, _is_stack):
-        some = {key: parts for key, parts in chosen.items() if narrower(parts[0])}
+        some = {key: one for key, one in chosen.items() if narrower(one.parts[0])}
         # The same path in several scans is the same detector.
         if some and len({_in_scan(key) for key in some}) == 1:
             return some
@@ -61,33 +75,33 @@ class _Survey:
     """The series of a file: those that are a `signal`, the others, and links that lead nowhere."""
 
     def __init__(self, file: h5py.File, path: Path):
-        self.signals: dict[str, list[h5py.Dataset]] = {}
-        self.others: dict[str, list[h5py.Dataset]] = {}
+        self.signals: dict[str, Series] = {}
+        self.others: dict[str, Series] = {}
         self.broken: list[str] = []
         self._path, self._seen = path, set[Any]()
         self._visit(file, "", 0)
         # A file of darks alone is one of frames.
         plain = {
-            key: parts
-            for key, parts in self.others.items()
+            key: one
+            for key, one in self.others.items()
             if not any(_BESIDE.search(word.lower()) for word in key.split("/"))
         }
         self.others = plain or {
-            key: parts for key, parts in self.others.items() if "detectorSpecific" not in key
+            key: one for key, one in self.others.items() if "detectorSpecific" not in key
         }
 
     def _visit(self, group: h5py.Group, prefix: str, depth: int) -> None:
         signal = _signal(group, prefix, self._path)
         for label, marked in (signal or {}).items():
             # Groups of a file often link to the same data.
-            if not any(marked[0] == known[0] for known in self.signals.values()):
+            if not any(marked.parts[0] == known.parts[0] for known in self.signals.values()):
                 self.signals[label] = marked
-        parts = _numbered(group, self._path)
-        if parts:
-            self.others[f"{prefix}/data_*"] = parts
+        numbered = _numbered(group, self._path)
+        if numbered:
+            self.others[f"{prefix}/data_*"] = numbered
         for key in group:
             name = f"{prefix}/{key}"
-            if parts and _NUMBERED.fullmatch(key):
+            if numbered and _NUMBERED.fullmatch(key):
                 continue
             item = _get(group, key)
             if item is None:
@@ -105,7 +119,7 @@ class _Survey:
             elif is_frames(item) and not _is_curves(item, group):
                 # NeXus files of before 2014 mark the dataset itself.
                 old = text(item.attrs.get("signal", "")) == "1" and not signal
-                (self.signals if old else self.others)[name] = [item]
+                (self.signals if old else self.others)[name] = Series([item])
 
 
 def is_frames(item: Any) -> bool:
@@ -133,7 +147,7 @@ def _named(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
         raise UserError(f"{path}::{name}: there is no such dataset in the file{_instead(file)}")
     if isinstance(item, h5py.Group):
         signal = _signal(item, name, path)
-        item = next(iter(signal.values()))[0] if signal else None
+        item = next(iter(signal.values())).parts[0] if signal else None
     if not is_frames(item):
         raise UserError(
             f"{path}::{name}: is not a dataset of frames (rows and columns of numbers)"
@@ -154,7 +168,7 @@ def _listed(names: list[str]) -> str:
     return f"; frames are in {', '.join(names[:_MOST])}{more}"
 
 
-def _default(file: h5py.File, path: Path) -> dict[str, list[h5py.Dataset]] | None:
+def _default(file: h5py.File, path: Path) -> dict[str, Series] | None:
     """The series to which `default` leads from group to group, and then `signal`."""
     group, name = file, ""
     for _ in range(8):  # no tree is so deep, but links may form a ring
@@ -164,7 +178,7 @@ def _default(file: h5py.File, path: Path) -> dict[str, list[h5py.Dataset]] | Non
     return _signal(group, name, path) if isinstance(group, h5py.Group) else None
 
 
-def _signal(group: h5py.Group, name: str, path: Path) -> dict[str, list[h5py.Dataset]] | None:
+def _signal(group: h5py.Group, name: str, path: Path) -> dict[str, Series] | None:
     """The series that the attribute `signal` of a group names; None: no attribute, no frames.
 
     Raises:
@@ -177,9 +191,9 @@ def _signal(group: h5py.Group, name: str, path: Path) -> dict[str, list[h5py.Dat
     item = _get(group, key)
     if item is None:
         # Some writers of one maker name what they call differently.
-        parts = _numbered(group, path)
-        if parts:
-            return {f"{name}/data_*": parts}
+        numbered = _numbered(group, path)
+        if numbered:
+            return {f"{name}/data_*": numbered}
         if key in list(group):  # `in group` itself follows links
             raise UserError(
                 f"{path}: its frames are in {_target(group, key)}, which is missing; keep the "
@@ -188,24 +202,28 @@ def _signal(group: h5py.Group, name: str, path: Path) -> dict[str, list[h5py.Dat
         return None
     if not is_frames(item) or _is_curves(item, group):
         return None
-    if _NUMBERED.fullmatch(key):
-        # The first part stands for all of them.
-        return {f"{name}/data_*": _numbered(group, path)}
-    return {f"{name}/{key}": [item]}
+    # The first part stands for all of them.
+    numbered = _numbered(group, path) if _NUMBERED.fullmatch(key) else None
+    return {f"{name}/data_*": numbered} if numbered else {f"{name}/{key}": Series([item])}
 
 
-def _numbered(group: h5py.Group, path: Path) -> list[h5py.Dataset]:
-    """Eiger's data_000001 and so on, most of them links to other files."""
-    parts = []
-    for key in sorted(group):
-        if _NUMBERED.fullmatch(key):
-            part = _get(group, key)
-            if part is None:
-                raise UserError(
-                    f"{path}: links to {key}, which is missing; keep the files of a series together"
-                )
+def _numbered(group: h5py.Group, path: Path) -> Series | None:
+    """Eiger's data_000001 and so on, most of them links to other files; None: there are none.
+
+    Raises:
+        UserError: the first one is missing.
+    """
+    parts: list[h5py.Dataset] = []
+    for key in sorted(key for key in group if _NUMBERED.fullmatch(key)):
+        part = _get(group, key)
+        if part is None:
+            missing = f"links to {key}, which is missing; keep the files of a series together"
+            if not parts:
+                raise UserError(f"{path}: {missing}")
+            return Series(parts, missing)
+        if is_frames(part):
             parts.append(part)
-    return [part for part in parts if is_frames(part)]
+    return Series(parts) if parts else None
 
 
 def _get(group: h5py.Group, key: str) -> Any:

@@ -250,12 +250,13 @@ def _frame(
 ) -> Frame:
     """The frame with its final mask, and the beam centre of the most trustworthy origin."""
     shape = raw.data.shape
+    where = source if frames == 1 else f"{source}: frame {index}"
     if min(shape) < LEAST:
         raise UserError(
-            f"{source}: is {shape[0]}x{shape[1]} pixels; a frame needs {LEAST} or more a side"
+            f"{where}: is {shape[0]}x{shape[1]} pixels; a frame needs {LEAST} or more a side"
         )
     if mask is not None:
-        _check_shape(mask, shape, source)
+        _check_shape(mask, shape, where)
         mask = mask != 0
     known = [m for m in (raw.mask, mask) if m is not None]
     given = None if not known else known[0] if len(known) == 1 else known[0] | known[1]
@@ -267,7 +268,7 @@ def _frame(
             if known
             else "they hold marks or NaN instead of counts"
         )
-        raise UserError(f"{source}: {masked:.0%} of its pixels are masked; {why}")
+        raise UserError(f"{where}: {masked:.0%} of its pixels are masked; {why}")
     hot = hot_pixels(counts, bad, unit)
     geometry = raw.geometry
     if not is_plausible(geometry.center, shape):

@@ -26,16 +26,27 @@ def readers(file: h5py.File, name: str, path: Path, stack: ExitStack) -> list[Re
         UserError: it is not clear which dataset is meant, or none of its frames was written.
     """
     series = nexus.series(file, name, path)
-    one = f"{path}::{name}" if name else str(path)
-    return [
-        _reader(file, parts, path, one if len(series) == 1 else f"{path}::{label}", stack)
-        for label, parts in series.items()
-    ]
+    if len(series) == 1:
+        [one] = series.values()
+        return [_reader(file, one, path, f"{path}::{name}" if name else str(path), stack)]
+    result = []
+    for label, one in series.items():
+        source = f"{path}::{label}"
+        try:
+            result.append(_reader(file, one, path, source, stack))
+        except UserError as error:  # a scan without frames costs no other its own
+            result.append(Reader(source, 0, _no_frame, str(error)))
+    return result
+
+
+def _no_frame(number: int) -> Raw:
+    raise UserError(f"there is no frame {number}")
 
 
 def _reader(
-    file: h5py.File, parts: list[h5py.Dataset], path: Path, source: str, stack: ExitStack
+    file: h5py.File, series: nexus.Series, path: Path, source: str, stack: ExitStack
 ) -> Reader:
+    parts = series.parts
     facts = FrameFacts(file, parts[0], path)
     stored = [StoredFrames(data) for data in parts]
     for one in stored:
@@ -69,4 +80,6 @@ def _reader(
             "first, or is still running"
         )
     rest = f"{source}: frames {count} to {total - 1} of {total}: {NEVER}" if count < total else ""
+    if series.missing:
+        rest = f"{source}: {series.missing}"
     return Reader(source, count, get, rest)

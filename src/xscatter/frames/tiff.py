@@ -45,7 +45,7 @@ def reader(path: Path, stream: BinaryIO, stack: ExitStack) -> tuple[Reader, bool
         one = tif.series[0]
         if one.dataoffset is not None and len(one.shape) > len(one.keyframe.shape):
             return _stack(path, stream, one, tif.byteorder), False
-    first = tif.pages[0]
+    first: Any = tif.pages[0]
     if first.dtype is None or first.dtype.kind not in "iufb" or len(first.shape) < 2:
         raise UserError(f"{path}: holds no image of numbers")
     # Small copies for viewers are marked as such.
