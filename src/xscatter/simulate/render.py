@@ -3,7 +3,8 @@
 All radial components of one azimuthal dependence form a family: one table over q and one over χ.
 A single pass over the pixels adds all families, weighs them with the detector, and collects for
 every family Σ (g A)²/λ and Σ g A by radius, from which d' of each of its components follows
-without looking at pixels again (`visibility.py`).
+without looking at pixels again (`visibility.py`), and Σ (g R)²/λ and Σ g R by azimuth, from which
+follows what tells its orientation from others (`kinds`).
 """
 
 from collections.abc import Sequence
@@ -15,9 +16,16 @@ import numpy as np
 from xscatter.simulate import loops
 from xscatter.simulate.components import Component, Map, Modulation, Plane, Radial, Spots
 from xscatter.simulate.experiment import ANGLES, Experiment
-from xscatter.simulate.instrument.smearing import mix_wavelengths, mixed_halves, smear
+from xscatter.simulate.instrument.smearing import (
+    mix_wavelengths,
+    mixed_halves,
+    smear,
+    spread_far,
+)
 from xscatter.simulate.physics.profiles import FULL_WIDTH
 from xscatter.simulate.registry import get
+
+SECTORS = 128  # of a turn: ten to each maximum of a symmetry of twelve
 
 
 @dataclass
@@ -42,6 +50,8 @@ class Rendering:
         components: of all features of the scene.
         information: (radii, families) Σ (g A)²/λ.
         flux: (radii, families) Σ g A.
+        sector_information: (SECTORS, families) Σ (g R)²/λ of the whole family.
+        sector_flux: (SECTORS, families) Σ g R.
         modulation: Σ s²/λ and Σ |s| of the change s that a Modulation makes.
     """
 
@@ -49,6 +59,8 @@ class Rendering:
     components: list[RenderedComponent]
     information: np.ndarray
     flux: np.ndarray
+    sector_information: np.ndarray
+    sector_flux: np.ndarray
     modulation: tuple[float, float] = (0.0, 0.0)
 
 
@@ -130,6 +142,8 @@ def _smear_profiles(rendered: Sequence[RenderedComponent], experiment: Experimen
 def _scaled_components(scene: dict[str, Any], experiment: Experiment) -> list[RenderedComponent]:
     """Return the components of all features of `scene`, scaled to their shares of the photons."""
     rendered: list[RenderedComponent] = []
+    # What a phosphor spreads far is missing from the pattern.
+    photons = scene["photons"] * (1 - experiment.setup.detector.tail)
     # Photons are counted beside the beamstop: what it hides would take them all at low q.
     outside = experiment.q > 1.2 * experiment.stop_radius * experiment.q_per_pixel
     weight = np.where(outside, experiment.weight, 0.0)
@@ -153,7 +167,7 @@ def _scaled_components(scene: dict[str, Any], experiment: Experiment) -> list[Re
                 seen = loops.weighed_sum(one.image, experiment.gain)
                 total += max(seen, _least_sum(shape, experiment, weight))
         for one in own:
-            one.scale = scene["photons"] * entry["share"] / total if total > 0 else 0.0
+            one.scale = photons * entry["share"] / total if total > 0 else 0.0
         rendered += own
     return rendered
 
@@ -203,6 +217,16 @@ def _family_tables(
     return radial, azimuth, stretch
 
 
+def _far_light(expected: np.ndarray, experiment: Experiment) -> np.ndarray:
+    """Return what a phosphor spreads far (rows, cols) float32, before it is weighed with gains."""
+    detector = experiment.setup.detector
+    far = np.maximum(expected - np.float32(detector.dark_counts), 0)
+    spread_far(far, detector.tail_length / detector.scale)
+    far *= np.float32(detector.tail / (1 - detector.tail))
+    # It meets no obstacle; the loop multiplies it with the gain again.
+    return np.divide(far, experiment.gain, out=np.zeros_like(far), where=experiment.gain > 0)
+
+
 def render(scene: dict[str, Any], experiment: Experiment, only: int | None = None) -> Rendering:
     """Return the expected counts of a scene, with the sums over pixels that `visibility` needs.
 
@@ -231,13 +255,25 @@ def render(scene: dict[str, Any], experiment: Experiment, only: int | None = Non
     # Added after obstacles and response: the dark needs no light.
     dark = experiment.setup.detector.dark_counts
     rendering = Rendering(
-        experiment.empty_map(), rendered, np.zeros(radial.shape), np.zeros(radial.shape)
+        experiment.empty_map(),
+        rendered,
+        np.zeros(radial.shape),
+        np.zeros(radial.shape),
+        np.zeros((SECTORS, len(families))),
+        np.zeros((SECTORS, len(families))),
     )
-    loops.compose(
-        rendering.expected, experiment.q_index, experiment.chi_index, experiment.gain, radial,
-        azimuth, stretch, plain, shift.astype(np.float32), extra, bool(images), np.float32(dark),
-        rendering.information, rendering.flux,
+    tables = (radial, azimuth, stretch, plain, shift.astype(np.float32))
+    maps = (rendering.expected, experiment.q_index, experiment.chi_index, experiment.gain)
+    sums = (
+        rendering.information, rendering.flux, rendering.sector_information, rendering.sector_flux,
     )  # fmt: skip
+    loops.compose(*maps, *tables, extra, bool(images), np.float32(dark), *sums)
+    if experiment.setup.detector.tail and rendered:
+        # Far light depends on the whole image, and adds to λ of every sum: a second pass.
+        far = _far_light(rendering.expected, experiment)
+        for one_sum in sums:
+            one_sum[:] = 0
+        loops.compose(*maps, *tables, far + extra, True, np.float32(dark), *sums)
     for one in rendered:
         if isinstance(one.component, Modulation):
             rendering.modulation = loops.modulate(
