@@ -45,11 +45,12 @@ def reader(path: Path, stream: BinaryIO, stack: ExitStack) -> tuple[Reader, bool
         one = tif.series[0]
         if one.dataoffset is not None and len(one.shape) > len(one.keyframe.shape):
             return _stack(path, stream, one, tif.byteorder), False
-    first: Any = tif.pages[0]
+    every: Any = tif.pages
+    first = every[0]
     if first.dtype is None or first.dtype.kind not in "iufb" or len(first.shape) < 2:
         raise UserError(f"{path}: holds no image of numbers")
     # Small copies for viewers are marked as such.
-    pages = [page for n in range(number) if not (page := tif.pages[n]).subfiletype & 1]
+    pages = [page for n in range(number) if not (page := every[n]).subfiletype & 1]
     alike = [n for n, page in enumerate(pages) if _kind(page) == _kind(pages[0])]
     rest = f"{path}: after page {number} the file {'is damaged' if damaged else CUT}" if cut else ""
     if len(alike) < len(pages):
