@@ -239,6 +239,7 @@ INDEX: dict[str, int] = {name: i for i, name in enumerate(NAMES)}
 EXCLUSIVE: tuple[tuple[str, ...], ...] = (
     ("circular beamstop", "linear beamstop", "wedge beamstop", "beam off image"),
     ("strong scattering", "intermediate scattering", "weak scattering", "blank"),
+    ("silver behenate", "LaB6", "CeO2"),
 )
 
 WACV_2017 = (
