@@ -8,19 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from toy_models import TAGS, ring, watched, write_frames, write_models
+from toy_models import TAGS, ring, watched, write_frames, write_tagger
 from xscatter import tagging
 from xscatter.cli import main
 from xscatter.tagging.journal import Journal
 
-pytestmark = pytest.mark.usefixtures("loaded_once")
-
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study") / "models"
-    write_models(folder)
-    return folder
+    study = tmp_path_factory.mktemp("study")
+    write_tagger(study)
+    return study
 
 
 @pytest.fixture
