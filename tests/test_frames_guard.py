@@ -9,9 +9,8 @@ import pytest
 
 from xscatter.frames import Frame, Unreadable, find_center, from_array
 from xscatter.frames.reading import read_each
-from xscatter.scores.calibration import Calibration
 from xscatter.sources.folder import Folder
-from xscatter.store.bundle import Bundle
+from xscatter.store.bundle import Bundle, BundledNetwork
 from xscatter.tagging import Tagger, prepare
 from xscatter.tagging.follow import FollowOptions, follow
 from xscatter.tagging.journal import Journal
@@ -28,9 +27,11 @@ class Constant:
 
 @pytest.fixture
 def tagger():
-    bundle = Bundle({}, TAGS, size=64, transform={}, weights={"image": "0" * 64})
-    calibration = Calibration(TAGS, [1.0, 1.0], [0.0, 0.0], [0.5, 0.5], 1.0)
-    return Tagger("constant", bundle, {"image": Constant()}, {"image": calibration})
+    known = {"slope": 1, "offset": 0, "threshold": 0.5, "precision": None, "prevalence": 0.5}
+    entry = BundledNetwork("image.onnx", "0" * 64, ["image"], dict.fromkeys(TAGS, known))
+    names = dict.fromkeys(TAGS, "A tag.")
+    bundle = Bundle("constant", names, size=64, transform={}, networks={"image": entry})
+    return Tagger(bundle, {"image": Constant()})
 
 
 def counts(shape=(64, 48), seed=1):

@@ -49,7 +49,7 @@ class Journal:
         self._failed: dict[str, set[int]] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(path, "a+b", buffering=0)  # noqa: SIM115 - stays open while a source is followed
+            self._file = open(path, "a+b", buffering=0)  # noqa: SIM115 - stays open for long
             self._lock()
             self._read()
         except OSError as error:
