@@ -214,6 +214,16 @@ def test_corrected_frames_have_the_noise_of_photons_on_any_scale(scale):
     assert unit == pytest.approx(0.37 * scale, rel=0.15)
 
 
+@pytest.mark.floats
+def test_decimals_are_no_photons():
+    counts = scene(3)
+    flat = np.random.default_rng(6).normal(1, 0.02, counts.shape)
+    rounded = np.round(1e-5 * counts * flat, 6).astype(np.float32)
+    unit, whole = photon_unit(rounded, np.zeros(counts.shape, bool))
+    assert not whole
+    assert unit == pytest.approx(1e-5, rel=0.15)
+
+
 def test_whole_numbers_are_counts_whatever_their_size():
     for exposure in (0.01, 1, 1000):
         counts = scene(exposure)

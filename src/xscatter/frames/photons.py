@@ -5,6 +5,7 @@ import numpy as np
 _BLOCK = 8  # pixels a side of the blocks whose noise is measured
 _LARGEST = 1e6  # counts of the 99th percentile
 _SAMPLE = 20_000  # pixels that decide whether a frame holds counts
+_MOST_NOISE = 3.0  # steps that the noise may give for a photon; strong slopes add to the noise
 _MOST_PHOTONS = 1e6  # of a pixel of the sample, where steps of one photon are looked for
 
 
@@ -27,7 +28,11 @@ def photon_unit(values: np.ndarray, mask: np.ndarray) -> tuple[float, bool]:
     sample = slice(None, None, max(1, values.size // _SAMPLE))
     some = values.reshape(-1)[sample][~mask.reshape(-1)[sample]].astype(np.float64)
     step = _step(some)
-    return (step, True) if step else (_noise_unit(values, mask), False)
+    if step == 1:
+        return 1.0, True
+    noise = _noise_unit(values, mask)
+    # A step far below the noise is that of rounding, to a number of decimals.
+    return (step, True) if step and noise < _MOST_NOISE * step else (noise, False)
 
 
 def in_photons(values: np.ndarray, mask: np.ndarray, unit: float | None = None) -> np.ndarray:
