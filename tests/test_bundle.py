@@ -198,6 +198,18 @@ def test_what_cannot_be_bundled_is_said_in_one_line(study, tmp_path, capsys):
     assert (paths.tagger / "tagger.json").read_bytes() == before
 
 
+@pytest.mark.parametrize("package", ["tensorflow", "tf2onnx"])
+def test_a_tagger_cannot_be_made_without_what_training_needs(study, tmp_path, package):
+    code = "import sys; from xscatter.cli import main; sys.modules[sys.argv.pop(1)] = None; "
+    code += "sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, package, "bundle", str(study), "-o", str(tmp_path / "a")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"xscatter bundle: {package} is not installed; ")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "a").exists()
+
+
 def test_a_folder_of_something_else_is_left_alone(study, tmp_path, capsys):
     (tmp_path / "frames").mkdir()
     (tmp_path / "frames" / "a.npy").write_text("precious")

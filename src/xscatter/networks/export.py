@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.networks.quiet import import_tensorflow
+from xscatter.networks.quiet import import_tensorflow, require
 
 OPSET = 18  # of ONNX: any runtime since 2023 knows it
 _OPTIMIZERS = ("fold_constants", "remove_identity")
@@ -18,8 +18,12 @@ def to_onnx(model: Any) -> bytes:
 
     Args:
         model: a Keras network of :mod:`xscatter.networks.models`.
+
+    Raises:
+        UserError: tf2onnx is not installed.
     """
     import_tensorflow()
+    require("tf2onnx")
     import tensorflow as tf
     from tf2onnx import optimizer, tf_loader, tfonnx
 
