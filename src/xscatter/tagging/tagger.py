@@ -277,8 +277,9 @@ class Tagger:
         self, view: str, item: Ready | Unreadable, probability: np.ndarray
     ) -> np.ndarray:
         """Probabilities (T,) in which a trusted beam centre decides whether it is on the image."""
-        trusted = isinstance(item, Ready) and item.frame.confidence >= TRUSTED
-        if not trusted or _OFF_IMAGE not in self.tags:
+        if not isinstance(item, Ready) or item.frame.confidence < TRUSTED:
+            return probability
+        if _OFF_IMAGE not in self.tags:
             return probability
         known = {self.tags.index(_OFF_IMAGE): item.frame.center_outside}
         return with_known(probability[None], known, self._calibrations[view].columns)[0]
