@@ -148,16 +148,18 @@ def _check_readable(names: list[str], options: dict[str, Any]) -> None:
     Raises:
         UserError: there is none, or the mask or the PONI file cannot be read.
     """
-    from xscatter.frames.reading import check_options, read
+    from xscatter.frames import Unreadable
+    from xscatter.frames.reading import check_options, read_each
 
     check_options(**options)
     errors = []
     for name in names:
-        try:
-            read(name, **options)
-            return
-        except UserError as error:
-            errors.append(error)
+        reasons = []
+        for frame in read_each(name, **options):
+            if not isinstance(frame, Unreadable):
+                return
+            reasons.append(frame.reason)
+        errors.append(reasons[0])
     for earlier in errors[:-1]:
         print(f"xscatter predict: {earlier}", file=sys.stderr)
     more = f"; none of the {len(names)} files can be read, so nothing is written"

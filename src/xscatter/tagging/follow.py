@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from xscatter.sources.source import Item, Source
-from xscatter.tagging.journal import Journal
+from xscatter.tagging.journal import Journal, item_of
 from xscatter.tagging.tagger import Tagged, Tagger
 
 TOGETHER = 64  # items between two additions to the table
@@ -80,7 +80,7 @@ def _tagged(
     frames = chain.from_iterable(source.frames(item) for item in items)
     for batch in tagger.batches(frames, options.view, options.threads):
         for tagged in tagger.tag(batch, options.view):
-            by_item[tagged.source].append(tagged)
+            by_item[item_of(tagged.source, by_item)].append(tagged)
     rows: list[Tagged] = []
     retried = 0
     for item in items:
