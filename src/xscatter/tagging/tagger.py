@@ -118,6 +118,11 @@ class Tagger:
         """Names of the views that have a network."""
         return list(self._networks)
 
+    @property
+    def weights(self) -> dict[str, str]:
+        """SHA-256 of the weights of each network."""
+        return dict(self._bundle.weights)
+
     def needs(self, view: str) -> tuple[str, ...]:
         """Return the names of the inputs of a network."""
         return self._networks[view].inputs

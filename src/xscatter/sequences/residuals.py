@@ -1,0 +1,67 @@
+"""Residuals between two sums of frames under the hypothesis that their patterns are the same."""
+
+import numpy as np
+
+from xscatter.sequences.polar import BINS, SECTORS, binned
+
+ORDERS = (1, 2, 4, 6)  # angular orders; the first one is a moving beam
+GROUPS = 8  # of rings, for the angular orders
+RADIAL, ANGULAR = "radial", "angular"
+CHANNELS = (RADIAL, ANGULAR)
+_LEAST_COUNTS = 5.0  # expected in a ring: with fewer, squares are far from a chi-square
+_ANGLE = 2 * np.pi * (np.arange(SECTORS) + 0.5) / SECTORS
+WAVES = np.concatenate([[np.cos(m * _ANGLE), np.sin(m * _ANGLE)] for m in ORDERS]).T
+
+
+def sizes(shape: tuple[int, int]) -> dict[str, int]:
+    """Return the number of residuals of each channel for sums of `shape`."""
+    angular = GROUPS * WAVES.shape[1] if shape[1] == SECTORS else 0
+    radial = min(shape[0], BINS)
+    return {RADIAL: radial, ANGULAR: angular} if angular else {RADIAL: radial}
+
+
+def residuals(
+    test: np.ndarray, reference: np.ndarray, usable: np.ndarray, poisson: bool = True
+) -> dict[str, np.ndarray]:
+    """Return the residuals of `test` against `reference` in units of photon noise, by channel.
+
+    The total is free, so that no flux makes a residual; for angular orders, that of every ring is.
+
+    Args:
+        test: (rings, sectors) sums of the frames that are tested.
+        reference: (rings, sectors) sums of quiet frames.
+        usable: (rings, sectors) bool, the cells to compare.
+        poisson: False: the values are no counts; no ring is left out for having few.
+    """
+    a, b = np.where(usable, test, 0.0), np.where(usable, reference, 0.0)
+    below = b.sum()
+    if below <= 0:
+        return {name: np.zeros(size) for name, size in sizes(test.shape).items()}
+    ratio = a.sum() / below
+    expected = ratio * b
+    variance = np.maximum(expected, 0) * (1 + max(ratio, 0))
+    rings = binned(variance.sum(axis=1))
+    # Values that are no counts may be near zero: they get a floor instead of being left out.
+    floor = _LEAST_COUNTS * (1 + ratio) if poisson else 0.01 * float(rings.mean())
+    difference = binned((a - expected).sum(axis=1))
+    if poisson:
+        known = rings >= floor
+        radial = np.where(known, difference / np.sqrt(np.where(known, rings, 1)), 0)
+    else:
+        radial = difference / np.sqrt(np.maximum(rings, floor) + 1e-300)
+    if test.shape[1] != SECTORS:
+        return {RADIAL: radial}
+    # Within a ring: what its own total does is the business of the radial channel.
+    total = expected.sum(axis=1)
+    share = np.where(total > 0, a.sum(axis=1) / np.where(total > 0, total, 1), 0)[:, None]
+    turned = (a - expected * share).reshape(GROUPS, -1, SECTORS).sum(axis=1)
+    spread = np.maximum(expected * share * (1 + ratio), 0).reshape(GROUPS, -1, SECTORS).sum(axis=1)
+    variance = spread @ WAVES**2
+    known = variance >= floor
+    angular = np.where(known, (turned @ WAVES) / np.sqrt(np.where(known, variance, 1)), 0)
+    return {RADIAL: radial, ANGULAR: angular.ravel()}
+
+
+def mean_square(values: np.ndarray) -> float:
+    """Return the mean square of the residuals that are not left out."""
+    return float((values**2).sum() / max(np.count_nonzero(values), 1))

@@ -1,0 +1,159 @@
+"""Change points of a finished record: the division into segments that explains its scatter best.
+
+Frames become vectors of uniform noise: square roots of the radial profile and moments of angular
+orders, at equal total. Optimal partitioning (Jackson et al. 2005) finds, for every number of
+segments, the division with the least squares within segments. A further change point is accepted
+while its gain is improbable for the scatter that is left, as judged by an F test over all its
+possible places. Counts that scatter more than photons do come from a stream that wanders, and slow
+wandering looks like segments: there, a change must also be larger than what wanders.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.special import fdtrc
+
+from xscatter.sequences.polar import SECTORS, Sums, binned
+from xscatter.sequences.residuals import GROUPS, WAVES
+
+FALSE_ALARMS = 0.01  # a record without changes
+MOST = 256  # vectors that are divided; longer records are summed first
+_MOST_SEGMENTS = 16
+_LEAST = 2  # vectors in a segment
+# Square of a change in units of the scatter beyond photon noise, of which 2 % of wandering records
+# without a change have one: Ornstein-Uhlenbeck wandering of 3 components over 5 frames.
+_WANDERS = 5.0
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A change point.
+
+    Attributes:
+        place: index of the first vector after the change.
+        low: first index at which it may be.
+        high: last index at which it may be.
+        probability: of a gain as large in a record without changes.
+    """
+
+    place: int
+    low: int
+    high: int
+    probability: float
+
+
+def vector(sums: Sums) -> np.ndarray:
+    """Return the sums of one frame as a vector; multiplied by √total its photon noise is 1."""
+    counts = np.where(sums.usable, np.maximum(sums.counts, 0), 0.0)
+    if counts.shape[1] == SECTORS:
+        # A cell with a hot pixel takes the mean of its ring.
+        some = np.maximum(sums.usable.sum(axis=1, keepdims=True), 1)
+        lost = ~sums.usable & (sums.counts > 0)
+        counts = np.where(lost, counts.sum(axis=1, keepdims=True) / some, counts)
+    total = max(float(counts.sum()), 1e-300)
+    radial = 2 * np.sqrt(binned(counts.sum(axis=1)) / total)
+    if counts.shape[1] != SECTORS:
+        return radial
+    grouped = counts.reshape(GROUPS, -1, SECTORS).sum(axis=1) / total
+    weight = np.sqrt(np.maximum(0.5 * grouped.sum(axis=1, keepdims=True), 1e-300))
+    return np.concatenate([radial, (grouped @ WAVES / weight).ravel()])
+
+
+def cuts(
+    vectors: np.ndarray, photons: float | None, false_alarms: float = FALSE_ALARMS
+) -> list[Cut]:
+    """Return the change points of a record.
+
+    Args:
+        vectors: (n, size), of :func:`vector`.
+        photons: mean total of a vector in photons; None: the values are no counts.
+        false_alarms: probability of any change point in a record without changes.
+    """
+    n = len(vectors)
+    if n < 2 * _LEAST:
+        return []
+    costs = _costs(vectors)
+    best, places = _divide(costs, min(_MOST_SEGMENTS, n // _LEAST))
+    chosen: list[Cut] = []
+    size = np.count_nonzero(vectors.any(axis=0))
+    floor = 0.0 if photons is None else size / photons
+    for segments in range(2, len(best)):
+        if not np.isfinite(best[segments]):
+            break
+        ends = _ends(places, segments, n)
+        scatter, free, known = _scatter(vectors, ends, floor)
+        tested = [_test(costs, ends, k, scatter, free, known) for k in range(1, segments)]
+        beyond = scatter - floor
+        if photons is not None and beyond > 3 * floor * np.sqrt(2 / (n * size)):
+            steps = [
+                float(((vectors[a:b].mean(axis=0) - vectors[b:c].mean(axis=0)) ** 2).sum())
+                for a, b, c in zip(ends, ends[1:], ends[2:], strict=False)
+            ]
+            if min(steps) < _WANDERS * beyond:
+                break
+        if max(cut.probability for cut in tested) * n > false_alarms:
+            break
+        chosen = tested
+    return chosen
+
+
+def _costs(vectors: np.ndarray) -> np.ndarray:
+    """Sum of squares about the mean of vectors i to j - 1, at [i, j]; infinite if too short."""
+    n = len(vectors)
+    # The mean is taken out first: differences of large sums would lose digits.
+    centred = vectors - vectors.mean(axis=0)
+    sums = np.vstack([np.zeros(centred.shape[1]), np.cumsum(centred, axis=0)])
+    squares = np.append(0, np.cumsum((centred**2).sum(axis=1)))
+    costs = np.full((n + 1, n + 1), np.inf)
+    for i in range(n + 1 - _LEAST):
+        j = np.arange(i + _LEAST, n + 1)
+        costs[i, j] = squares[j] - squares[i] - ((sums[j] - sums[i]) ** 2).sum(axis=1) / (j - i)
+    return np.maximum(costs, 0)
+
+
+def _divide(costs: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Least cost of each number of segments, and the last border of every part of the record."""
+    n = len(costs) - 1
+    least = np.full((most + 1, n + 1), np.inf)
+    least[0, 0] = 0
+    places = np.zeros((most + 1, n + 1), int)
+    for k in range(1, most + 1):
+        candidates = least[k - 1][:, None] + costs
+        places[k] = candidates.argmin(axis=0)
+        least[k] = candidates.min(axis=0)
+    return least[:, n], places
+
+
+def _ends(places: np.ndarray, segments: int, n: int) -> list[int]:
+    ends = [n]
+    for k in range(segments, 0, -1):
+        ends.append(int(places[k, ends[-1]]))
+    return ends[::-1]
+
+
+def _scatter(vectors: np.ndarray, ends: list[int], floor: float) -> tuple[float, float, float]:
+    """Scatter of single vectors within segments, and its degrees of freedom a vector and in all."""
+    rest = np.concatenate([vectors[a:b] - vectors[a:b].mean(axis=0) for a, b in pairwise(ends)])
+    known = len(vectors) - len(ends) + 1
+    trace = float((rest**2).sum()) / known
+    gram = rest @ rest.T
+    pairs = len(rest) * (len(rest) - 1)
+    # (tr S)² / tr S², from products of different vectors.
+    squared = float((gram**2).sum() - (np.diag(gram) ** 2).sum()) / pairs
+    size = np.count_nonzero(vectors.any(axis=0))
+    free = float(np.clip(trace**2 / max(squared, 1e-300), 1, size))
+    return max(trace, floor), free, known * free
+
+
+def _test(
+    costs: np.ndarray, ends: list[int], k: int, scatter: float, free: float, known: float
+) -> Cut:
+    """The change point between segments k - 1 and k, judged by the scatter within segments."""
+    a, c = ends[k - 1], ends[k + 1]
+    places = np.arange(a + 1, c)
+    gains = costs[a, c] - costs[a, places] - costs[places, c]
+    gains[~np.isfinite(gains)] = -np.inf
+    gain = gains.max()
+    near = places[gains >= gain - 4 * scatter / free]
+    return Cut(ends[k], int(near[0]), int(near[-1]), float(fdtrc(free, known, gain / scatter)))
