@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from xscatter.store.paths import StudyPaths
     from xscatter.study.reading import load_study
     from xscatter.study.study import Study
+    from xscatter.tagging.sequence import SequenceTagger
     from xscatter.tagging.tagged import Tagged
     from xscatter.tagging.tagger import Tagger
 
@@ -35,6 +36,7 @@ __all__ = [
     "Geometry",
     "Plan",
     "Records",
+    "SequenceTagger",
     "Study",
     "StudyPaths",
     "Tagged",
@@ -60,6 +62,7 @@ _PLACES = {
     "Geometry": "geometry:Geometry",
     "Plan": "fourier_bessel.plan:Plan",
     "Records": "records.read:Records",
+    "SequenceTagger": "tagging.sequence:SequenceTagger",
     "Study": "study.study:Study",
     "StudyPaths": "store.paths:StudyPaths",
     "Tagged": "tagging.tagged:Tagged",

@@ -1,4 +1,4 @@
-"""What the user controls or measures beside the frames: a table with one row a frame, or a file."""
+"""Covariates, such as temperatures: a table with one row a frame, or one row a file."""
 
 import csv
 import math

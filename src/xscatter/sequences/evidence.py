@@ -1,4 +1,4 @@
-"""What changed between two sums of frames, and the family of process that this speaks for."""
+"""Evidence for a process: the change between two sums of frames, and the family it belongs to."""
 
 from dataclasses import dataclass
 
@@ -42,7 +42,7 @@ class Evidence:
 def compare(
     before: np.ndarray, after: np.ndarray, usable: np.ndarray, axis: Axis, poisson: bool = True
 ) -> Evidence:
-    """Return what changed between two sums.
+    """Return the evidence in two sums of frames.
 
     Args:
         before: (rings, sectors) sums of the frames before the change.

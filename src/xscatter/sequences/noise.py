@@ -1,5 +1,7 @@
 """The noise of a stream, learnt from its own quiet frames."""
 
+from typing import Any
+
 import numpy as np
 from scipy.special import fdtrc
 
@@ -27,6 +29,24 @@ class QuietNoise:
         self.outer = np.zeros((size, size))
         self.windows = {scale: [0.0, 0.0] for scale in SCALES}
         self._floor = floor
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is needed to go on, as plain values and arrays."""
+        return {
+            "number": self.number,
+            "fourth": self.fourth,
+            "outer": self.outer,
+            "windows": list(self.windows.values()),
+            "floor": self._floor,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "QuietNoise":
+        """Return the noise with this :meth:`state`."""
+        noise = cls(len(state["outer"]), state["floor"])
+        noise.number, noise.fourth, noise.outer = state["number"], state["fourth"], state["outer"]
+        noise.windows = dict(zip(SCALES, map(list, state["windows"]), strict=True))
+        return noise
 
     def add(self, residuals: np.ndarray) -> None:
         """Learn from a quiet frame."""

@@ -6,6 +6,7 @@ marked, and left out of comparisons with frames that have it.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,10 @@ class Sums:
     counts: np.ndarray
     usable: np.ndarray
     poisson: bool = True
+
+    def state(self) -> dict[str, Any]:
+        """Return plain values and arrays."""
+        return {"counts": self.counts, "usable": self.usable, "poisson": self.poisson}
 
     @property
     def total(self) -> float:
@@ -61,13 +66,6 @@ class PolarGrid:
         # Pixels that are never usable are collected in one more cell, which is dropped.
         self._cell = np.where(mask, RINGS * SECTORS, cell).astype(np.int32)
         self._live = self._count(None)
-
-    @classmethod
-    def of(cls, frame: Frame) -> "PolarGrid":
-        """Return the grid of a sequence that begins with `frame`."""
-        hot = frame.saturated if frame.hot is None else frame.saturated | frame.hot
-        # Hot and saturated pixels belong to one frame, gaps and dead pixels to all.
-        return cls(frame.center, frame.mask & ~hot)
 
     @property
     def radii(self) -> np.ndarray:

@@ -8,6 +8,7 @@ kept is some sums: the memory does not grow with the stream.
 """
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -80,6 +81,20 @@ class _Kept:
     residuals: dict[str, np.ndarray] = field(default_factory=dict)
     squares: dict[tuple[str, int], float] = field(default_factory=dict)
 
+    def state(self) -> dict[str, Any]:
+        """Return plain values and arrays."""
+        return {
+            "number": self.number,
+            "sums": self.sums.state(),
+            "residuals": self.residuals,
+            "squares": [[*key, value] for key, value in self.squares.items()],
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "_Kept":
+        squares = {(name, scale): value for name, scale, value in state["squares"]}
+        return cls(state["number"], Sums(**state["sums"]), state["residuals"], squares)
+
 
 class Scan:
     """The homogeneity scan of one stream.
@@ -97,6 +112,30 @@ class Scan:
         self._waiting: list[_Kept] = []
         self._suspect: _Kept | None = None
         self._first: list[_Kept] = []
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is needed to go on, as plain values and arrays."""
+        return {
+            "noise": {name: noise.state() for name, noise in self._noise.items()},
+            "reference": self._reference,
+            "usable": self._usable,
+            "age": self._age,
+            "waiting": [frame.state() for frame in self._waiting],
+            "suspect": None if self._suspect is None else self._suspect.state(),
+            "first": [frame.state() for frame in self._first],
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "Scan":
+        """Return the scan with this :meth:`state`."""
+        scan = cls()
+        scan._noise = {name: QuietNoise.from_state(one) for name, one in state["noise"].items()}
+        scan._reference, scan._usable = state["reference"], state["usable"]
+        scan._age = state["age"]
+        scan._waiting = [_Kept.from_state(one) for one in state["waiting"]]
+        scan._suspect = None if state["suspect"] is None else _Kept.from_state(state["suspect"])
+        scan._first = [_Kept.from_state(one) for one in state["first"]]
+        return scan
 
     def push(self, number: int, sums: Sums) -> Verdict:
         """Test the next frame.

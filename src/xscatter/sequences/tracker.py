@@ -1,7 +1,8 @@
 """One sequence: its frames one by one, the events that they cause, and its processes at the end."""
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
@@ -27,13 +28,11 @@ class Step:
         file: name of its file.
         sums: of the frame; None: it could not be read.
         time: in seconds, or None.
-        covariates: values of what the user controls, by name.
     """
 
     file: str
     sums: Sums | None
     time: float | None = None
-    covariates: dict[str, float] = field(default_factory=dict)
 
 
 class Tracker:
@@ -62,8 +61,36 @@ class Tracker:
         self._spans: list[ProcessSpan] = []
         self._changing: ProcessSpan | None = None
         self._totals: deque[float] = deque(maxlen=_RECENT)
+        self._alarmed = 0  # number of the frame of the last alarm
         self._without_beam = 0
         self._lost: ProcessSpan | None = None
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is needed to go on without a record, as plain values and arrays."""
+        changing, lost = (None if s is None else asdict(s) for s in (self._changing, self._lost))
+        return {
+            "at_rest": self.at_rest,
+            "number": self.number,
+            "scan": self._scan.state(),
+            "changing": changing,
+            "alarmed": self._alarmed,
+            "totals": list(self._totals),
+            "without_beam": self._without_beam,
+            "lost": lost,
+        }
+
+    @classmethod
+    def from_state(cls, axis: Axis, state: dict[str, Any]) -> "Tracker":
+        """Return the tracker with this :meth:`state`; it keeps no record."""
+        tracker = cls(axis, state["at_rest"], record=False)
+        tracker.number, tracker._alarmed = state["number"], state["alarmed"]
+        tracker._scan = Scan.from_state(state["scan"])
+        tracker._changing, tracker._lost = (
+            None if s is None else ProcessSpan(**s) for s in (state["changing"], state["lost"])
+        )
+        tracker._totals.extend(state["totals"])
+        tracker._without_beam = state["without_beam"]
+        return tracker
 
     def push(self, step: Step) -> list[Event]:
         """Take the next frame, and return what it shows."""

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xscatter.frames import Frame, Unreadable
+from xscatter.frames import Unreadable
 from xscatter.frames.reading import read_each
 from xscatter.sequences.events import Event, ProcessSpan
 from xscatter.sequences.profiles import Profile, is_profile, read_profiles
+from xscatter.sequences.reduction import Item
 from xscatter.sequences.stream import FrameRow, FrameStream
 from xscatter.tagging.tagger import Ready, Tagger
-
-Item = Frame | Profile | Unreadable
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ class SequenceTagger:
             ready = item if isinstance(item, Ready) else self.tagger.ready(item)
             tags = self.tagger.tag([ready])[0].tags
         frame = item.frame if isinstance(item, Ready) else item
-        events = self.stream.push(frame, time, covariates, tags)
+        events = self.stream.take(self.stream.reduce(frame), time, covariates, tags)
         if self.stream.record:
             self._events += events
             self._collect()
