@@ -73,7 +73,8 @@ def read_covariates(path: str | Path, needed: Sequence[str] = ()) -> Covariates:
     header = lines[0]
     name = next((n for n, cell in enumerate(header) if cell.lower() in FILE_COLUMNS), None)
     columns = [cell for n, cell in enumerate(header) if n != name]
-    rows, files = [], {}
+    rows: list[dict[str, float]] = []
+    files: dict[str, int] = {}
     for number, line in enumerate(lines[1:], 2):
         if len(line) != len(header):
             raise UserError(

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from xscatter.sequences.residuals import ANGULAR, GROUPS, ORDERS, RADIAL, residuals
 
 _EXPLAINS = 0.6  # part of the change of a profile that a shift or a broadening must explain
+_MOST_MOVED = 0.1  # part of the radius by which rings may move at once
+_MOST_WIDER = 10.0  # rings by which a ring may widen
 _TURNS = 0.5  # part of the change that must be in the angular orders
 
 
@@ -18,11 +21,13 @@ class Axis:
         values: (rings,), of the middle of each ring.
         name: such as "q" or "radius".
         unit: such as "1/nm" or "pixels".
+        weights: (rings,) number of pixels or points in each.
     """
 
     values: np.ndarray
     name: str
     unit: str
+    weights: np.ndarray
 
     def between(self, first: int, last: int) -> str:
         """Return a range of rings in words."""
@@ -63,7 +68,7 @@ def compare(
         if order == 1:
             return Evidence("instrument", "the beam or the detector has moved (angular order 1)")
         return Evidence("order", f"orientation: the angular order {order} changes most")
-    family, words = _profile(before, after, usable, radial)
+    family, words = _profile(before, after, usable, axis, radial)
     first, last = _strongest(radial)
     wide = len(before) // len(radial)
     where = axis.between(first * wide, last * wide + wide - 1)
@@ -84,36 +89,48 @@ def _strongest(radial: np.ndarray) -> tuple[int, int]:
 
 
 def _profile(
-    before: np.ndarray, after: np.ndarray, usable: np.ndarray, radial: np.ndarray
+    before: np.ndarray, after: np.ndarray, usable: np.ndarray, axis: Axis, radial: np.ndarray
 ) -> tuple[str, str]:
     """The family of a change of the radial profile: the simplest that explains most of it."""
     a, b = np.where(usable, after, 0).sum(axis=1), np.where(usable, before, 0).sum(axis=1)
-    pixels = np.maximum(usable.sum(axis=1), 1)
-    expected = b * a.sum() / max(b.sum(), 1e-300)
-    error = np.sqrt(np.maximum(expected, 1e-6 * expected.max(initial=1e-300)))
-    change = (a - expected) / error
-    level = expected / pixels
-    ring = np.arange(len(level)) + 0.5
-    slope = np.gradient(level)
-    # A pattern that is stretched by 1 + ε about the centre, and one whose rings widen.
-    stretched = -ring * slope * pixels / error
-    wider = np.gradient(slope) * pixels / error
-    square = float(change @ change) or 1.0
-    shift, position = _fit(stretched, change, square)
-    spread, width = _fit(wider, change, square)
+    a, b = a / axis.weights, b / axis.weights * (a.sum() / max(b.sum(), 1e-300))
+    error = np.sqrt(np.maximum(b, 1e-3 * b.mean()) / axis.weights)
+    square = float((((a - b) / error) ** 2).sum()) or 1.0
+
+    def explained(from_: np.ndarray, to: np.ndarray) -> float:
+        return 1 - float((((to - from_) / error) ** 2).sum()) / square
+
+    rings = np.arange(len(b), dtype=float)
+    moved = [
+        (explained(np.interp(axis.values / (1 + e), axis.values, b), a), e)
+        for e in _sizes(_MOST_MOVED)
+    ]
+    shifted = [
+        (explained(np.interp(rings - e, rings, b), a), e / len(b))
+        for e in _sizes(_MOST_MOVED * len(b))
+    ]
+    # Wider: the profile before, smoothed; narrower: the profile after, smoothed, is that before.
+    spread = [
+        (explained(*pair), sign)
+        for size in _sizes(_MOST_WIDER)[::2]
+        for pair, sign in (((_smooth(b, abs(size)), a), 1), ((b, _smooth(a, abs(size))), -1))
+    ]
+    position, amount = max(*moved, *shifted)
+    width, sign = max(spread)
     if max(position, width) < _EXPLAINS:
         top = int(np.argmax(np.abs(radial)))
         return "intensity", f"intensity {'rises' if radial[top] > 0 else 'falls'}"
     if position >= width:
-        where = "outwards" if shift > 0 else "inwards"
-        return "position", f"rings move {where} by about {100 * abs(shift):.2g} %"
-    return "width", f"rings become {'wider' if spread > 0 else 'narrower'}"
+        where = "outwards" if amount > 0 else "inwards"
+        return "position", f"rings move {where} by about {100 * abs(amount):.2g} %"
+    return "width", f"rings become {'wider' if sign > 0 else 'narrower'}"
 
 
-def _fit(template: np.ndarray, change: np.ndarray, square: float) -> tuple[float, float]:
-    """Factor of `template` that fits `change` best, and the part of its square that it explains."""
-    norm = float(template @ template)
-    if norm <= 0:
-        return 0.0, 0.0
-    factor = float(template @ change) / norm
-    return factor, factor**2 * norm / square
+def _sizes(most: float) -> list[float]:
+    """Sizes of both signs up to `most`, evenly in their logarithm."""
+    sizes = most * 1.2 ** -np.arange(40.0)
+    return [float(sign * size) for size in sizes for sign in (1, -1)]
+
+
+def _smooth(values: np.ndarray, width: float) -> np.ndarray:
+    return ndimage.gaussian_filter1d(values, width, mode="nearest")

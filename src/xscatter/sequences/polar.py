@@ -13,8 +13,8 @@ import numpy as np
 from xscatter.frames import Frame
 from xscatter.frames.photons import in_photons
 
-RINGS = 256  # fine enough to see a ring move by a fraction of its width
 BINS = 64  # of the radius, for tests: more would dilute a change
+MOST = 4  # rings in a bin: enough to see a ring move by a fraction of its width
 SECTORS = 24  # enough for angular orders up to 6, four sectors a period
 
 
@@ -58,19 +58,21 @@ class PolarGrid:
         x = np.arange(mask.shape[1], dtype=np.float32)[None, :] - np.float32(col)
         radius = np.hypot(y, x)
         live = radius[~mask]
-        # Even rings from the first to the last live pixel.
+        # Even rings from the first to the last live pixel, none thinner than a pixel if possible.
         self.inner, self.outer = float(live.min()), float(live.max()) + 1e-3
-        ring = ((radius - self.inner) * (RINGS / (self.outer - self.inner))).astype(np.int32)
+        wide = self.outer - self.inner
+        self.rings = BINS * int(np.clip(wide / BINS, 1, MOST))
+        ring = ((radius - self.inner) * (self.rings / wide)).astype(np.int32)
         turn = (np.arctan2(y, x) * (SECTORS / (2 * np.pi))).astype(np.float32) + SECTORS
-        cell = ring.clip(0, RINGS - 1) * SECTORS + turn.astype(np.int32) % SECTORS
+        cell = ring.clip(0, self.rings - 1) * SECTORS + turn.astype(np.int32) % SECTORS
         # Pixels that are never usable are collected in one more cell, which is dropped.
-        self._cell = np.where(mask, RINGS * SECTORS, cell).astype(np.int32)
+        self._cell = np.where(mask, self.rings * SECTORS, cell).astype(np.int32)
         self._live = self._count(None)
 
     @property
     def radii(self) -> np.ndarray:
-        """Radius (RINGS,) of the middle of each ring in pixels."""
-        return self.inner + (np.arange(RINGS) + 0.5) * (self.outer - self.inner) / RINGS
+        """Radius (rings,) of the middle of each ring in pixels."""
+        return self.inner + (np.arange(self.rings) + 0.5) * (self.outer - self.inner) / self.rings
 
     @property
     def live(self) -> np.ndarray:
@@ -89,8 +91,8 @@ class PolarGrid:
 
     def _count(self, values: np.ndarray | None) -> np.ndarray:
         weights = None if values is None else values.ravel()
-        counts = np.bincount(self._cell.ravel(), weights, RINGS * SECTORS + 1)[:-1]
-        return counts.reshape(RINGS, SECTORS).astype(np.float64)
+        counts = np.bincount(self._cell.ravel(), weights, self.rings * SECTORS + 1)[:-1]
+        return counts.reshape(self.rings, SECTORS).astype(np.float64)
 
 
 def profile_sums(values: np.ndarray, poisson: bool | None = None) -> Sums:
@@ -102,9 +104,8 @@ def profile_sums(values: np.ndarray, poisson: bool | None = None) -> Sums:
     """
     values = np.asarray(values, np.float64)
     finite = np.isfinite(values)
-    pieces = min(RINGS, len(values) - len(values) % BINS) or len(values)
-    pieces -= pieces % BINS if pieces > BINS else 0
-    piece = np.arange(len(values)) * pieces // len(values)
+    piece = pieces_of(len(values))
+    pieces = int(piece[-1]) + 1
     kept = np.where(finite, values, 0)
     counts = np.bincount(piece, kept, pieces)[:, None]
     usable = np.bincount(piece, ~finite, pieces)[:, None] == 0
@@ -112,6 +113,12 @@ def profile_sums(values: np.ndarray, poisson: bool | None = None) -> Sums:
         whole = bool((np.abs(kept - np.rint(kept)) < 1e-3).all())
         poisson = whole and float(kept.max(initial=0)) > 1
     return Sums(counts, usable, poisson)
+
+
+def pieces_of(points: int) -> np.ndarray:
+    """Return the piece (points,) of a profile to which each of its points belongs."""
+    pieces = min(points // BINS, MOST) * BINS or points
+    return np.arange(points) * pieces // points
 
 
 def binned(values: np.ndarray) -> np.ndarray:

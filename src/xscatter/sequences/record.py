@@ -63,13 +63,22 @@ def _spans(blocks: list[Block], axis: Axis, frames: int) -> list[ProcessSpan]:
 def _grouped(points: list[Cut], vectors: np.ndarray) -> list[tuple[list[Cut], int, int]]:
     """Change points of one process together, with the borders of the quiet parts around it."""
     ends = [0, *(point.place for point in points), len(vectors)]
-    means = [vectors[a:b].mean(axis=0) for a, b in pairwise(ends)]
+    parts = [vectors[a:b] for a, b in pairwise(ends)]
+    means = [part.mean(axis=0) for part in parts]
+    rest = sum(float(((part - mean) ** 2).sum()) for part, mean in zip(parts, means, strict=True))
+    # Square of the error of each mean, which all products of means below contain.
+    error = [rest / max(len(vectors) - len(parts), 1) / len(part) for part in parts]
     short = max(_SHORT, len(vectors) // 8)
     groups: list[list[int]] = []
     for k in range(len(points)):
         if groups and ends[k + 1] - ends[k] <= short:
             one, other = means[k] - means[k - 1], means[k + 1] - means[k]
-            if one @ other > _ALIKE * np.sqrt((one @ one) * (other @ other)):
+            along = float(one @ other) + error[k]
+            squares = (
+                max(float(one @ one) - error[k - 1] - error[k], 0),
+                max(float(other @ other) - error[k] - error[k + 1], 0),
+            )
+            if along > _ALIKE * np.sqrt(squares[0] * squares[1]):
                 groups[-1].append(k)
                 continue
         groups.append([k])

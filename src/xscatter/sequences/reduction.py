@@ -1,4 +1,4 @@
-"""How the frames of a sequence become sums: one geometry, decided by its first frame."""
+"""Reduction of the frames of a sequence to sums, in the one geometry of its first frame."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from xscatter.frames import BeamGeometry, Frame, Unreadable, find_center
 from xscatter.geometry import Geometry
 from xscatter.sequences.evidence import Axis
-from xscatter.sequences.polar import PolarGrid, Sums, profile_sums
+from xscatter.sequences.polar import PolarGrid, Sums, pieces_of, profile_sums
 from xscatter.sequences.profiles import Profile
 
 Item = Frame | Profile | Unreadable
@@ -18,7 +18,7 @@ _MOVED = 2.0  # pixels between two beam centres in headers that make another geo
 
 @dataclass(frozen=True)
 class Reduction:
-    """How the frames of one sequence become sums.
+    """Reduction of the frames of one sequence to sums.
 
     Attributes:
         shape: of the frames or profiles.
@@ -40,14 +40,12 @@ class Reduction:
     def of(cls, item: Frame | Profile) -> "Reduction":
         """Return the reduction of a sequence that begins with `item`."""
         if isinstance(item, Profile):
-            sums = profile_sums(item.values)
-            points = len(item.values)
-            places = (np.arange(len(sums.counts)) + 0.5) / len(sums.counts) * points - 0.5
-            x = np.arange(points) if item.x is None else item.x
-            axis = Axis(
-                np.interp(places, np.arange(points), x), "x" if item.x is not None else "point", ""
-            )
-            return cls(item.values.shape, axis, poisson=sums.poisson)
+            piece = pieces_of(len(item.values))
+            x = np.arange(len(piece)) if item.x is None else item.x
+            weights = np.bincount(piece).astype(float)
+            name = "point" if item.x is None else "x"
+            axis = Axis(np.bincount(piece, x) / weights, name, "", weights)
+            return cls(item.values.shape, axis, poisson=profile_sums(item.values).poisson)
         frame = centred(item)
         center = frame.center if frame.confidence >= _CONFIDENT else None
         hot = frame.saturated if frame.hot is None else frame.saturated | frame.hot
@@ -63,7 +61,7 @@ class Reduction:
             grid = {"center": self.grid.center, "mask": np.packbits(self.grid.mask)}
         return {
             "shape": self.shape,
-            "axis": {"values": self.axis.values, "name": self.axis.name, "unit": self.axis.unit},
+            "axis": vars(self.axis),
             "geometry": asdict(self.geometry),
             "center_from": self.center_from,
             "grid": grid,
@@ -133,11 +131,11 @@ def centred(frame: Frame) -> Frame:
 
 def _axis(known: BeamGeometry, grid: PolarGrid) -> Axis:
     """The axis along the rings: q if the geometry is known, else pixels."""
-    radii = grid.radii
+    radii, weights = grid.radii, np.maximum(grid.live.sum(axis=1), 1)
     if grid.center is None:
-        return Axis(radii, "distance from the middle of the frame", "pixels")
+        return Axis(radii, "distance from the middle of the frame", "pixels", weights)
     if not (known.wavelength and known.distance and known.pixel_size):
-        return Axis(radii, "radius", "pixels")
+        return Axis(radii, "radius", "pixels", weights)
     place = Geometry(known.wavelength, known.distance, known.pixel_size, grid.center)
     q, _ = place.q_chi(np.full(len(radii), grid.center[0]), grid.center[1] + radii)
-    return Axis(q, "q", "1/nm")
+    return Axis(q, "q", "1/nm", weights)

@@ -106,8 +106,7 @@ class Scan:
     def __init__(self, false_alarms: float = FALSE_ALARMS):
         self.limit = false_alarms / TESTS
         self._noise: dict[str, QuietNoise] = {}
-        self._reference: np.ndarray | None = None
-        self._usable: np.ndarray | None = None
+        self._reference = self._usable = np.zeros((0, 0))
         self._age = 0  # frames since the reference began
         self._waiting: list[_Kept] = []
         self._suspect: _Kept | None = None
@@ -145,7 +144,7 @@ class Scan:
             sums: of the frame.
         """
         frame = _Kept(number, sums)
-        if self._reference is None:
+        if not self._reference.size:
             self._first.append(frame)
             return self._start() if len(self._first) == _WARM else Verdict()
         return self._test(frame)
@@ -200,7 +199,7 @@ class Scan:
 
     def _measure(self, frame: _Kept, tested: list[_Kept], scale: int) -> None:
         """Compare the sum of `tested` with the reference; the result is kept with `frame`."""
-        counts = sum(one.sums.counts for one in tested)
+        counts = np.sum([one.sums.counts for one in tested], axis=0)
         usable = np.logical_and.reduce([self._usable, *(one.sums.usable for one in tested)])
         values = residuals(counts, self._reference, usable, frame.sums.poisson)
         for name, some in values.items():

@@ -110,7 +110,7 @@ class Tracker:
                 self.bursts.append(burst)
                 self._history.drop(burst)
         if verdict.change is not None:
-            events += self._alarm(verdict.change, step)
+            events += self._alarm(verdict.change, step, step.sums.poisson)
         return events + self._settle(number, step)
 
     def finish(self) -> list[ProcessSpan]:
@@ -150,7 +150,7 @@ class Tracker:
         self._keep(lost)
         return [self._event("end", lost, number, step, None)]
 
-    def _alarm(self, change: Change, step: Step) -> list[Event]:
+    def _alarm(self, change: Change, step: Step, poisson: bool) -> list[Event]:
         probability = max(1 - change.probability * TESTS, 0.0)
         before = self._changing
         if before is not None and change.low - before.end <= SETTLED:
@@ -160,7 +160,7 @@ class Tracker:
             self._alarmed = change.detected
             return []
         events = [] if before is None else self._ended(before, change.detected, step)
-        evidence = compare(change.before, change.after, change.usable, self.axis, step.sums.poisson)
+        evidence = compare(change.before, change.after, change.usable, self.axis, poisson)
         self._changing = ProcessSpan(
             UNKNOWN,
             evidence.family,
