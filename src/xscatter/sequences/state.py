@@ -31,7 +31,8 @@ def save_state(path: str | Path, state: dict[str, Any]) -> None:
 
     tree = json.dumps({"version": VERSION, "state": plain(state)})
     stream = io.BytesIO()
-    np.savez(stream, **{_TREE: np.frombuffer(tree.encode(), np.uint8)}, **arrays)  # type: ignore[arg-type]
+    arrays[_TREE] = np.frombuffer(tree.encode(), np.uint8)
+    np.savez(stream, **arrays)  # type: ignore[arg-type]
     with complete_file(path) as part:
         part.write_bytes(stream.getvalue())
 

@@ -14,6 +14,7 @@ from xscatter.sequences.tracker import Step, Tracker
 
 LEAST_FRAMES = 4  # of a sequence that can show a change
 _PAUSE = 20.0  # times the median step, after which a new sequence begins
+_LEAST_PAUSE = 10.0  # seconds: times of files jump when a disk is busy
 _STEPS = 100  # of which the median is taken
 _BURST = "burst: differs from the frames before and after it"
 _DARK = "no beam"
@@ -212,7 +213,9 @@ class FrameStream:
             return ""
         longest = self.new_after
         if longest is None:
-            longest = _PAUSE * float(np.median(self._steps)) if len(self._steps) > 2 else np.inf
+            longest = np.inf
+            if len(self._steps) > 2:
+                longest = max(_PAUSE * float(np.median(self._steps)), _LEAST_PAUSE)
         if pause > 0:
             self._steps = [*self._steps[1 - _STEPS :], pause]
         return f"it comes {pause:.6g} s after the frame before it" if pause > longest else ""

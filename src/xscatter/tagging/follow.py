@@ -10,6 +10,7 @@ from xscatter.tagging.journal import Journal
 from xscatter.tagging.process_log import ProcessLog
 from xscatter.tagging.tagger import Tagged, Tagger
 
+_PAUSE = 0.2  # seconds between two looks while frames wait for the ones before them
 TOGETHER = 64  # items between two additions to the table
 
 
@@ -59,7 +60,10 @@ def follow(
         # Returns after a while also if nothing is new.
         items, changing = source.wait()
         if processes is not None:
-            items = processes.order(items)
+            waiting, items = items, processes.order(items, options.patience)
+            if waiting and not items:
+                time.sleep(_PAUSE)
+                changing += len(waiting)
         # In pieces, so that rows of a long backlog reach the table while it is worked through.
         for first in range(0, len(items), TOGETHER):
             some = items[first : first + TOGETHER]

@@ -7,6 +7,7 @@ start, and gives the same events, of which those that are in the file already ar
 
 import csv
 import os
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from xscatter.core.errors import UserError
 from xscatter.frames import Unreadable
 from xscatter.frames.reading import read
-from xscatter.sequences.order import natural_key
+from xscatter.sequences.order import frame_number, natural_key
 from xscatter.sequences.reduction import centred
 from xscatter.sequences.state import load_state, save_state
 from xscatter.sequences.stream import FrameStream, Reduced
@@ -47,7 +48,11 @@ class ProcessLog:
         self._state = path.with_name(f".{path.name}.state")
         self._stream = stream
         self._seen: dict[tuple[str, int], Reduced] = {}
+        self._last: tuple[str, int] | None = None
+        self._step = 1
         rows = _rows(table)
+        for row in rows[-2:]:
+            self._remember(row["file"])
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(path, "a+b")  # noqa: SIM115 - stays open while a source is followed
@@ -64,6 +69,7 @@ class ProcessLog:
             self._stream = FrameStream.from_state(state["stream"])
             self._taken, self._events = state["taken"], state["events"]
             if self._taken > len(rows):
+                self._file.close()
                 raise UserError(
                     f"{path}: belongs to another table than {table}; choose another file with "
                     "--processes, or the table it was made with"
@@ -86,9 +92,26 @@ class ProcessLog:
         self._save()
         self._file.close()
 
-    def order(self, items: list[Item]) -> list[Item]:
-        """Return items by the numbers in their names."""
-        return sorted(items, key=lambda item: natural_key(item.name))
+    def order(self, items: list[Item], patience: float) -> list[Item]:
+        """Return the items that may be taken now, by the numbers in their names.
+
+        An item waits for those with the numbers before it until it is `patience` seconds old.
+        """
+        ready: list[Item] = []
+        last = self._last
+        for item in sorted(items, key=lambda item: natural_key(item.name)):
+            here = frame_number(item.name)
+            gap = (
+                here is not None
+                and last is not None
+                and last[0] == here[0]
+                and here[1] > last[1] + self._step
+            )
+            if gap and time.time() - item.modified < patience:
+                break
+            ready.append(item)
+            last = here
+        return ready
 
     def see(self, item: Ready | Unreadable, tagged: Tagged) -> None:
         """Keep what is needed of a frame until it is in the journal."""
@@ -102,6 +125,7 @@ class ProcessLog:
             if reduced is None:
                 reduced = Reduced(tagged.source, tagged.index, reason=tagged.note)
             self._take(reduced)
+            self._remember(tagged.source)
         # What is left was not added: it is read again, and seen again.
         self._seen.clear()
         self._file.flush()
@@ -122,6 +146,18 @@ class ProcessLog:
         self._file.flush()
         if rows:
             self._save()
+
+    def _remember(self, name: str) -> None:
+        """Remember which number comes next; a message names those that did not come."""
+        before, self._last = self._last, frame_number(name)
+        if before is None or self._last is None or before[0] != self._last[0]:
+            return
+        step = self._last[1] - before[1]
+        # Numbers may grow by more than one, such as temperatures in steps of five.
+        usual, self._step = self._step, max(step, 1)
+        if step > usual:
+            gap = f"{before[1] + 1}" + (f" to {self._last[1] - 1}" if step > 2 else "")
+            self._stream.messages.append(f"missing frames: {self._last[0]} {gap}")
 
     def _take(self, reduced: Reduced) -> None:
         for sequence, event in self._stream.take(reduced, _modified(reduced.file)):
