@@ -84,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
     from xscatter.frames.reading import check_options
     from xscatter.sequences import order, tables
     from xscatter.sequences.covariates import TIME, read_covariates
+    from xscatter.sequences.page import page
     from xscatter.tagging.sequence import SequenceTagger, read_items
     from xscatter.tagging.tagger import Tagger
 
@@ -132,6 +133,9 @@ def run(args: argparse.Namespace) -> int:
             settings, weights, result.processes, result.events, result.messages
         ),
     }
+    if args.html:
+        title = f"Processes in {read} frames"
+        texts["sequence.html"] = page(title, result.records, result.processes, result.messages)
     tables.write_tables(args.output, texts)
     for sequence, span in result.processes:
         print(

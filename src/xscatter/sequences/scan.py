@@ -101,10 +101,15 @@ class Scan:
 
     Args:
         false_alarms: wanted rate of false alarms a frame.
+
+    Attributes:
+        limit: probability below which a single test raises an alarm.
+        chances: least probability at each scale, of the last frame.
     """
 
     def __init__(self, false_alarms: float = FALSE_ALARMS):
         self.limit = false_alarms / TESTS
+        self.chances: dict[int, float] = {}
         self._noise: dict[str, QuietNoise] = {}
         self._reference = self._usable = np.zeros((0, 0))
         self._age = 0  # frames since the reference began
@@ -144,6 +149,7 @@ class Scan:
             sums: of the frame.
         """
         frame = _Kept(number, sums)
+        self.chances = dict.fromkeys(SCALES, 1.0)
         if not self._reference.size:
             self._first.append(frame)
             return self._start() if len(self._first) == _WARM else Verdict()
@@ -208,12 +214,15 @@ class Scan:
             frame.residuals = values
 
     def _least(self, frame: _Kept, scale: int) -> tuple[float, str]:
+        """The least probability at a scale, and its channel."""
         chances = [
             (noise.chance(frame.squares[name, scale], scale), name)
             for name, noise in self._noise.items()
             if noise.number >= _LEAST_QUIET
         ]
-        return min(chances, default=(1.0, RADIAL))
+        least = min(chances, default=(1.0, RADIAL))
+        self.chances[scale] = least[0]
+        return least
 
     def _burst(self, scale: int, channel: str) -> _Kept | None:
         """Return the one of the last `scale` frames without which they are quiet, or None."""

@@ -8,6 +8,8 @@ import numpy as np
 
 from xscatter.frames import Unreadable
 from xscatter.sequences.events import Event, ProcessSpan
+from xscatter.sequences.noise import SCALES
+from xscatter.sequences.page import SequenceRecord
 from xscatter.sequences.polar import Sums
 from xscatter.sequences.reduction import Item, Reduction
 from xscatter.sequences.tracker import Step, Tracker
@@ -83,6 +85,7 @@ class FrameStream:
     Attributes:
         rows: of all frames, while there is a record.
         processes: of sequences that are closed, each with the number of its sequence.
+        records: sums of sequences that are closed, for pictures.
         messages: about frames that were left out and sequences that begin; the caller empties it.
     """
 
@@ -90,6 +93,7 @@ class FrameStream:
         self.at_rest, self.new_after, self.record = at_rest, new_after, record
         self.rows: list[FrameRow] = []
         self.processes: list[tuple[int, ProcessSpan]] = []
+        self.records: list[SequenceRecord] = []
         self.messages: list[str] = []
         self._reduction: Reduction | None = None  # of the frame that was reduced last
         self._tracker: Tracker | None = None
@@ -177,6 +181,12 @@ class FrameStream:
             self.rows.append(row)
         return [(self._sequence, event) for event in events]
 
+    @property
+    def z(self) -> list[float]:
+        """Significance of a change at the last frame, at each scale of the scan."""
+        scales = [] if self._tracker is None else self._tracker.scales
+        return scales or [0.0] * len(SCALES)
+
     def close(self) -> None:
         """Finish the sequence that is going on."""
         tracker, self._tracker = self._tracker, None
@@ -186,6 +196,7 @@ class FrameStream:
         for numbers, note in ((tracker.bursts, _BURST), (tracker.dark, _DARK)):
             for number in numbers:
                 rows[number].note = note
+        self.records.append(SequenceRecord(self._sequence, tracker.axis, tracker.blocks))
         self.processes += [(self._sequence, span) for span in tracker.finish()]
         read = sum(not np.isnan(row.total) for row in rows.values())
         first = rows[0].file

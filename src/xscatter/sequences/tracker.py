@@ -9,9 +9,10 @@ from scipy.special import ndtri
 
 from xscatter.sequences.events import BEAM_LOST, UNKNOWN, Event, ProcessSpan
 from xscatter.sequences.evidence import Axis, Evidence, compare
-from xscatter.sequences.history import BlockRecord
+from xscatter.sequences.history import Block, BlockRecord
 from xscatter.sequences.polar import Sums
 from xscatter.sequences.record import processes_of
+from xscatter.sequences.residuals import CHANNELS
 from xscatter.sequences.scan import TESTS, Change, Scan
 
 SETTLED = 8  # frames without an alarm after which a process has ended
@@ -112,6 +113,19 @@ class Tracker:
         if verdict.change is not None:
             events += self._alarm(verdict.change, step, step.sums.poisson)
         return events + self._settle(number, step)
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The record: sums of one or more frames that follow one another."""
+        return self._history.blocks
+
+    @property
+    def scales(self) -> list[float]:
+        """Significance of a change at the last frame, at each scale of the scan."""
+        return [
+            float(-ndtri(np.clip(chance * len(CHANNELS), 1e-300, 0.5)))
+            for chance in self._scan.chances.values()
+        ]
 
     def finish(self) -> list[ProcessSpan]:
         """Return the processes of the sequence, as the finished record shows them."""

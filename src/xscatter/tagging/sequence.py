@@ -10,6 +10,7 @@ from typing import Any
 from xscatter.frames import Unreadable
 from xscatter.frames.reading import read_each
 from xscatter.sequences.events import Event, ProcessSpan
+from xscatter.sequences.page import SequenceRecord
 from xscatter.sequences.profiles import Profile, is_profile, read_profiles
 from xscatter.sequences.reduction import Item
 from xscatter.sequences.stream import FrameRow, FrameStream
@@ -25,12 +26,14 @@ class TaggedSequence:
         processes: each with the number of its sequence.
         events: as a stream reports them, each with the number of its sequence.
         messages: about frames that were left out and sequences that begin.
+        records: sums of each sequence, for pictures.
     """
 
     frames: list[FrameRow] = field(default_factory=list)
     processes: list[tuple[int, ProcessSpan]] = field(default_factory=list)
     events: list[tuple[int, Event]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    records: list[SequenceRecord] = field(default_factory=list)
 
 
 class SequenceTagger:
@@ -121,7 +124,9 @@ class SequenceTagger:
         self.stream.close()
         self._collect()
         stream = self.stream
-        return TaggedSequence(stream.rows, stream.processes, self._events, self._messages)
+        return TaggedSequence(
+            stream.rows, stream.processes, self._events, self._messages, stream.records
+        )
 
     def _push(
         self, item: Item | Ready, time: float | None, covariates: Mapping[str, float]
