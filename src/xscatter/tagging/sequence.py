@@ -55,7 +55,7 @@ class SequenceTagger:
         >>> random = np.random.default_rng(0)
         >>> y, x = np.mgrid[:64, :64] - 31.5
         >>> halo = 20 * np.exp(-(((np.hypot(y, x) - 18) / 6) ** 2))
-        >>> ring = 60 * np.exp(-(((np.hypot(y, x) - 18) / 2) ** 2))
+        >>> ring = 60 * np.exp(-(((np.hypot(y, x) - 25) / 2) ** 2))
         >>> tagger = SequenceTagger()
         >>> for n in range(30):
         ...     counts = random.poisson(1 + halo + (ring if n >= 15 else 0))
