@@ -5,9 +5,9 @@
 
 `speed` measures the CPU time of features and scan of a frame of 256×256 against that of `predict`,
 in turns: they may add 20 %. The beam centre is known, and without --model predict is the reading of
-the frame and its expansion alone: both are less than it really takes. `power` prints the part of the
-sequences in which a ring that grows out of a halo is found, by its detectability D, at 5 % false
-alarms a sequence. PCA with kernel change points needs the package ruptures.
+the frame and its expansion alone: both are less than it really takes. `power` prints the part of
+the sequences in which a ring that grows out of a halo is found, by its detectability D, at 5 %
+false alarms a sequence. PCA with kernel change points needs the package ruptures.
 """
 
 import argparse

@@ -11,6 +11,7 @@ from toy_sequences import (
     CENTER,
     HALO,
     RADIUS,
+    RING,
     detectability,
     frames_of,
     growing_ring,
@@ -269,3 +270,36 @@ def test_events_are_plain_json():
 def test_angles_and_radii_of_the_toys_agree():
     assert RADIUS[31, 60] == pytest.approx(28.5, abs=0.01)
     assert ANGLE[60, 31] > 1.5
+
+
+def test_a_state_that_comes_and_goes_needs_two_change_points():
+    amount = np.where((np.arange(60) >= 20) & (np.arange(60) < 35), 0.02, 0)[:, None, None]
+    sums = sums_of(1e5 * ((1 - amount) * HALO + amount * RING))
+    places = [cut.place for cut in cuts(np.array([vector(one) for one in sums]), 1e5)]
+    assert len(places) == 2
+    assert abs(places[0] - 20) <= 1
+    assert abs(places[1] - 35) <= 1
+
+
+def test_a_stream_that_wanders_is_not_one_that_changes():
+    """Ornstein-Uhlenbeck wandering of the profile: the scan learns it from the stream itself."""
+    random, alarms, frames = np.random.default_rng(4), 0, 0
+    shapes = [np.cos(k * np.pi * RADIUS / 45) for k in (1, 2, 3)]
+    for _ in range(4):
+        state, expected = random.normal(size=3), []
+        for _ in range(150):
+            state = np.exp(-1 / 5) * state + np.sqrt(1 - np.exp(-2 / 5)) * random.normal(size=3)
+            wave = sum(a * shape for a, shape in zip(state, shapes, strict=True))
+            expected.append(1e5 * HALO * (1 + 0.04 * wave))
+        sums = sums_of(expected)
+        chi = np.mean(
+            [
+                (residuals(a.counts, b.counts, a.usable)[RADIAL] ** 2).mean()
+                for a, b in zip(sums, sums[20:], strict=False)
+            ]
+        )
+        assert chi > 1.5  # photons alone would give 1
+        alarms += len(changes(sums))
+        frames += len(sums)
+    assert frames == 600
+    assert alarms <= 2

@@ -140,7 +140,8 @@ class Onsets:
 def onsets(pairs: Sequence[tuple[Segment, Segment]]) -> Onsets:
     """Return the errors of the onsets in pairs of true and predicted segments."""
     if not pairs:
-        return Onsets(*[float("nan")] * 4, 0)
+        nan = float("nan")
+        return Onsets(nan, nan, nan, nan, 0)
     error = np.array([abs(guess.begin - truth.begin) for truth, guess in pairs], float)
     time = np.array([max(truth.end - truth.begin, 1) for truth, _ in pairs], float)
     covered = [guess.low <= truth.begin <= guess.high for truth, guess in pairs]

@@ -6,9 +6,10 @@ import numpy as np
 from scipy.special import fdtrc
 
 SCALES = (1, 2, 4, 8, 16)  # frames that are tested together
-# Square of a change in units of the scatter beyond photon noise, which a stream that wanders
-# reaches once in 2000 frames: Ornstein-Uhlenbeck wandering of 3 to 10 components over 5 frames.
-_WANDERS = 12.0
+# Square of a change in units of the scatter beyond photon noise. Of simulated streams that wander
+# (Ornstein-Uhlenbeck, 3 to 10 components, over 5 frames) one reaches it in 2000 frames, and 2 % of
+# finished records of 60 frames have such a change.
+WANDERS = 12.0
 _FEW = 8  # quiet frames that do not yet show how a stream wanders
 _FORGET = 400  # quiet frames whose noise is remembered
 _PRIOR = 2.0  # windows that speak for the noise of single frames at scales not seen yet
@@ -109,7 +110,7 @@ class QuietNoise:
 
         It is 1 for a change that is not larger than what the stream does all the time.
         """
-        if self._floor and (square - 1) / scale < _WANDERS * self.beyond():
+        if self._floor and (square - 1) / scale < WANDERS * self.beyond():
             return 1.0
         free, known = self.freedom(scale)
         ratio = square / max(self.factor(scale), 1e-300)

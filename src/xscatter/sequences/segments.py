@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import fdtrc
 
+from xscatter.sequences.noise import WANDERS
 from xscatter.sequences.polar import SECTORS, Sums, binned
 from xscatter.sequences.residuals import GROUPS, WAVES
 
@@ -21,9 +22,7 @@ FALSE_ALARMS = 0.01  # a record without changes
 MOST = 256  # vectors that are divided; longer records are summed first
 _MOST_SEGMENTS = 16
 _LEAST = 2  # vectors in a segment
-# Square of a change in units of the scatter beyond photon noise, of which 2 % of wandering records
-# without a change have one: Ornstein-Uhlenbeck wandering of 3 components over 5 frames.
-_WANDERS = 5.0
+_TRIES = 2  # numbers of segments that may fail one after the other
 
 
 @dataclass(frozen=True)
@@ -78,23 +77,24 @@ def cuts(
     chosen: list[Cut] = []
     size = np.count_nonzero(vectors.any(axis=0))
     floor = 0.0 if photons is None else size / photons
+    failed = 0
     for segments in range(2, len(best)):
-        if not np.isfinite(best[segments]):
+        # A state that comes and goes needs two change points at once.
+        if failed == _TRIES or not np.isfinite(best[segments]):
             break
         ends = _ends(places, segments, n)
         scatter, free, known = _scatter(vectors, ends, floor)
         tested = [_test(costs, ends, k, scatter, free, known) for k in range(1, segments)]
         beyond = scatter - floor
-        if photons is not None and beyond > 3 * floor * np.sqrt(2 / (n * size)):
-            steps = [
-                float(((vectors[a:b].mean(axis=0) - vectors[b:c].mean(axis=0)) ** 2).sum())
-                for a, b, c in zip(ends, ends[1:], ends[2:], strict=False)
-            ]
-            if min(steps) < _WANDERS * beyond:
-                break
-        if max(cut.probability for cut in tested) * n > false_alarms:
-            break
-        chosen = tested
+        if photons is None or beyond <= 3 * floor * np.sqrt(2 / (n * size)):
+            beyond = 0.0
+        means = [vectors[a:b].mean(axis=0) for a, b in pairwise(ends)]
+        smallest = min(float(((a - b) ** 2).sum()) for a, b in pairwise(means))
+        chance = max(cut.probability for cut in tested)
+        if chance * n < false_alarms and smallest >= WANDERS * beyond:
+            chosen, failed = tested, 0
+        else:
+            failed += 1
     return chosen
 
 
