@@ -8,6 +8,21 @@ BEAM_LOST = "beam lost"
 
 
 @dataclass(frozen=True)
+class Answer:
+    """The name that a temporal network gives to what goes on at a frame.
+
+    Attributes:
+        process: the most probable process.
+        probability: that it is active.
+        model: hash of the network's weights.
+    """
+
+    process: str
+    probability: float
+    model: str
+
+
+@dataclass(frozen=True)
 class Event:
     """One line of a stream of events.
 
@@ -55,6 +70,7 @@ class ProcessSpan:
         open: whether it still continued at the end of the record.
         detected: number of the frame at which a stream reported it.
         evidence: in words.
+        model: hash of the network that named it; None: found without one.
     """
 
     process: str
@@ -67,6 +83,7 @@ class ProcessSpan:
     open: bool
     detected: int
     evidence: str
+    model: str | None = None
 
     @property
     def frames(self) -> int:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import ndtri
 
-from xscatter.sequences.events import UNKNOWN, ProcessSpan
+from xscatter.sequences.events import BEAM_LOST, UNKNOWN, ProcessSpan
 from xscatter.sequences.evidence import Axis, compare
 from xscatter.sequences.history import Block, BlockRecord
 from xscatter.sequences.segments import Cut, cuts, vector
@@ -38,12 +38,14 @@ def processes_of(
             if span.family != "instrument" or one.family == "instrument"
             if one.begin <= span.end + _SHORT and span.begin <= one.end + _SHORT
         ]
-        if one.process != UNKNOWN or not near:
+        if one.process == BEAM_LOST or not near:
             spans.append(one)
             continue
         span = spans[near[0]]
         spans[near[0]] = replace(
             span,
+            process=one.process,
+            model=one.model,
             detected=min(span.detected, one.detected),
             probability=max(span.probability, one.probability),
         )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xscatter.frames import Unreadable
-from xscatter.sequences.events import Event, ProcessSpan
+from xscatter.sequences.events import Answer, Event, ProcessSpan
 from xscatter.sequences.noise import SCALES
 from xscatter.sequences.page import SequenceRecord
 from xscatter.sequences.polar import Sums
@@ -142,6 +142,7 @@ class FrameStream:
         time: float | None = None,
         covariates: Mapping[str, float] | None = None,
         tags: tuple[str, ...] = (),
+        answer: Answer | None = None,
     ) -> list[tuple[int, Event]]:
         """Take the next frame; return the events that it causes, with the sequence of each.
 
@@ -150,6 +151,7 @@ class FrameStream:
             time: in seconds.
             covariates: values by name.
             tags: that the networks gave to it.
+            answer: of a temporal network.
         """
         why = reduced.begins or self._pause(reduced, time)
         if why and self._tracker is not None:
@@ -160,7 +162,7 @@ class FrameStream:
             self._sequence += 1
         if reduced.reason:
             self.messages.append(reduced.reason)
-        step = Step(reduced.file, reduced.sums, time)
+        step = Step(reduced.file, reduced.sums, time, answer)
         frame = 0 if self._tracker is None else self._tracker.number
         events = [] if self._tracker is None else self._tracker.push(step)
         if self.record:

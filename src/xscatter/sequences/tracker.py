@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from xscatter.sequences.events import BEAM_LOST, UNKNOWN, Event, ProcessSpan
+from xscatter.sequences.events import BEAM_LOST, UNKNOWN, Answer, Event, ProcessSpan
 from xscatter.sequences.evidence import Axis, Evidence, compare
 from xscatter.sequences.history import Block, BlockRecord
 from xscatter.sequences.polar import Sums
@@ -18,6 +18,7 @@ from xscatter.sequences.scan import TESTS, Change, Scan
 SETTLED = 8  # frames without an alarm after which a process has ended
 _NO_BEAM = 0.05  # part of the median total below which there is no beam
 _RECENT = 64  # totals of which the median is taken
+_NAMED = 0.5  # probability of a process from which it is named
 _LOST = 2  # frames without beam before it is reported
 
 
@@ -29,11 +30,13 @@ class Step:
         file: name of its file.
         sums: of the frame; None: it could not be read.
         time: in seconds, or None.
+        answer: of a temporal network, or None.
     """
 
     file: str
     sums: Sums | None
     time: float | None = None
+    answer: Answer | None = None
 
 
 class Tracker:
@@ -175,8 +178,10 @@ class Tracker:
             return []
         events = [] if before is None else self._ended(before, change.detected, step)
         evidence = compare(change.before, change.after, change.usable, self.axis, poisson)
+        # The scan says when something changes, a network what it is.
+        named = step.answer is not None and step.answer.probability >= _NAMED
         self._changing = ProcessSpan(
-            UNKNOWN,
+            step.answer.process if named and step.answer else UNKNOWN,
             evidence.family,
             probability,
             change.begin,
@@ -186,6 +191,7 @@ class Tracker:
             True,
             change.detected,
             self._words(evidence, change),
+            step.answer.model if named and step.answer else None,
         )
         self._alarmed = change.detected
         advice = "move" if self.at_rest and evidence.family != "instrument" else "look"
@@ -227,4 +233,5 @@ class Tracker:
             (span.low, span.high),
             advice,
             span.evidence,
+            span.model,
         )
