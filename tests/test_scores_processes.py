@@ -92,7 +92,7 @@ def test_delays_count_from_when_a_process_can_be_seen():
     true = [Segment(n, 0, 10, 30, seen=12) for n in range(3)] + [Segment(0, 0, 10, 30, seen=-1)]
     late = delays(true, list(scores), 0.5)
     assert late.number == 3
-    assert late.found == pytest.approx(2 / 3)
+    assert late.reported == pytest.approx(2 / 3)
     assert late.mean == pytest.approx((3 + 20) / 2)
     assert late.within == pytest.approx({2: 0, 5: 1 / 3, 10: 1 / 3, 20: 2 / 3})
     scores[0, 11] = 1

@@ -187,16 +187,16 @@ def alarm_threshold(null: Sequence[np.ndarray], rate: float) -> float:
 
 @dataclass(frozen=True)
 class Delays:
-    """How late processes are reported, after they can be seen.
+    """Delays with which processes are reported, after they can be seen.
 
     Attributes:
-        found: part that was reported.
+        reported: part that was reported at all.
         mean: frames between `seen` and the report, of those that were.
         within: by number of frames: part that was reported so soon.
         number: of processes.
     """
 
-    found: float
+    reported: float
     mean: float
     within: dict[int, float]
     number: int

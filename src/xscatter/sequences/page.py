@@ -29,7 +29,7 @@ _COLUMNS = ("process", "family", "frames", "began", "probability", "evidence")
 
 @dataclass(frozen=True)
 class SequenceRecord:
-    """What a page shows of one sequence.
+    """The content of a page for one sequence.
 
     Attributes:
         number: of the sequence.
