@@ -316,3 +316,13 @@ def test_a_stream_that_wanders_is_not_one_that_changes():
         frames += len(sums)
     assert frames == 600
     assert alarms <= 2
+
+
+def test_a_zinger_in_one_frame_is_no_segment():
+    sums = sums_of(growing_ring(amount=0))
+    vectors = np.array([vector(one) for one in sums])
+    struck = vectors.copy()
+    struck[25, 30] += 0.05  # fifteen times the noise of this ring, in one frame
+    assert cuts(struck, 1e5) == []
+    struck[26:40, 30] += 0.05
+    assert [cut.place for cut in cuts(struck, 1e5)] == [25, 40]

@@ -91,8 +91,8 @@ def tags_alone(logits: np.ndarray, tags: Sequence[str], processes: Sequence[str]
     for p, process in enumerate(processes):
         known = {tag: sign for tag, sign in SIGNS.get(process, {}).items() if tag in place}
         if known:
-            total = sum(sign * logits[:, place[tag]] for tag, sign in known.items())
-            scores[:, p] = cumulated(total / len(known), two_sided=False)
+            total = np.mean([sign * logits[:, place[tag]] for tag, sign in known.items()], axis=0)
+            scores[:, p] = cumulated(total, two_sided=False)
     return scores
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from scipy import ndimage
 from scipy.special import fdtrc
 
 from xscatter.sequences.noise import WANDERS
@@ -22,6 +23,8 @@ FALSE_ALARMS = 0.01  # a record without changes
 MOST = 256  # vectors that are divided; longer records are summed first
 _MOST_SEGMENTS = 16
 _LEAST = 2  # vectors in a segment
+_NEAR = 5  # vectors of which a burst is not the median
+_FAR = 5.0  # standard deviations beyond which a value is limited
 _TRIES = 2  # numbers of segments that may fail one after the other
 
 
@@ -72,6 +75,7 @@ def cuts(
     n = len(vectors)
     if n < 2 * _LEAST:
         return []
+    vectors = _without_bursts(vectors, 0.0 if photons is None else photons**-0.5)
     costs = _costs(vectors)
     best, places = _divide(costs, min(_MOST_SEGMENTS, n // _LEAST))
     chosen: list[Cut] = []
@@ -96,6 +100,17 @@ def cuts(
         else:
             failed += 1
     return chosen
+
+
+def _without_bursts(vectors: np.ndarray, noise: float) -> np.ndarray:
+    """Limit what differs in one vector alone: a zinger is no segment (Hampel's filter)."""
+    if len(vectors) < _NEAR:
+        return vectors
+    middle = ndimage.median_filter(vectors, size=(_NEAR, 1), mode="nearest")
+    rest = vectors - middle
+    # Where counts are few, most values are equal, and their median says nothing.
+    limit = _FAR * np.maximum(1.4826 * np.median(np.abs(rest), axis=0), noise)
+    return middle + np.clip(rest, -limit, limit)
 
 
 def _costs(vectors: np.ndarray) -> np.ndarray:
