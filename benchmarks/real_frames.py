@@ -1,10 +1,12 @@
-"""How well a model tags real frames: average precision per tag and source, beside the prevalence.
+"""How well a tagger tags real frames: average precision per tag and source, beside the prevalence.
 
-    python benchmarks/real_frames.py FOLDER --model results/demo/models [--json out.json]
+    python benchmarks/real_frames.py [FOLDER] [--model results/demo] [--json out.json]
 
-FOLDER holds frames and MANIFEST.csv with the columns `file`, `tags` and `tags17` (names separated
-by semicolons). Tags of which the truth is unknown in every row are left out. Intervals (95 %) are
-by bootstrap over sources, the first part of a file's name up to `__`. For evaluation only: no
+FOLDER (default: the environment variable XSCATTER_REAL_FRAMES) holds frames and MANIFEST.csv with
+the columns `file`, `tags`, `tags17` and `unknown` (names separated by semicolons). A tag named in
+`unknown` is left out of the score for that frame; a tag of which the truth is unknown in every row
+is left out of all. Frames that cannot be read are named and passed over. Intervals (95 %) are by
+bootstrap over sources, the first part of a file's name up to `__`. For evaluation only: no
 threshold and no weight may ever be chosen by this table.
 """
 
@@ -12,7 +14,9 @@ import argparse
 import csv
 import json
 import os
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -53,108 +57,138 @@ NAMES = {
 }
 
 
-def truth(folder: Path, column: str) -> tuple[list[str], list[str], np.ndarray]:
-    """Files, tags, and labels (files, tags) of one column of the manifest."""
-    with open(folder / "MANIFEST.csv", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    named = [{word.strip() for word in row[column].split(";")} for row in rows]
+class Truth(NamedTuple):
+    """The tags of n frames in one column of the manifest.
+
+    Attributes:
+        tags: T names of the manifest.
+        labels: (n, T) 0 or 1.
+        known: (n, T) False where the truth is not known.
+        source: (n,) name of the source of each frame.
+    """
+
+    tags: list[str]
+    labels: np.ndarray
+    known: np.ndarray
+    source: np.ndarray
+
+
+def words(text: str | None) -> set[str]:
+    """Return the names in one cell of the manifest."""
+    return {word.strip() for word in (text or "").split(";")} - {""}
+
+
+def truth(rows: list[dict[str, str]], column: str) -> Truth:
+    """Return the tags of the frames of `rows` in one column of the manifest."""
+    named = [words(row[column]) for row in rows]
     tags = sorted(set().union(*named) & set(NAMES) - UNKNOWN)
-    return (
-        [row["file"] for row in rows],
+    unknown = [words(row.get("unknown")) for row in rows]
+    return Truth(
         tags,
         np.array([[tag in some for tag in tags] for some in named], float),
+        np.array([[tag not in some for tag in tags] for some in unknown]),
+        np.array([row["file"].partition("__")[0] for row in rows]),
     )
 
 
-def report(
-    view: str,
-    column: str,
-    files: list[str],
-    tags: list[str],
-    labels: np.ndarray,
-    scores: np.ndarray,
-) -> dict:
-    """Print one table; return its figures."""
-    sources = np.unique([name.partition("__")[0] for name in files], return_inverse=True)
-    weights = metrics.resampled(sources[1], 2017)
-    each, drawn = metrics.per_tag(labels, scores), metrics.bootstrap(labels, scores, weights)
-    flat = np.repeat(weights, len(tags), axis=1)
-    micro = metrics.weighted_average_precision(
-        labels.ravel(), scores.ravel(), np.ones((1, labels.size))
-    )[0]
-    micro_drawn = metrics.weighted_average_precision(labels.ravel(), scores.ravel(), flat)
+def bounds(draws: np.ndarray, value: float) -> str:
+    """Return an interval as text."""
+    ends = metrics.interval(draws, value)
+    return f"[{ends[0]:.2f}, {ends[1]:.2f}]" if ends else "[-, -]"
+
+
+def report(title: str, true: Truth, scores: np.ndarray) -> dict:
+    """Print one table; return its figures.
+
+    Args:
+        title: its first line.
+        true: tags of the frames.
+        scores: (n, T) their probabilities.
+    """
+    labels, known = true.labels, true.known
+    names = np.unique(true.source)
+    # A single source gives no draws.
+    weights = metrics.resampled(np.unique(true.source, return_inverse=True)[1], 2017)
+    each, drawn = [], []
+    for t in range(len(true.tags)):
+        rows = known[:, t]
+        each.append(metrics.average_precision(labels[rows, t], scores[rows, t]))
+        drawn.append(
+            metrics.weighted_average_precision(labels[rows, t], scores[rows, t], weights[:, rows])
+        )
     macro = float(np.nanmean(each))
-
-    def bounds(values, value):
-        found = metrics.interval(values, value)
-        return f"[{found[0]:.2f}, {found[1]:.2f}]" if found else "[-, -]"
-
-    print(f"\n{view}, column {column}: {len(files)} frames of {len(sources[0])} sources")
-    print(
-        f"  {'macro mean':24s} {macro:.3f} {bounds(metrics.mean_of(drawn), macro)}  "
-        f"prevalence {labels.mean():.3f}"
-    )
-    print(
-        f"  {'micro':24s} {micro:.3f} {bounds(micro_drawn, micro)}  prevalence {labels.mean():.3f}"
-    )
-    for t, tag in enumerate(tags):
+    macro_drawn = metrics.mean_of(np.stack(drawn, 1))
+    error = metrics.reliability(labels[known], scores[known]).expected_calibration_error
+    prevalence = labels[known].mean()
+    print(f"\n{title}: {len(labels)} frames of {len(names)} sources")
+    print(f"  {'macro mean':24s} {macro:.3f} {bounds(macro_drawn, macro)}  ", end="")
+    print(f"prevalence {prevalence:.3f}  calibration error {error:.3f}")
+    for t, tag in enumerate(true.tags):
+        rows = known[:, t]
         print(
-            f"  {tag:24s} {each[t]:.3f} {bounds(drawn[:, t], each[t])}  "
-            f"prevalence {labels[:, t].mean():.3f}"
+            f"  {tag:24s} {each[t]:.3f} {bounds(drawn[t], each[t])}  "
+            f"prevalence {labels[rows, t].mean():.3f}  mean given {scores[rows, t].mean():.3f}"
         )
     by_source = {}
-    for number, name in enumerate(sources[0]):
-        mine = sources[1] == number
-        part = metrics.average_precision(labels[mine].ravel(), scores[mine].ravel())
-        by_source[str(name)] = part
+    for name in names:
+        mine = known & (true.source == name)[:, None]
+        by_source[str(name)] = metrics.average_precision(labels[mine], scores[mine])
         print(
-            f"  source {name:17s} {part:.3f}  prevalence {labels[mine].mean():.3f}  "
-            f"({mine.sum()} frames)"
+            f"  source {name:17s} {by_source[str(name)]:.3f}  "
+            f"prevalence {labels[mine].mean():.3f}  ({(true.source == name).sum()} frames)"
         )
-    figures = {
+    return {
         "macro": macro,
-        "micro": float(micro),
-        "prevalence": float(labels.mean()),
+        "interval": metrics.interval(macro_drawn, macro),
+        "prevalence": float(prevalence),
+        "calibration_error": error,
+        "frames": len(labels),
         "sources": by_source,
+        "tags": dict(zip(true.tags, map(float, each), strict=True)),
     }
-    return figures | {"tags": dict(zip(tags, map(float, each), strict=True))}
 
 
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path)
+    default = os.environ.get("XSCATTER_REAL_FRAMES")
+    parser.add_argument("folder", type=Path, nargs="?", default=default)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
-    tagger, found = Tagger.load(arguments.model), {}
-    files = truth(arguments.folder, "tags")[0]
-    ready = [
-        item
-        for batch in tagger.batches([arguments.folder / name for name in files])
-        for item in batch
-    ]
+    if arguments.folder is None:
+        parser.error("name a folder, or set XSCATTER_REAL_FRAMES")
+    tagger, figures = Tagger.load(arguments.model), {}
+    with open(arguments.folder / "MANIFEST.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    # One frame a file: the hand-made tags are those of its first.
+    ready = [next(iter(tagger.batches([arguments.folder / row["file"]])))[0] for row in rows]
+    for row, item in zip(rows, ready, strict=True):
+        if not hasattr(item, "inputs"):
+            print(f"passed over: {row['file']}: {item.reason}", file=sys.stderr)
+    readable = [n for n, item in enumerate(ready) if hasattr(item, "inputs")]
+    rows, ready = [rows[n] for n in readable], [ready[n] for n in readable]
     for view in tagger.views:
         answers = [tagger.tag([item], view)[0] for item in ready]
         # Where a view lacks the beam centre, the image view answers, as in `xscatter predict`.
         lacking = [n for n, answer in enumerate(answers) if answer.view is None]
         for n in lacking:
             answers[n] = tagger.tag([ready[n]], "image" if "image" in tagger.views else None)[0]
-        print(f"\n{view}: {len(lacking)} of {len(files)} frames answered by the image view")
+        print(f"\n{view}: {len(lacking)} of {len(rows)} frames answered by the image view")
         probability = np.nan_to_num(np.stack([answer.probability for answer in answers]))
         for column in ("tags17", "tags"):
-            _, tags, labels = truth(arguments.folder, column)
-            names = [[name for name in NAMES[tag] if name in tagger.tags] for tag in tags]
-            missing = [tag for tag, some in zip(tags, names, strict=True) if not some]
+            true = truth(rows, column)
+            names = [[name for name in NAMES[tag] if name in tagger.tags] for tag in true.tags]
+            missing = [tag for tag, some in zip(true.tags, names, strict=True) if not some]
             if missing:
                 raise SystemExit(f"the model knows nothing of {', '.join(missing)}")
             scores = np.stack(
                 [probability[:, [tagger.tags.index(n) for n in some]].max(1) for some in names], 1
             )
-            found[f"{view}/{column}"] = report(view, column, files, tags, labels, scores)
+            figures[f"{view}/{column}"] = report(f"{view}, column {column}", true, scores)
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":
