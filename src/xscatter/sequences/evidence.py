@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from xscatter.sequences.residuals import ANGULAR, GROUPS, ORDERS, RADIAL, residuals
+from xscatter.sequences.polar import SECTORS
+from xscatter.sequences.residuals import ANGULAR, GROUPS, ORDERS, RADIAL, residuals, shapes
 
 _EXPLAINS = 0.6  # part of the change of a profile that a shift or a broadening must explain
 _MOST_MOVED = 0.1  # part of the radius by which rings may move at once
 _MOST_WIDER = 10.0  # rings by which a ring may widen
+_SURE = 5.0  # standard deviations by which rings have moved to be mentioned
 _TURNS = 0.5  # part of the change that must be in the angular orders
 
 
@@ -56,10 +58,12 @@ def compare(
         axis: along the rings.
         poisson: whether the sums are counts.
     """
-    values = residuals(after, before, usable, poisson)
+    values = residuals(after, before, usable, poisson, axis.weights)
     radial = values[RADIAL]
     strength = {
-        name: float((some**2).sum()) - np.count_nonzero(some) for name, some in values.items()
+        name: float((some**2).sum()) - np.count_nonzero(some)
+        for name, some in values.items()
+        if name in (RADIAL, ANGULAR)
     }
     total = sum(max(value, 0.0) for value in strength.values()) or 1.0
     if strength.get(ANGULAR, 0.0) > _TURNS * total:
@@ -68,7 +72,7 @@ def compare(
         if order == 1:
             return Evidence("instrument", "the beam or the detector has moved (angular order 1)")
         return Evidence("order", f"orientation: the angular order {order} changes most")
-    family, words = _profile(before, after, usable, axis, radial)
+    family, words = _profile(before, after, usable, axis, radial, poisson)
     first, last = _strongest(radial)
     wide = len(before) // len(radial)
     where = axis.between(first * wide, last * wide + wide - 1)
@@ -89,16 +93,28 @@ def _strongest(radial: np.ndarray) -> tuple[int, int]:
 
 
 def _profile(
-    before: np.ndarray, after: np.ndarray, usable: np.ndarray, axis: Axis, radial: np.ndarray
+    before: np.ndarray,
+    after: np.ndarray,
+    usable: np.ndarray,
+    axis: Axis,
+    radial: np.ndarray,
+    poisson: bool,
 ) -> tuple[str, str]:
     """The family of a change of the radial profile: the simplest that explains most of it."""
     a, b = np.where(usable, after, 0).sum(axis=1), np.where(usable, before, 0).sum(axis=1)
-    a, b = a / axis.weights, b / axis.weights * (a.sum() / max(b.sum(), 1e-300))
-    error = np.sqrt(np.maximum(b, 1e-3 * b.mean()) / axis.weights)
-    square = float((((a - b) / error) ** 2).sum()) or 1.0
+    ratio = a.sum() / max(b.sum(), 1e-300)
+    b = b * ratio
+    error = np.sqrt(np.maximum(b, 1e-3 * b.mean()) * (1 + ratio))
+    change = (a - b) / error
+    # Of values that are no counts, the part of the change that is noise is not known.
+    square = max(float((change**2).sum()) - (len(b) if poisson else 0), 1e-300)
+    linear = shapes(b, axis.weights, before.shape[1] == SECTORS) / error
+    small, part = linear @ change / np.maximum((linear**2).sum(axis=1), 1e-300), linear @ change
+    a, b, error = a / axis.weights, b / axis.weights, error / axis.weights
+    rest = float((change**2).sum())
 
     def explained(from_: np.ndarray, to: np.ndarray) -> float:
-        return 1 - float((((to - from_) / error) ** 2).sum()) / square
+        return (rest - float((((to - from_) / error) ** 2).sum())) / square
 
     rings = np.arange(len(b), dtype=float)
     moved = [
@@ -115,11 +131,20 @@ def _profile(
         for size in _sizes(_MOST_WIDER)[::2]
         for pair, sign in (((_smooth(b, abs(size)), a), 1), ((b, _smooth(a, abs(size))), -1))
     ]
-    position, amount = max(*moved, *shifted)
-    width, sign = max(spread)
+    # Small changes of rings that are narrower than a bin follow the derivatives of the profile.
+    per = 1.0 if before.shape[1] == SECTORS else 1 / len(b)
+    by_slope = [
+        (small[k] * part[k] / square, amount) for k, amount in enumerate((small[0] * per, small[1]))
+    ]
+    position, amount = max(*moved, *shifted, by_slope[0])
+    width, sign = max(*spread, by_slope[1])
     if max(position, width) < _EXPLAINS:
         top = int(np.argmax(np.abs(radial)))
-        return "intensity", f"intensity {'rises' if radial[top] > 0 else 'falls'}"
+        words = f"intensity {'rises' if radial[top] > 0 else 'falls'}"
+        if poisson and by_slope[0][0] * square > _SURE**2:
+            where = "outwards" if small[0] > 0 else "inwards"
+            words += f" and rings move {where} by {100 * abs(by_slope[0][1]):.2g} % on average"
+        return "intensity", words
     if position >= width:
         where = "outwards" if amount > 0 else "inwards"
         return "position", f"rings move {where} by about {100 * abs(amount):.2g} %"

@@ -7,7 +7,7 @@ from scipy.special import fdtrc
 
 SCALES = (1, 2, 4, 8, 16)  # frames that are tested together
 # Square of a change in units of the scatter beyond photon noise. Of simulated streams that wander
-# (Ornstein-Uhlenbeck, 3 to 10 components, over 5 frames) one reaches it in 2000 frames, and 2 % of
+# (Ornstein-Uhlenbeck, 3 to 10 components, over 5 frames) one reaches it in 1000 frames, and 2 % of
 # finished records of 60 frames have such a change.
 WANDERS = 12.0
 _FEW = 8  # quiet frames that do not yet show how a stream wanders
@@ -103,7 +103,8 @@ class QuietNoise:
             free = trace**2 / max(squared, trace**2 / size)
         free = float(np.clip(free, 1, size))
         windows = number if scale == 1 else _PRIOR + self.windows[scale][0]
-        return free, max(windows, 1) * free
+        # That photons are the least noise is known before any frame.
+        return free, max(windows, 1) * free + (_FEW if self._floor else 0)
 
     def chance(self, square: float, scale: int) -> float:
         """Return the probability of a mean square as large as `square` in a quiet stream.

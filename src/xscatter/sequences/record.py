@@ -9,7 +9,7 @@ from scipy.special import ndtri
 from xscatter.sequences.events import BEAM_LOST, UNKNOWN, ProcessSpan
 from xscatter.sequences.evidence import Axis, compare
 from xscatter.sequences.history import Block, BlockRecord
-from xscatter.sequences.segments import Cut, cuts, vector
+from xscatter.sequences.segments import Cut, cuts, vectors_of
 
 _SHORT = 8  # blocks between two change points of one process, at least
 _ALIKE = 0.5  # cosine between changes of one process
@@ -53,7 +53,7 @@ def processes_of(
 
 
 def _spans(blocks: list[Block], axis: Axis, frames: int) -> list[ProcessSpan]:
-    vectors = np.array([vector(block.sums) for block in blocks])
+    vectors = vectors_of([block.sums for block in blocks], axis.weights)
     poisson = all(block.sums.poisson for block in blocks)
     photons = float(np.mean([block.sums.total for block in blocks])) if poisson else None
     spans = []

@@ -37,7 +37,7 @@ class Change:
         detected: number of the frame that raised the alarm.
         probability: of such an alarm in a stream without changes, for this test alone.
         scale: number of frames that were tested together.
-        channel: `RADIAL` or `ANGULAR`.
+        channel: one of `CHANNELS`.
         before: (rings, sectors) sums before the change.
         after: (rings, sectors) sums since the change.
         usable: (rings, sectors) bool, the cells of both.
@@ -101,13 +101,15 @@ class Scan:
 
     Args:
         false_alarms: wanted rate of false alarms a frame.
+        weights: (rings,) pixels or points in each; None: as many in each.
 
     Attributes:
         limit: probability below which a single test raises an alarm.
         chances: least probability at each scale, of the last frame.
     """
 
-    def __init__(self, false_alarms: float = FALSE_ALARMS):
+    def __init__(self, false_alarms: float = FALSE_ALARMS, weights: np.ndarray | None = None):
+        self._weights = weights
         self.limit = false_alarms / TESTS
         self.chances: dict[int, float] = {}
         self._noise: dict[str, QuietNoise] = {}
@@ -130,9 +132,9 @@ class Scan:
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> "Scan":
+    def from_state(cls, state: dict[str, Any], weights: np.ndarray | None = None) -> "Scan":
         """Return the scan with this :meth:`state`."""
-        scan = cls()
+        scan = cls(weights=weights)
         scan._noise = {name: QuietNoise.from_state(one) for name, one in state["noise"].items()}
         scan._reference, scan._usable = state["reference"], state["usable"]
         scan._age = state["age"]
@@ -207,7 +209,7 @@ class Scan:
         """Compare the sum of `tested` with the reference; the result is kept with `frame`."""
         counts = np.sum([one.sums.counts for one in tested], axis=0)
         usable = np.logical_and.reduce([self._usable, *(one.sums.usable for one in tested)])
-        values = residuals(counts, self._reference, usable, frame.sums.poisson)
+        values = residuals(counts, self._reference, usable, frame.sums.poisson, self._weights)
         for name, some in values.items():
             frame.squares[name, scale] = mean_square(some)
         if scale == 1:
@@ -268,7 +270,9 @@ class Scan:
         factors = {name: noise.factor() for name, noise in self._noise.items()}
         gains = []
         for before in counts[:-1]:
-            values = residuals(counts[-1] - before, before, usable, frames[0].sums.poisson)
+            values = residuals(
+                counts[-1] - before, before, usable, frames[0].sums.poisson, self._weights
+            )
             gains.append(sum(float((values[n] ** 2).sum()) / factors[n] for n in values))
         best = int(np.argmax(gains))
         near = np.flatnonzero(np.array(gains) >= gains[best] - _INTERVAL)

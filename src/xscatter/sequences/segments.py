@@ -8,6 +8,7 @@ possible places. Counts that scatter more than photons do come from a stream tha
 wandering looks like segments: there, a change must also be larger than what wanders.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,7 +18,7 @@ from scipy.special import fdtrc
 
 from xscatter.sequences.noise import WANDERS
 from xscatter.sequences.polar import SECTORS, Sums, binned
-from xscatter.sequences.residuals import GROUPS, WAVES
+from xscatter.sequences.residuals import GROUPS, WAVES, shapes
 
 FALSE_ALARMS = 0.01  # a record without changes
 MOST = 256  # vectors that are divided; longer records are summed first
@@ -62,13 +63,41 @@ def vector(sums: Sums) -> np.ndarray:
     return np.concatenate([radial, (grouped @ WAVES / weight).ravel()])
 
 
+def vectors_of(record: Sequence[Sums], weights: np.ndarray | None = None) -> np.ndarray:
+    """Return the vectors (n, size) of a record.
+
+    Those of counts have two more numbers about all rings together: rings that move or widen by a
+    part of a bin show in no bin (:func:`xscatter.sequences.residuals.residuals`). In other values
+    noise that grows with the signal would look like moving rings.
+
+    Args:
+        record: sums of the frames.
+        weights: (rings,) pixels or points in each; None: as many in each.
+    """
+    vectors = np.array([vector(sums) for sums in record])
+    if not all(sums.poisson for sums in record):
+        return vectors
+    profiles = np.array(
+        [np.where(s.usable, np.maximum(s.counts, 0), 0).sum(axis=1) for s in record]
+    )
+    profiles /= np.maximum(profiles.sum(axis=1, keepdims=True), 1e-300)
+    mean = profiles.mean(axis=0)
+    some = mean > 1e-9
+    error = np.sqrt(np.where(some, mean, 1))
+    turned = record[0].counts.shape[1] == SECTORS
+    templates = shapes(mean, np.ones(len(mean)) if weights is None else weights, turned)
+    templates = np.where(some, templates / error, 0)
+    templates /= np.maximum(np.linalg.norm(templates, axis=1, keepdims=True), 1e-300)
+    return np.hstack([vectors, np.where(some, (profiles - mean) / error, 0) @ templates.T])
+
+
 def cuts(
     vectors: np.ndarray, photons: float | None, false_alarms: float = FALSE_ALARMS
 ) -> list[Cut]:
     """Return the change points of a record.
 
     Args:
-        vectors: (n, size), of :func:`vector`.
+        vectors: (n, size), of :func:`vectors_of`.
         photons: mean total of a vector in photons; None: the values are no counts.
         false_alarms: probability of any change point in a record without changes.
     """
@@ -87,9 +116,9 @@ def cuts(
         if failed == _TRIES or not np.isfinite(best[segments]):
             break
         ends = _ends(places, segments, n)
-        scatter, free, known = _scatter(vectors, ends, floor)
-        tested = [_test(costs, ends, k, scatter, free, known) for k in range(1, segments)]
-        beyond = scatter - floor
+        scatter = _scatter(vectors, ends, floor)
+        tested = [_test(costs, ends, k, scatter) for k in range(1, segments)]
+        beyond = scatter.mean - floor
         if photons is None or beyond <= 3 * floor * np.sqrt(2 / (n * size)):
             beyond = 0.0
         means = [vectors[a:b].mean(axis=0) for a, b in pairwise(ends)]
@@ -147,28 +176,55 @@ def _ends(places: np.ndarray, segments: int, n: int) -> list[int]:
     return ends[::-1]
 
 
-def _scatter(vectors: np.ndarray, ends: list[int], floor: float) -> tuple[float, float, float]:
-    """Scatter of single vectors within segments, and its degrees of freedom a vector and in all."""
+@dataclass(frozen=True)
+class _Scatter:
+    """Scatter of single vectors within segments: the sum of some correlated chi-squares.
+
+    Attributes:
+        mean: of the square of a vector.
+        free: degrees of freedom of its tail, by three moments (Imhof 1961).
+        spread: standard deviation of the square of one vector, by mean.
+        known: degrees of freedom of the mean.
+    """
+
+    mean: float
+    free: float
+    spread: float
+    known: float
+
+    def chance(self, gain: float) -> float:
+        """Return the probability of a gain of one change point as large as this."""
+        away = (gain / self.mean - 1) / self.spread * np.sqrt(2 * self.free)
+        return float(fdtrc(self.free, self.known, max(1 + away / self.free, 0)))
+
+
+def _scatter(vectors: np.ndarray, ends: list[int], floor: float) -> _Scatter:
     rest = np.concatenate([vectors[a:b] - vectors[a:b].mean(axis=0) for a, b in pairwise(ends)])
     known = len(vectors) - len(ends) + 1
     trace = float((rest**2).sum()) / known
     gram = rest @ rest.T
-    pairs = len(rest) * (len(rest) - 1)
-    # (tr S)² / tr S², from products of different vectors.
-    squared = float((gram**2).sum() - (np.diag(gram) ** 2).sum()) / pairs
+    np.fill_diagonal(gram, 0)
+    n = len(rest)
+    # tr S² and tr S³ of the covariance S from products of different vectors, free of their noise.
+    second = float((gram**2).sum()) / (n * (n - 1))
+    third = float(((gram @ gram) * gram).sum()) / (n * (n - 1) * max(n - 2, 1))
     size = np.count_nonzero(vectors.any(axis=0))
-    free = float(np.clip(trace**2 / max(squared, 1e-300), 1, size))
-    return max(trace, floor), free, known * free
+    second = float(np.clip(second, trace**2 / size, trace**2))
+    third = float(np.clip(third, second**2 / trace, second**1.5))
+    return _Scatter(
+        max(trace, floor),
+        second**3 / third**2,
+        np.sqrt(2 * second) / trace,
+        known * trace**2 / second,
+    )
 
 
-def _test(
-    costs: np.ndarray, ends: list[int], k: int, scatter: float, free: float, known: float
-) -> Cut:
+def _test(costs: np.ndarray, ends: list[int], k: int, scatter: _Scatter) -> Cut:
     """The change point between segments k - 1 and k, judged by the scatter within segments."""
     a, c = ends[k - 1], ends[k + 1]
     places = np.arange(a + 1, c)
     gains = costs[a, c] - costs[a, places] - costs[places, c]
     gains[~np.isfinite(gains)] = -np.inf
     gain = gains.max()
-    near = places[gains >= gain - 4 * scatter / free]
-    return Cut(ends[k], int(near[0]), int(near[-1]), float(fdtrc(free, known, gain / scatter)))
+    near = places[gains >= gain - 2 * scatter.mean * scatter.spread**2]
+    return Cut(ends[k], int(near[0]), int(near[-1]), scatter.chance(gain))

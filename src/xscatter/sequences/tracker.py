@@ -60,7 +60,7 @@ class Tracker:
         self.bursts: list[int] = []
         self.dark: list[int] = []
         self._record = record
-        self._scan = Scan()
+        self._scan = Scan(weights=axis.weights)
         self._history = BlockRecord()
         self._spans: list[ProcessSpan] = []
         self._changing: ProcessSpan | None = None
@@ -88,7 +88,7 @@ class Tracker:
         """Return the tracker with this :meth:`state`; it keeps no record."""
         tracker = cls(axis, state["at_rest"], record=False)
         tracker.number, tracker._alarmed = state["number"], state["alarmed"]
-        tracker._scan = Scan.from_state(state["scan"])
+        tracker._scan = Scan.from_state(state["scan"], axis.weights)
         tracker._changing, tracker._lost = (
             None if s is None else ProcessSpan(**s) for s in (state["changing"], state["lost"])
         )
