@@ -18,8 +18,9 @@ from toy_sequences import (
     ring,
     sums_of,
 )
-from xscatter import SequenceTagger
+from xscatter import SequenceTagger, Tagger
 from xscatter.frames import Unreadable, from_array
+from xscatter.scores.calibration import Calibration
 from xscatter.sequences.events import Answer
 from xscatter.sequences.polar import PolarGrid
 from xscatter.sequences.profiles import Profile
@@ -28,6 +29,7 @@ from xscatter.sequences.scan import Scan
 from xscatter.sequences.segments import cuts, vector
 from xscatter.sequences.state import load_state, save_state
 from xscatter.sequences.stream import FrameStream
+from xscatter.store.bundle import Bundle
 
 
 def scanned(sums):
@@ -326,3 +328,17 @@ def test_a_zinger_in_one_frame_is_no_segment():
     assert cuts(struck, 1e5) == []
     struck[26:40, 30] += 0.05
     assert [cut.place for cut in cuts(struck, 1e5)] == [25, 40]
+
+
+def test_networks_tag_the_frames_of_a_sequence():
+    class Constant:
+        inputs = ("image",)
+
+        def logits(self, inputs):
+            return np.full((len(inputs["image"]), 1), 3.0)
+
+    bundle = Bundle({}, ["ring"], size=64, transform={}, weights={"image": "0" * 64})
+    networks = {"image": Constant()}, {"image": Calibration(["ring"], [1.0], [0.0], [0.5], 1.0)}
+    tagger = SequenceTagger(Tagger("constant", bundle, *networks))
+    result = tagger.tag(frames_of(growing_ring(frames=6)))
+    assert [row.tags for row in result.frames] == [("ring",)] * 6

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +95,22 @@ def test_events_are_not_written_into_the_folder_that_is_followed(frames, capsys)
     arguments = ["watch", str(frames), "--processes", str(frames / "events.jsonl"), "--once"]
     assert command(arguments) == 2
     assert "choose a file outside of it" in capsys.readouterr().err
+
+
+def test_a_frame_waits_for_the_one_before_it_while_it_is_young(tmp_path):
+    from xscatter.sequences.stream import FrameStream
+    from xscatter.sources.source import Item
+    from xscatter.tagging.process_log import ProcessLog
+    from xscatter.tagging.tagged import Tagged
+
+    log = ProcessLog(tmp_path / "e.jsonl", FrameStream(record=False), tmp_path / "none.csv")
+    log.add([Tagged("f8.npy", 0, note="f8.npy: is empty", failed=True)])
+    log.told()
+    now = time.time()
+    items = [Item(f"f{n}.npy", now) for n in (11, 9, 10, 13)]
+    assert [item.name for item in log.order(items, 60)] == ["f9.npy", "f10.npy", "f11.npy"]
+    old = [Item(f"f{n}.npy", now - 100) for n in (11, 9, 10, 13)]
+    assert [item.name for item in log.order(old, 60)][-1] == "f13.npy"
+    log.add([Tagged("f13.npy", 0, note="f13.npy: is empty", failed=True)])
+    assert "missing frames: f#.npy 9 to 12" in log.messages
+    log.close()
