@@ -47,8 +47,7 @@ def tagging(model):
     if model:
         tagger = Tagger.load(model)
         return lambda frame: tagger.tag([tagger.ready(frame)])
-    from xscatter.scores.calibration import Calibration
-    from xscatter.store.bundle import Bundle
+    from xscatter.store.bundle import Bundle, BundledNetwork
 
     class Nothing:
         inputs = ("image", "coefficients")
@@ -60,9 +59,10 @@ def tagging(model):
         "angular_orders": 24, "radial_orders": 96, "radius": 256.0, "boundary": "dirichlet",
         "fill": "ring-mean", "counts": "anscombe", "tolerance": 5e-5, "minimum_coverage": 0.1,
     }  # fmt: skip
-    bundle = Bundle({}, ["ring"], size=256, transform=transform, weights={"joint": "0" * 64})
-    calibration = Calibration(["ring"], [1.0], [0.0], [0.5], 1.0)
-    tagger = Tagger("none", bundle, {"joint": Nothing()}, {"joint": calibration})
+    known = {"slope": 1, "offset": 0, "threshold": 0.5, "precision": None, "prevalence": 0.5}
+    entry = BundledNetwork("joint.onnx", "0" * 64, list(Nothing.inputs), {"ring": known})
+    bundle = Bundle("none", {"ring": "A ring."}, 256, transform, {"joint": entry})
+    tagger = Tagger(bundle, {"joint": Nothing()})
     return lambda frame: tagger.tag([tagger.ready(frame)])
 
 

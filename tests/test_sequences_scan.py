@@ -20,7 +20,6 @@ from toy_sequences import (
 )
 from xscatter import SequenceTagger, Tagger
 from xscatter.frames import Unreadable, from_array
-from xscatter.scores.calibration import Calibration
 from xscatter.sequences.events import Answer
 from xscatter.sequences.polar import PolarGrid
 from xscatter.sequences.profiles import Profile
@@ -29,7 +28,7 @@ from xscatter.sequences.scan import Scan
 from xscatter.sequences.segments import cuts, vector
 from xscatter.sequences.state import load_state, save_state
 from xscatter.sequences.stream import FrameStream
-from xscatter.store.bundle import Bundle
+from xscatter.store.bundle import Bundle, BundledNetwork
 
 
 def scanned(sums):
@@ -337,8 +336,9 @@ def test_networks_tag_the_frames_of_a_sequence():
         def logits(self, inputs):
             return np.full((len(inputs["image"]), 1), 3.0)
 
-    bundle = Bundle({}, ["ring"], size=64, transform={}, weights={"image": "0" * 64})
-    networks = {"image": Constant()}, {"image": Calibration(["ring"], [1.0], [0.0], [0.5], 1.0)}
-    tagger = SequenceTagger(Tagger("constant", bundle, *networks))
+    known = {"slope": 1, "offset": 0, "threshold": 0.5, "precision": None, "prevalence": 0.5}
+    entry = BundledNetwork("image.onnx", "0" * 64, ["image"], {"ring": known})
+    bundle = Bundle("constant", {"ring": "A ring."}, 64, {}, {"image": entry})
+    tagger = SequenceTagger(Tagger(bundle, {"image": Constant()}))
     result = tagger.tag(frames_of(growing_ring(frames=6)))
     assert [row.tags for row in result.frames] == [("ring",)] * 6

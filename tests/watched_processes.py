@@ -13,10 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from xscatter.scores.calibration import Calibration
 from xscatter.sequences.stream import FrameStream
 from xscatter.sources.folder import Folder
-from xscatter.store.bundle import Bundle
+from xscatter.store.bundle import Bundle, BundledNetwork
 from xscatter.tagging import Tagger, follow
 from xscatter.tagging.journal import Journal
 from xscatter.tagging.process_log import ProcessLog
@@ -45,9 +44,10 @@ def main(frames, table, events, kill_at):
 
     os.fsync = counted
     follow.TOGETHER = 4
-    bundle = Bundle({}, ["ring"], size=64, transform={}, weights={"image": "0" * 64})
-    calibration = Calibration(["ring"], [1.0], [0.0], [0.5], 1.0)
-    tagger = Tagger("constant", bundle, {"image": Constant()}, {"image": calibration})
+    known = {"slope": 1, "offset": 0, "threshold": 0.5, "precision": None, "prevalence": 0.5}
+    entry = BundledNetwork("image.onnx", "0" * 64, ["image"], {"ring": known})
+    bundle = Bundle("constant", {"ring": "A ring."}, 64, {}, {"image": entry})
+    tagger = Tagger(bundle, {"image": Constant()})
     options = follow.FollowOptions(patience=0.1, once=True)
     read = {"center": CENTER}
     source = Folder(Path(frames), settle=0.01, read=read)

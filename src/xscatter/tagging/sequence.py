@@ -80,8 +80,8 @@ class SequenceTagger:
         self._messages: list[str] = []
 
     @classmethod
-    def load(cls, folder: str | Path, **options: Any) -> SequenceTagger:
-        """Load the networks in `folder`; `options` are those of the class."""
+    def load(cls, folder: str | Path | None = None, **options: Any) -> SequenceTagger:
+        """Load the tagger in `folder`, or the shipped one; `options` are those of the class."""
         return cls(Tagger.load(folder), **options)
 
     def push(
