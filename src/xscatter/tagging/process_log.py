@@ -68,12 +68,14 @@ class ProcessLog:
             state = load_state(self._state)
             self._stream = FrameStream.from_state(state["stream"])
             self._taken, self._events = state["taken"], state["events"]
-            if self._taken > len(rows):
+            if state["table"] != str(table.absolute()):
                 self._file.close()
                 raise UserError(
                     f"{path}: belongs to another table than {table}; choose another file with "
                     "--processes, or the table it was made with"
                 )
+        # A crash may have cut off rows of the table: these frames are tagged, but not taken, again.
+        self._known = max(self._taken - len(rows), 0)
         self._repeated = max(written - self._events, 0)
         self._save()
         self._catch_up(rows[self._taken :])
@@ -124,7 +126,10 @@ class ProcessLog:
             reduced = self._seen.pop((tagged.source, tagged.index), None)
             if reduced is None:
                 reduced = Reduced(tagged.source, tagged.index, reason=tagged.note)
-            self._take(reduced)
+            if self._known:
+                self._known -= 1
+            else:
+                self._take(reduced)
             self._remember(tagged.source)
         # What is left was not added: it is read again, and seen again.
         self._seen.clear()
@@ -169,7 +174,12 @@ class ProcessLog:
         self._taken += 1
 
     def _save(self) -> None:
-        state = {"taken": self._taken, "events": self._events, "stream": self._stream.state()}
+        state = {
+            "table": str(self._table.absolute()),
+            "taken": self._taken,
+            "events": self._events,
+            "stream": self._stream.state(),
+        }
         save_state(self._state, state)
 
     def _complete_lines(self) -> int:
