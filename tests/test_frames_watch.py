@@ -40,11 +40,12 @@ def test_watch_tags_each_file_once_over_restarts(models, files, tmp_path, capsys
         "--settle",
         "0.05",
     ]
-    command += ["--patience", "0.2"]
+    command += ["--patience", "0.2", "--processes", str(tmp_path / "events.jsonl")]
     assert main(command) == 0
     printed = capsys.readouterr()
     assert "watch: 8 frames tagged, 1 could not be read" in printed.err
     assert "6.npy: cannot be read" in printed.out
+    assert (tmp_path / "events.jsonl").exists()
     first = watched(table)
     assert sorted(first) == sorted([(f"{n}.npy", 0) for n in range(8)] + [("7.npy", 1)])
     np.save(files / "8.npy", ring(seed=20))

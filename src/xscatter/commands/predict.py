@@ -64,6 +64,17 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--view", choices=tuple(VIEWS), help="network to use (default: the best one for each frame)"
     )
+    add_reading(parser)
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        default=1,
+        help="number of frames that are read at the same time (default: 1)",
+    )
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say how frames are read."""
     parser.add_argument(
         "--mask",
         type=Path,
@@ -79,12 +90,6 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         metavar=("ROW", "COL"),
         help="beam centre in pixels: row (y) first",
-    )
-    parser.add_argument(
-        "--threads",
-        type=positive,
-        default=1,
-        help="number of frames that are read at the same time (default: 1)",
     )
 
 

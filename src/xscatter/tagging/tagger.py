@@ -140,6 +140,11 @@ class Tagger:
         """Names of the views that have a network."""
         return list(self._networks)
 
+    @property
+    def weights(self) -> dict[str, str]:
+        """SHA-256 of the file of each network."""
+        return {view: network.sha256 for view, network in self._bundle.networks.items()}
+
     def needs(self, view: str) -> tuple[str, ...]:
         """Return the names of the inputs of a network."""
         return self._networks[view].inputs
