@@ -36,11 +36,16 @@ demo: $(VENV)/.demo
 	  -o results/demo/tags --force
 	@echo; $(BIN)/xscatter predict results/demo/frame.npy -o results/demo/tags-shipped --force
 
-# The tests on the private cluster wait for real daemons and minutes of walltime. On a busy machine
-# some of them may fail, so those that failed run once more and must then pass.
+# The tests on the private cluster wait for real daemons and minutes of walltime, so they run beside
+# the others. On a busy machine some of them may fail: those that failed run once more and must then
+# pass.
+SLURM_TESTS = $(BIN)/pytest tests/slurm -o cache_dir=.pytest_cache/slurm
 test: $(VENV)/.test check
-	$(BIN)/pytest -n $(CORES) --dist loadfile --no-loadscope-reorder --ignore=tests/slurm
-	$(BIN)/pytest tests/slurm || $(BIN)/pytest tests/slurm --last-failed
+	@$(SLURM_TESTS) > .slurm-tests.log 2>&1 & slurm=$$!; \
+	$(BIN)/pytest -n $(CORES) --dist loadfile --no-loadscope-reorder --ignore=tests/slurm; \
+	others=$$?; wait $$slurm; failed=$$?; cat .slurm-tests.log; \
+	if [ $$failed -ne 0 ]; then $(SLURM_TESTS) --last-failed; failed=$$?; fi; \
+	exit $$((others || failed))
 
 # Style, types, and which room may import which; part of `make test`.
 check: $(VENV)/.test

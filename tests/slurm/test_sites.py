@@ -70,8 +70,9 @@ exit 1
 """
 
 
-@pytest.mark.parametrize("shards", [1, 6])
-@pytest.mark.parametrize("site", [LOST_ONCE, LOST_AND_LATE, BANNER, NO_NUMBER])
+@pytest.mark.parametrize(
+    ("site", "shards"), [(LOST_ONCE, 1), (LOST_AND_LATE, 6), (BANNER, 6), (NO_NUMBER, 1)]
+)
 def test_whatever_sbatch_answers_a_job_runs_once(cluster, run, site, shards):
     run.put_before("sbatch", site)
     run.seconds(8)
@@ -82,8 +83,8 @@ def test_whatever_sbatch_answers_a_job_runs_once(cluster, run, site, shards):
     assert all(len(rows) == 1 for rows in run.starts().values())
 
 
-@pytest.mark.parametrize("shards", [1, 5])
-def test_jobs_of_a_killed_driver_are_taken_up_where_comments_are_rewritten(cluster, run, shards):
+def test_jobs_of_a_killed_driver_are_taken_up_where_comments_are_rewritten(cluster, run):
+    shards = 5
     run.put_before("sbatch", OTHER_COMMENT)
     run.seconds(20)
     first = run.start(shards=shards)
