@@ -157,7 +157,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.folder is None:
         parser.error("name a folder, or set XSCATTER_REAL_FRAMES")
-    tagger, figures = Tagger.load(arguments.model), {}
+    tagger, figures = Tagger.load(arguments.model) if arguments.model else Tagger.load(), {}
     with open(arguments.folder / "MANIFEST.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
     # One frame a file: the hand-made tags are those of its first.
