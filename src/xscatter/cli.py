@@ -23,6 +23,7 @@ VERBS = {
     "report": "write the HTML report of a study",
     "predict": "tag detector frames",
     "watch": "tag detector frames as they appear in a folder",
+    "trend": "fit laws to a quantity of a table, and predict how it continues",
     "verify": "check every file of a study and list what is missing or damaged",
     "walltime": "compare requested with used time and memory, and propose better values",
     "profile": "install the Slurm profile, or adapt it to a cluster",
