@@ -1,0 +1,152 @@
+"""Find the strongest peak of a profile, and fit it: a Gaussian on a parabola."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+SIGNIFICANT = 5.0  # of a peak's height, in standard deviations
+FWHM = 2 * np.sqrt(2 * np.log(2))
+_STEPS = 12
+_FEWEST = 8  # points of a fit
+
+
+class Peak(NamedTuple):
+    """A peak, with the covariance of (position, width, height).
+
+    Attributes:
+        position: of the maximum.
+        width: full width at half maximum.
+        height: above the parabola beneath.
+        base: the parabola beneath at the position.
+        covariance: (3, 3).
+    """
+
+    position: float
+    width: float
+    height: float
+    base: float
+    covariance: np.ndarray
+
+
+def baseline(intensity: np.ndarray, reach: int) -> np.ndarray:
+    """Return the smooth curve beneath the peaks, by clipping at ever smaller distances (SNIP).
+
+    C. G. Ryan et al., Nucl. Instrum. Methods B 34 (1988) 396.
+
+    Args:
+        intensity: (n,) profile.
+        reach: half the width of the widest peak, in points.
+    """
+    level = np.log1p(np.log1p(np.maximum(intensity, 0)))
+    for distance in range(min(reach, (len(level) - 1) // 2), 0, -1):
+        inner = level[distance:-distance]
+        sides = (level[: -2 * distance] + level[2 * distance :]) / 2
+        level = level.copy()
+        level[distance:-distance] = np.minimum(inner, sides)
+    return np.expm1(np.expm1(level))
+
+
+def smooth(values: np.ndarray, width: int) -> np.ndarray:
+    """Return the running mean over `width` points, shorter at the ends."""
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    n = np.arange(len(values))
+    low, high = np.maximum(n - width // 2, 0), np.minimum(n + width // 2 + 1, len(values))
+    return (total[high] - total[low]) / (high - low)
+
+
+def above_baseline(intensity: np.ndarray, deviation: np.ndarray, part: int = 12) -> np.ndarray:
+    """Return the profile above its baseline in standard deviations, smoothed over 3 points.
+
+    Args:
+        intensity: (n,) profile.
+        deviation: (n,) its standard deviations.
+        part: half the width of the widest peak is one over this of the profile.
+    """
+    level = smooth(intensity, 3)
+    # The baseline of a smoother profile is not pulled down by every fluctuation.
+    beneath = baseline(smooth(intensity, 5), max(len(intensity) // part, 4))
+    return (level - beneath) / (deviation / np.sqrt(3))
+
+
+def strongest_peak(
+    q: np.ndarray, intensity: np.ndarray, deviation: np.ndarray, strength: np.ndarray
+) -> Peak | None:
+    """Return the peak that is most significant, None if none is.
+
+    Args:
+        q: (n,) places.
+        intensity: (n,) profile.
+        deviation: (n,) its standard deviations.
+        strength: (n,) from :func:`above_baseline`.
+    """
+    if len(q) < 3 * _FEWEST:
+        return None
+    inner = slice(2, -2)
+    top = int(np.argmax(strength[inner])) + 2
+    if strength[top] < SIGNIFICANT or not strength[top] >= strength[[top - 1, top + 1]].max():
+        return None
+    net = strength * deviation
+    below = net < net[top] / 2
+    left = top - int(np.argmax(below[top::-1])) if below[: top + 1].any() else 0
+    right = top + int(np.argmax(below[top:])) if below[top:].any() else len(q) - 1
+    reach = max(right - left, 3)
+    low, high = max(top - round(1.6 * reach), 0), min(top + round(1.6 * reach) + 1, len(q))
+    while high - low < _FEWEST:
+        low, high = max(low - 1, 0), min(high + 1, len(q))
+    window = slice(low, high)
+    return _fitted(
+        q[window], intensity[window], deviation[window], q[top], q[right] - q[left], net[top]
+    )
+
+
+def _fitted(q, intensity, deviation, position, width, height) -> Peak | None:
+    """Fit position, width, height and a parabola by Levenberg-Marquardt steps from a first guess."""
+    middle, spacing = q[len(q) // 2], float(q[-1] - q[0]) / (len(q) - 1)
+    unit = max(width / FWHM, 0.5 * spacing)
+    x, place = (q - middle) / unit, (position - middle) / unit
+    ends = (intensity[0] + intensity[-1]) / 2
+    p = np.array([place, 0.0, max(height, 1e-30), ends, 0.0, 0.0])
+    limit = float(np.ptp(x))
+
+    def model(p):
+        sigma = np.exp(p[1])
+        z = (x - p[0]) / sigma
+        bell = np.exp(-z * z / 2)
+        rows = np.stack(
+            [p[2] * bell * z / sigma, p[2] * bell * z * z, bell, np.ones_like(x), x, x * x], 1
+        )
+        return (intensity - p[2] * bell - p[3] - p[4] * x - p[5] * x * x) / deviation, rows / deviation[:, None]
+
+    rest, rows = model(p)
+    squares, damping = rest @ rest, 1e-3
+    for _ in range(_STEPS):
+        normal = rows.T @ rows
+        step = np.linalg.solve(
+            normal + damping * np.diag(np.diag(normal)) + 1e-300 * np.eye(6), rows.T @ rest
+        )
+        step[:2] = np.clip(step[:2], -1, 1)
+        trial = p + step
+        new_rest, new_rows = model(trial)
+        new_squares = new_rest @ new_rest
+        if new_squares <= squares:
+            small = squares - new_squares < 1e-4
+            p, rest, rows, squares, damping = trial, new_rest, new_rows, new_squares, damping / 5
+            if small:
+                break
+        else:
+            damping *= 8
+    inside = x[0] <= p[0] <= x[-1] and spacing / unit * 0.2 < np.exp(p[1]) < limit
+    if not inside or p[2] <= 0:
+        return None
+    covariance = np.linalg.pinv(rows.T @ rows)[:3, :3] * max(1.0, squares / (len(q) - 6))
+    if p[2] < SIGNIFICANT * np.sqrt(covariance[2, 2]):
+        return None
+    # From the fit's numbers to position, full width and height.
+    scale = np.array([unit, np.exp(p[1]) * FWHM * unit, 1.0])
+    return Peak(
+        float(middle + unit * p[0]),
+        float(scale[1]),
+        float(p[2]),
+        float(p[3] + p[4] * p[0] + p[5] * p[0] ** 2),
+        covariance * scale[:, None] * scale,
+    )
