@@ -24,6 +24,7 @@ VERBS = {
     "predict": "tag detector frames",
     "watch": "tag detector frames as they appear in a folder",
     "trend": "fit laws to a quantity of a table, and predict how it continues",
+    "next": "propose the next points to measure",
     "verify": "check every file of a study and list what is missing or damaged",
     "walltime": "compare requested with used time and memory, and propose better values",
     "profile": "install the Slurm profile, or adapt it to a cluster",

@@ -132,13 +132,19 @@ class GaussianProcess:
         mean = cross @ self._solved * self._spread + self._center
         return mean, np.sqrt(np.maximum(variance, 1e-12)) * self._spread
 
-    def covariance(self, x: np.ndarray) -> np.ndarray:
-        """Return the covariance (m, m) of the curve at places (m, d)."""
-        places = self._scaled(x)
-        whitened = linalg.solve_triangular(
-            self._root, self._between(places, self._x).T, lower=True
+    def covariance(self, x: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Return the covariance (m, k) of the curve between places (m, d) and (k, d)."""
+        first, second = self._scaled(x), self._scaled(other)
+        left, right = (
+            linalg.solve_triangular(self._root, self._between(places, self._x).T, lower=True)
+            for places in (first, second)
         )
-        return (self._between(places, places) - whitened.T @ whitened) * self._spread**2
+        return (self._between(first, second) - left.T @ right) * self._spread**2
+
+    @property
+    def noise(self) -> float:
+        """Typical standard deviation of a value."""
+        return float(np.median(self._noise)) * self.settings.scale * self._spread
 
     def slope(self, x: np.ndarray) -> np.ndarray:
         """Return the length of the gradient of the mean at places (m, d), per range of x."""
@@ -166,7 +172,7 @@ class GaussianProcess:
             Curves (number, m) and the noise scale of each (number,).
         """
         mean, _ = self.predict(x)
-        values, vectors = np.linalg.eigh(self.covariance(x))
+        values, vectors = np.linalg.eigh(self.covariance(x, x))
         root = vectors * np.sqrt(np.maximum(values, 0))
         curves = mean + random.standard_normal((number, len(x))) @ root.T
         return curves, np.full(number, self.settings.scale)

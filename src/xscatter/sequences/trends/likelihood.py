@@ -15,7 +15,7 @@ from xscatter.sequences.trends.law import TrendLaw
 LEVEL_SPREAD = 3.0  # prior sd of a level about the mean, in standard deviations of the values
 # Prior sd of a change, in units of the range of the values. Most of a process may be yet to come,
 # so that a change may be several times what was seen.
-CHANGE_SPREADS = np.array([1.5, 6.0])
+CHANGE_SPREADS = np.array([1.5, 5.0])
 SPREAD_WEIGHTS = np.array([0.8, 0.2])
 
 

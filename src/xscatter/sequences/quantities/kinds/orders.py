@@ -13,7 +13,11 @@ def measure(rings):
     """Return the number of significant maxima; its error is the spread over thresholds."""
     if len(rings.places) < 24:
         return None
-    heights = rings.strength[signal.find_peaks(rings.strength, prominence=SIGNIFICANT - 1)[0]]
+    strength = rings.strength
+    # A wide bump is a halo, and ripples beside a strong ring are left by the smooth scattering.
+    prominence = max(SIGNIFICANT - 1, 0.03 * strength.max())
+    peaks, _ = signal.find_peaks(strength, prominence=prominence, width=(1, len(strength) / 12))
+    heights = strength[peaks]
     numbers = [(heights >= SIGNIFICANT + shift).sum() for shift in (-1, 0, 1)]
     # A number is rounded: never better known than a uniform distribution over 1 is wide.
     return numbers[1], np.hypot(np.std(numbers), np.sqrt(1 / 12))

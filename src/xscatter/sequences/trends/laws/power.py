@@ -24,9 +24,9 @@ def _before(u: np.ndarray, domain: TrendDomain) -> np.ndarray:
 
 
 def _exponent(u: np.ndarray, domain: TrendDomain) -> np.ndarray:
-    """Prior of the exponent: -4 to 4, most of it between -1 and 1."""
+    """Prior of the exponent: -4 to 4, hardly any of it beyond -1 and 1."""
     side = 2 * u - 1
-    return np.sign(side) * (0.6 * np.abs(side) + 3.4 * np.abs(side) ** 8)
+    return np.sign(side) * (0.6 * np.abs(side) + 3.4 * np.abs(side) ** 20)
 
 
 PARAMETERS = (LawParameter("before", _before), LawParameter("exponent", _exponent))
