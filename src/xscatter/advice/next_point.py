@@ -1,4 +1,4 @@
-"""Where to measure next: the candidate at which a Gaussian process knows least of what matters.
+"""Propose where to measure next: the candidate at which a Gaussian process knows least of what matters.
 
 ``tell`` and ``ask`` have the arguments of gpCAM and bluesky-adaptive, so that either can drive it.
 """
@@ -140,8 +140,10 @@ class NextPoint:
         every = np.concatenate([places, np.reshape(self._x, (-1, places.shape[1]))])
         unit = np.where(np.ptp(every, 0) > 0, np.ptp(every, 0), 1.0)
         process = self.process()
-        chooser = _Uncertainty(process, places, self.by) if process else _Distance(
-            places / unit, np.reshape(self._x, (-1, places.shape[1])) / unit
+        chooser = (
+            _Uncertainty(process, places, self.by)
+            if process
+            else _Distance(places / unit, np.reshape(self._x, (-1, places.shape[1])) / unit)
         )
         here = None if position is None else np.asarray(position, float).reshape(-1)
         chosen: list[int] = []

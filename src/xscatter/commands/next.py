@@ -72,8 +72,8 @@ def run(args: argparse.Namespace) -> None:
     chosen = advisor.choose(candidates, position, args.number)
     rows = _described(advisor, candidates, chosen, names, args.quantity)
     print(*rows[0], sep=",")
-    for row in rows:
-        print(*(f"{value:.6g}" for value in row.values()), sep=",")
+    for proposal in rows:
+        print(*(f"{value:.6g}" for value in proposal.values()), sep=",")
     if args.output:
         write_json(args.output, {"by": args.by, "points": len(advisor), "next": rows})
 
@@ -120,9 +120,12 @@ def _described(
     rows = []
     expected = advisor.predict(candidates[chosen]) if advisor.process() else None
     for place, row in enumerate(chosen):
-        entry = {"candidate": row + 1}
+        entry: dict[str, float] = {"candidate": row + 1}
         entry |= {name: float(v) for name, v in zip(names, candidates[row], strict=True)}
         if expected is not None:
-            entry |= {quantity: float(expected[0][place]), f"{quantity}_sd": float(expected[1][place])}
+            entry |= {
+                quantity: float(expected[0][place]),
+                f"{quantity}_sd": float(expected[1][place]),
+            }
         rows.append(entry)
     return rows

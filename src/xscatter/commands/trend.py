@@ -20,13 +20,11 @@ from xscatter.sequences.trends.columns import Columns, read_columns
 from xscatter.sequences.trends.describe import TrendAxes, trend_json, trend_lines
 from xscatter.sequences.trends.picture import draw_trend
 from xscatter.sequences.trends.registry import all_laws
-from xscatter.sequences.trends.trend import PROCESS, By, Trend, fit_trend
+from xscatter.sequences.trends.trend import KINDS, Trend, fit_trend
 
 EXAMPLE = """examples:
   xscatter trend run7/frames.csv --quantity spacing --against time
   xscatter trend run7/frames.csv --quantity peak_width --against temperature --law logistic"""
-
-KINDS: tuple[By, ...] = ("mixed", "law", PROCESS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

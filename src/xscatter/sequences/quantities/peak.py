@@ -100,7 +100,7 @@ def strongest_peak(
 
 
 def _fitted(q, intensity, deviation, position, width, height) -> Peak | None:
-    """Fit position, width, height and a parabola by Levenberg-Marquardt steps from a first guess."""
+    """Fit a Gaussian on a parabola by Levenberg-Marquardt steps from a first guess."""
     middle, spacing = q[len(q) // 2], float(q[-1] - q[0]) / (len(q) - 1)
     unit = max(width / FWHM, 0.5 * spacing)
     x, place = (q - middle) / unit, (position - middle) / unit
@@ -115,7 +115,9 @@ def _fitted(q, intensity, deviation, position, width, height) -> Peak | None:
         rows = np.stack(
             [p[2] * bell * z / sigma, p[2] * bell * z * z, bell, np.ones_like(x), x, x * x], 1
         )
-        return (intensity - p[2] * bell - p[3] - p[4] * x - p[5] * x * x) / deviation, rows / deviation[:, None]
+        return (
+            intensity - p[2] * bell - p[3] - p[4] * x - p[5] * x * x
+        ) / deviation, rows / deviation[:, None]
 
     rest, rows = model(p)
     squares, damping = rest @ rest, 1e-3

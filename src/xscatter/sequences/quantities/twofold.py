@@ -16,7 +16,6 @@ class Twofold(NamedTuple):
     relative: float
 
 
-
 def twofold(
     counts: np.ndarray, live: np.ndarray, peak: Peak, noise_factor: float
 ) -> Twofold | None:

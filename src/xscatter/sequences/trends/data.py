@@ -97,5 +97,5 @@ def _binned(x: np.ndarray, y: np.ndarray, sigma: np.ndarray, known: bool) -> Tre
     edges = np.linspace(0, len(x), MOST + 1).astype(int)[:-1]
     weight = 1 / sigma**2
     total = np.add.reduceat(weight, edges)
-    means = [np.add.reduceat(weight * v, edges) / total for v in (x, y)]
-    return TrendPoints(*means, 1 / np.sqrt(total), known, len(x), sigma)
+    places, values = (np.add.reduceat(weight * v, edges) / total for v in (x, y))
+    return TrendPoints(places, values, 1 / np.sqrt(total), known, len(x), sigma)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from xscatter.sequences.trends.law import Reported
 from xscatter.sequences.trends.profile import Interval
-from xscatter.sequences.trends.trend import Forecast, LawResult, Trend
+from xscatter.sequences.trends.trend import By, Forecast, LawResult, Trend
 
 
 class TrendAxes(NamedTuple):
@@ -64,7 +64,7 @@ def number_line(reported: Reported, interval: Interval, axes: TrendAxes) -> str:
     return f"  {name:<11} not determined: {interval.why}; {span} {unit}".rstrip()
 
 
-def trend_lines(trend: Trend, axes: TrendAxes, forecasts: dict[str, Forecast]) -> list[str]:
+def trend_lines(trend: Trend, axes: TrendAxes, forecasts: dict[By, Forecast]) -> list[str]:
     """Return what is printed.
 
     Args:
@@ -112,7 +112,7 @@ def _finite(values: Any) -> Any:
     return float(values) if math.isfinite(values) else None
 
 
-def trend_json(trend: Trend, axes: TrendAxes, forecasts: dict[str, Forecast]) -> dict[str, Any]:
+def trend_json(trend: Trend, axes: TrendAxes, forecasts: dict[By, Forecast]) -> dict[str, Any]:
     """Return the content of trend.json.
 
     Args:

@@ -55,13 +55,11 @@ class GaussianProcess:
         self._means = np.array([*[np.log(0.4)] * size, 0.0, 0.0])
         self._sds = np.array([*[1.0] * size, 0.7, 0.3 if known else 0.7])
         self._differences = (self._x[:, None] - self._x[None]) ** 2
-        ends = []
+        ends, bounds = [], [(-6, 4)] * (size + 2)
         for start in _STARTS:
             begin = self._means.copy()
             begin[:size] = np.log(start)
-            ends.append(
-                optimize.minimize(self._cost, begin, method="L-BFGS-B", bounds=[(-6, 4)] * (size + 2))
-            )
+            ends.append(optimize.minimize(self._cost, begin, method="L-BFGS-B", bounds=bounds))
         best = min(ends, key=lambda end: end.fun)
         self.settings = Settings(
             np.exp(best.x[:size]), float(np.exp(best.x[-2])), float(np.exp(best.x[-1]))
@@ -79,9 +77,7 @@ class GaussianProcess:
         distance = np.sqrt((self._differences / np.exp(2 * logs[:size])).sum(-1))
         noise = (self._noise * np.exp(logs[-1])) ** 2
         # 10: the variance of the constant mean, broad beside the unit variance of the values.
-        return (
-            matern(distance) * np.exp(2 * logs[-2]) + 10.0 + np.diag(noise + 1e-9)
-        )
+        return matern(distance) * np.exp(2 * logs[-2]) + 10.0 + np.diag(noise + 1e-9)
 
     def _solve(self, logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         root = linalg.cholesky(self._covariance(logs), lower=True, check_finite=False)

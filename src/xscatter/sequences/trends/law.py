@@ -1,4 +1,4 @@
-"""What a file of the package `laws` has: parameters with priors, and reported numbers."""
+"""A law as the other modules see it: parameters with priors, and reported numbers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

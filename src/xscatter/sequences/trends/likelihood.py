@@ -19,7 +19,6 @@ CHANGE_SPREADS = np.array([1.5, 5.0])
 SPREAD_WEIGHTS = np.array([0.8, 0.2])
 
 
-
 class TrendModel:
     """A law and the points that it has to explain.
 

@@ -24,7 +24,9 @@ def draw_trend(trend: Trend, axes: TrendAxes, ahead: Forecast | None = None) -> 
     region = trend.joint()
     closed = bool(region) and bool(np.isfinite(region["90"]).all())
     figure = new_figure(10 if closed else 7, 4.2)
-    panels = figure.subplots(1, 2 if closed else 1, squeeze=False, width_ratios=(2, 1)[: 1 + closed])
+    panels = figure.subplots(
+        1, 2 if closed else 1, squeeze=False, width_ratios=(2, 1)[: 1 + closed]
+    )
     _curve(panels[0, 0], trend, axes, ahead)
     if closed:
         _region(panels[0, 1], trend, region, axes)

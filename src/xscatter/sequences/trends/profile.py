@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, stats
 
-from xscatter.sequences.trends.fit import EDGE, LawFit, search
+from xscatter.sequences.trends.fit import EDGE, LawFit
 from xscatter.sequences.trends.law import Kind
 
 LEVELS = (0.5, 0.9)
@@ -118,7 +118,8 @@ class Profile:
             shift[n] = tiny if unit[n] < 0.5 else -tiny
             rest, linear = model.residuals(unit + shift)
             rows.append((rest - model.residuals(unit)[0]) / shift[n])
-            rates.append((model.law.report(unit + shift, linear, model.domain)[name] - value) / shift[n])
+            moved = model.law.report(unit + shift, linear, model.domain)[name]
+            rates.append((moved - value) / shift[n])
         direct = self._linear_deviation(name, value)
         if not rows:
             return direct
@@ -172,8 +173,9 @@ class Profile:
         tolerance = np.maximum(np.abs(way), 1e-3 * np.abs(way).max())
         while rises[-1] < wanted[-1] and len(rises) < _STEPS:
             length += step
-            held = dict(zip(names, zip(best + length * way, tolerance * step, strict=True),
-                            strict=True))
+            held = dict(
+                zip(names, zip(best + length * way, tolerance * step, strict=True), strict=True)
+            )
             reached, rise, unit = self._held(held, unit)
             if not reached:
                 break

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -20,9 +20,12 @@ from xscatter.sequences.trends.registry import all_laws, get_law
 
 WITHIN = 2.0  # laws whose AICc is less than this above the best are all named
 CURVES = 4000  # drawn for a prediction
+# A law that grows for ever is cut there, in ranges of the values: no process does.
+FARTHEST = 10.0
 PROCESS = "gaussian_process"
 PROCESS_PRIOR = 0.3  # how probable it is that no law holds, relative to a law
 By = Literal["mixed", "law", "gaussian_process"]
+KINDS: tuple[By, ...] = get_args(By)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,13 @@ class LawResult:
 class Trend:
     """A quantity against a variable: laws that fit, numbers with intervals, prediction.
 
+    :func:`fit_trend` makes one.
+
+    Args:
+        points: the points that were fitted.
+        fits: of each law.
+        seed: of the random numbers of predictions.
+
     Attributes:
         points: the points that were fitted.
         laws: all laws that were fitted, the best first.
@@ -94,12 +104,14 @@ class Trend:
 
     def __init__(self, points: TrendPoints, fits: list[LawFit], seed: int):
         self.points, self._seed = points, seed
+        self._intervals: dict[str, dict[str, Interval]] = {}
         self.scale = noise_scale(fits) if points.known else 1.0
         aicc = [corrected_aic(fit, self.scale) for fit in fits]
         least = min(aicc)
         if not np.isfinite(least):
             raise UserError(
-                f"{len(points.x)} points are too few for {' or '.join(f.model.law.name for f in fits)}"
+                f"{len(points.x)} points are too few for "
+                + " or ".join(fit.model.law.name for fit in fits)
             )
         results = [LawResult(fit, a, a - least) for fit, a in zip(fits, aicc, strict=True)]
         self.laws = sorted(results, key=lambda result: result.above)
@@ -120,8 +132,13 @@ class Trend:
     def intervals(self, law: str | None = None) -> dict[str, Interval]:
         """Return the reported numbers of a law (default: the best) with their intervals."""
         fit = self._result(law)
-        profile = Profile(fit, self.scale)
-        return {r.name: profile.interval(r.name, r.kind) for r in fit.model.law.reported}
+        one = fit.model.law
+        if one.name not in self._intervals:
+            profile = Profile(fit, self.scale)
+            self._intervals[one.name] = {
+                r.name: profile.interval(r.name, r.kind) for r in one.reported
+            }
+        return self._intervals[one.name]
 
     def joint(self, law: str | None = None) -> dict[str, list[list[float]]]:
         """Return the joint region of the two numbers that a law couples, or nothing."""
@@ -173,7 +190,8 @@ class Trend:
                 drawn = particles[name].draw(x, number, random)
             curves.append(drawn[0])
             scales.append(drawn[1])
-        curve = np.concatenate(curves)
+        y, reach = self.points.y, FARTHEST * self.points.range
+        curve = np.clip(np.concatenate(curves), y.min() - reach, y.max() + reach)
         noise = np.concatenate(scales)[:, None] * np.median(self.points.single)
         return _forecast(x, curve, curve + noise * random.standard_normal(curve.shape))
 
@@ -256,9 +274,7 @@ def _shares(weights: dict[str, float], number: int) -> dict[str, int]:
 
 def _forecast(x: np.ndarray, curve: np.ndarray, values: np.ndarray) -> Forecast:
     def bounds(drawn: np.ndarray, side: int) -> dict[float, np.ndarray]:
-        return {
-            level: np.quantile(drawn, 0.5 + side * level / 2, axis=0) for level in (0.5, 0.9)
-        }
+        return {level: np.quantile(drawn, 0.5 + side * level / 2, axis=0) for level in (0.5, 0.9)}
 
     return Forecast(
         x, np.median(curve, 0), bounds(values, -1), bounds(values, 1), bounds(curve, -1),

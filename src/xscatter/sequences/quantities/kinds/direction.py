@@ -2,7 +2,9 @@
 
 import numpy as np
 
-TITLE = "azimuth χ₀ at which the strongest ring is brightest, 0 to 180, from the columns to the rows"
+TITLE = (
+    "azimuth χ₀ at which the strongest ring is brightest, 0 to 180, from the columns to the rows"
+)
 UNIT = "degrees"
 
 

@@ -8,6 +8,7 @@ LINEAR (the number of parameters that it is linear in), REPORTED, and two functi
 * ``report(values, linear, domain)``: the reported numbers.
 
 Optional: HAS_LEVEL, False where the first column is not 1; PRIOR, how probable the law is before
-any point, relative to others (default 1), which counts in predictions alone; JOINT, two reported numbers that are drawn as one region; OF_TEMPERATURE, whether x has
-to be an absolute temperature; ``decades``, which says how much of the x axis an exponent sees.
+any point, relative to others (default 1), which counts in predictions alone; JOINT, two reported
+numbers that are drawn as one region; OF_TEMPERATURE, whether x has to be an absolute temperature;
+``decades``, which says how much of the x axis an exponent sees.
 """

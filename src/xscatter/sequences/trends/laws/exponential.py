@@ -17,11 +17,11 @@ REPORTED = (
 def _rate(u, domain):
     """Prior of the rate: relaxation, in 1/30 of the range at the fastest; rarely growth.
 
-    Growth is how many processes begin and how none goes on, so that it is fitted, up to e⁴ in the
+    Growth is how many processes begin and how none goes on, so that it is fitted, up to e³ in the
     range, but hardly ever predicted.
     """
-    growth = np.maximum(0.04 - u, 0) / 0.04
-    return (30 * (np.maximum(u - 0.04, 0) / 0.96) ** 2 - 4 * growth**3) / domain.span
+    growth = np.maximum(0.02 - u, 0) / 0.02
+    return (30 * (np.maximum(u - 0.02, 0) / 0.98) ** 2 - 3 * growth**3) / domain.span
 
 
 PARAMETERS = (LawParameter("rate", _rate),)
