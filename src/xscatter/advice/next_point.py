@@ -1,4 +1,4 @@
-"""Propose where to measure next: the candidate at which a Gaussian process knows least of what matters.
+"""Propose where to measure next: the candidate at which a Gaussian process knows least.
 
 ``tell`` and ``ask`` have the arguments of gpCAM and bluesky-adaptive, so that either can drive it.
 """

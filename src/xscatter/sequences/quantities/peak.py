@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import signal
 
 SIGNIFICANT = 5.0  # of a peak's height, in standard deviations
 FWHM = 2 * np.sqrt(2 * np.log(2))
@@ -54,36 +55,45 @@ def smooth(values: np.ndarray, width: int) -> np.ndarray:
     return (total[high] - total[low]) / (high - low)
 
 
-def above_baseline(intensity: np.ndarray, deviation: np.ndarray, part: int = 12) -> np.ndarray:
-    """Return the profile above its baseline in standard deviations, smoothed over 3 points.
+def above_baseline(intensity: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """Return the profile above its baseline in standard deviations, smoothed over 3 points."""
+    level = smooth(intensity, 3)
+    # The baseline of a smoother profile is not pulled down by every fluctuation.
+    beneath = baseline(smooth(intensity, 5), max(len(intensity) // 12, 4))
+    return (level - beneath) / (deviation / np.sqrt(3))
+
+
+def maxima(intensity: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """Return the places of narrow maxima that stand out of the noise.
+
+    A ring on a slope so steep that it is no maximum is not seen; but a knee is never taken for one.
 
     Args:
         intensity: (n,) profile.
         deviation: (n,) its standard deviations.
-        part: half the width of the widest peak is one over this of the profile.
     """
-    level = smooth(intensity, 3)
-    # The baseline of a smoother profile is not pulled down by every fluctuation.
-    beneath = baseline(smooth(intensity, 5), max(len(intensity) // part, 4))
-    return (level - beneath) / (deviation / np.sqrt(3))
+    level, noise = smooth(intensity, 3), deviation / np.sqrt(3)
+    places, shape = signal.find_peaks(level, prominence=0, width=(1, len(level) / 6))
+    kept = shape["prominences"] >= SIGNIFICANT * noise[places]
+    return places[kept]
 
 
 def strongest_peak(
-    q: np.ndarray, intensity: np.ndarray, deviation: np.ndarray, strength: np.ndarray
+    q: np.ndarray, intensity: np.ndarray, deviation: np.ndarray, places: np.ndarray
 ) -> Peak | None:
-    """Return the peak that is most significant, None if none is.
+    """Return the peak that stands highest above the smooth scattering, None if there is none.
 
     Args:
         q: (n,) places.
         intensity: (n,) profile.
         deviation: (n,) its standard deviations.
-        strength: (n,) from :func:`above_baseline`.
+        places: of :func:`maxima`.
     """
-    if len(q) < 3 * _FEWEST:
+    if len(q) < 3 * _FEWEST or len(places) == 0:
         return None
-    inner = slice(2, -2)
-    top = int(np.argmax(strength[inner])) + 2
-    if strength[top] < SIGNIFICANT or not strength[top] >= strength[[top - 1, top + 1]].max():
+    strength = above_baseline(intensity, deviation)
+    top = int(places[np.argmax(strength[places])])
+    if strength[top] < SIGNIFICANT:
         return None
     net = strength * deviation
     below = net < net[top] / 2

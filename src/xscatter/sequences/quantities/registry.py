@@ -41,7 +41,7 @@ class Quantity:
 
     def measure(self, rings: Rings) -> Measured:
         """Return the quantity of a frame."""
-        if getattr(self.module, "NEEDS_Q", False) and not rings.in_q:
+        if len(rings.kept) < 3 or (getattr(self.module, "NEEDS_Q", False) and not rings.in_q):
             return NOTHING
         answer = self.module.measure(rings)
         if answer is None or not np.isfinite(answer).all():

@@ -7,7 +7,7 @@ import numpy as np
 
 from xscatter.geometry import Geometry
 from xscatter.sequences.quantities.guinier import Guinier, guinier_law
-from xscatter.sequences.quantities.peak import Peak, above_baseline, strongest_peak
+from xscatter.sequences.quantities.peak import Peak, maxima, strongest_peak
 from xscatter.sequences.quantities.twofold import Twofold, twofold
 
 
@@ -62,14 +62,14 @@ class Rings:
         return np.sqrt((self.photons + 1) * self.noise_factor) / self.pixels
 
     @cached_property
-    def strength(self) -> np.ndarray:
-        """Intensity above the smooth scattering, in standard deviations."""
-        return above_baseline(self.intensity, self.deviation)
+    def maxima(self) -> np.ndarray:
+        """Indices, among the kept rings, of maxima of the intensity."""
+        return maxima(self.intensity, self.deviation)
 
     @cached_property
     def peak(self) -> Peak | None:
         """The strongest ring of the pattern, None if there is none."""
-        return strongest_peak(self.places, self.intensity, self.deviation, self.strength)
+        return strongest_peak(self.places, self.intensity, self.deviation, self.maxima)
 
     @cached_property
     def guinier(self) -> Guinier | None:
