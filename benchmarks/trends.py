@@ -30,6 +30,7 @@ def avrami(random, frames):
     truth = {
         "before": level, "change": change, "onset": onset, "exponent": n, "tau": tau,
         "half_time": onset + tau * np.log(2) ** (1 / n),
+        "time_95": onset + tau * np.log(20) ** (1 / n),
     }  # fmt: skip
 
     def progress(t):

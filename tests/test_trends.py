@@ -1,6 +1,7 @@
 """Laws of trends: against independent formulas and fits, intervals that hold, bad input."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -277,7 +278,6 @@ def table(tmp_path):
         "temperature (C)",
         "spacing (nm)",
         "spacing_sd (nm)",
-        "few",
         "gap",
     ]
     rows = [
@@ -293,6 +293,39 @@ def test_columns_have_units(table):
     assert columns.units["gap"] == ""
     assert columns.kelvin("temperature")[0] == pytest.approx(293.15)
     assert columns.kelvin("time") is None
+
+
+def test_brackets_without_a_space_belong_to_the_name(tmp_path):
+    path = write_table(tmp_path / "t.csv", ["time [s]", "p(melting)"], [(0, 0.1), (1, 0.2)])
+    columns = read_columns(path)
+    assert columns.numbers("p(melting)").tolist() == [0.1, 0.2]
+    assert columns.units == {"time": "s", "p(melting)": ""}
+
+
+def test_a_cooling_ramp_is_predicted_downwards():
+    x = np.linspace(90, 60, 31)
+    y = 0.01 * x + 1e-4 * np.random.default_rng(0).standard_normal(31)
+    ahead = fit_trend(x, y, law="linear").ahead(3)
+    assert ahead.x.tolist() == [59, 58, 57]
+    assert ahead.value == pytest.approx(0.01 * ahead.x, abs=1e-3)
+
+
+def test_large_places_keep_their_digits(tmp_path, capsys):
+    rows = [(1_700_000_000 + 10 * t, v) for t, v in zip(TIME, crystallisation(), strict=True)]
+    path = write_table(tmp_path / "t.csv", ["time (s)", "peak_position"], rows)
+    assert main(["trend", str(path), "--quantity", "peak_position", "--law", "avrami"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"half_time +170000025\d", printed)
+    assert "1700000600" in printed
+
+
+def test_the_fewest_points_are_enough_for_simple_laws_alone():
+    trend = fit_trend(TIME[:5], [0, 1.1, 1.9, 3.1, 4])
+    assert trend.named == ["linear"]
+    with pytest.raises(UserError, match="too few for avrami"):
+        fit_trend(TIME[:5], [0, 1.1, 1.9, 3.1, 4], law="avrami")
+    with pytest.raises(UserError, match="too few for avrami"):
+        fit_trend(TIME[:5], [0, 1.1, 1.9, 3.1, 4], np.full(5, 0.1), law="avrami")
 
 
 def test_the_command_writes_what_it_prints(table, tmp_path, capsys):

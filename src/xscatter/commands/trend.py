@@ -16,6 +16,7 @@ from xscatter.commands import positive
 from xscatter.core.errors import UserError
 from xscatter.core.files import write_json
 from xscatter.pictures import save_figure
+from xscatter.sequences.quantities import all_quantities
 from xscatter.sequences.trends.columns import Columns, read_columns
 from xscatter.sequences.trends.describe import TrendAxes, trend_json, trend_lines
 from xscatter.sequences.trends.picture import draw_trend
@@ -53,9 +54,7 @@ def run(args: argparse.Namespace) -> None:
     table = read_columns(args.table)
     x, y = table.numbers(args.against), table.numbers(args.quantity)
     error_column, error = _errors(table, args)
-    axes = TrendAxes(
-        args.against, table.units[args.against], args.quantity, table.units[args.quantity]
-    )
+    axes = TrendAxes(args.against, table.units[args.against], args.quantity, _unit(table, args))
     trend, x = _fit(args, table, x, y, error)
     if table.kelvin(args.against) is not None:
         axes = axes._replace(x_unit="K")
@@ -72,6 +71,15 @@ def run(args: argparse.Namespace) -> None:
     write_json(folder / "trend.json", content | trend_json(trend, axes, forecasts))
     save_figure(draw_trend(trend, axes, forecasts["mixed"]), folder / "trend.png")
     print(f"\n{folder / 'trend.json'}\n{folder / 'trend.png'}")
+
+
+def _unit(table: Columns, args: argparse.Namespace) -> str:
+    """Return the unit of the quantity: that of its header, or of a quantity of xscatter."""
+    quantity = all_quantities().get(args.quantity)
+    if table.units[args.quantity] or quantity is None:
+        return table.units[args.quantity]
+    # Without a geometry there is no spacing, and what would be in nm⁻¹ is in pixels.
+    return quantity.unit(in_q=any(cell.strip() for cell in table.cells.get("spacing", [])))
 
 
 def _errors(table: Columns, args: argparse.Namespace) -> tuple[str, np.ndarray | None]:

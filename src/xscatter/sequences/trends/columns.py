@@ -10,7 +10,7 @@ import numpy as np
 
 from xscatter.core.errors import UserError
 
-_HEADER = re.compile(r"^\s*(?P<name>.*?)\s*(?:[(\[](?P<unit>[^()\[\]]*)[)\]])?\s*$")
+_HEADER = re.compile(r"^\s*(?P<name>.*?)(?:\s+[(\[](?P<unit>[^()\[\]]*)[)\]])?\s*$")
 _MISSING = {"", "nan", "none", "null", "na", "n/a", "-"}
 _CELSIUS = {"c", "°c", "ºc", "degc", "celsius"}
 
@@ -72,6 +72,8 @@ class Columns:
 
 def read_columns(path: str | Path) -> Columns:
     """Read a CSV table; a header is ``name``, ``name (unit)`` or ``name [unit]``.
+
+    Without a space, as in ``p(melting)``, the brackets belong to the name.
 
     Raises:
         UserError: the file cannot be read, has no rows, or rows of other lengths.

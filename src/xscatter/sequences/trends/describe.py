@@ -35,8 +35,9 @@ def _round(value: float, width: float) -> str:
     if not (math.isfinite(width) and width > 0 and math.isfinite(value)):
         return f"{value:.3g}"
     digits = max(0, 1 - math.floor(math.log10(width)))
-    large = max(abs(value), width) >= 1e6 or digits > 8
-    return f"{value:.4g}" if large else f"{value:.{digits}f}"
+    if digits > 8 or max(abs(value), width) >= 1e15:
+        return f"{value:.4g}"
+    return f"{value:.{digits}f}"
 
 
 def number_line(reported: Reported, interval: Interval, axes: TrendAxes) -> str:
@@ -101,7 +102,8 @@ def _forecast_lines(trend: Trend, ahead: Forecast, axes: TrendAxes) -> list[str]
         bounds = [
             f"{ahead.low[level][n]:>10.4g} to {ahead.high[level][n]:<9.4g}" for level in (0.5, 0.9)
         ]
-        lines.append(f"  {x:>12.6g} {ahead.value[n]:>11.4g}   {bounds[0]}   {bounds[1]}")
+        place = _round(float(x), 10 * trend.points.domain.step)
+        lines.append(f"  {place:>12} {ahead.value[n]:>11.4g}   {bounds[0]}   {bounds[1]}")
     return lines
 
 

@@ -89,7 +89,7 @@ def noise_scale(fits: list[LawFit]) -> float:
     with one noise.
     """
     usable = [fit for fit in fits if fit.spare > 0]
-    return max(1.0, float(np.sqrt(min(fit.squares / fit.spare for fit in usable))))
+    return max(1.0, float(np.sqrt(min((f.squares / f.spare for f in usable), default=1.0))))
 
 
 def corrected_aic(fit: LawFit, scale: float) -> float:

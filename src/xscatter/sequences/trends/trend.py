@@ -83,11 +83,13 @@ class Trend:
         points: the points that were fitted.
         fits: of each law.
         seed: of the random numbers of predictions.
+        falling: whether x fell from point to point.
 
     Attributes:
         points: the points that were fitted.
         laws: all laws that were fitted, the best first.
         scale: factor by which errors that were given are too small, at least 1.
+        falling: whether x fell from point to point.
 
     Example:
         >>> import numpy as np
@@ -102,8 +104,10 @@ class Trend:
         True
     """
 
-    def __init__(self, points: TrendPoints, fits: list[LawFit], seed: int):
-        self.points, self._seed = points, seed
+    def __init__(
+        self, points: TrendPoints, fits: list[LawFit], seed: int = 0, falling: bool = False
+    ):
+        self.points, self._seed, self.falling = points, seed, falling
         self._intervals: dict[str, dict[str, Interval]] = {}
         self.scale = noise_scale(fits) if points.known else 1.0
         aicc = [corrected_aic(fit, self.scale) for fit in fits]
@@ -198,13 +202,15 @@ class Trend:
     def ahead(self, number: int, by: By = "mixed") -> Forecast:
         """Return the values of the next `number` points at the median distance of points.
 
+        They are beyond the smallest x where x fell from point to point, as on a cooling ramp.
+
         Args:
             number: how many.
             by: as in :meth:`predict`.
         """
         domain = self.points.domain
         steps = domain.step * np.arange(1, number + 1)
-        return self.predict(domain.last + steps, by)
+        return self.predict(domain.first - steps if self.falling else domain.last + steps, by)
 
 
 def fit_trend(
@@ -241,7 +247,8 @@ def fit_trend(
     """
     points = trend_points(x, y, error)
     fits = [fit_law(TrendModel(one, points)) for one in _chosen(law, temperature, points)]
-    return Trend(points, fits, seed)
+    steps = np.diff(np.asarray(x, float).ravel())
+    return Trend(points, fits, seed, falling=bool((steps < 0).mean() > 0.9))
 
 
 def _chosen(law: str | Iterable[str], temperature: bool, points: TrendPoints) -> list[TrendLaw]:

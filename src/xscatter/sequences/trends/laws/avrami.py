@@ -23,6 +23,7 @@ REPORTED = (
     Reported("exponent", "exponent", ""),
     Reported("tau", "scale", "x"),
     Reported("half_time", "position", "x"),
+    Reported("time_95", "position", "x"),
 )
 JOINT = ("onset", "exponent")
 HALF = np.log(2)
@@ -48,12 +49,14 @@ def columns(x, values, domain):
 
 
 def report(values, linear, domain):
-    """Return all parameters and the time at which half is transformed."""
+    """Return all parameters, and the times at which half and 95 % are transformed."""
+    tau = values["half"] / HALF ** (1 / values["exponent"])
     return {
         "before": float(linear[0]),
         "change": float(linear[1]),
         "onset": values["onset"],
         "exponent": values["exponent"],
-        "tau": values["half"] / HALF ** (1 / values["exponent"]),
+        "tau": tau,
         "half_time": values["onset"] + values["half"],
+        "time_95": values["onset"] + tau * np.log(20) ** (1 / values["exponent"]),
     }
