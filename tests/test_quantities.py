@@ -127,6 +127,17 @@ def test_a_profile_has_no_direction():
     assert np.isnan(measured["orientation"].value)
 
 
+def test_a_profile_in_other_units_has_the_noise_of_its_scatter():
+    counts = np.random.default_rng(0).poisson(pattern(1e6)).sum(1, keepdims=True)
+    live = PIXELS.sum(1, keepdims=True)
+    photons = measure_quantities(Rings(counts, live, Q))
+    # The same profile as intensities a pixel, in some unit.
+    other = measure_quantities(Rings(1e-4 * counts / live, np.ones_like(live), Q, poisson=False))
+    for name in ("peak_position", "peak_width", "guinier_radius"):
+        assert other[name].value == pytest.approx(photons[name].value, rel=0.02), name
+        assert 0.3 < other[name].sd / photons[name].sd < 3, name
+
+
 def test_every_quantity_says_what_it_is():
     for quantity in all_quantities().values():
         assert quantity.title

@@ -19,7 +19,7 @@ class Guinier(NamedTuple):
 
 
 def weighted_line(x: np.ndarray, y: np.ndarray, weight: np.ndarray):
-    """Return offset and slope of a line, and their covariance, inflated where the line misfits.
+    """Return offset and slope of a line, and their covariance by the noise of the values.
 
     Args:
         x: places.
@@ -29,13 +29,11 @@ def weighted_line(x: np.ndarray, y: np.ndarray, weight: np.ndarray):
     table = np.stack([np.ones_like(x), x], 1)
     covariance = np.linalg.inv(table.T @ (table * weight[:, None]))
     line = covariance @ (table.T @ (weight * y))
-    rest = y - table @ line
-    misfit = (weight * rest**2).sum() / max(len(x) - 2, 1)
-    return line[0], line[1], covariance * max(1.0, misfit)
+    return line[0], line[1], covariance
 
 
 def guinier_law(
-    q: np.ndarray, intensity: np.ndarray, deviation: np.ndarray, photons: np.ndarray
+    q: np.ndarray, intensity: np.ndarray, deviation: np.ndarray, lit: np.ndarray
 ) -> Guinier | None:
     """Return the Guinier law of a profile; None where it has no knee at low q.
 
@@ -43,12 +41,12 @@ def guinier_law(
         q: (n,) places.
         intensity: (n,) profile.
         deviation: (n,) its standard deviations.
-        photons: (n,) in each ring; rings with fewer than 10 are left out.
+        lit: (n,) which rings have enough photons for a logarithm.
     """
     start = max(_FEWEST, len(q) // 12)
     number = start
     for _ in range(_ROUNDS):
-        used = photons[:number] >= 10
+        used = lit[:number]
         if used.sum() < _FEWEST:
             return None
         height = intensity[:number][used]

@@ -1,4 +1,4 @@
-"""Find the strongest peak of a profile, and fit it: a Gaussian on a parabola."""
+"""Find the strongest peak of a profile, and fit it: a Gaussian on a smooth curve."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,9 @@ from scipy import signal
 SIGNIFICANT = 5.0  # of a peak's height, in standard deviations
 FWHM = 2 * np.sqrt(2 * np.log(2))
 _STEPS = 12
-_FEWEST = 8  # points of a fit
+_TRIES = 3  # maxima that are fitted, the strongest first, until one is a peak
+_FEWEST = 7  # points of a fit
+_CURVED = 14  # points from which what lies beneath is a parabola, and not a straight line
 
 
 class Peak(NamedTuple):
@@ -17,8 +19,8 @@ class Peak(NamedTuple):
     Attributes:
         position: of the maximum.
         width: full width at half maximum.
-        height: above the parabola beneath.
-        base: the parabola beneath at the position.
+        height: above what lies beneath.
+        base: what lies beneath, at the position.
         covariance: (3, 3).
     """
 
@@ -79,7 +81,12 @@ def maxima(intensity: np.ndarray, deviation: np.ndarray) -> np.ndarray:
 
 
 def strongest_peak(
-    q: np.ndarray, intensity: np.ndarray, deviation: np.ndarray, places: np.ndarray
+    q: np.ndarray,
+    intensity: np.ndarray,
+    deviation: np.ndarray,
+    places: np.ndarray,
+    strength: np.ndarray,
+    chosen: np.ndarray,
 ) -> Peak | None:
     """Return the peak that stands highest above the smooth scattering, None if there is none.
 
@@ -88,19 +95,33 @@ def strongest_peak(
         intensity: (n,) profile.
         deviation: (n,) its standard deviations.
         places: of :func:`maxima`.
+        strength: (n,) of :func:`above_baseline`, which decides between them.
+        chosen: which of `places` may be returned.
     """
-    if len(q) < 3 * _FEWEST or len(places) == 0:
+    if len(q) < 3 * _FEWEST:
         return None
-    strength = above_baseline(intensity, deviation)
-    top = int(places[np.argmax(strength[places])])
-    if strength[top] < SIGNIFICANT:
-        return None
-    net = strength * deviation
+    order = places[chosen][np.argsort(-strength[places[chosen]], kind="stable")]
+    for top in order[:_TRIES]:
+        peak = _peak_at(int(top), q, intensity, deviation, places)
+        if peak is not None and strength[top] >= SIGNIFICANT:
+            return peak
+    return None
+
+
+def _peak_at(top: int, q, intensity, deviation, places) -> Peak | None:
+    """Return the fitted peak about the maximum `top`; None if it is none."""
+    net = above_baseline(intensity, deviation) * deviation
     below = net < net[top] / 2
     left = top - int(np.argmax(below[top::-1])) if below[: top + 1].any() else 0
     right = top + int(np.argmax(below[top:])) if below[top:].any() else len(q) - 1
     reach = max(right - left, 3)
+    # As far as the neighbouring rings allow: to the valleys between them and this one.
+    before, after = places[places < top], places[places > top]
     low, high = max(top - round(1.6 * reach), 0), min(top + round(1.6 * reach) + 1, len(q))
+    if len(before):
+        low = max(low, before[-1] + int(np.argmin(intensity[before[-1] : top])))
+    if len(after):
+        high = min(high, top + int(np.argmin(intensity[top : after[0] + 1])) + 1)
     while high - low < _FEWEST:
         low, high = max(low - 1, 0), min(high + 1, len(q))
     window = slice(low, high)
@@ -110,31 +131,29 @@ def strongest_peak(
 
 
 def _fitted(q, intensity, deviation, position, width, height) -> Peak | None:
-    """Fit a Gaussian on a parabola by Levenberg-Marquardt steps from a first guess."""
+    """Fit a Gaussian on a line or parabola by Levenberg-Marquardt steps from a first guess."""
     middle, spacing = q[len(q) // 2], float(q[-1] - q[0]) / (len(q) - 1)
     unit = max(width / FWHM, 0.5 * spacing)
     x, place = (q - middle) / unit, (position - middle) / unit
     ends = (intensity[0] + intensity[-1]) / 2
-    p = np.array([place, 0.0, max(height, 1e-30), ends, 0.0, 0.0])
+    beneath = np.stack([np.ones_like(x), x, x * x][: 3 if len(x) >= _CURVED else 2], 1)
+    p = np.array([place, 0.0, max(height, 1e-30), ends, *[0.0] * (beneath.shape[1] - 1)])
     limit = float(np.ptp(x))
 
     def model(p):
         sigma = np.exp(p[1])
         z = (x - p[0]) / sigma
         bell = np.exp(-z * z / 2)
-        rows = np.stack(
-            [p[2] * bell * z / sigma, p[2] * bell * z * z, bell, np.ones_like(x), x, x * x], 1
-        )
-        return (
-            intensity - p[2] * bell - p[3] - p[4] * x - p[5] * x * x
-        ) / deviation, rows / deviation[:, None]
+        rows = np.column_stack([p[2] * bell * z / sigma, p[2] * bell * z * z, bell, beneath])
+        rest = intensity - p[2] * bell - beneath @ p[3:]
+        return rest / deviation, rows / deviation[:, None]
 
     rest, rows = model(p)
     squares, damping = rest @ rest, 1e-3
     for _ in range(_STEPS):
         normal = rows.T @ rows
         step = np.linalg.solve(
-            normal + damping * np.diag(np.diag(normal)) + 1e-300 * np.eye(6), rows.T @ rest
+            normal + damping * np.diag(np.diag(normal)) + 1e-300 * np.eye(len(p)), rows.T @ rest
         )
         step[:2] = np.clip(step[:2], -1, 1)
         trial = p + step
@@ -150,7 +169,8 @@ def _fitted(q, intensity, deviation, position, width, height) -> Peak | None:
     inside = x[0] <= p[0] <= x[-1] and spacing / unit * 0.2 < np.exp(p[1]) < limit
     if not inside or p[2] <= 0:
         return None
-    covariance = np.linalg.pinv(rows.T @ rows)[:3, :3] * max(1.0, squares / (len(q) - 6))
+    # Photons alone: a peak of another shape misfits in the same way in every frame.
+    covariance = np.linalg.pinv(rows.T @ rows)[:3, :3]
     if p[2] < SIGNIFICANT * np.sqrt(covariance[2, 2]):
         return None
     # From the fit's numbers to position, full width and height.
@@ -159,6 +179,6 @@ def _fitted(q, intensity, deviation, position, width, height) -> Peak | None:
         float(middle + unit * p[0]),
         float(scale[1]),
         float(p[2]),
-        float(p[3] + p[4] * p[0] + p[5] * p[0] ** 2),
+        float(p[0] ** np.arange(beneath.shape[1]) @ p[3:]),
         covariance * scale[:, None] * scale,
     )

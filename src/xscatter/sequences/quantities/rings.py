@@ -7,7 +7,7 @@ import numpy as np
 
 from xscatter.geometry import Geometry
 from xscatter.sequences.quantities.guinier import Guinier, guinier_law
-from xscatter.sequences.quantities.peak import Peak, maxima, strongest_peak
+from xscatter.sequences.quantities.peak import Peak, above_baseline, maxima, strongest_peak
 from xscatter.sequences.quantities.twofold import Twofold, twofold
 
 
@@ -22,6 +22,10 @@ class Rings:
         q: (rings,) rising, in nm⁻¹ or, without a geometry, in pixels.
         in_q: whether `q` is in nm⁻¹.
         noise_factor: variance of a quiet frame over that of photons alone.
+        poisson: whether `counts` are photons. Otherwise, as in a profile in other units, the noise
+            is taken from the scatter of neighbouring rings, and grows as the root of the intensity.
+        ring_range: where in `q` the ring is that is followed; None: the strongest anywhere, which
+            may be another ring in another frame.
     """
 
     counts: np.ndarray
@@ -29,6 +33,8 @@ class Rings:
     q: np.ndarray
     in_q: bool = True
     noise_factor: float = 1.0
+    poisson: bool = True
+    ring_range: tuple[float, float] | None = None
 
     @cached_property
     def kept(self) -> np.ndarray:
@@ -58,8 +64,25 @@ class Rings:
     @cached_property
     def deviation(self) -> np.ndarray:
         """Standard deviation of the intensity."""
-        # Rings without a photon have noise too: that of about one.
-        return np.sqrt((self.photons + 1) * self.noise_factor) / self.pixels
+        if self.poisson:
+            # Rings without a photon have noise too: that of about one.
+            return np.sqrt((self.photons + 1) * self.noise_factor) / self.pixels
+        level = np.maximum(self.intensity, 1e-3 * np.abs(self.intensity).max() + 1e-300)
+        bends = self.intensity[1:-1] - (self.intensity[:-2] + self.intensity[2:]) / 2
+        scatter = np.median(np.abs(bends) / np.sqrt(level[1:-1])) / 0.6745 / np.sqrt(1.5)
+        return max(scatter, 1e-9) * np.sqrt(level * self.noise_factor)
+
+    @property
+    def total_deviation(self) -> float:
+        """Standard deviation of the sum of all photons."""
+        if self.poisson:
+            return float(np.sqrt((self.photons.sum() + 1) * self.noise_factor))
+        return float(np.sqrt(((self.deviation * self.pixels) ** 2).sum()))
+
+    @cached_property
+    def lit(self) -> np.ndarray:
+        """Which kept rings have enough photons for a logarithm."""
+        return self.photons >= 10 if self.poisson else self.intensity > 3 * self.deviation
 
     @cached_property
     def maxima(self) -> np.ndarray:
@@ -67,16 +90,37 @@ class Rings:
         return maxima(self.intensity, self.deviation)
 
     @cached_property
+    def strength(self) -> np.ndarray:
+        """Intensity above the smooth scattering, in standard deviations.
+
+        The brightest sector of each ring is left out: a hot pixel or a single reflection is no
+        ring.
+        """
+        counts, live = self.counts[self.kept], self.live[self.kept]
+        if live.shape[1] < 6:
+            return above_baseline(self.intensity, self.deviation)
+        rows = np.arange(len(counts))
+        brightest = np.argmax(counts / np.maximum(live, 1e-300) * (live > 0), 1)
+        rest = live.sum(1) - live[rows, brightest]
+        photons = counts.sum(1) - counts[rows, brightest]
+        intensity = np.where(rest > 0, photons / np.maximum(rest, 1e-300), self.intensity)
+        return above_baseline(intensity, self.deviation)
+
+    @cached_property
     def peak(self) -> Peak | None:
         """The strongest ring of the pattern, None if there is none."""
-        return strongest_peak(self.places, self.intensity, self.deviation, self.maxima)
+        low, high = self.ring_range or (-np.inf, np.inf)
+        places = self.places[self.maxima]
+        chosen = (places >= low) & (places <= high)
+        profile = self.places, self.intensity, self.deviation
+        return strongest_peak(*profile, self.maxima, self.strength, chosen)
 
     @cached_property
     def guinier(self) -> Guinier | None:
         """The Guinier law at low q, None where there is no knee or no q."""
         if not self.in_q:
             return None
-        return guinier_law(self.places, self.intensity, self.deviation, self.photons)
+        return guinier_law(self.places, self.intensity, self.deviation, self.lit)
 
     @cached_property
     def twofold(self) -> Twofold | None:

@@ -14,7 +14,7 @@ def measure(rings):
     knee = rings.guinier
     low = q[0] if knee is None else 3 / knee.radius
     # Beyond four times the lowest q the background is often all that is left.
-    used = (q > 0) & (q >= low) & (q <= 4 * low) & (rings.photons >= 10) & ~rings.near_peak(1.5)
+    used = (q > 0) & (q >= low) & (q <= 4 * low) & rings.lit & ~rings.near_peak(1.5)
     if used.sum() < 6 or q[used][-1] < 2 * q[used][0]:
         return None
     weight = (rings.intensity[used] / rings.deviation[used]) ** 2

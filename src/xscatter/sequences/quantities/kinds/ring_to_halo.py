@@ -21,5 +21,5 @@ def measure(rings):
     if rest <= 0:
         return None
     # ratio = area / (total − area), and the area's noise is part of the total's.
-    error = np.hypot(total / rest**2 * np.sqrt(variance), area / rest**2 * np.sqrt(rest))
+    error = np.hypot(total / rest**2 * np.sqrt(variance), area / rest**2 * rings.total_deviation)
     return area / rest, error
