@@ -33,8 +33,8 @@ def folder(tmp_path, monkeypatch):
     (unfinished / f"@{long[:254]}").mkdir()
     (unfinished / f"@{long[:254]}" / long[254:]).write_text("{}")
     yield tmp_path
-    for handle in driver._held.values():
-        handle.close()
+    for lease in driver._held.values():
+        lease.release()
 
 
 def living():
@@ -92,14 +92,25 @@ def test_a_moment_of_another_command_only_delays(folder):
     end(process)
 
 
-def test_a_file_system_without_locks_leaves_it_to_snakemake(folder, monkeypatch):
+def test_two_working_copies_with_one_folder_of_results_have_one_driver(folder, monkeypatch):
+    process = living()
+    copy = folder / "copy"
+    copy.mkdir()
+    (copy / "results").symlink_to(folder / "results")
+    monkeypatch.chdir(copy)
+    assert not driver.take_over(Path("results/a"))
+    end(process)
+
+
+def test_file_locks_are_not_needed(folder, monkeypatch):
     def refuse(*_):
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr(driver.fcntl, "flock", refuse)
+    monkeypatch.setattr("fcntl.flock", refuse)
+    process = living()
     assert not driver.take_over(Path("results/a"))
-    assert Path(".snakemake/locks/0.output.lock").exists()
-    driver.insist(Path("results/a"), patience=0)
+    end(process)
+    assert driver.take_over(Path("results/a"))
 
 
 def test_who_works_on_a_study_is_told(folder):

@@ -141,8 +141,9 @@ def test_a_profile_does_not_depend_on_the_image_size(name):
 
 
 WITHOUT_PROFILE = {
-    "bragg_rods", "equatorial_streak", "layer_lines", "parasitic_slits", "single_crystal",
-    "speckle", "specular_rod", "spotted_rings", "cerium_dioxide", "lanthanum_hexaboride",
+    "bragg_rods", "direct_beam", "equatorial_streak", "layer_lines", "parasitic_slits",
+    "single_crystal", "speckle", "specular_rod", "spotted_rings", "cerium_dioxide",
+    "lanthanum_hexaboride",
 }  # fmt: skip
 
 

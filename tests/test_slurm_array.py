@@ -1,6 +1,8 @@
 """How jobs become tasks, and where a refused request is set: what needs no Slurm."""
 
 import os
+import subprocess
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +12,15 @@ from snakemake.iocontainers import ResourceList
 from snakemake_executor_plugin_slurm.partitions import Partition, PartitionLimits
 from snakemake_interface_common.exceptions import WorkflowError
 
-from snakemake_executor_plugin_slurm_array import Executor, arrays, check, orphans, profile
+from snakemake_executor_plugin_slurm_array import (
+    Executor,
+    arrays,
+    check,
+    nodes,
+    orphans,
+    profile,
+    submission,
+)
 
 
 @dataclass(eq=False)
@@ -148,6 +158,70 @@ def test_the_files_of_an_array_name_every_job_once(tmp_path):
     assert member.exit_status() is None
     (tmp_path / "1/2.exit").write_text("3\n")
     assert member.exit_status() == 3
+
+
+def test_jobs_that_cannot_be_written_are_reported_and_not_waited_for_for_ever(tmp_path):
+    """The disk fills up, or Slurm's commands vanish, between the start and a submission."""
+    failed = []
+    driver = SimpleNamespace(
+        _guard=threading.Lock(),
+        _waiting=many(3),
+        _refuse=lambda job, why: failed.append((job.number, why)),
+    )
+
+    def full(jobs):
+        raise OSError(28, "No space left on device")
+
+    driver._submit_wave = full
+    Executor._flush(driver)
+    assert [number for number, _ in failed] == [0, 1, 2]
+    assert all("No space left on device" in why for _, why in failed)
+    driver._give_up = lambda tasks, error: failed.extend((job.number, error) for job in tasks[0])
+    driver._submit_tasks = full
+    Executor._run(driver, [many(2)])
+    assert len(failed) == 5
+
+
+@pytest.mark.parametrize(
+    ("output", "number"),
+    [
+        ("17\n", "17"),
+        ("17;cluster\n", "17"),
+        ("Welcome, 12 nodes are free\n\nSubmitted batch job 18\n", "18"),
+        ("You have 3 jobs\n3\n19\n", "19"),
+        ("Your job was taken.\n", None),
+        ("", None),
+    ],
+)
+def test_the_number_of_a_job_is_the_last_line_that_is_one(output, number):
+    assert submission.number_in(output) == number
+
+
+def test_a_script_runs_its_jobs_once_whoever_starts_it(tmp_path):
+    folder = tmp_path / "it's here"
+    arrays.write(folder, [[(job, f"echo {job.number} >> {tmp_path}/ran")] for job in many(2)])
+    for slurm_job, task in (("7", "1"), ("8", "1"), ("7", "2"), ("8", "2")):
+        environment = {"SLURM_ARRAY_JOB_ID": slurm_job, "SLURM_ARRAY_TASK_ID": task}
+        subprocess.run(["sh", folder / "script.sh"], env=os.environ | environment, check=True)
+    assert (tmp_path / "ran").read_text() == "0\n1\n"
+    assert arrays.Member(folder, 1, (1,)).owner()[0] == "7"
+    (folder / "withdrawn").touch()
+    environment = {"SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "1"}
+    subprocess.run(["sh", folder / "script.sh"], env=os.environ | environment, check=True)
+    assert (tmp_path / "ran").read_text() == "0\n1\n"
+
+
+def test_a_node_is_broken_if_it_alone_fails_everything():
+    seen = nodes.Nodes()
+    for number in range(5):
+        assert seen.failed("n1", 2.0, f"job {number}")
+    assert seen.avoided("job 1") == {"n1"}
+    assert seen.broken() == set()  # as long as nothing succeeds elsewhere, the jobs may be wrong
+    seen.succeeded("n2")
+    assert seen.broken() == {"n1"}
+    assert not seen.failed("n2", 900.0, "job 9")  # a job that ran for long says little of its node
+    seen.succeeded("n1")
+    assert seen.broken() == set()
 
 
 def test_what_a_job_makes_is_told_by_rule_parameters_and_files():

@@ -13,9 +13,11 @@ import yaml
 from tolerances import sum_tolerance
 from xscatter.cli import main
 from xscatter.core import shards
+from xscatter.core.errors import UserError
 from xscatter.fourier_bessel import Plan
 from xscatter.store.checks import coefficients_problem
 from xscatter.study import parse_study
+from xscatter.transform import ranks as processes
 from xscatter.transform.files import NO_LIVE_PIXEL
 from xscatter.transform.parallel import _tasks, transform_files
 
@@ -338,3 +340,21 @@ def test_tasks_cover_every_image_once():
                 (job, image) for job, count in enumerate(images) for image in range(count)
             ]
             assert all(start % 16 == 0 for _, start, _ in tasks)
+
+
+@pytest.mark.parametrize("rank", [None, "0"])
+def test_processes_that_do_not_know_of_each_other_are_refused(monkeypatch, rank):
+    """As srun without the right --mpi starts them: each would do all the work."""
+    for name in (*processes._RANK, *processes._SIZE, "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    if rank:
+        pytest.importorskip("mpi4py")
+        monkeypatch.setenv("PMI_RANK", rank)
+        monkeypatch.setattr(processes, "Ranks", lambda mpi: processes.Alone())
+    assert processes.world().size == 1
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    with pytest.raises(UserError, match="2 processes were started, but MPI sees one"):
+        processes.world()
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    with pytest.raises(SystemExit):
+        processes.world()

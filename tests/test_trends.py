@@ -302,6 +302,18 @@ def test_brackets_without_a_space_belong_to_the_name(tmp_path):
     assert columns.units == {"time": "s", "p(melting)": ""}
 
 
+def test_one_of_several_sequences_is_chosen(tmp_path, capsys):
+    rows = [(t, 2 * t + s * 50, s) for s in (0, 1) for t in range(12)]
+    path = write_table(tmp_path / "t.csv", ["time", "total", "sequence"], rows)
+    arguments = ["trend", str(path), "--quantity", "total", "--law", "linear"]
+    assert main(arguments) == 2
+    assert "holds 2 sequences; choose one with --sequence" in capsys.readouterr().err
+    assert main([*arguments, "--sequence", "1"]) == 0
+    assert "12 points" in capsys.readouterr().out
+    assert main([*arguments, "--sequence", "7"]) == 2
+    assert "no row has 7" in capsys.readouterr().err
+
+
 def test_a_cooling_ramp_is_predicted_downwards():
     x = np.linspace(90, 60, 31)
     y = 0.01 * x + 1e-4 * np.random.default_rng(0).standard_normal(31)

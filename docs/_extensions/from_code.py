@@ -13,6 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from xscatter import cli, tags
+from xscatter.simulate.instrument.kinds import all_kinds
 from xscatter.study import Study
 
 
@@ -124,6 +125,19 @@ class CommandLine(Generated):
         return "\n".join(lines)
 
 
+class InstrumentKinds(Generated):
+    """Names of all kinds of instrument, by what they are about."""
+
+    def text(self) -> str:
+        groups: dict[str, list[str]] = {}
+        for kind in all_kinds():
+            subject, _, name = kind.partition(": ")
+            groups.setdefault(subject, []).append(f"`{subject}: {name}`")
+        lines = ["| about | kinds |", "|---|---|"]
+        lines += [f"| {subject} | {', '.join(names)} |" for subject, names in groups.items()]
+        return "\n".join(lines)
+
+
 class ResultTable(Generated):
     """Table of results from a CSV file.
 
@@ -170,6 +184,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register directives and roles with Sphinx."""
     app.add_directive("study-keys", StudyKeys)
     app.add_directive("command-line", CommandLine)
+    app.add_directive("instrument-kinds", InstrumentKinds)
     app.add_directive("result-table", ResultTable)
     app.add_role("threshold", threshold)
     return {"version": "1", "parallel_read_safe": True}

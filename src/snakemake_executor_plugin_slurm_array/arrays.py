@@ -1,8 +1,9 @@
-"""The parts of an array: its tasks, the jobs in each, and their files.
+"""What is submitted at once: its tasks, the jobs in each, and their files.
 
-The folder of an array holds, for job k: `k.sh` its command, `k.start` once it began, `k.exit` its
-exit status once it ended. `tasks` names the jobs of each task, one task in a line; `jobs.json` says
-what each job makes.
+The folder of a submission holds, for job k: `k.sh` its command, `k.start` the Slurm job and the
+node once it began, `k.exit` its exit status once it ended, `k.refused` why its input is wrong if it
+said so. `tasks` names the jobs of each task, one task in a line; `jobs.json` says what each job
+makes. A folder with a file `withdrawn` runs nothing any more.
 """
 
 import hashlib
@@ -14,11 +15,19 @@ from pathlib import Path
 from typing import Any
 
 # A task's script. Slurm keeps a copy, so that only the files of the jobs are read when it runs.
+# Whatever sbatch answered, a job runs once: the Slurm job that makes its folder `claim` runs it,
+# and so does the same Slurm job when a site requeues it.
 SCRIPT = """#!/bin/sh
 here='{folder}'
+me=${{SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}}
 failed=0
-for job in $(sed -n "${{SLURM_ARRAY_TASK_ID}}p" "$here/tasks"); do
-    : > "$here/$job.start"
+for job in $(sed -n "${{SLURM_ARRAY_TASK_ID:-1}}p" "$here/tasks"); do
+    [ -e "$here/withdrawn" ] && break
+    if ! mkdir "$here/$job.claim" 2> /dev/null; then
+        read -r owner node < "$here/$job.start" && [ "$owner" = "$me" ] || continue
+    fi
+    echo "$me ${{SLURMD_NODENAME:-}}" > "$here/$job.start"
+    export XSCATTER_REFUSAL="$here/$job.refused"
     sh "$here/$job.sh"
     status=$?
     echo $status > "$here/$job.part" && mv "$here/$job.part" "$here/$job.exit"
@@ -73,6 +82,29 @@ class Member:
     def started(self) -> bool:
         """Return whether the job began."""
         return (self.folder / f"{self.number}.start").exists()
+
+    def owner(self) -> tuple[str, str]:
+        """Return the number of the Slurm job that runs it and the node; empty if not known."""
+        try:
+            job, _, node = (self.folder / f"{self.number}.start").read_text().partition(" ")
+        except OSError:
+            return "", ""
+        return job.strip(), node.strip()
+
+    def refusal(self) -> str:
+        """Return why the job's input is wrong, if its command said so."""
+        try:
+            return (self.folder / f"{self.number}.refused").read_text().strip()
+        except OSError:
+            return ""
+
+    def seconds(self) -> float:
+        """Return how long the job ran, from its marks; infinite if not known."""
+        try:
+            start = (self.folder / f"{self.number}.start").stat().st_mtime
+            return (self.folder / f"{self.number}.exit").stat().st_mtime - start
+        except OSError:
+            return math.inf
 
     def task_started(self) -> bool:
         """Return whether any job of the task began."""
@@ -153,7 +185,7 @@ def fingerprint(job: Any) -> str:
 
 
 def write(folder: Path, tasks: list[list[tuple[Any, str]]]) -> list[tuple[Any, int, Member]]:
-    """Write the files of an array whose tasks hold (job, command).
+    """Write the files of a submission whose tasks hold (job, command).
 
     Return (job, task, member) of each job.
     """
@@ -168,21 +200,23 @@ def write(folder: Path, tasks: list[list[tuple[Any, str]]]) -> list[tuple[Any, i
             (folder / f"{own}.sh").write_text(f"{command}\n")
             written.append((job, index, Member(folder, own, numbers)))
     (folder / "tasks").write_text("\n".join(lines) + "\n")
-    (folder / "script.sh").write_text(SCRIPT.format(folder=folder))
-    write_jobs(folder / "jobs.json", written)
+    quoted = str(folder).replace("'", "'\\''")
+    (folder / "script.sh").write_text(SCRIPT.format(folder=quoted))
+    _write_jobs(folder / "jobs.json", written)
     return written
 
 
-def write_jobs(path: Path, jobs: Iterable[tuple[Any, int, Member | None]]) -> None:
+def _write_jobs(path: Path, jobs: Iterable[tuple[Any, int, Member]]) -> None:
     """Record what each job makes, for a driver that comes after this one."""
     rows = [
         {
             "output": [str(file) for file in job.output],
             "fingerprint": fingerprint(job),
             "task": task,
-            "number": member.number if member else 0,
-            "siblings": member.siblings if member else (),
+            "number": member.number,
+            "siblings": member.siblings,
         }
         for job, task, member in jobs
+        if not job.is_group()  # groups are not taken up by a later driver
     ]
     path.write_text(json.dumps(rows))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
+from snakemake_executor_plugin_slurm.utils import set_gres_string
 from snakemake_interface_common.exceptions import WorkflowError
 
 from . import arrays
@@ -40,6 +41,7 @@ _OF_NODE = (
 )
 # Resources that a partition limits, by name; and resources that are requested along with a GPU.
 _LIMITED = ("runtime", "mem_mb", "threads", "nodes", "tasks", "gpu")
+_UP = {"idle", "mix", "alloc", "comp"}  # states of nodes that take jobs
 _OF_GPU = ("gpu", "gres", "gpu_model", "cpus_per_gpu")
 
 
@@ -181,7 +183,7 @@ def _problem(
         return None
     if "node configuration is not available" in text and not _nodes_up(name):
         return None  # so Slurm also says of nodes that are away for a while: jobs wait for them
-    key = next((key for word, key in _KEY.items() if word in text.lower()), "")
+    key = _key_in(text)
     tried = (key for key in _OF_NODE if request.resources.get(key) is not None)
     key = key or next(
         (
@@ -194,6 +196,26 @@ def _problem(
     return key, f"Slurm refuses it: {text.replace('allocation failure: ', '')}", math.inf
 
 
+def _key_in(text: str) -> str:
+    """Return the resource that Slurm's message is about; empty: it does not say."""
+    return next((key for word, key in _KEY.items() if word in text.lower()), "")
+
+
+def advice(executor: Any, job: Any, text: str) -> str:
+    """Return what to change after sbatch refused a job with the message `text`."""
+    return _where(executor, job, _key_in(text), math.inf)
+
+
+def others_than(nodes: set[str]) -> bool:
+    """Return whether the cluster has nodes that take jobs besides `nodes`."""
+    if not nodes:
+        return True
+    command = ["sinfo", "--noheader", "-N", "--format=%N %t"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    rows = [line.split() for line in done.stdout.splitlines() if line.strip()]
+    return any(node not in nodes and state.rstrip("*") in _UP for node, state in rows)
+
+
 def _refusal(executor: Any, request: Any, partition: str, account: str) -> str:
     """Return what Slurm says about a request that it refuses, else nothing."""
     where = {
@@ -204,6 +226,7 @@ def _refusal(executor: Any, request: Any, partition: str, account: str) -> str:
     }
     where |= {"partition": partition, "account": account}
     call = get_submit_command(request, where, settings=executor.settings)
+    call += set_gres_string(request)
     call = call.replace("--parsable", "--test-only", 1) + " --wrap=true"
     done = subprocess.run(call, shell=True, capture_output=True, text=True)
     return " ".join(done.stderr.split()) if done.returncode else ""
@@ -227,9 +250,7 @@ def _nodes_up(partition: str) -> bool:
         *([f"--partition={partition}"] if partition else []),
     ]
     done = subprocess.run(command, capture_output=True, text=True)
-    return done.returncode != 0 or not {"idle", "mix", "alloc", "comp"}.isdisjoint(
-        done.stdout.split()
-    )
+    return done.returncode != 0 or not _UP.isdisjoint(done.stdout.split())
 
 
 @cache

@@ -15,13 +15,12 @@ from typing import Any
 import psutil
 from snakemake_executor_plugin_slurm import Executor as OfficialExecutor
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
-from snakemake_executor_plugin_slurm.utils import get_job_wildcards
-from snakemake_executor_plugin_slurm.validation import (
-    validate_slurm_extra,
-)
+from snakemake_executor_plugin_slurm.utils import get_job_wildcards, set_gres_string
+from snakemake_executor_plugin_slurm.validation import validate_slurm_extra
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
 from . import arrays, check, orphans, profile, states, submission
+from .nodes import Nodes
 
 _SLURM_SAYS = 15.0  # seconds for Slurm to say why a command ended badly
 _VANISHED = 120.0  # seconds for which Slurm may not know a job before it counts as gone
@@ -51,9 +50,10 @@ class Executor(OfficialExecutor):
         self._unknown: dict[str, float] = {}
         self._ended: dict[str, float] = {}
         self._away = False
+        self._nodes = Nodes()
         check.requests_fit(self)
         self._orphans = orphans.find(self._home, psutil.Process().create_time())
-        self._lock_file = orphans.hold(self._folder)
+        self._lease = orphans.hold(self._folder)
 
     # Submission ---------------------------------------------------------------------------------
 
@@ -67,7 +67,7 @@ class Executor(OfficialExecutor):
                 with self._guard:
                     self._waiting.append(job)
             else:
-                self._submit_job(job)
+                self._submit([[job]])
         with self._guard:
             if self._waiting and not self._cancelled:
                 if self._timer:
@@ -117,16 +117,20 @@ class Executor(OfficialExecutor):
         with self._guard:
             jobs, self._waiting = self._waiting, []
             self._timer = None
+        try:
+            self._submit_wave(jobs)
+        except Exception as error:
+            # This thread is the timer's: nobody else would hear of it.
+            for job in jobs:
+                self._refuse(job, f"not submitted: {error}")
+
+    def _submit_wave(self, jobs: list[Any]) -> None:
         if len(jobs) > 1:
             self.logger.info(f"Wave of {len(jobs)} ready jobs.")
         kinds = defaultdict(list)
         for job in jobs:
             kinds[arrays.kind(job)].append(job)
         for equal in kinds.values():
-            # The official executor refuses an MPI job of one task, which is a plain job.
-            if len(equal) == 1 and not equal[0].resources.get("mpi"):
-                self._submit_job(equal[0])
-                continue
             tasks = arrays.bundle(
                 equal,
                 self.settings.task_minutes,
@@ -134,10 +138,17 @@ class Executor(OfficialExecutor):
                 self._longest(equal[0]),
             )
             for start in range(0, len(tasks), self.max_array_size):
-                part = tasks[start : start + self.max_array_size]
-                for job in itertools.chain(*part):
-                    self.run_job_pre(job)
-                self._job_submission_executor.submit(self._run_array, part)
+                self._submit(tasks[start : start + self.max_array_size])
+
+    def _submit(self, tasks: list[list[Any]]) -> None:
+        """Submit tasks of equal jobs in the background."""
+        for job in itertools.chain(*tasks):
+            self.run_job_pre(job)
+        self._job_submission_executor.submit(self._run, tasks)
+
+    def _refuse(self, job: Any, why: str) -> None:
+        """Report that a job could not be submitted."""
+        self._report_job_error_threadsafe(SubmittedJobInfo(job), f"Job {job.jobid}: {why}")
 
     def _longest(self, job: Any) -> int | None:
         """Return the longest walltime in minutes of the partitions for `job`; None: no limit."""
@@ -151,68 +162,101 @@ class Executor(OfficialExecutor):
         ]
         return int(max(limits)) if limits and all(map(math.isfinite, limits)) else None
 
-    def run_job(self, job: Any) -> None:
-        """Submit one job the official way, once the controller answers."""
-        if not job.is_group():
-            comment = f"rule_{job.name}"
-            if get_job_wildcards(job):
-                comment += f"_wildcards_{get_job_wildcards(job)}"
-            arrays.write_jobs(self._folder / f"{comment}.json", [(job, 0, None)])
-        submission.await_controller(lambda: self._cancelled)
-        super().run_job(job)
-
-    def _run_array(self, tasks: list[list[Any]]) -> None:
-        jobs = list(itertools.chain(*tasks))
+    def _run(self, tasks: list[list[Any]]) -> None:
         try:
-            self._submit_array(tasks)
+            self._submit_tasks(tasks)
+        except submission.LimitError as error:
+            if len(tasks) > 1:
+                # More tasks than this site lets one user have: send them in turns.
+                middle = len(tasks) // 2
+                self._run(tasks[:middle])
+                self._run(tasks[middle:])
+                return
+            self._give_up(tasks, error)
         except Exception as error:
-            for job in jobs:
-                self._report_job_error_threadsafe(
-                    SubmittedJobInfo(job), f"Submission failed: {error}"
-                )
+            self._give_up(tasks, error)
 
-    def _submit_array(self, tasks: list[list[Any]]) -> None:
-        number = next(self._numbers)
-        folder = self._folder / str(number)
-        members = arrays.write(
-            folder, [[(job, self._command(job)) for job in task] for task in tasks]
-        )
+    def _give_up(self, tasks: list[list[Any]], error: Exception) -> None:
+        for job in itertools.chain(*tasks):
+            if isinstance(error, submission.RefusedError):
+                _never_again(job)
+                self._refuse(job, f"{error}. {check.advice(self, job, str(error))}")
+            else:
+                self._refuse(job, f"not submitted: {error}")
+
+    def _submit_tasks(self, tasks: list[list[Any]]) -> None:
+        folder = self._folder / str(next(self._numbers))
+        # What the official executor runs as a step of its own: GPUs, several ranks, groups.
+        plain = all(arrays.wants_array(job) for job in itertools.chain(*tasks))
+        command = self._command if plain else self.format_job_exec
+        members = arrays.write(folder, [[(job, command(job)) for job in task] for task in tasks])
         first = max(tasks, key=len)
         validate_slurm_extra(first[0])
-        request = arrays.task_request(first)
-        log = self.slurm_logdir / f"rule_{request.name}" / "%A_%a.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
+        request = arrays.task_request(first) if plain else first[0]
+        many = len(tasks) > 1
+        log = self._log_file(first[0], many)
         call = get_submit_command(
             request,
             {
                 "run_uuid": self.run_uuid,
                 "slurm_logfile": log,
-                "comment_str": f"array {number}",
+                "comment_str": self._comment(first[0], many),
                 "account": next(self.get_account_arg(request)),
                 "partition": self.get_partition_arg(request),
                 "workdir": self.workflow.workdir_init,
             },
             settings=self.settings,
-            failed_nodes=self._failed_nodes,
+            failed_nodes=self._failed_nodes | self._avoided(tasks),
         )
-        throttle = f"%{self.settings.throttle}" if self.settings.throttle else ""
-        call += f" --array=1-{len(tasks)}{throttle} {shlex.quote(str(folder / 'script.sh'))}"
-        identifier = submission.sbatch(
-            call, self.run_uuid, f"array {number}", lambda: self._cancelled, self.logger
-        )
+        call += set_gres_string(request)
+        if many:
+            throttle = f"%{self.settings.throttle}" if self.settings.throttle else ""
+            call += f" --array=1-{len(tasks)}{throttle}"
+        script = folder / "script.sh"
+        call += f" {shlex.quote(str(script))}"
+        submission.await_controller(lambda: self._cancelled)
+        try:
+            identifier = submission.sbatch(
+                call, script, self.run_uuid, lambda: self._cancelled, self.logger
+            )
+        except Exception:
+            # If Slurm took it after all, it must not run beside the next attempt.
+            (folder / "withdrawn").touch()
+            raise
         cluster = request.resources.get("slurm_cluster") or request.resources.get("cluster")
         if cluster:
             self._submitted_job_clusters.add(cluster)
-        many = f"{len(members)} job{'s' * (len(members) > 1)} of rule {request.name}"
-        self.logger.info(
-            f"{many}: Slurm array {identifier}, {len(tasks)} task{'s' * (len(tasks) > 1)}."
-        )
+        jobs = f"{len(members)} job{'s' * (len(members) > 1)} of rule {first[0].name}"
+        kind = f"array {identifier}, {len(tasks)} tasks" if many else f"job {identifier}"
+        self.logger.info(f"{jobs}: Slurm {kind}.")
         for job, task, member in members:
             path = Path(str(log).replace("%A", identifier).replace("%a", str(task)))
+            path = path.with_name(path.name.replace("%j", identifier))
             info = SubmittedJobInfo(
-                job, f"{identifier}_{task}", {"member": member, "slurm_logfile": path}
+                job,
+                f"{identifier}_{task}" if many else identifier,
+                {"member": member, "slurm_logfile": path},
             )
             self._report_job_submission_threadsafe(info)
+
+    def _log_file(self, job: Any, many: bool) -> Path:
+        """Return the file for what a submission prints, with Slurm's own placeholders."""
+        name = f"{'group' if job.is_group() else 'rule'}_{job.name}"
+        place = self.slurm_logdir / name
+        log = place / "%A_%a.log" if many else place / get_job_wildcards(job) / "%j.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log
+
+    def _comment(self, job: Any, many: bool) -> str:
+        """Return a comment that helps a person who looks at the queue; nothing depends on it."""
+        wildcards = "" if many else get_job_wildcards(job)
+        return f"rule_{job.name}" + (f"_wildcards_{wildcards}" if wildcards else "")
+
+    def _avoided(self, tasks: list[list[Any]]) -> set[str]:
+        """Return the nodes where these jobs failed at once, if others are left."""
+        jobs = [job for job in itertools.chain(*tasks) if not job.is_group()]
+        nodes = set().union(*(self._nodes.avoided(arrays.fingerprint(job)) for job in jobs))
+        return nodes if check.others_than(nodes | self._failed_nodes) else set()
 
     def get_account_arg(self, job: Any) -> Iterator[str]:
         """Yield the account of the profile; without one, Slurm charges the user's default."""
@@ -231,9 +275,7 @@ class Executor(OfficialExecutor):
         """Report the jobs that ended; yield the others."""
         pending = []
         for info in active_jobs:
-            member = (info.aux or {}).get("member")
-            status = member.exit_status() if member else None
-            if status == 0:
+            if info.aux["member"].exit_status() == 0:
                 self._finish(info, 0)
             else:
                 pending.append(info)
@@ -262,13 +304,13 @@ class Executor(OfficialExecutor):
             elif verdict == "again":
                 again.append(info.job)
         if again:
-            self._job_submission_executor.submit(self._run_array, [[job] for job in again])
+            self._job_submission_executor.submit(self._run, [[job] for job in again])
 
     def _judge(self, info: SubmittedJobInfo, state: str | None, complete: bool) -> str:
         """Report `info` if it ended by its Slurm `state`; return "goes on", "again" or "ended"."""
         identifier = str(info.external_jobid)
-        member = (info.aux or {}).get("member")
-        status = member.exit_status() if member else None
+        member = info.aux["member"]
+        status = member.exit_status()
         if status is not None:
             return self._explain(info, member, status, state)
         if state is None:
@@ -279,25 +321,27 @@ class Executor(OfficialExecutor):
             )
             if time.monotonic() - since < _VANISHED:
                 return "goes on"
-            # Slurm forgot the job. A single one may be done: Snakemake looks for its files.
-            if member is None:
-                self.report_job_success(info)
-            else:
-                self._fail(info, "Slurm does not know it any more")
+            self._fail(info, "Slurm does not know it any more")
             return "ended"
         self._unknown.pop(identifier, None)
-        if state == "COMPLETED":
-            self._finish(info, 0)
-            return "ended"
-        if state not in states.ENDED_BADLY:
+        if state != "COMPLETED" and state not in states.ENDED_BADLY:
             return "goes on"
-        if member and len(member.siblings) > 1:
-            # The files of the last jobs may appear late on a shared file system.
-            wait = self.workflow.execution_settings.latency_wait
-            if time.monotonic() - self._ended.setdefault(identifier, time.monotonic()) < wait:
-                return "goes on"
-            if not member.started() and member.task_started():
-                return "again"  # it never began: this does not count as an attempt
+        # The files of the last jobs may appear late on a shared file system.
+        wait = self.workflow.execution_settings.latency_wait
+        late = time.monotonic() - self._ended.setdefault(identifier, time.monotonic()) < wait
+        if late and (state == "COMPLETED" or len(member.siblings) > 1):
+            return "goes on"
+        owner, _ = member.owner()
+        number, _, task = identifier.partition("_")
+        if owner not in ("", number):
+            # Slurm had taken the submission twice: the other one runs this job.
+            info.external_jobid = f"{owner}_{task}" if task else owner
+            return "goes on"
+        if state == "COMPLETED":
+            self._fail(info, "it ended without a trace of its command")
+            return "ended"
+        if len(member.siblings) > 1 and not member.started() and member.task_started():
+            return "again"  # it never began: this does not count as an attempt
         self._fail(info, f"{state}, {states.ENDED_BADLY[state]}")
         return "ended"
 
@@ -325,24 +369,40 @@ class Executor(OfficialExecutor):
         return "ended"
 
     def _finish(self, info: SubmittedJobInfo, status: int) -> None:
+        member, log = info.aux["member"], info.aux.get("slurm_logfile")
         if status:
+            refusal = member.refusal()
+            if refusal:
+                _never_again(info.job)
+                self._fail(info, f"it is not tried again, since its input is wrong: {refusal}")
+                return
             killed = ", killed: out of memory?" if status == 137 else ""
             self._fail(info, f"its command ended with status {status}{killed}")
             return
+        self._nodes.succeeded(member.owner()[1])
         self.report_job_success(info)
-        member, log = (info.aux or {}).get("member"), (info.aux or {}).get("slurm_logfile")
-        keep = self.settings.keep_successful_logs
-        if log and not keep and (member is None or member.number == member.siblings[-1]):
-            others = member.siblings if member else ()
-            if all(
-                arrays.Member(member.folder, other, others).exit_status() == 0 for other in others
-            ):
+        if log and not self.settings.keep_successful_logs and member.number == member.siblings[-1]:
+            others = (arrays.Member(member.folder, n, member.siblings) for n in member.siblings)
+            if all(other.exit_status() == 0 for other in others):
                 Path(log).unlink(missing_ok=True)
 
     def _fail(self, info: SubmittedJobInfo, why: str) -> None:
-        log = (info.aux or {}).get("slurm_logfile")
-        message = f"Slurm job {info.external_jobid}: {why}. "
+        member, log = info.aux["member"], info.aux.get("slurm_logfile")
+        message = f"Slurm job {info.external_jobid}: {why}. " + self._blame(info, member)
         self.report_job_error(info, msg=message, aux_logs=[str(log)] if log else [])
+
+    def _blame(self, info: SubmittedJobInfo, member: arrays.Member) -> str:
+        """Return the node that the next attempt avoids, as text, if the job failed at once."""
+        _, node = member.owner()
+        if info.job.is_group():
+            return ""
+        if not self._nodes.failed(node, member.seconds(), arrays.fingerprint(info.job)):
+            return ""
+        broken = self._nodes.broken() - self._failed_nodes
+        if node in broken and check.others_than(self._failed_nodes | broken):
+            self._failed_nodes |= broken
+            self.logger.warning(f"Node {node} fails every job at once: it gets no more of them.")
+        return f"It failed at once on node {node}. "
 
     # The end ------------------------------------------------------------------------------------
 
@@ -371,3 +431,8 @@ class Executor(OfficialExecutor):
                 self.logger.error(
                     f"scancel --name={name}: {done.stderr.strip()}; cancel these jobs by hand"
                 )
+
+
+def _never_again(job: Any) -> None:
+    """Make this attempt of a job its last: another one could not succeed."""
+    job.attempt = max(job.attempt, job.restart_times + 1)

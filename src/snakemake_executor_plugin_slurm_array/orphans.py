@@ -1,19 +1,20 @@
 """Jobs that a driver left running when it died: found again, so that nothing is computed twice.
 
 Each driver has a folder named by its run, which is also the name of its jobs in Slurm, and holds a
-lock on it as long as it runs. Before a job is submitted, what it makes is recorded there under a
-key that is the job's comment in Slurm: whenever the driver dies, all of its jobs can be identified.
+lease on it as long as it runs. Before jobs are submitted, what they make is recorded beside their
+script. Slurm tells which script a job runs, and a job that began left its number there: sites that
+rewrite comments change neither.
 """
 
-import fcntl
 import json
 import shutil
 import subprocess
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
+
+from xscatter.core import lease
 
 from .arrays import Member, fingerprint
 
@@ -25,38 +26,23 @@ class Orphan:
     identifier: str
     run: str
     fingerprint: str
-    member: Member | None
+    member: Member
 
 
-def hold(folder: Path) -> TextIO:
-    """Make the folder of a run and lock it until this process ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = open(folder / "alive", "w")  # noqa: SIM115 - held on purpose
-    with suppress(OSError):  # a file system without locks: its folder is left to the next clean-up
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return lock
-
-
-def _dead(folder: Path) -> bool:
-    try:
-        with open(folder / "alive") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return True
+def hold(folder: Path) -> lease.Lease | lease.Holder:
+    """Make the folder of a run and hold a lease on it until this process ends."""
+    return lease.take(folder / "alive")
 
 
 def find(home: Path, since: float) -> dict[str, Orphan]:
     """Return jobs of dead drivers that run or ended well after `since`, by the first file of each.
 
     `since` (seconds of the epoch) is when this driver began to look which files exist. The folders
-    of runs that left no such job are deleted.
+    of runs that left no such job are deleted. Jobs of dead drivers of which nothing is recorded are
+    cancelled.
     """
-    runs = (
-        [path for path in home.iterdir() if path.is_dir() and _dead(path)] if home.is_dir() else []
-    )
+    folders = [path for path in home.iterdir() if path.is_dir()] if home.is_dir() else []
+    runs = [path for path in folders if lease.living(path / "alive") is None]
     if not runs:
         return {}
     command = [
@@ -65,29 +51,51 @@ def find(home: Path, since: float) -> dict[str, Orphan]:
         "-r",
         "--states=PENDING,RUNNING,CONFIGURING,SUSPENDED,COMPLETING",
     ]
-    command += ["--format=%i|%j|%k", f"--name={','.join(path.name for path in runs)}"]
+    command += ["--format=%i|%A|%F|%j|%o", f"--name={','.join(path.name for path in runs)}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     if done.returncode:
         raise OSError(f"squeue: {done.stderr.strip()}")
-    rows = [line.split("|", 2) for line in done.stdout.splitlines() if line.count("|") >= 2]
-    living = {run for _, run, _ in rows}
+    rows = [line.split("|", 4) for line in done.stdout.splitlines() if line.count("|") >= 4]
+    living = {run for _, _, _, run, _ in rows}
     left: dict[str, Orphan] = {}
     for path in runs:
         ended = _ended(path, since)
         left |= ended
         if path.name not in living and not ended:
             shutil.rmtree(path, ignore_errors=True)
-    for identifier, run, comment in rows:
-        for row in _noted(home / run, comment):
+    unknown = []
+    for identifier, own, array, run, script in rows:
+        folder = _folder(home / run, script.strip(), {own.strip(), array.strip()})
+        noted = _noted(folder) if folder else []
+        if not noted:
+            unknown.append(identifier)
+        for row in noted:
             if "_" in identifier and row["task"] != int(identifier.partition("_")[2]):
                 continue
-            folder = home / run / comment.removeprefix("array ")
-            member = (
-                Member(folder, row["number"], tuple(row["siblings"])) if row["number"] else None
-            )
-            if member is None or member.exit_status() is None:
+            assert folder is not None
+            member = Member(folder, row["number"], tuple(row["siblings"]))
+            if member.exit_status() is None:
                 left[row["output"][0]] = Orphan(identifier, run, row["fingerprint"], member)
+    if unknown:
+        cancel(unknown)
     return left
+
+
+def _folder(run: Path, script: str, numbers: set[str]) -> Path | None:
+    """Return the folder of the submission that is a Slurm job; None: it is not known.
+
+    Args:
+        run: folder of the run.
+        script: the job's script, as Slurm tells it.
+        numbers: of the job in Slurm, by which it is recognised if a site replaces scripts.
+    """
+    place = Path(script).parent
+    if place.parent == run and place.is_dir():
+        return place
+    for mark in run.glob("*/*.start"):
+        if mark.read_text().partition(" ")[0].strip() in numbers:
+            return mark.parent
+    return None
 
 
 def _ended(run: Path, since: float) -> dict[str, Orphan]:
@@ -95,7 +103,7 @@ def _ended(run: Path, since: float) -> dict[str, Orphan]:
     ended: dict[str, Orphan] = {}
     for path in run.glob("*/jobs.json"):
         recent = {mark.stem for mark in path.parent.glob("*.exit") if mark.stat().st_mtime >= since}
-        for row in _noted(run, f"array {path.parent.name}") if recent else ():
+        for row in _noted(path.parent) if recent else ():
             member = Member(path.parent, row["number"], tuple(row["siblings"]))
             if str(row["number"]) in recent and member.exit_status() == 0:
                 ended[row["output"][0]] = Orphan(
@@ -104,15 +112,10 @@ def _ended(run: Path, since: float) -> dict[str, Orphan]:
     return ended
 
 
-def _noted(folder: Path, comment: str) -> list[dict[str, Any]]:
-    """Return what a driver recorded about the job or array with this comment."""
-    name = (
-        f"{comment.removeprefix('array ')}/jobs.json"
-        if comment.startswith("array ")
-        else f"{comment}.json"
-    )
+def _noted(folder: Path) -> list[dict[str, Any]]:
+    """Return what a driver recorded about the jobs of a submission."""
     try:
-        return json.loads((folder / name).read_text())
+        return json.loads((folder / "jobs.json").read_text())
     except (OSError, ValueError):
         return []
 

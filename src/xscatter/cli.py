@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import traceback
+from contextlib import suppress
 
 from xscatter.core.errors import UserError
 from xscatter.core.version import __version__
@@ -50,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise UserError(_unknown(unknown[0], args))
         return args.run(args) or 0
     except UserError as error:
+        _tell_scheduler(f"{error}")
         return _fail(wanted, f"{error}", 2, verbose)
     except KeyboardInterrupt:
         return _fail(wanted, "interrupted; run the same command again to finish", 130, verbose)
@@ -99,6 +101,17 @@ def _unknown(word: str, args: argparse.Namespace) -> str:
     near = difflib.get_close_matches(word.partition("=")[0], options, 1)
     advice = f"did you mean {near[0]}?" if near else f"see xscatter {args.verb} -h"
     return f"{word}: unknown argument; {advice}"
+
+
+def _tell_scheduler(message: str) -> None:
+    """Write why the input is wrong to the file that the cluster's executor names, if it does.
+
+    Exit status 2 does not reach it through Snakemake, and a job with a wrong input is not retried.
+    """
+    place = os.environ.get("XSCATTER_REFUSAL")
+    if place:
+        with suppress(OSError), open(place, "w") as stream:
+            stream.write(message)
 
 
 def _fail(verb: str, message: str, status: int, verbose: bool) -> int:

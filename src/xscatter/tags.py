@@ -213,8 +213,16 @@ TAGS: tuple[Tag, ...] = (
     ),
     Tag("windowed", "instrument", "A window or a flight tube shadows part of the detector."),
     Tag("beam off image", "instrument", "The beam centre is outside the image."),
-    Tag("circular beamstop", "instrument", "The beamstop is a disk."),
-    Tag("linear beamstop", "instrument", "The beamstop is a rod."),
+    Tag(
+        "circular beamstop",
+        "instrument",
+        "The beamstop is a disk, more than three times as wide as a holder that is seen.",
+    ),
+    Tag(
+        "linear beamstop",
+        "instrument",
+        "The beamstop is a rod, which may have a head up to three times as wide.",
+    ),
     Tag("wedge beamstop", "instrument", "The beamstop is a wedge."),
 )
 

@@ -1,6 +1,7 @@
 """A workflow of dummy shards that can be made to fail, and drivers on it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,6 +54,11 @@ if troubled("fail"):
     sys.exit(3)
 if troubled("kill"):
     os.kill(os.getpid(), signal.SIGKILL)
+if Path("trouble/broken-" + os.environ.get("SLURMD_NODENAME", "")).exists():
+    sys.exit(5)
+if troubled("refuse"):
+    Path(os.environ["XSCATTER_REFUSAL"]).write_text(f"shard {number} makes no sense")
+    sys.exit(2)
 if troubled("hang"):
     time.sleep(1000)
 time.sleep(float(Path("seconds").read_text()))
@@ -79,6 +85,13 @@ class Run:
 
     def trouble(self, kind: str, number: int, times: int = 1) -> None:
         (self.folder / "trouble" / f"{kind}-{number}").write_text(str(times))
+
+    def put_before(self, tool: str, script: str) -> None:
+        """Put a shell script in front of one of Slurm's commands, which it may call as $REAL."""
+        place = self.folder / "tools" / tool
+        place.parent.mkdir(exist_ok=True)
+        place.write_text(f"#!/bin/bash\nREAL={shutil.which(tool)}\nHERE={self.folder}\n{script}\n")
+        place.chmod(0o755)
 
     def command(self, *options: str, **config: object) -> list[str]:
         base = [
@@ -107,6 +120,7 @@ class Run:
         environment = {
             key: value for key, value in os.environ.items() if not key.startswith("SLURM_")
         }
+        environment["PATH"] = f"{self.folder}/tools:{environment['PATH']}"
         # The pieces run on the cluster's nodes with the environment of this driver.
         self.log = self.folder / f"driver-{len(list(self.folder.glob('driver-*.log')))}.log"
         with open(self.log, "w") as log:

@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="column of standard deviations (default: <quantity>_sd, or estimated)",
     )
     parser.add_argument(
+        "--sequence", metavar="NUMBER", help="the rows with this number in the column sequence"
+    )
+    parser.add_argument(
         "--law", default="auto", help=f"auto (all), or one of {', '.join(all_laws())}"
     )
     parser.add_argument(
@@ -51,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    table = read_columns(args.table)
+    table = _one_sequence(read_columns(args.table), args.sequence)
     x, y = table.numbers(args.against), table.numbers(args.quantity)
     error_column, error = _errors(table, args)
     axes = TrendAxes(args.against, table.units[args.against], args.quantity, _unit(table, args))
@@ -71,6 +74,19 @@ def run(args: argparse.Namespace) -> None:
     write_json(folder / "trend.json", content | trend_json(trend, axes, forecasts))
     save_figure(draw_trend(trend, axes, forecasts["mixed"]), folder / "trend.png")
     print(f"\n{folder / 'trend.json'}\n{folder / 'trend.png'}")
+
+
+def _one_sequence(table: Columns, wanted: str | None) -> Columns:
+    """Return the rows of one sequence of a table that may hold several."""
+    if wanted is not None:
+        return table.rows_of("sequence", wanted)
+    names = list(dict.fromkeys(cell.strip() for cell in table.cells.get("sequence", [])))
+    if len(names) > 1:
+        raise UserError(
+            f"{table.path}: holds {len(names)} sequences; choose one with --sequence, such as "
+            f"--sequence {names[0]}"
+        )
+    return table
 
 
 def _unit(table: Columns, args: argparse.Namespace) -> str:

@@ -1,26 +1,27 @@
 """One running driver for each study: after a killed `snakemake`, no `--unlock` is needed.
 
-Snakemake's own locks stay when their process dies. Beside them, the driver of a study holds a lock
-of the operating system, which ends with the process. A process that gets it knows that Snakemake's
-locks of this study, and its marks of unfinished files, were left by dead processes. The marks mean
-nothing here, because every file of a study is complete or absent. A process that does not get the
-lock leaves them alone, and reports which process works on the study.
+Snakemake's own locks stay when their process dies. Beside them, the driver of a study holds a lease
+that lies with the results (:mod:`xscatter.core.lease`), so that a driver on another host, or in
+another working copy with the same results, respects it. A process that gets it knows that
+Snakemake's locks of this study, and its marks of unfinished files, were left by dead processes. The
+marks mean nothing here, because every file of a study is complete or absent. A process that does
+not get the lease leaves them alone, and reports which process works on the study.
 """
 
-import fcntl
 import os
-import platform
+import sys
 import time
 from base64 import urlsafe_b64decode
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
 
+from xscatter.core import lease
 from xscatter.core.errors import UserError
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
 
-_held: dict[Path, TextIO] = {}
+_NAME = ".driver.json"
+_held: dict[Path, lease.Lease] = {}
 
 
 def start(results: Path, looks_only: bool) -> None:
@@ -35,34 +36,34 @@ def start(results: Path, looks_only: bool) -> None:
         insist(results)
 
 
-def _lock_of(results: Path, state: Path) -> Path:
-    return state / "drivers" / f"{results.name}.lock"
-
-
 def take_over(results: Path, state: Path = Path(".snakemake")) -> bool:
     """Become the driver of a study, and clear what dead drivers left.
 
-    The lock is held until this process ends. Return False if another driver runs, or if the file
-    system has no locks.
+    The lease is held until this process ends. Return False if another driver runs.
 
     Args:
         results: folder of the study, spelled as in the rules.
         state: Snakemake's folder.
+
+    Raises:
+        UserError: the folder cannot be written.
     """
-    place = _lock_of(results, state)
+    place = results / _NAME
     if place in _held:
         return True
-    place.parent.mkdir(parents=True, exist_ok=True)
-    handle = open(place, "a+")  # noqa: SIM115 - held on purpose
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        handle.close()
+        taken = lease.take(place, _end)
+    except OSError as error:
+        raise UserError(f"{results}: cannot be written ({error.strerror or error})") from error
+    if isinstance(taken, lease.Holder):
         return False
-    _held[place] = handle
-    handle.truncate(0)
-    handle.write(f"process {os.getpid()} on {platform.node()}")
-    handle.flush()
+    _held[place] = taken
+    _clear(results, state)
+    return True
+
+
+def _clear(results: Path, state: Path) -> None:
+    """Remove Snakemake's locks and marks of files below `results`."""
     below = f"{results}/"
     for lock in (state / "locks").glob("*.lock"):
         with suppress(OSError):
@@ -72,27 +73,29 @@ def take_over(results: Path, state: Path = Path(".snakemake")) -> bool:
     for path in unfinished.rglob("*"):
         if path.is_file() and _decode(path.relative_to(unfinished)).startswith(below):
             path.unlink(missing_ok=True)
-    return True
+
+
+def _end() -> None:
+    """End like a killed process, when another driver has succeeded this one."""
+    message = "another driver took this study over while this one was stopped; it ends"
+    print(f"xscatter: {message}", file=sys.stderr, flush=True)
+    os._exit(1)  # cancelling jobs would stop those that the other driver took up
 
 
 def clear(results: Path, state: Path = Path(".snakemake")) -> None:
-    """Clear what dead drivers left, without holding the lock, so that a driver may start."""
-    if take_over(results, state):
-        _held.pop(_lock_of(results, state)).close()
+    """Clear what dead drivers left, without holding the lease, so that a driver may start."""
+    if not results.is_dir():
+        _clear(results, state)  # without results there is no driver
+        return
+    with suppress(UserError):  # who only looks may not be allowed to write
+        if take_over(results, state):
+            _held.pop(results / _NAME).release()
 
 
-def living(results: Path, state: Path = Path(".snakemake")) -> str:
-    """Return which process drives the study in `results` from this folder; empty: none."""
-    place = _lock_of(results, state)
-    try:
-        with open(place) as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return place.read_text() or "another snakemake"
-    except OSError:
-        pass
-    return ""
+def living(results: Path) -> str:
+    """Return which process drives the study in `results`; empty: none."""
+    holder = lease.living(results / _NAME)
+    return str(holder) if holder else ""
 
 
 def lost(study: Study, paths: StudyPaths, batches: int) -> list[Path]:
@@ -136,31 +139,17 @@ def insist(results: Path, state: Path = Path(".snakemake"), patience: float = 5.
     Args:
         results: folder of the study, spelled as in the rules.
         state: Snakemake's folder.
-        patience: seconds to wait for a command that holds the lock only for a moment.
+        patience: seconds to wait for a command that holds the lease only for a moment.
 
     Raises:
         UserError: another driver of this study runs.
     """
-    place = _lock_of(results, state)
     end = time.monotonic() + patience
     while not take_over(results, state):
-        if not _lockable(place):
-            return  # Snakemake's own locks have to be enough
         if time.monotonic() > end:
-            worker = place.read_text() or "another snakemake"
+            worker = living(results) or "another snakemake"
             raise UserError(
-                f"{results}: {worker} is running on this study; wait until it has finished"
+                f"{results}: {worker} is running on this study; wait until it has finished, or, if "
+                f"that host is gone, delete {results / _NAME}"
             )
         time.sleep(1)
-
-
-def _lockable(place: Path) -> bool:
-    """Return whether the file system has locks."""
-    with open(place, "a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-    return True

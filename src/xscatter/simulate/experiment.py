@@ -95,6 +95,11 @@ class Experiment:
         # Independent blurs add in squares.
         self._spread = np.hypot(setup.detector.point_spread, setup.beam.beam_size)
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the kinds of instrument that it has, in alphabetical order."""
+        return self.setup.kinds
+
     # ---- the axes on which features describe themselves -------------------------------------
 
     @cached_property
@@ -218,10 +223,29 @@ class Experiment:
         )
 
     @cached_property
+    def _parts(self) -> tuple[np.ndarray, np.ndarray]:
+        rng = experiment_stream(self.study.seed, self.number, Stream.BAD_PIXELS)
+        return self.setup.detector.parts(self.size, rng)
+
+    @property
+    def zeros(self) -> np.ndarray:
+        """(rows, cols) bool, pixels that are not masked and always written as 0."""
+        return self._parts[1]
+
+    @cached_property
+    def offset(self) -> np.ndarray | None:
+        """(rows, cols) uint32, what the detector adds to each pixel; None where it adds nothing."""
+        detector = self.setup.detector
+        added = detector.pattern.offset(self.size, self.scale, self._pattern_stream())
+        return None if added is None else np.minimum(added, np.uint32(detector.saturation))
+
+    def _pattern_stream(self) -> np.random.Generator:
+        return experiment_stream(self.study.seed, self.number, Stream.FIXED_PATTERN)
+
+    @cached_property
     def mask(self) -> np.ndarray:
         """(rows, cols) bool, True = not usable: gaps, beside the detector, bad pixels, masks."""
-        rng = experiment_stream(self.study.seed, self.number, Stream.BAD_PIXELS)
-        mask = self.setup.detector.mask(self.size, rng)
+        mask = self._parts[0].copy()
         for _, cover in self._covers:
             mask |= cover
         own = user_mask(self.study)
@@ -236,7 +260,10 @@ class Experiment:
     def flat_field(self) -> np.ndarray:
         """(rows, cols) float32, sensitivity of pixels, 1 on average."""
         rng = experiment_stream(self.study.seed, self.number, Stream.FLAT_FIELD)
-        return self.setup.detector.flat_field(self.size, rng)
+        flat, pattern = self.setup.detector.flat_field(self.size, rng), self.setup.detector.pattern
+        if pattern.tile_gain:
+            flat *= pattern.gains(self.size, self._pattern_stream())
+        return flat
 
     @property
     def response(self) -> np.ndarray:
@@ -249,7 +276,7 @@ class Experiment:
         for block, rows, cols in self.blocks():
             solid_angle = g.solid_angle(rows, cols) * self.scale**2
             value[block] *= solid_angle * g.polarisation(rows, cols, self.setup.beam.polarisation)
-        value[self.mask] = 0
+        value[self.mask | self.zeros] = 0
         return value
 
     def factors(self) -> Iterator[Factor]:

@@ -7,7 +7,7 @@ import numpy as np
 from xscatter.core.seeds import Purpose, generator, sequence
 from xscatter.simulate.experiment import Experiment
 from xscatter.simulate.instrument.poisson import poisson_counts
-from xscatter.simulate.instrument.read_out import read_out
+from xscatter.simulate.instrument.read_out import in_units, read_out
 from xscatter.simulate.instrument.zingers import add_zingers
 from xscatter.simulate.labels import DrawnFacts, label
 from xscatter.simulate.render import Rendering, render
@@ -66,14 +66,25 @@ def simulate_image(
     # Each noise has its own stream: how many numbers one of them takes changes no other.
     key = experiment.study.seed, Purpose.NOISE, experiment.number, image
     # A counter saturates by photons; an integrating detector by digits, in its read-out.
-    most = MOST_PHOTONS if integrating else detector.saturation
+    most = MOST_PHOTONS
+    if not integrating:
+        most = min(int(detector.saturation / detector.gain), most)
     poisson_counts(rendering.expected, live, most, sequence(*key, Noise.PHOTONS), out)
     if integrating:
         read_out(out, rendering.expected, live, detector, generator(*key, Noise.READ_OUT))
+    elif detector.gain != 1:
+        in_units(out, live, detector)
     clear = 0
     if scene["zingers"]:
         rng = generator(*key, Noise.ZINGERS)
         clear = add_zingers(out, live, detector, scene["zingers"], rng)
+    offset = experiment.offset
+    if offset is not None:
+        # The room above the pedestal first: a sum beyond the type would begin again at 0.
+        np.minimum(out, np.uint32(detector.saturation) - offset, out=out, where=live)
+        np.add(out, offset, out=out, where=live)
+    if detector.zeros:
+        out[experiment.zeros & live] = 0
     # Counted after all noise: zingers may saturate pixels, too.
     saturated = int(np.count_nonzero(out == detector.saturation))
     facts = DrawnFacts(saturated=saturated, zingers=clear)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from xscatter.core.errors import UserError
+from xscatter.simulate.instrument.kinds import all_kinds
 from xscatter.simulate.registry import chosen_features
 from xscatter.study import Study
 
@@ -29,12 +30,13 @@ def check_study(study: Study) -> None:
     """Refuse a study that cannot be simulated.
 
     Raises:
-        UserError: an unknown feature, a mask that cannot be used, or an image larger than memory
-        allows.
+        UserError: an unknown feature or kind of instrument, a mask that cannot be used, or an image
+        larger than memory allows.
     """
     chosen = chosen_features(study.simulate.features)
     if not any(feature.kind == "sample" for feature in chosen.values()):
         raise UserError("simulate.features: no sample feature is selected; add one, such as ring")
+    _check_kinds(study)
     size, limit = study.simulate.size, memory_limit()
     needed = size**2 * BYTES_A_PIXEL + BYTES_AT_LEAST
     if needed > limit:
@@ -45,6 +47,19 @@ def check_study(study: Study) -> None:
             f"and there are {limit / 1e9:.1f}; at most {largest} fits"
         )
     user_mask(study)
+
+
+def _check_kinds(study: Study) -> None:
+    known, simulate = all_kinds(), study.simulate
+    for key in ("exclude_kinds", "require_kinds"):
+        for kind in getattr(simulate, key):
+            if kind not in known:
+                raise UserError(
+                    f"simulate.{key}: {kind} is not a kind of instrument; "
+                    f"there are {', '.join(known)}"
+                )
+    if simulate.require_kinds and set(simulate.require_kinds) <= set(simulate.exclude_kinds):
+        raise UserError("simulate.require_kinds: all are in simulate.exclude_kinds; remove some")
 
 
 def user_mask(study: Study) -> np.ndarray | None:

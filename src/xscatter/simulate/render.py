@@ -15,7 +15,12 @@ import numpy as np
 from xscatter.simulate import loops
 from xscatter.simulate.components import Component, Map, Modulation, Plane, Radial, Spots
 from xscatter.simulate.experiment import ANGLES, Experiment
-from xscatter.simulate.instrument.smearing import mix_wavelengths, mixed_halves, smear
+from xscatter.simulate.instrument.smearing import (
+    mix_wavelengths,
+    mixed_halves,
+    smear,
+    spread_far,
+)
 from xscatter.simulate.physics.profiles import FULL_WIDTH
 from xscatter.simulate.registry import get
 
@@ -130,6 +135,8 @@ def _smear_profiles(rendered: Sequence[RenderedComponent], experiment: Experimen
 def _scaled_components(scene: dict[str, Any], experiment: Experiment) -> list[RenderedComponent]:
     """Return the components of all features of `scene`, scaled to their shares of the photons."""
     rendered: list[RenderedComponent] = []
+    # What a phosphor spreads far is missing from the pattern.
+    photons = scene["photons"] * (1 - experiment.setup.detector.tail)
     # Photons are counted beside the beamstop: what it hides would take them all at low q.
     outside = experiment.q > 1.2 * experiment.stop_radius * experiment.q_per_pixel
     weight = np.where(outside, experiment.weight, 0.0)
@@ -153,7 +160,7 @@ def _scaled_components(scene: dict[str, Any], experiment: Experiment) -> list[Re
                 seen = loops.weighed_sum(one.image, experiment.gain)
                 total += max(seen, _least_sum(shape, experiment, weight))
         for one in own:
-            one.scale = scene["photons"] * entry["share"] / total if total > 0 else 0.0
+            one.scale = photons * entry["share"] / total if total > 0 else 0.0
         rendered += own
     return rendered
 
@@ -203,6 +210,16 @@ def _family_tables(
     return radial, azimuth, stretch
 
 
+def _far_light(expected: np.ndarray, experiment: Experiment) -> np.ndarray:
+    """Return what a phosphor spreads far (rows, cols) float32, before it is weighed with gains."""
+    detector = experiment.setup.detector
+    far = np.maximum(expected - np.float32(detector.dark_counts), 0)
+    spread_far(far, detector.tail_length / detector.scale)
+    far *= np.float32(detector.tail / (1 - detector.tail))
+    # It meets no obstacle; the loop multiplies it with the gain again.
+    return np.divide(far, experiment.gain, out=np.zeros_like(far), where=experiment.gain > 0)
+
+
 def render(scene: dict[str, Any], experiment: Experiment, only: int | None = None) -> Rendering:
     """Return the expected counts of a scene, with the sums over pixels that `visibility` needs.
 
@@ -233,11 +250,15 @@ def render(scene: dict[str, Any], experiment: Experiment, only: int | None = Non
     rendering = Rendering(
         experiment.empty_map(), rendered, np.zeros(radial.shape), np.zeros(radial.shape)
     )
-    loops.compose(
-        rendering.expected, experiment.q_index, experiment.chi_index, experiment.gain, radial,
-        azimuth, stretch, plain, shift.astype(np.float32), extra, bool(images), np.float32(dark),
-        rendering.information, rendering.flux,
-    )  # fmt: skip
+    tables = (radial, azimuth, stretch, plain, shift.astype(np.float32))
+    maps = (rendering.expected, experiment.q_index, experiment.chi_index, experiment.gain)
+    sums = (np.float32(dark), rendering.information, rendering.flux)
+    loops.compose(*maps, *tables, extra, bool(images), *sums)
+    if experiment.setup.detector.tail and rendered:
+        # Far light depends on the whole image, and adds to λ of every sum: a second pass.
+        far = _far_light(rendering.expected, experiment)
+        rendering.information[:], rendering.flux[:] = 0, 0
+        loops.compose(*maps, *tables, far + extra, True, *sums)
     for one in rendered:
         if isinstance(one.component, Modulation):
             rendering.modulation = loops.modulate(

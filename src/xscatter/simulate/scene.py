@@ -13,8 +13,9 @@ from xscatter.core.seeds import Purpose, generator
 from xscatter.simulate.experiment import Experiment
 from xscatter.simulate.registry import Feature, chosen_features
 
-STANDARDS = 0.02  # fraction of images that show a calibration standard
-BLANKS = 0.006  # fraction of images without beam
+STANDARDS = 0.035  # fraction of images that show a calibration standard
+EMPTY = 0.025  # fraction of images without a sample: the beam, air and windows alone
+BLANKS = 0.015  # fraction of images without beam
 OVEREXPOSED = 0.16  # fraction of images that are exposed far too long
 
 # By experiment and kind; all images of an experiment draw with the same weights.
@@ -55,6 +56,8 @@ def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
     for feature, weight in _weighted(experiment, "background"):
         if rng.random() < weight:
             scene["features"].append(_entry(experiment, rng, feature, background))
+    if BLANKS + STANDARDS <= kind < BLANKS + STANDARDS + EMPTY and scene["features"]:
+        return scene
     # One feature at least, 1.1 more on average; one image in three shows one alone.
     for feature in _pick(rng, _weighted(experiment, "sample"), 1 + rng.poisson(1.1)):
         scene["features"].append(_entry(experiment, rng, feature, 10 ** rng.uniform(-1.2, 0.0)))

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from xscatter.core.errors import UserError
 from xscatter.geometry import Geometry
 from xscatter.simulate.draws import Draws
 from xscatter.simulate.instrument.beam import Beam
 from xscatter.simulate.instrument.coverage import ExpansionDisk
 from xscatter.simulate.instrument.detector import Detector
 from xscatter.simulate.instrument.exposure import Exposure
-from xscatter.simulate.instrument.layouts import LAYOUTS
+from xscatter.simulate.instrument.layouts import LAYOUTS, WEIGHTS
 from xscatter.simulate.instrument.obstacle import Obstacle
 from xscatter.simulate.instrument.obstacles import beamstop, film, patch, window
 from xscatter.simulate.instrument.outline import DetectorOutline
@@ -25,6 +26,7 @@ from xscatter.study import Study
 
 # The obstacles that share the stream of the set-up. All others have a stream of their own.
 FIRST = ("beamstop", "window", "patch", "film")
+ATTEMPTS = 2000  # at most, to draw an instrument of the kinds that a study wants
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,12 @@ class Setup:
         # Another order would round the last bit of some gains differently.
         candidates = (self.beamstop, self.window, self.patch, self.film, *self.others.values())
         return [obstacle for obstacle in candidates if obstacle is not None]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of all kinds of instrument that it is, in alphabetical order."""
+        kinds = {*self.detector.kinds, *self.beam.kinds, *self.placement.kinds}
+        return tuple(sorted(kinds.union(*(obstacle.kinds for obstacle in self.obstacles))))
 
     def geometry(self, size: int) -> Geometry:
         """Return where the pixels are of images of `size` pixels on a side."""
@@ -82,6 +90,9 @@ class Setup:
             "gain": detector.gain,
             "read_out": detector.read_out,
             "point_spread": detector.point_spread,
+            "tail": [detector.tail, detector.tail_length],
+            "zeros": detector.zeros,
+            "pattern": asdict(detector.pattern),
             **asdict(self.sample),
             **(self.film.settings() if self.film else {}),
             "distance": placement.distance,
@@ -103,15 +114,32 @@ class Setup:
 
 
 def draw_setup(study: Study, number: int) -> Setup:
-    """Draw the constants of experiment `number`.
-
-    The order of the lines is the order of the draws from one stream, and so part of the data.
+    """Draw the constants of experiment `number`, of the kinds of instrument that the study wants.
 
     Raises:
-        UserError: no position of the beam keeps the disk of the expansion covered.
+        UserError: no position of the beam keeps the disk of the expansion covered, or no
+        instrument of such kinds was drawn.
     """
-    draws = Draws(study, number, experiment_stream(study.seed, number, Stream.SETUP))
-    layout = LAYOUTS[draws.choose("detector", study.simulate.detectors)]
+    excluded = set(study.simulate.exclude_kinds)
+    required = set(study.simulate.require_kinds)
+    # Others are drawn until one has the kinds: it is still a function of seed and number alone.
+    for attempt in range(ATTEMPTS):
+        setup = _draw_once(study, number, attempt)
+        if (not required or required & set(setup.kinds)) and not excluded & set(setup.kinds):
+            return setup
+    raise UserError(
+        f"simulate.require_kinds, simulate.exclude_kinds: none of {ATTEMPTS} instruments drawn for "
+        f"experiment {number} has such kinds; require more or exclude fewer"
+    )
+
+
+def _draw_once(study: Study, number: int, attempt: int) -> Setup:
+    """Draw one instrument; the order of the lines is that of the draws, and part of the data."""
+    key = (attempt,) if attempt else ()
+    rng = experiment_stream(study.seed, number, Stream.SETUP, *key)
+    draws = Draws(study, number, rng, attempt)
+    chosen = {str(name): WEIGHTS[name] for name in study.simulate.detectors}
+    layout = LAYOUTS[draws.choose("detector", chosen)]
     # In fractions of the side, as all that must not depend on the image size.
     radius = study.radius / study.simulate.size
     disk = ExpansionDisk(layout, radius, study.transform.minimum_coverage, user_mask(study))
@@ -122,31 +150,31 @@ def draw_setup(study: Study, number: int) -> Setup:
     detector = Detector.draw(draws, layout, outline)
     surface = film.draw(draws, detector, None)
     opening = window.draw(draws, detector, None)
-    placement = Placement.draw(draws, outline, disk, grazing=surface is not None)
+    placement = Placement.draw(draws, outline, disk, surface.azimuth if surface else None)
     # After the placement: without a beam on the image there is no beamstop.
     stop = beamstop.draw(draws, detector, placement)
     if opening is not None:
         opening = opening.centered(draws.rng, placement)
     tape = patch.draw(draws, detector, placement)
     sample, exposure = Sample.draw(draws), Exposure.draw(draws)
-    # A neutron camera: a velocity selector in front of soft matter and a plain square detector.
-    if layout.name == "square" and sample.soft and draws.fraction("wavelength spread") < 0.7:
+    # A neutron camera: a velocity selector, often soft matter and a plain square detector.
+    soft_square = layout.name == "square" and sample.soft
+    if layout.name == "neutron" or (soft_square and draws.fraction("wavelength spread") < 0.5):
         beam, exposure = beam.of_neutrons(draws.rng), replace(exposure, coherent=False)
     # Streams of their own: a new obstacle changes no experiment that exists.
-    others = _draw_others(study, number, detector, placement)
+    others = _draw_others(draws, detector, placement)
     return Setup(detector, beam, placement, exposure, sample, stop, opening, tape, surface, others)
 
 
-def _draw_others(
-    study: Study, number: int, detector: Detector, placement: Placement
-) -> dict[str, Obstacle]:
+def _draw_others(draws: Draws, detector: Detector, placement: Placement) -> dict[str, Obstacle]:
     """Draw every obstacle that is not of `FIRST` from a stream of its own."""
     drawn = {}
     for name, module in all_obstacles().items():
         if name not in FIRST:
-            key = zlib.crc32(name.encode())  # hash() differs from one process to the next
-            rng = experiment_stream(study.seed, number, Stream.OBSTACLE, key)
-            obstacle = module.draw(Draws(study, number, rng), detector, placement)
+            # hash() differs from one process to the next.
+            key = [zlib.crc32(name.encode())] + [draws.attempt] * (draws.attempt > 0)
+            rng = experiment_stream(draws.study.seed, draws.number, Stream.OBSTACLE, *key)
+            obstacle = module.draw(replace(draws, rng=rng), detector, placement)
             if obstacle is not None:
                 drawn[name] = obstacle
     return drawn

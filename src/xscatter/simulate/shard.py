@@ -65,6 +65,7 @@ def simulate_experiment(study: Study, number: int, path: str | Path) -> None:
             _instrument(experiment),
             experiment.setup.detector.layout.name,
             experiment.setup.settings(),
+            experiment.kinds,
         )
 
 

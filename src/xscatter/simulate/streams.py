@@ -14,6 +14,7 @@ class Stream(IntEnum):
     BAD_PIXELS = 1
     FLAT_FIELD = 2
     FIBRE_AXIS = 3
+    FIXED_PATTERN = 5
     OBSTACLE = 4  # every further obstacle: one stream each, keyed by a hash of its name
 
 

@@ -7,6 +7,7 @@ The layout is that of NeXus, so that silx and other viewers open it:
                                     of the type, saturated ones the attribute ``saturation_value``
 ``entry/instrument/detector/mask``  (rows, cols) bool, True = not usable
 ``entry/instrument/...``            wavelength, distance, ... with ``units``
+``entry/instrument/kinds``          (k,) names of the kinds of instrument, such as "window: circle"
 ``entry/tags/{names,labels,detectability}``  (T,), (n, T), (n, T)
 ``entry/parameters``                (n,) JSON: what was drawn, enough to make each image again
 ==================================  ===============================================================
@@ -76,6 +77,12 @@ class ExperimentFile(ShardFile):
         """Beam centre (row, column) in pixels, pixel centres at integers."""
         row, col = (float(value) for value in self._file[_INSTRUMENT]["beam_center"][()])
         return row, col
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the kinds of instrument, in alphabetical order; empty in earlier files."""
+        names = self._file[_INSTRUMENT].get("kinds")
+        return () if names is None else tuple(name.decode() for name in names[()])
 
     @property
     def geometry(self) -> Geometry:
@@ -181,6 +188,7 @@ class ExperimentWriter:
         instrument: dict[str, tuple[Any, str]],
         detector: str,
         settings: dict[str, Any],
+        kinds: Sequence[str],
     ) -> None:
         """Write everything but the images.
 
@@ -193,6 +201,7 @@ class ExperimentWriter:
             instrument: value and unit of each quantity, by name.
             detector: its layout.
             settings: everything that was drawn for the experiment, plain values.
+            kinds: names of the kinds of its instrument.
         """
         group = _group(self._entry, "tags", "NXcollection")
         group["names"] = np.array([name.encode() for name in names])
@@ -210,6 +219,7 @@ class ExperimentWriter:
         for key, (value, units) in instrument.items():
             place[key] = value
             place[key].attrs["units"] = units
+        place["kinds"] = np.array([kind.encode() for kind in kinds], "S")
         place["settings"] = json.dumps(settings).encode()
 
 

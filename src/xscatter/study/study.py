@@ -19,7 +19,7 @@ from xscatter.study.walltime import Walltime
 
 # Increased by every change that makes other images, tags or coefficients from the same study, so
 # that files made before and after are never mixed.
-PHYSICS = 5
+PHYSICS = 6
 
 Stage = Literal["simulate", "transform", "pack", "train"]
 STAGES: tuple[Stage, ...] = get_args(Stage)

@@ -17,6 +17,8 @@ from xscatter.core.errors import UserError
 
 # Variables that MPICH, PMIx, Open MPI and MVAPICH set before a process starts.
 _RANK = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
+# Variables with the number of processes that were started together, by MPI's launchers and srun.
+_SIZE = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 
 
 class Desk:
@@ -194,9 +196,15 @@ class Ranks(Alone):
 
 
 def world() -> Alone:
-    """Return the ranks of this run. Without MPI, this process alone, with a note on stderr."""
+    """Return the ranks of this run. Without MPI, this process alone, with a note on stderr.
+
+    Raises:
+        UserError: several processes were started that do not know of each other: each would do all
+            the work.
+    """
     rank = next((os.environ[name] for name in _RANK if os.environ.get(name)), None)
     if rank is None:
+        _insist_on(1)
         print(
             "one process; `mpiexec -n N xscatter transform ...` shares the work among N",
             file=sys.stderr,
@@ -214,4 +222,19 @@ def world() -> Alone:
             file=sys.stderr,
         )
         return Alone()
-    return Ranks(MPI)
+    ranks = Ranks(MPI)
+    _insist_on(ranks.size)
+    return ranks
+
+
+def _insist_on(size: int) -> None:
+    """Refuse to work when more processes were started together than know of each other."""
+    started = max((int(os.environ.get(name) or 1) for name in _SIZE), default=1)
+    if size > 1 or started == 1:
+        return
+    if os.environ.get("SLURM_PROCID", "0") != "0":
+        sys.exit(2)  # one process says it for all
+    raise UserError(
+        f"{started} processes were started, but MPI sees one in each: this MPI library and the "
+        "launcher do not fit; try `srun --mpi=pmi2`, or the mpiexec of the library, or one process"
+    )

@@ -3,7 +3,7 @@
 import csv
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +61,18 @@ class Columns:
         if len(values) and np.isnan(values).all():
             raise UserError(f"{self.path}: column {name} has no number; choose another")
         return values
+
+    def rows_of(self, name: str, value: str) -> "Columns":
+        """Return the rows whose cell in column `name` is `value`.
+
+        Raises:
+            UserError: there is none.
+        """
+        kept = [row for row, cell in enumerate(self.cells.get(name, [])) if cell.strip() == value]
+        if not kept:
+            raise UserError(f"{self.path}: no row has {value} in its column {name}")
+        cells = {one: [column[row] for row in kept] for one, column in self.cells.items()}
+        return replace(self, cells=cells)
 
     def kelvin(self, name: str) -> np.ndarray | None:
         """Return a column of temperatures in K; None if the header has no unit of temperature."""

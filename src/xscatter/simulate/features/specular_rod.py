@@ -17,9 +17,9 @@ from xscatter.simulate.shared.draws import log_uniform
 
 KIND = "sample"
 FAMILIES: dict[str, float] = {}
-GRAZING = 2.5
+GRAZING = 4.0
 TAGS = ("specular rod",)
-UP = -np.pi / 2  # rows count downwards
+UP = -np.pi / 2  # without a film: rows count downwards
 PARAMETERS = (
     Parameter("decay", "nm⁻¹", 0.3, (1e-4, 300.0), "κ, where the rod begins to fall"),
     Parameter("power", "", 3.0, (1.0, 6.0), "p, exponent of its fall"),
@@ -79,8 +79,6 @@ def contribute(parameters, experiment):
         * rod(specular, p["decay"], p["power"], 0.0, 0.0)
         * np.exp(-0.5 * ((axis - specular) / sigma) ** 2)
     )
-    return [
-        Plane(
-            tags=TAGS, along=np.stack([along, spot]), across=np.stack([near + foot, near]), angle=UP
-        )
-    ]
+    angle = experiment.film.azimuth if experiment.film else UP
+    tables = {"along": np.stack([along, spot]), "across": np.stack([near + foot, near])}
+    return [Plane(tags=TAGS, angle=angle, **tables)]

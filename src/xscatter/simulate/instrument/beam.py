@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+KINDS = ("beam: synchrotron", "beam: laboratory source", "beam: neutrons")
+
 
 @dataclass(frozen=True)
 class Beam:
@@ -20,6 +22,12 @@ class Beam:
     polarisation: float
     beam_size: float
     wavelength_spread: float = 0.0
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Its source."""
+        source = 2 if self.wavelength_spread else 0 if self.polarisation else 1
+        return (KINDS[source],)
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Beam":

@@ -1,12 +1,21 @@
 """The detector of an experiment: which pixels are usable, what they weigh and how they count."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from xscatter.simulate.draws import Draws
+from xscatter.simulate.instrument.fixed_pattern import FixedPattern
 from xscatter.simulate.instrument.layouts import Layout, layout_pixels
 from xscatter.simulate.instrument.outline import DetectorOutline
+
+KINDS = (
+    "read-out: counting",
+    "read-out: integrating",
+    "read-out: phosphor tail",
+    "read-out: gaps as zeros",
+    "read-out: arbitrary units",
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,10 @@ class Detector:
         gain: digits per photon.
         read_out: standard deviation of the read-out noise in digits.
         point_spread: standard deviation of the point spread.
+        tail: fraction of the light that a phosphor spreads far.
+        tail_length: standard deviation of that light.
+        zeros: whether gaps and dark corners are written as 0 instead of being masked.
+        pattern: what is the same in all images.
     """
 
     layout: Layout
@@ -34,6 +47,10 @@ class Detector:
     gain: float
     read_out: float
     point_spread: float
+    tail: float
+    tail_length: float
+    zeros: bool
+    pattern: FixedPattern
 
     @classmethod
     def draw(cls, draws: Draws, layout: Layout, outline: DetectorOutline) -> "Detector":
@@ -52,24 +69,48 @@ class Detector:
         # 3 to 300 pixels in a million, evenly on a logarithmic scale.
         bad_pixels = float(10 ** rng.uniform(-5.5, -3.5))
         dark = float(layout.dark * np.exp(rng.normal(0, 0.7 if layout.integrating else 0.3)))
-        gain, read_out, point_spread = 1.0, 0.0, layout.point_spread
+        gain, read_out, point_spread, tail = 1.0, 0.0, layout.point_spread, 0.0
         if layout.integrating:
-            gain = float(10 ** rng.uniform(-0.2, 0.8))
-            read_out = float(gain * rng.uniform(0.3, 1.0))
+            gain = float(10 ** rng.uniform(*layout.log_gain))
+            read_out = float(gain * rng.uniform(*layout.read_out))
             # Phosphors are as thick as the energy asks for.
             thickness = np.exp(rng.uniform(np.log(0.25), np.log(1.2)))
             point_spread = float(layout.point_spread * thickness)
+            # Light that is scattered in phosphor, taper or plate; neutrons make none.
+            if layout.read_out[1] > 0 and rng.random() < 0.5:
+                tail = float(10 ** rng.uniform(-2.0, -0.8))
+        elif rng.random() < 0.08:
+            # Counts that somebody normalised, or averaged and multiplied.
+            gain = float(10 ** rng.uniform(-0.3, 1.5))
         return cls(
-            layout,
-            outline,
-            layout.pitch * scale,
-            offset,
-            bad_pixels,
-            dark,
-            gain,
-            read_out,
-            point_spread,
+            layout=layout,
+            outline=outline,
+            pixel_size=layout.pitch * scale,
+            module_offset=offset,
+            bad_pixels=bad_pixels,
+            dark=dark,
+            gain=gain,
+            read_out=read_out,
+            point_spread=point_spread,
+            tail=tail,
+            tail_length=float(np.exp(rng.uniform(np.log(15), np.log(120)))),
+            zeros=bool(rng.random() < 0.15),
+            pattern=FixedPattern.draw(rng, layout),
         )
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the kinds of detector and read-out that it is."""
+        dark_parts = self.layout.module is not None or self.outline.aperture is not None
+        which = (
+            not self.layout.integrating,
+            self.layout.integrating,
+            self.tail > 0,
+            self.zeros and dark_parts,
+            self.layout.name == "neutron" or (self.gain != 1 and not self.layout.integrating),
+        )
+        own = tuple(name for name, present in zip(KINDS, which, strict=True) if present)
+        return (f"detector: {self.layout.name} {self.outline.model}", *own, *self.pattern.kinds)
 
     @property
     def scale(self) -> float:
@@ -85,11 +126,17 @@ class Detector:
     @property
     def saturation(self) -> int:
         """Largest count that a pixel of the image can hold."""
+        most = self.layout.saturation * self.scale**2
+        if not self.layout.integrating:  # its gain was applied after the counter
+            most *= self.gain
         # Below 2³² − 1, which marks masked pixels.
-        return int(min(max(self.layout.saturation * self.scale**2, 1000), 2**32 - 2))
+        return int(min(max(most, 1000), 2**32 - 2))
 
-    def mask(self, size: int, rng: np.random.Generator) -> np.ndarray:
-        """Return (size, size) bool, True in gaps, beside the detector and on bad pixels.
+    def parts(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mask, and the pixels that are written as 0; both (size, size) bool.
+
+        Masked are gaps, what is beside the detector, and bad pixels. Gaps and the corners beside
+        a round detector are written as 0 instead where `zeros` is set.
 
         Args:
             size: of the image in pixels.
@@ -103,10 +150,14 @@ class Detector:
         first, second = (
             m - b * size * fine for m, b in zip(self.module_offset, outline.begin, strict=True)
         )
-        mask = gap_mask(layout, size, fine, (first, second))
-        mask |= outline.outside((np.arange(size) + 0.5) / size)
-        mask |= rng.random(mask.shape, dtype=np.float32) < self.bad_pixels
-        return mask
+        gaps = gap_mask(layout, size, fine, (first, second))
+        points = (np.arange(size) + 0.5) / size
+        bad = rng.random(gaps.shape, dtype=np.float32) < self.bad_pixels
+        if not self.zeros:
+            return gaps | outline.outside(points) | bad, np.zeros_like(gaps)
+        # Beside a rectangle there are no pixels to write; a round edge leaves dark corners.
+        mask = replace(outline, aperture=None, bend=0.0, tilt=0.0).outside(points) | bad
+        return mask, (gaps | outline.outside(points)) & ~mask
 
     def flat_field(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """Return the sensitivity (size, size) float32 of pixels, 1 on average.

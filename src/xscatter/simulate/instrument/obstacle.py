@@ -33,6 +33,11 @@ class Obstacle:
         """Its tag, if it has one of its own."""
         return None
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the kinds of obstacle that it is, of those in `KINDS` of its file."""
+        return ()
+
     def factors(self, experiment: Any) -> Iterator[Factor]:
         """Yield its changes of the scattering."""
         raise NotImplementedError

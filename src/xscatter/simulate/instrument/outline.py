@@ -23,6 +23,7 @@ class DetectorOutline:
         aperture: radius of the round edge of a taper, or None.
         bend: sagitta of the edges of a square taper, positive where its middle is waisted.
         tilt: turn of such a taper in radians.
+        model: name of the model among those of the layout.
     """
 
     extent: tuple[float, float] = (1.0, 1.0)
@@ -31,13 +32,15 @@ class DetectorOutline:
     aperture: float | None = None
     bend: float = 0.0
     tilt: float = 0.0
+    model: str = "whole"
 
     @classmethod
     def draw(cls, draws: Draws, layout: Layout) -> "DetectorOutline":
         """Draw one of the models of `layout`, which may be turned, and the edges of a taper."""
         rng = draws.rng
-        models = {f"{rows} x {cols}": weight for (rows, cols), weight in layout.models.items()}
-        rows, cols = (int(word) for word in draws.choose("model", models).split(" x "))
+        weights = {name: weight for name, (_, _, weight) in layout.models.items()}
+        model = draws.choose("model", weights)
+        rows, cols, _ = layout.models[model]
         turned = rng.random() < 0.3
         if turned:
             rows, cols = cols, rows
@@ -45,16 +48,20 @@ class DetectorOutline:
         longer = max(rows, cols)
         resample = draws.study.simulate.sampling == "resample"
         outline = cls(
-            (rows / longer, cols / longer), longer / REFERENCE if resample else 1.0, turned
+            extent=(rows / longer, cols / longer),
+            fineness=longer / REFERENCE if resample else 1.0,
+            turned=turned,
+            model=model,
         )
         # Drawn whether used or not, so that later draws do not depend on the layout.
         bend, tilt = float(rng.uniform(-0.02, 0.03)), float(np.deg2rad(rng.normal(0, 0.8)))
         aperture = float(rng.uniform(0.46, 0.51))
-        if layout.taper and rows == cols:
-            # More than half of the tapers are round, a quarter are bent, the rest plain.
+        if rows == cols:
             kind = draws.fraction("aperture")
-            outline = replace(outline, aperture=aperture) if kind < 0.55 else outline
-            outline = replace(outline, bend=bend, tilt=tilt) if kind > 0.75 else outline
+            if kind < layout.round_edges:
+                outline = replace(outline, aperture=aperture)
+            elif kind > 1 - layout.bent_edges:
+                outline = replace(outline, bend=bend, tilt=tilt)
         return outline
 
     @property
@@ -68,7 +75,7 @@ class DetectorOutline:
 
     def filled(self) -> "DetectorOutline":
         """Return a detector of the same pixels that fills the square."""
-        return DetectorOutline(fineness=self.fineness, turned=self.turned)
+        return DetectorOutline(fineness=self.fineness, turned=self.turned, model=self.model)
 
     def outside(self, points: np.ndarray) -> np.ndarray:
         """Return which of the rows × columns at `points` lie beside the detector.

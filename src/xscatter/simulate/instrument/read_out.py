@@ -131,3 +131,15 @@ def read_out(
     np.clip(value, 0, detector.saturation, out=value)
     np.copyto(counts, value.astype(np.uint32), where=live)
     counts[full & live] = detector.saturation
+
+
+def in_units(counts: np.ndarray, live: np.ndarray, detector: Detector) -> None:
+    """Turn photon counts into other units, such as those of a normalised frame, in place.
+
+    Args:
+        counts: (rows, cols) uint32, the photons; masked pixels keep their values.
+        live: (rows, cols) bool.
+        detector: its gain is the number of units in a photon.
+    """
+    value = np.minimum(np.rint(counts * detector.gain), detector.saturation)
+    np.copyto(counts, value.astype(np.uint32), where=live)

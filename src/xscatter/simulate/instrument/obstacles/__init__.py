@@ -7,7 +7,9 @@ To add an obstacle, add a file ``simulate/instrument/obstacles/<name>.py``. It h
   the scattering, under the name of a tag of `tags.py` (or another name, if no tag is about it). The
   tag is true of an image if the counts that the obstacle takes away or adds are detectable. If
   somebody may have masked it, ``mask(experiment)`` returns these pixels and ``tag`` its tag, which
-  is then true where the outline can be told from the mask;
+  is then true where the outline can be told from the mask. ``kinds`` returns the names of the kinds
+  of instrument that it is, such as "window: circle", and ``KINDS`` of the file lists all of them,
+  so that studies can leave them out;
 - ``draw(draws, detector, placement)``: an instance, or None for experiments without it. Draw from
   ``draws.rng``; lengths in pixels of the layout, positions in fractions of the side of the image,
   so that nothing depends on the image size. ``detector`` and ``placement`` tell where detector and

@@ -1,4 +1,4 @@
-"""The beamstop: a disk on a holder, a rod that may have a round head, or a wedge; or none."""
+"""The beamstop: a disk on a holder, a rod that may have a head, a wedge, a plate; or none."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,7 +13,17 @@ from xscatter.simulate.instrument.layouts import layout_pixels
 from xscatter.simulate.instrument.obstacle import Factor, Obstacle, edge
 from xscatter.simulate.instrument.placement import Placement
 
-BEAMSTOPS = {"circular": 0.28, "linear": 0.24, "wedge": 0.24, "none": 0.24}
+BEAMSTOPS = {"circular": 0.30, "linear": 0.25, "wedge": 0.18, "square": 0.05, "none": 0.22}
+LARGE_HEAD = 3.3  # a head that is wider, relative to its rod, is a disk on a holder
+WIRE = 4.0  # pixels: a holder below this width is a wire
+LEAKY = 1e-2  # a beamstop that lets more pass shows the beam behind it
+KINDS = (
+    "beamstop: none", "beamstop: disk", "beamstop: disk on a rod", "beamstop: disk on a wire",
+    "beamstop: disk with a diode", "beamstop: rod", "beamstop: rod with a round head",
+    "beamstop: rod with a square head", "beamstop: wedge", "beamstop: square plate",
+    "beamstop: tapered", "beamstop: bent holder", "beamstop: suspended on both sides",
+    "beamstop: semi-transparent", "beamstop: masked",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -21,8 +31,9 @@ class Beamstop(Obstacle):
     """A beamstop; lengths in pixels, angles in radians.
 
     Attributes:
-        kind: circular, linear, wedge or none.
-        radius: of a disk, half the width of a rod, or distance from the beam to a wedge's edges.
+        kind: circular, linear, wedge, square or none.
+        radius: of a disk, half the width of a rod or of a square plate, or distance from the beam
+            to a wedge's edges.
         blur: of its edges.
         holder: full width of the rod that holds a disk; 0 for none.
         holder_opacity: fraction of the scattering that the holder takes away.
@@ -32,7 +43,10 @@ class Beamstop(Obstacle):
         angle: direction of holder, rod or wedge.
         opening: half the angle of a wedge.
         leak: fraction of the scattering that passes.
-        head: radius of a round head over half the width of its rod; 0 for none.
+        head: radius of a head over half the width of its rod; 0 for none.
+        square_head: whether the head is a square.
+        taper: by which a rod or holder grows in width, over its length.
+        both_sides: whether the holder runs on beyond the beam, to the other side.
         rod_opacity: fraction that a rod takes away beyond its head.
         hole: radius of a hole, or diode, in a disk over that of the disk; 0 for none.
         hole_opacity: fraction that the hole takes away.
@@ -53,6 +67,9 @@ class Beamstop(Obstacle):
     opening: float
     leak: float
     head: float
+    square_head: bool
+    taper: float
+    both_sides: bool
     rod_opacity: float
     hole: float
     hole_opacity: float
@@ -63,7 +80,27 @@ class Beamstop(Obstacle):
     @property
     def tag(self) -> str | None:
         """Its tag."""
-        return None if self.kind == "none" else f"{self.kind} beamstop"
+        # The vocabulary has no word for a square plate.
+        return None if self.kind in ("none", "square") else f"{self.kind} beamstop"
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the kinds of beamstop that it is."""
+        if self.kind == "none":
+            return ("beamstop: none",)
+        names = {"wedge": ["wedge"], "square": ["square plate"]}.get(self.kind, [])
+        held = self.kind in ("circular", "square") and self.holder > 0
+        if self.kind == "circular":
+            on = " on a wire" if self.holder < WIRE else " on a rod"
+            names += ["disk" + (on if held else "")] + ["disk with a diode"] * (self.hole > 0)
+        if self.kind == "linear":
+            shape = "square" if self.square_head else "round"
+            names += [f"rod with a {shape} head" if self.head > 0 else "rod"]
+        names += ["tapered"] * (self.taper > 0 and (held or self.kind == "linear"))
+        names += ["bent holder"] * (self.bend != 0 and held)
+        names += ["suspended on both sides"] * (self.both_sides and held)
+        names += ["semi-transparent"] * (self.leak > LEAKY) + ["masked"] * self.masked
+        return tuple(f"beamstop: {name}" for name in names)
 
     def on_pixels(self, scale: float) -> "Beamstop":
         """Return the beamstop in pixels that are `scale` of its own on a side."""
@@ -88,11 +125,13 @@ class Beamstop(Obstacle):
         cosine, sine = np.cos(self.angle), np.sin(self.angle)
         x = dcol * cosine + drow * sine
         y = drow * cosine - dcol * sine
-        parts = {"circular": self._disk, "linear": self._rod, "wedge": self._wedge}
+        disk = self._disk
+        parts = {"circular": disk, "square": disk, "linear": self._rod, "wedge": self._wedge}
         return parts[self.kind](x, y).astype(np.float32)
 
     def _disk(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        distance = np.hypot(x, y)
+        square = self.kind == "square"
+        distance = np.maximum(np.abs(x), np.abs(y)) if square else np.hypot(x, y)
         shadow = edge(distance - self.radius, self.blur)
         if self.hole > 0:
             hole = edge(distance - self.hole * self.radius, self.blur)
@@ -107,23 +146,32 @@ class Beamstop(Obstacle):
         far = x - self.elbow
         along, across = far * cosine + y * sine, y * cosine - far * sine
         # The minimum of two shadows is where both are: the rod ends at the elbow.
-        near = np.minimum(_strip(x, y, self.holder, self.blur), edge(far, self.blur))
-        rod = np.maximum(near, _strip(along, across, self.holder, self.blur))
+        begun = np.abs(x) if self.both_sides else x
+        near = np.minimum(self._strip(begun, y, self.holder), edge(far, self.blur))
+        rod = np.maximum(near, self._strip(along, across, self.holder))
         if self.mount <= 0:
             return rod
-        mount = _strip(x, y, self.mount * self.radius, self.blur)
+        mount = self._strip(x, y, self.mount * self.radius)
         return np.maximum(rod, np.minimum(mount, edge(x - 2.5 * self.radius, self.blur)))
 
     def _rod(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """A rod that hides the beam with its end, or is the stalk of a head that does."""
         width = 2 * self.radius / max(self.head, 1.0)
         # The rod begins a radius beyond the beam, which it hides with its end.
-        shadow = _strip(x + self.radius, y, width, self.blur)
+        shadow = self._strip(x + self.radius, y, width)
         beyond = 1 - edge(x - 2 * self.radius, self.blur)
         shadow *= 1 - (1 - self.rod_opacity) * beyond
         if self.head > 0:
-            shadow = np.maximum(shadow, edge(np.hypot(x, y) - self.radius, self.blur))
+            distance = np.maximum(np.abs(x), np.abs(y)) if self.square_head else np.hypot(x, y)
+            shadow = np.maximum(shadow, edge(distance - self.radius, self.blur))
         return shadow
+
+    def _strip(self, x: np.ndarray, y: np.ndarray, width: float) -> np.ndarray:
+        """Shadow of a rod of full `width` that begins at the origin and runs along +x."""
+        half = 0.5 * (width + self.taper * np.clip(x, 0, 1e4))
+        # Both edges, so that a wire that is thinner than its blur darkens little.
+        across = edge(y - half, self.blur) - edge(y + half, self.blur)
+        return np.minimum(across, edge(-x, self.blur))
 
     def _wedge(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         # The apex lies so that the beam is `radius` from both sides.
@@ -151,7 +199,7 @@ class Beamstop(Obstacle):
 
     def factors(self, experiment: Any) -> Iterator[Factor]:
         """Yield its transmission."""
-        if self.tag is None:
+        if self.kind == "none":
             return
         stop = self.on_pixels(experiment.scale)
         # The point spread blurs the shadow as it blurs the scattering.
@@ -161,7 +209,7 @@ class Beamstop(Obstacle):
         def passing(rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
             return 1 - stop.shadow(rows - row, cols - col) * (1 - stop.leak)
 
-        yield Factor(self.tag, experiment.map_of(passing))
+        yield Factor(self.tag or "beamstop", experiment.map_of(passing))
 
     def mask(self, experiment: Any) -> np.ndarray | None:
         """Return what covers it, if it is masked."""
@@ -178,11 +226,6 @@ class Beamstop(Obstacle):
         return values
 
 
-def _strip(x: np.ndarray, y: np.ndarray, width: float, blur: float) -> np.ndarray:
-    """Shadow of a rod of full `width` that begins at the origin and runs along +x."""
-    return edge(np.maximum(np.abs(y) - width / 2, -x), blur)
-
-
 def draw(draws: Draws, detector: Detector, placement: Placement) -> Beamstop:
     """Draw the beamstop, of kind none where the beam misses the detector.
 
@@ -194,26 +237,34 @@ def draw(draws: Draws, detector: Detector, placement: Placement) -> Beamstop:
     side = simulate.size * layout_pixels(simulate)  # pixels of the layout
     # On small or narrow images a large beamstop would leave nothing to see.
     largest = 0.1 * side * min(1.0, 2 * min(detector.outline.extent))
+    radius = float(min(np.exp(rng.uniform(np.log(8), np.log(60))), largest))
+    axis = rng.integers(4) * np.pi / 2
+    tilt = rng.normal(0, 0.05) if rng.random() < 0.5 else 0.0
+    oblique = rng.uniform(-np.pi, np.pi)
     stop = Beamstop(
         kind=kind,
-        radius=float(min(np.exp(rng.uniform(np.log(10), np.log(60))), largest))
-        if kind != "none"
-        else 0.0,
+        radius=0.0 if kind == "none" else radius,
         blur=float(rng.uniform(0.5, 4.0)),
-        holder=float(rng.uniform(3, 20)) if rng.random() < 0.45 else 0.0,
-        holder_opacity=float(rng.uniform(0.5, 1.0)),
+        # From a wire of one pixel to a rod.
+        holder=float(min(np.exp(rng.uniform(np.log(1.0), np.log(25))), 2 * radius / LARGE_HEAD))
+        if rng.random() < 0.6
+        else 0.0,
+        holder_opacity=float(rng.uniform(0.5, 1.0) if rng.random() < 0.5 else 1.0),
         elbow=float(rng.uniform(60, 400)),
-        bend=float(np.deg2rad(rng.normal(0, 2.5))) if rng.random() < 0.5 else 0.0,
-        mount=float(rng.uniform(1.1, 1.6)) if rng.random() < 0.4 else 0.0,
-        angle=float(
-            rng.uniform(-np.pi, np.pi) if rng.random() < 0.5 else rng.integers(4) * np.pi / 2
-        ),
+        bend=float(np.deg2rad(rng.normal(0, 4 if rng.random() < 0.7 else 30)))
+        if rng.random() < 0.4
+        else 0.0,
+        mount=float(rng.uniform(1.1, 1.6)) if rng.random() < 0.15 else 0.0,
+        angle=float(oblique if rng.random() < 0.4 else axis + tilt),
         opening=float(np.deg2rad(rng.uniform(3, 15))),
-        leak=float(10 ** rng.uniform(-5, -2)),
+        leak=float(10 ** (rng.uniform(-5, -2) if rng.random() < 0.85 else rng.uniform(-2, -0.7))),
         # A pin has a head, and its rod may let some through; a disk may have a hole or a diode.
-        head=float(rng.uniform(1.1, 2.0)) if rng.random() < 0.5 else 0.0,
+        head=float(rng.uniform(1.1, 3.0)) if rng.random() < 0.5 else 0.0,
+        square_head=bool(rng.random() < 0.3),
+        taper=float(10 ** rng.uniform(-2.0, -1.0)) if rng.random() < 0.2 else 0.0,
+        both_sides=bool(rng.random() < 0.15),
         rod_opacity=float(rng.uniform(0.6, 1.0)) if rng.random() < 0.4 else 1.0,
-        hole=float(rng.uniform(0.1, 0.3)) if rng.random() < 0.25 else 0.0,
+        hole=float(rng.uniform(0.1, 0.5)) if rng.random() < 0.25 else 0.0,
         hole_opacity=float(1 - 10 ** rng.uniform(-3, -0.5)),
         # A mask is drawn by hand: a little larger than the shadow, not always over the holder.
         margin=float(rng.uniform(0, 8)),

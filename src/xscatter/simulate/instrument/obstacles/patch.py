@@ -11,6 +11,8 @@ from xscatter.simulate.instrument.detector import Detector
 from xscatter.simulate.instrument.obstacle import Factor, Obstacle, edge
 from xscatter.simulate.instrument.placement import Placement
 
+KINDS = ("obstacle: patch",)
+
 
 @dataclass(frozen=True)
 class Patch(Obstacle):
@@ -29,6 +31,11 @@ class Patch(Obstacle):
     angle: float
     blur: float
     opacity: float
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Its only kind."""
+        return KINDS
 
     def shadow(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Return the shadow (rows, cols) in [0, opacity].
