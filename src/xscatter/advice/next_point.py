@@ -6,6 +6,7 @@
 from typing import Literal, get_args
 
 import numpy as np
+from scipy import spatial
 
 from xscatter.core.errors import UserError
 from xscatter.sequences.trends.gaussian import GaussianProcess
@@ -13,7 +14,7 @@ from xscatter.sequences.trends.gaussian import GaussianProcess
 Criterion = Literal["variance", "gradient"]
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 FEWEST = 4  # points before a process is fitted; until then the candidates are covered evenly
-MOST = 400  # points that a process is fitted to
+MOST = 300  # points that a process is fitted to
 _TIE = 1e-3  # scores this close are equal, and the way there decides
 _FLOOR = 0.25  # of the mean slope: a flat region is measured too, if more rarely
 _GUESS = 0.05  # noise of values told without one, in standard deviations of the values
@@ -172,7 +173,7 @@ class _Distance:
     def __init__(self, places: np.ndarray, points: np.ndarray):
         self._places = places
         if len(points):
-            self._nearest = np.sqrt(((places[:, None] - points[None]) ** 2).sum(-1)).min(1)
+            self._nearest = spatial.KDTree(points).query(places)[0]
         else:  # begin in the middle
             middle = (places.min(0) + places.max(0)) / 2
             self._nearest = -np.sqrt(((places - middle) ** 2).sum(1))

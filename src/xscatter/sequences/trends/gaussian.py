@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, optimize
 
+_BLOCK = 4096  # places at a time, which bounds the memory
 _STARTS = (0.1, 0.4, 1.2)  # lengths in units of the range from which the search starts
 
 
@@ -122,14 +123,22 @@ class GaussianProcess:
 
     def predict(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean and standard deviation of the curve at places (m, d)."""
+        parts = [self._predict(x[n : n + _BLOCK]) for n in range(0, len(x), _BLOCK)]
+        mean, variance = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return mean, np.sqrt(np.maximum(variance, 1e-12)) * self._spread
+
+    def _predict(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         cross = self._between(self._scaled(x), self._x)
         whitened = linalg.solve_triangular(self._root, cross.T, lower=True)
         variance = self.settings.amplitude**2 + 10.0 - (whitened**2).sum(0)
-        mean = cross @ self._solved * self._spread + self._center
-        return mean, np.sqrt(np.maximum(variance, 1e-12)) * self._spread
+        return cross @ self._solved * self._spread + self._center, variance
 
     def covariance(self, x: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Return the covariance (m, k) of the curve between places (m, d) and (k, d)."""
+        parts = [self._cross(x[n : n + _BLOCK], other) for n in range(0, len(x), _BLOCK)]
+        return np.concatenate(parts)
+
+    def _cross(self, x: np.ndarray, other: np.ndarray) -> np.ndarray:
         first, second = self._scaled(x), self._scaled(other)
         left, right = (
             linalg.solve_triangular(self._root, self._between(places, self._x).T, lower=True)
@@ -144,11 +153,13 @@ class GaussianProcess:
 
     def slope(self, x: np.ndarray) -> np.ndarray:
         """Return the length of the gradient of the mean at places (m, d), per range of x."""
-        places = self._scaled(x)
+        return np.concatenate(
+            [self._slope(self._scaled(x[n : n + _BLOCK])) for n in range(0, len(x), _BLOCK)]
+        )
+
+    def _slope(self, places: np.ndarray) -> np.ndarray:
         parts = []
-        for axis in range(places.shape[1]):
-            step = np.zeros(places.shape[1])
-            step[axis] = 1e-4
+        for step in 1e-4 * np.eye(places.shape[1]):
             ahead = self._between(places + step, self._x) @ self._solved
             behind = self._between(places - step, self._x) @ self._solved
             parts.append((ahead - behind) / 2e-4)

@@ -53,7 +53,8 @@ class Profile:
             thresholds = [stats.chi2.ppf(level, 1) for level in LEVELS]
             self._joint = [float(stats.chi2.ppf(level, 2)) for level in LEVELS]
         else:
-            self._unit = max(fit.squares, 1e-20) / max(fit.spare, 1)
+            # Points without noise leave the rounding of their digits.
+            self._unit = max(fit.squares / max(fit.spare, 1), 1e-6)
             spare = max(fit.spare, 1)
             thresholds = [stats.f.ppf(level, 1, spare) for level in LEVELS]
             self._joint = [float(2 * stats.f.ppf(level, 2, spare)) for level in LEVELS]
@@ -99,17 +100,18 @@ class Profile:
             roots.append(max(rise, roots[-1] + 1e-9))
             if roots[-1] > self._roots[-1]:
                 break
-            # Aim for three more steps to the wider interval, at most three times as long.
+            # Aim for three more steps to the wider interval; longer ones where all is still flat.
+            longest = (3 if roots[-1] > 0.05 else 20) * abs(step)
             slope = (roots[-1] - roots[-2]) / abs(step)
             wanted = (self._roots[-1] * 1.05 - roots[-1]) / max(slope, 1e-300) / 2
-            step = sign * float(np.clip(wanted, abs(step) / 2, 3 * abs(step)))
+            step = sign * float(np.clip(wanted, abs(step) / 2, longest))
         return [
             float(np.interp(root, roots, places)) if roots[-1] >= root else sign * np.inf
             for root in self._roots
         ]
 
     def _first_step(self, name: str, value: float) -> float:
-        """Return a third of the standard deviation by the curvature, or a small step."""
+        """Return half of the standard deviation by the curvature, or a small step."""
         model, unit = self.fit.model, self.fit.unit
         tiny = 1e-5
         rows, rates = [], []
@@ -120,16 +122,16 @@ class Profile:
             rows.append((rest - model.residuals(unit)[0]) / shift[n])
             moved = model.law.report(unit + shift, linear, model.domain)[name]
             rates.append((moved - value) / shift[n])
-        direct = self._linear_deviation(name, value)
-        if not rows:
-            return direct
-        try:
-            covariance = np.linalg.inv(np.array(rows) @ np.array(rows).T)
-        except np.linalg.LinAlgError:
-            covariance = np.eye(len(unit)) * 1e-4
-        variance = float(np.array(rates) @ covariance @ np.array(rates)) * self._unit
-        sd = np.sqrt(variance + direct**2) if np.isfinite(variance) else direct
-        return max(float(sd) / 2, 1e-9 * max(abs(value), 1e-12))
+        sd = self._linear_deviation(name, value)
+        if rows:
+            normal = np.array(rows) @ np.array(rows).T
+            covariance = np.linalg.pinv(normal, hermitian=True) * self._unit
+            variance = float(np.array(rates) @ covariance @ np.array(rates))
+            sd = np.sqrt(max(variance, 0.0) + sd**2) if np.isfinite(variance) else sd
+        kind = next(r.kind for r in model.law.reported if r.name == name)
+        # A place may be a large number, such as seconds since 1970.
+        size = model.domain.step if kind == "position" else 1e-3 * abs(value)
+        return max(float(sd) / 2, 1e-3 * size + 1e-300)
 
     def _linear_deviation(self, name: str, value: float) -> float:
         """Return the standard deviation of a number by the weights of the columns alone."""
@@ -138,7 +140,7 @@ class Profile:
         covariance = np.linalg.pinv(
             (columns / model.points.noise[:, None]).T @ (columns / model.points.noise[:, None])
         )
-        step = 1e-4 * np.sqrt(np.diag(covariance) * self._unit) + 1e-300
+        step = 1e-4 * np.sqrt(np.diag(covariance) * self._unit) + 1e-7 * np.abs(linear) + 1e-300
         rates = np.array(
             [
                 (model.law.report(unit, linear + step[n] * e, model.domain)[name] - value) / step[n]
@@ -162,7 +164,10 @@ class Profile:
             way = np.array([np.cos(angle) * reach[0], np.sin(angle) * reach[1]])
             lengths = self._along(names, np.array(best), way, roots)
             for border, length in zip(borders, lengths, strict=True):
-                border.append([float(v) for v in best + length * way])
+                open_end = not np.isfinite(length)
+                border.append(
+                    [np.inf, np.inf] if open_end else list(map(float, best + length * way))
+                )
         return {"50": borders[0], "90": borders[1]}
 
     def _along(
