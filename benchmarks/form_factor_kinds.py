@@ -2,9 +2,9 @@
 
     python benchmarks/form_factor_kinds.py results/tagger-128 [--examples 2000 10000]
 
-On test images that show exactly one kind: how often each view names it correctly, its score above
-that kind's mean being the highest; of all images, and of those where d' of what lies beyond the
-first minimum, which carries the tag, is above 50 and above 200.
+On test images of which exactly one kind is told: how often each view names it correctly, its score
+above that kind's mean being the highest; of all images, and of those where d' of the difference to
+the best other kind, which decides the tag, is above 20 and above 50.
 
 Beside it are boosted trees that know more than any network: the azimuthal mean of the expected
 image, without noise, of all images of the study; and the scattering of the particles alone, without
@@ -44,7 +44,7 @@ def views_right(paths: StudyPaths, detectability: dict[tuple[int, int], float]) 
         scores = np.clip(view.scores[rows][:, COLUMNS], 1e-9, 1 - 1e-9)
         logits = np.log(scores / (1 - scores))
         right = (logits - logits.mean(axis=0)).argmax(axis=1) == truth
-        for least in (0, 50, 200):
+        for least in (0, 20, 50):
             seen = strength >= least
             print(
                 f"  {view.name:12} d' at least {least:3}: "
@@ -104,9 +104,12 @@ def main() -> None:
     tested = set(views[0].source[:, 0].tolist())
     detectability: dict[tuple[int, int], float] = {}
     values, kinds, test = [], [], []
+    visible = told = 0
     for number in range(study.simulate.experiments):
         with open_experiment(paths.experiment(number)) as file:
             labels = file.labels[:, COLUMNS]
+            visible += int(np.sum(file.labels[:, tags.find("form factor")]))
+            told += int(labels.any(axis=1).sum())
             strength = file.detectability[:, COLUMNS]
             scenes = [file.parameters(image) for image in range(len(file))]
         experiment = Experiment(study, number)
@@ -120,6 +123,7 @@ def main() -> None:
     share = max(np.bincount([kind for kind, held in zip(kinds, test, strict=True) if held])) / sum(
         test
     )
+    print(f"images that show a form factor: {visible}; the kind is told of {told / visible:.2f}")
     print(f"test images that show one kind: {sum(test)}; the commonest kind is {share:.2f} of them")
     views_right(paths, detectability)
     print(f"trees, all that is expected in the image:  {trees_right(values, kinds, test)}")

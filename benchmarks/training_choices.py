@@ -8,6 +8,7 @@ were chosen with it.
     python benchmarks/training_choices.py results/demo --group counts
     python benchmarks/training_choices.py results/demo --group preset
     python benchmarks/training_choices.py results/demo --group network --minutes 15
+    python benchmarks/training_choices.py results/tagger-128 --group width --minutes 60
 
 With --minutes every training ends with the epoch in which that CPU time is spent: the scores of all
 in equal time, whatever else the machine does.
@@ -49,6 +50,18 @@ GROUPS = {  # group: (view that is compared, choices)
             {"image_network": "alexnet"},
             {"image_network": "vgg16", "width": 0.25},
         ],
+    ),
+    "width": (["image"], [{"width": width} for width in (1.0, 1.5, 2.0)]),
+    "batch_size": (
+        ["image"],
+        [{"batch_size": 32}, {"batch_size": 64, "learning_rate": 3e-3}, {"batch_size": 16}],
+    ),
+    # With the same number of epochs, such as --keys '{"max_epochs": 30}'.
+    "schedule": (["image"], [{"schedule": kind} for kind in ("plateau", "cosine")]),
+    # On the results of a study with `centers: estimated`.
+    "view_dropout": (
+        ["image", "coefficient", "joint"],
+        [{"view_dropout": fraction} for fraction in (0.0, 0.15, 0.3)],
     ),
     # Keys of the section transform: the coefficients are made anew, from the same images.
     "counts": (

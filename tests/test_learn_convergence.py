@@ -3,6 +3,7 @@
 from xscatter.learn.convergence import Convergence
 from xscatter.learn.progress import Progress
 from xscatter.study import Train
+from xscatter.views import VIEWS
 
 TRAIN = Train(
     patience=3,
@@ -73,3 +74,15 @@ def test_checkpoints_of_earlier_versions_say_round():
     rule = {"epoch": "round", "best_epoch": "best_round"}
     former["rule"] = {rule.get(key, key): value for key, value in facts["rule"].items()}
     assert Progress.of(former) == Progress.of(facts)
+
+
+def test_a_cosine_has_no_drops_and_ends_where_it_was_set():
+    train = TRAIN.model_copy(update={"schedule": "cosine", "max_epochs": 9})
+    assert decisions(Convergence(), [1.0] * 9, [0.5] * 9, train) == [""] * 8 + ["stop"]
+
+
+def test_the_joint_training_may_have_epochs_of_its_own():
+    train = Train(schedule="cosine", max_epochs=9, joint_max_epochs=4)
+    epochs = [train.of(view).max_epochs for view in VIEWS.values()]
+    assert epochs == [9, 9, 4]
+    assert Train(max_epochs=7).of(VIEWS["joint"]).max_epochs == 7

@@ -102,3 +102,71 @@ def test_tf_data_gives_the_same_as_the_iterator(tmp_path):
         assert set(given) == set(wanted)
         for name in wanted:
             np.testing.assert_array_equal(given[name].numpy(), wanted[name])
+
+
+def test_unfamiliar_instruments_are_held_out_whole(tmp_path):
+    names = {1: ["square", "rod"], 4: ["square"], 6: ["tilted"], 9: ["rod", "tilted"]}
+    write_records(
+        tmp_path, experiments=24, images=2, batches=4, kinds=lambda n: names.get(n, ["plain"])
+    )
+    records = open_records(tmp_path)
+    training, validation = data.split(records, 5, 0.15, unfamiliar=True)
+    seen, held = (
+        frozenset().union(*(records.kinds[n] for n in data.experiments(part)))
+        for part in (training, validation)
+    )
+    assert held - seen
+    assert all(records.kinds[n] & (held - seen) for n in data.experiments(validation))
+    again = data.split(records, 5, 0.15, unfamiliar=True)
+    assert data.experiments(again[1]) == data.experiments(validation)
+    # More experiments: the training set still knows none of these kinds.
+    known = {"training": data.experiments(training), "validation": data.experiments(validation)}
+    other = next(iter(held - seen))
+    more = lambda n: names.get(n, ["plain"] if n < 24 else [other])  # noqa: E731
+    write_records(tmp_path, experiments=32, images=2, batches=4, kinds=more)
+    grown = data.split(open_records(tmp_path), 5, 0.15, known, unfamiliar=True)
+    assert not set(range(24, 32)) & set(data.experiments(grown[0]))
+    assert set(known["training"]) <= set(data.experiments(grown[0]))
+
+
+def test_records_that_name_no_kinds_are_split_at_random(tmp_path):
+    write_records(tmp_path, images=2)
+    records = open_records(tmp_path)
+    plain = data.split(records, 5, 0.3)
+    assert [data.experiments(part) for part in plain] == [
+        data.experiments(part) for part in data.split(records, 5, 0.3, unfamiliar=True)
+    ]
+
+
+def test_a_fraction_of_the_centres_is_made_unknown():
+    inputs = {"center_confidence": np.linspace(0.5, 1, 4000, dtype=np.float32)}
+    random = np.random.default_rng(1)
+    out = augment.without_center(inputs, random, 0.2)["center_confidence"]
+    assert 0.17 < (out == 0).mean() < 0.23
+    kept = out > 0
+    np.testing.assert_array_equal(out[kept], inputs["center_confidence"][kept])
+    assert out.dtype == np.float32
+    state = random.bit_generator.state
+    augment.without_center({"image": np.zeros(3)}, random, 0.2)
+    assert random.bit_generator.state == state
+
+
+def test_the_loss_of_exclusive_tags_is_that_of_one_answer():
+    from xscatter.learn.learner import loss_of
+    from xscatter.study import Train
+
+    random = np.random.default_rng(3)
+    logits = random.normal(size=(50, 5)).astype(np.float32)
+    drawn = random.integers(0, 4, 50)
+    labels = np.zeros((50, 5), np.float32)
+    labels[:, [0, 2, 4]] = np.eye(4)[drawn][:, :3]
+    labels[:, [1, 3]] = random.integers(0, 2, (50, 2))
+    labels[0, 1] = augment.UNKNOWN
+    z = logits.astype(float)
+    e = np.exp(np.pad(z[:, [0, 2, 4]], ((0, 0), (0, 1))))
+    expected = -np.log(e[np.arange(50), drawn] / e.sum(1)).sum()
+    single = np.logaddexp(0, z[:, [1, 3]]) - labels[:, [1, 3]] * z[:, [1, 3]]
+    single[0, 0] = 0
+    expected = (expected + single.sum()) / 250
+    loss = loss_of(Train(), np.full(5, 0.3), [np.array([0, 2, 4])])
+    assert float(loss(labels, logits)) == pytest.approx(expected, rel=1e-5)

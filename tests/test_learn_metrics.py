@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from xscatter.core.errors import UserError
-from xscatter.scores import calibration, metrics
+from xscatter.scores import calibration, groups, metrics
 from xscatter.scores.confusions import confusions
 from xscatter.scores.describe import describe
 from xscatter.scores.evaluation import (
@@ -118,6 +118,49 @@ def test_a_rare_tag_keeps_the_common_temperature_and_half():
     assert found.slope[0] == pytest.approx(1 / found.temperature)
 
 
+def exclusive(count, seed):
+    """Labels of three exclusive tags of which one is true or none, and overconfident logits."""
+    random = np.random.default_rng(seed)
+    z = random.normal(0, 1.5, (count, 3))
+    p = np.exp(np.pad(z, ((0, 0), (0, 1))))
+    p /= p.sum(1, keepdims=True)
+    drawn = (random.random((count, 1)) > np.cumsum(p, 1)).sum(1)
+    return np.eye(4)[drawn][:, :3], 3.0 * z + [0.0, 2.0, -1.0]
+
+
+def test_exclusive_tags_are_calibrated_as_one_answer():
+    labels, logits = exclusive(4000, 1)
+    names = ["silver behenate", "LaB6", "CeO2"]
+    fitted = calibration.fit(names, labels, logits)
+    assert fitted.groups == [names]
+    assert np.allclose(fitted.slope, 1 / 3, rtol=0.15)
+    np.testing.assert_allclose(fitted.offset, np.array([0, -2, 1]) / 3, atol=0.15)
+    labels, logits = exclusive(4000, 2)
+    p = fitted.probability(logits)
+    assert (p.sum(1) < 1).all()
+    assert metrics.reliability(labels, p).expected_calibration_error < 0.02
+    chosen = groups.given(p, np.full(3, 0.1), fitted.columns)
+    assert chosen.sum(1).max() == 1
+    assert (np.argmax(p, 1)[chosen.any(1)] == np.argmax(chosen, 1)[chosen.any(1)]).all()
+
+
+def test_what_is_known_of_a_group_is_taken_from_the_others():
+    logits = np.random.default_rng(1).normal(size=(9, 4))
+    some = [np.array([0, 1, 3])]
+    p = calibration.sigmoid(groups.single_logits(logits, some))
+    e = np.exp(logits[:, [0, 1, 3]])
+    np.testing.assert_allclose(p[:, [0, 1, 3]], e / (1 + e.sum(1, keepdims=True)))
+    np.testing.assert_allclose(p[:, 2], calibration.sigmoid(logits[:, 2]))
+    # Without one class, the softmax of the others and "none" remains.
+    without = groups.with_known(p, {1: False}, some)
+    np.testing.assert_allclose(
+        without[:, [0, 3]], e[:, [0, 2]] / (1 + e[:, [0, 2]].sum(1, keepdims=True))
+    )
+    assert (without[:, 1] == 0).all()
+    true = groups.with_known(p, {3: True, 2: False}, some)
+    assert (true == [0, 0, 0, 1]).all()
+
+
 def test_calibration_is_read_as_it_was_written(tmp_path):
     found = calibrated(*overconfident(200, 4))
     found.save(tmp_path / "calibration.json")
@@ -200,3 +243,27 @@ def test_one_experiment_has_no_interval():
     assert all(tag.interval is None for tag in evaluation.tags.values())
     two = described(labels, logits, np.arange(100) % 2)
     assert two.mean_average_precision_interval is not None
+
+
+def test_unfamiliar_instruments_are_scored_apart(tmp_path):
+    labels, logits = overconfident(400, 6)
+    labels[:100] = 1 - labels[:100]
+    experiment = np.arange(400) // 20
+    fitted = calibrated(labels, logits)
+    scores = fitted.probability(logits).astype(np.float32)
+    source = np.stack([experiment, np.zeros(400, int)], 1)
+    tested = RecordScores(scores, logits, labels, source)
+    kinds = {n: ["a window"] if n < 5 else [] for n in range(20)}
+    found = describe("image", tested, fitted, 1, kinds)
+    apart = found.unfamiliar
+    assert (apart.kinds, apart.records, apart.experiments) == (["a window"], 100, 5)
+    for part, value in (
+        (slice(100), apart.mean_average_precision),
+        (slice(100, None), apart.familiar_mean_average_precision),
+    ):
+        each = [average_precision_score(labels[part, t], scores[part, t]) for t in range(3)]
+        assert value == pytest.approx(np.mean(each))
+    assert apart.expected_calibration_error > 2 * apart.familiar_expected_calibration_error
+    found.write(tmp_path / "image.json")
+    assert read_evaluation(tmp_path / "image.json") == found
+    assert describe("image", tested, fitted, 1).unfamiliar is None

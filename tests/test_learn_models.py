@@ -212,15 +212,19 @@ def test_the_joint_network_of_2017_joins_the_convolutions():
     assert dense_weights(model) == [(2 * 2 * 25 + 20 * 6 * 25, 400), (400, 400), (400, 5)]
 
 
+@pytest.mark.parametrize("shapes", [{}, {"center_confidence": ()}])
 @pytest.mark.parametrize("kind", ["residual", "report-2017"])
-def test_both_joint_networks_come_back_from_disk(kind, tmp_path):
+def test_both_joint_networks_come_back_from_disk(kind, shapes, tmp_path):
     branches = image(width=0.25), coefficient(width=0.25)
-    model = models.joint_network({}, 5, Train(joint_network=kind, width=0.05), branches=branches)
+    train = Train(joint_network=kind, width=0.05)
+    model = models.joint_network(shapes, 5, train, branches=branches)
     random = np.random.default_rng(6)
     inputs = {
         "image": random.poisson(3.0, (2, 64, 64)).astype("float32"),
         "coefficients": random.normal(size=(2, 8, 10, 2)).astype("float32"),
     }
+    if shapes:
+        inputs["center_confidence"] = np.array([0.0, 0.7], "float32")
     expected = model(inputs).numpy()
     model.save(tmp_path / "model.keras")
     assert np.array_equal(

@@ -48,7 +48,7 @@ def toy_study(**keys):
 @pytest.fixture(scope="module")
 def batches(tmp_path_factory):
     folder = tmp_path_factory.mktemp("batches")
-    write_records(folder)
+    write_records(folder, confidence=True)
     return folder
 
 
@@ -140,7 +140,9 @@ def test_the_baseline_is_the_mean_of_the_logits(whole):
     assert np.allclose(logits["mean"], (logits["image"] + logits["coefficient"]) / 2, atol=1e-6)
 
 
-def test_the_joint_network_starts_at_the_mean_of_the_logits(whole, batches):
+def test_the_joint_network_starts_at_the_mean_of_the_logits_and_trusts_no_unknown_centre(
+    whole, batches
+):
     from xscatter import records
     from xscatter.learn import data
     from xscatter.networks import models
@@ -149,10 +151,21 @@ def test_the_joint_network_starts_at_the_mean_of_the_logits(whole, batches):
 
     subset = data.all_records(records.open_records(batches), [0])
     branches = [load_model(ModelFolder(whole.model(view))) for view in ("image", "coefficient")]
-    joint = models.joint_network({}, len(TAGS), toy_study().train, branches=branches)
+    joint = models.joint_network(
+        {"center_confidence": ()}, len(TAGS), toy_study().train, branches=branches
+    )
     inputs = subset.inputs(VIEWS["joint"], slice(None))
+    certain, unknown = (
+        {**inputs, "center_confidence": np.full(len(subset), c, np.float32)} for c in (1, 0)
+    )
     single = [branch({name: inputs[name] for name in branch.input}).numpy() for branch in branches]
-    assert np.allclose(joint(inputs).numpy(), (single[0] + single[1]) / 2, atol=1e-5)
+    assert np.allclose(joint(certain).numpy(), (single[0] + single[1]) / 2, atol=1e-5)
+    assert np.allclose(joint(unknown).numpy(), single[0], atol=1e-5)
+    # Once trained, it still does not look at coefficients about a centre that is unknown.
+    trained = load_model(ModelFolder(whole.model("joint")))
+    without = {**unknown, "coefficients": np.zeros_like(inputs["coefficients"])}
+    assert np.allclose(trained(unknown).numpy(), trained(without).numpy(), atol=1e-5)
+    assert not np.allclose(trained(certain).numpy(), trained(unknown).numpy(), atol=1e-2)
 
 
 def test_tensorboard_shows_what_the_history_holds(whole):
@@ -261,7 +274,7 @@ def grown(batches, tmp_path):
     """The same batches, and three more of other experiments."""
     other = tmp_path / "grown"
     extra = tmp_path / "extra"
-    write_records(extra, experiments=30, batches=3, seed=9, first=100)
+    write_records(extra, experiments=30, batches=3, seed=9, first=100, confidence=True)
     shutil.copytree(batches, other / "batches")
     manifest = json.loads((other / "batches/records.json").read_text())
     for n, batch in enumerate(json.loads((extra / "records.json").read_text())["batches"]):
@@ -518,7 +531,7 @@ def die_at(owner, name, passing=1, after=False, wanted=lambda *_: True):
 
 
 # A checkpoint after each of twelve steps: most of the time goes into writing them to the disk.
-SHORT = {"max_epochs": 2, "steps_per_epoch": 6}
+SHORT = {"max_epochs": 2, "steps_per_epoch": 6, "schedule": "cosine", "view_dropout": 0.25}
 
 
 def die(place):

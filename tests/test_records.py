@@ -380,3 +380,56 @@ def test_opening_records_does_not_import_tensorflow():
 
     code = "import sys, xscatter.records; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_records_about_estimated_centres_say_how_sure_they_are(tmp_path):
+    import h5py
+
+    study = toy_study(transform={"angular_orders": 3, "radial_orders": 4, "centers": "estimated"})
+    paths = StudyPaths(tmp_path)
+    for number in range(6):
+        write_experiment(study, paths, number)
+        with h5py.File(paths.experiment(number)) as file:
+            checksum = file.attrs["checksum"]
+        with toy_shards.shards.new_shard(
+            paths.coefficients(number),
+            study_hash=study.fingerprint("transform"),
+            experiment=number,
+            source_checksum=checksum,
+        ) as file:
+            file["entry/coefficients"] = np.ones((5, 3, 4), np.complex64)
+            file["entry/coefficients"].attrs["center_confidence"] = number / 8
+    pack.pack(study, paths)
+    found = records.open_records(paths.batches, verify=True)
+    field = next(f for f in found.manifest["fields"] if f["name"] == "center_confidence")
+    assert (field["dtype"], field["shape"]) == ("<f4", [])
+    assert "kinds" not in found.manifest
+    for batch in range(3):
+        step = found.read(found.where([batch]))
+        np.testing.assert_array_equal(step["center_confidence"], step["source"][:, 0] / 8)
+
+
+def test_records_name_the_kinds_of_instrument_of_each_experiment(tmp_path):
+    import h5py
+
+    study, paths = toy_study(), StudyPaths(tmp_path)
+    write_shards(study, paths)
+    for number in (1, 4):
+        path = paths.experiment(number)
+        with (
+            h5py.File(path) as old,
+            toy_shards.shards.new_shard(
+                path.with_name("new"),
+                **{key: old.attrs[key] for key in ("study_hash", "seed", "experiment")},
+            ) as file,
+        ):
+            old.copy("entry", file)
+            file["entry/instrument/kinds"] = [b"a square", f"kind {number}".encode()]
+        path.with_name("new").replace(path)
+        paths.coefficients(number).unlink()
+        write_coefficients(study, paths, number)
+    pack.pack(study, paths)
+    found = records.open_records(paths.batches)
+    assert found.kinds[4] == {"a square", "kind 4"}
+    assert found.kinds[0] == frozenset()
+    assert assign.load(paths.assignment).sources[1].kinds == ("a square", "kind 1")

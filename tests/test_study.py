@@ -147,8 +147,8 @@ def test_fingerprints_outlive_the_renaming_of_keys():
             "train": {"max_epochs": 3, "checkpoints_kept": 3, "max_shift": 0.1},
         }
     )
-    assert study.fingerprint("simulate") == "5ffc7c1e835c7606"
-    assert study.fingerprint("train") == "d03bb56f59195e13"
+    assert study.fingerprint("simulate") == "66778761cd08586a"
+    assert study.fingerprint("train") == "fb10f3b12a99e4a9"
     keys = [json.dumps(study.train.decides(view), sort_keys=True) for view in VIEWS]
     hashes = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in keys]
     assert hashes == ["047768647fd0260a", "73a428354e35b52f", "59c57cc5dacbf3f7"]

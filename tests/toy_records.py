@@ -62,8 +62,14 @@ def write_records(
     seed=1,
     first=0,
     labels=True,
+    confidence=False,
+    kinds=None,
 ):
-    """Write `batches` of toy records; experiments are dealt to them in turn."""
+    """Write `batches` of toy records; experiments are dealt to them in turn.
+
+    With `confidence` the centres of every second experiment are uncertain; `kinds` names the kinds
+    of instrument of an experiment.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     layout = [
@@ -71,6 +77,7 @@ def write_records(
         ("image", "<u2", (side, side)),
         ("coefficients", "<c8", (orders, zeros)),
         ("source", "<i4", (2,)),
+        *([("center_confidence", "<f4", ())] if confidence else []),
     ]
     dtype = np.dtype([(name, kind, shape) for name, kind, shape in layout])
     lists = []
@@ -85,6 +92,8 @@ def write_records(
             part["image"], part["tags"] = code.encode(counts, mask), true * labels
             part["coefficients"] = expansion(np.log1p(counts), orders, zeros)
             part["source"] = [(number, n) for n in range(images)]
+            if confidence:
+                part["center_confidence"] = 0.4 if number % 2 else 1.0
             parts.append(part)
         content = np.concatenate(parts) if parts else np.zeros(0, dtype)
         content = np.random.default_rng([seed, batch]).permutation(content)
@@ -107,4 +116,7 @@ def write_records(
         "test_batch": test_batch,
         "batches": lists,
     }
+    if kinds:
+        numbers = range(first, first + experiments)
+        manifest["kinds"] = {str(number): kinds(number) for number in numbers}
     (folder / "records.json").write_text(json.dumps(manifest))

@@ -1,10 +1,16 @@
 """The vocabulary: every tag with its group, its definition and the tags that it implies.
 
 A tag is true of an image when a component that carries it was generated and is detectable: its
-detectability d' is at least `DETECTABLE` and its contrast at least `CONTRAST`. A beamstop, a window
-or a horizon is tagged where the counts that it removes are detectable; a beamstop that is part of
-the mask is tagged where its outline is on the detector (d' is NaN). The other tags of the groups
-"instrument", "exposure" and "background" follow the rule in their definition; their d' is NaN.
+detectability d' is at least `DETECTABLE` and its contrast at least `CONTRAST`. A tag that names a
+kind (of form factor, lattice, symmetry, direction, or a class of width or orientation) asks for
+more: d' and contrast are those of the difference to its best alternative, another kind or the same
+feature at the border, fitted in scale and position, on a smooth background where the tag is read
+from a profile (`simulate/kinds`). Where no kind can be told, the general tag stays.
+
+A beamstop, a window or a horizon is tagged where the counts that it removes are detectable; a
+beamstop that is part of the mask is tagged where its outline is on the detector (d' is NaN). The
+other tags of the groups "instrument", "exposure" and "background" follow the rule in their
+definition; their d' is NaN.
 
 Names are those of the published vocabularies where a tag exists there.
 """
@@ -131,7 +137,7 @@ TAGS: tuple[Tag, ...] = (
     Tag("fcc", "lattice", "Face-centred cubic lattice of particles."),
     Tag("simple cubic", "lattice", "Simple cubic lattice of particles."),
     Tag("hexagonal", "lattice", "Hexagonally packed cylinders, peaks at 1 : √3 : 2 : √7."),
-    Tag("lamellar", "lattice", "Lamellar stack, peaks at 1 : 2 : 3."),
+    Tag("lamellar", "lattice", "Lamellar stack, or anything else with rings or arcs at 1 : 2 : 3."),
     Tag("form factor", "form factor", "Scattering of individual particles."),
     Tag("form factor: sphere", "form factor", "Form factor of spheres.", ("form factor",)),
     Tag(
@@ -233,6 +239,7 @@ INDEX: dict[str, int] = {name: i for i, name in enumerate(NAMES)}
 EXCLUSIVE: tuple[tuple[str, ...], ...] = (
     ("circular beamstop", "linear beamstop", "wedge beamstop", "beam off image"),
     ("strong scattering", "intermediate scattering", "weak scattering", "blank"),
+    ("silver behenate", "LaB6", "CeO2"),
 )
 
 WACV_2017 = (

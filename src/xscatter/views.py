@@ -21,6 +21,8 @@ class View:
         keys: Keys of the study's section `train` that this view depends on and some others do not.
             Every view depends on the keys that no view lists.
         learning_rate: Key of the first learning rate.
+        epochs: Key of the number of epochs; where it is null, `max_epochs` holds.
+        optional: Fields that the network takes, too, where records have them.
     """
 
     name: str
@@ -30,6 +32,8 @@ class View:
     parents: tuple[str, ...] = ()
     keys: frozenset[str] = frozenset()
     learning_rate: str = "learning_rate"
+    epochs: str = "max_epochs"
+    optional: tuple[str, ...] = ()
 
     @property
     def needs_center(self) -> bool:
@@ -58,8 +62,18 @@ _ALL = (
         "xscatter.networks.models:joint_network",
         seed_key=2,
         parents=("image", "coefficient"),
-        keys=frozenset({"joint_network", "joint_learning_rate", "max_shift"}),
+        keys=frozenset(
+            {
+                "joint_network",
+                "joint_learning_rate",
+                "joint_max_epochs",
+                "max_shift",
+                "view_dropout",
+            }
+        ),
         learning_rate="joint_learning_rate",
+        epochs="joint_max_epochs",
+        optional=("center_confidence",),
     ),
 )
 VIEWS: dict[str, View] = {view.name: view for view in _ALL}

@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     SPLIT = 5  # which experiments are held out
     TRAINING = 6  # initial weights, data order, augmentation, dropout
     BOOTSTRAP = 7  # confidence intervals
+    CENTERS = 8  # how the beam centre of an experiment is known
 
 
 def sequence(seed: int, purpose: Purpose, *key: int) -> np.random.SeedSequence:

@@ -130,6 +130,26 @@ def augmented(
     return out, labels
 
 
+def without_center(
+    inputs: dict[str, np.ndarray], random: np.random.Generator, fraction: float
+) -> dict[str, np.ndarray]:
+    """Return inputs in which a random `fraction` of the beam centres is unknown: confidence 0.
+
+    Inputs without a confidence are returned as they are. The coefficients stay: with confidence 0
+    the joint network does not look at them.
+
+    Args:
+        inputs: inputs of a network, (n, ...) each.
+        random: source of all draws.
+        fraction: of the records.
+    """
+    if not fraction or "center_confidence" not in inputs:
+        return inputs
+    confidence = inputs["center_confidence"]
+    unknown = random.random(len(confidence)) < fraction
+    return {**inputs, "center_confidence": np.where(unknown, np.float32(0), confidence)}
+
+
 def turned_labels(
     labels: np.ndarray, tags: Sequence[str], turns: np.ndarray, free: np.ndarray
 ) -> np.ndarray:

@@ -4,7 +4,8 @@ After each epoch the rule sees the training loss and the mean average precision 
 set. The training loss makes progress when it falls by `min_loss_decrease` of its best value, the
 precision when it gains `min_precision_gain`. When neither has for `patience` epochs, or the
 precision has not for `overfitting_patience` epochs, the learning rate drops, and both wait again;
-when no drop is left, the training has converged. The weights of the best epoch are the result.
+when no drop is left, the training has converged. With `schedule: cosine` it ends after
+`max_epochs` alone. The weights of the best epoch are the result.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -47,6 +48,9 @@ class Convergence:
         flat, stuck = self.epoch - self.fell_at, self.epoch - self.gained_at
         if train.max_epochs is not None and self.epoch - self.begun >= train.max_epochs:
             return self._stop(f"max_epochs, {train.max_epochs}, is reached")
+        # A cosine has the end that was set for it, and no drops.
+        if train.schedule == "cosine":
+            return ""
         # Neither improves: the training has settled at this learning rate.
         if min(flat, stuck) >= train.patience:
             why = f"no progress of training loss and validation for {train.patience} epochs"

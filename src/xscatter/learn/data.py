@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,8 @@ from xscatter.records.constants import NOT_USABLE
 from xscatter.records.read import Records
 from xscatter.views import View
 
+# Second number of the key of the stream that draws kinds of instrument; `records.assign` has 1.
+_KINDS_KEY = 2
 _TOGETHER = 64  # most records that a network takes at once
 _PIXELS = 2**22  # most pixels of them
 
@@ -44,10 +46,15 @@ class RecordSubset:
         """Return the counts float32 (n, rows, cols) at `index`, -1 where not usable."""
         return self.records.counts(self.where[index], NOT_USABLE)
 
+    def fields(self, view: View) -> list[str]:
+        """Return the fields that the network of `view` takes."""
+        have = self.records.dtype.names or ()
+        return [*view.fields, *(name for name in view.optional if name in have)]
+
     def inputs(self, view: View, index: np.ndarray | slice) -> dict[str, np.ndarray]:
         """Return the inputs of the network of `view`, float32, for the records at `index`."""
         inputs = {}
-        for name in view.fields:
+        for name in self.fields(view):
             if name == "image":
                 inputs[name] = self.counts(index)
             else:
@@ -119,18 +126,23 @@ def all_records(records: Records, numbers: Sequence[int] | None = None) -> Recor
 
 
 def split(
-    records: Records, seed: int, fraction: float, known: dict[str, list[int]] | None = None
+    records: Records,
+    seed: int,
+    fraction: float,
+    known: dict[str, list[int]] | None = None,
+    unfamiliar: bool = False,
 ) -> tuple[RecordSubset, RecordSubset]:
     """Split the training batches into training and validation set, by experiment.
 
     Where an experiment goes depends on its number and the seed alone, so that all views are split
-    alike, also when experiments are added.
+    alike, also when experiments are added; or on its kinds of instrument, see `held_kinds`.
 
     Args:
         records: the open record batches.
         seed: of the study.
         fraction: of the experiments that go to the validation set.
         known: an earlier split to keep, experiments of `training` and `validation`.
+        unfamiliar: hold out kinds of instrument, where the records name them.
 
     Raises:
         UserError: fewer than two experiments, or experiments of the test batch among them.
@@ -151,7 +163,12 @@ def split(
     held = set(known["validation"])
     fresh = [int(n) for n in names if n not in held and n not in set(known["training"])]
     draw = {n: generator(seed, Purpose.SPLIT, n).random() for n in fresh}
-    held |= {n for n in fresh if draw[n] < fraction}
+    kinds = {int(n): records.kinds.get(int(n), frozenset()) for n in names}
+    if unfamiliar and any(kinds.values()):
+        some = held_kinds(kinds, seed, fraction, known)
+        held |= {n for n in fresh if kinds[n] & some}
+    else:
+        held |= {n for n in fresh if draw[n] < fraction}
     # A small study may draw no experiment at all: then the one with the smallest draw is held
     # out.
     held = held or {min(fresh, key=draw.__getitem__)}
@@ -163,6 +180,48 @@ def split(
         )
     training, validation = every.where[~chosen], every.where[chosen]
     return RecordSubset(records, training), RecordSubset(records, validation)
+
+
+def held_kinds(
+    kinds: Mapping[int, frozenset[str]],
+    seed: int,
+    fraction: float,
+    known: Mapping[str, list[int]],
+) -> frozenset[str]:
+    """Return the kinds of instrument that only the validation set has.
+
+    They are taken in a random order until `fraction` is reached, leaving out those that alone make
+    up more than half of it: many small kinds are new in more ways than one large kind, and tags
+    that name a large one, such as the wedges among the beamstops, could not be learnt without it.
+    At least the rarest kind is held out. After an earlier split they are those that its training
+    set did not have.
+
+    Args:
+        kinds: of each experiment.
+        seed: of the study.
+        fraction: of the experiments that the validation set should have.
+        known: an earlier split, experiments of `training` and `validation`.
+    """
+    seen, held = (
+        frozenset[str]().union(*(kinds.get(n, ()) for n in known[part]))
+        for part in ("training", "validation")
+    )
+    if seen or held:
+        return held - seen
+    having = {
+        kind: {n for n, some in kinds.items() if kind in some}
+        for kind in sorted(frozenset().union(*kinds.values()))
+    }
+    random = generator(seed, Purpose.SPLIT, 0, _KINDS_KEY)
+    chosen, members = set[str](), set[int]()
+    for place in random.permutation(len(having)):
+        kind = list(having)[place]
+        if len(having[kind]) <= 0.5 * fraction * len(kinds):
+            chosen.add(kind)
+            members |= having[kind]
+        if len(members) >= fraction * len(kinds):
+            break
+    return frozenset(chosen or {min(having, key=lambda kind: len(having[kind]))})
 
 
 def experiments(subset: RecordSubset) -> list[int]:

@@ -76,6 +76,8 @@ def open_records_of(study: Study, paths: StudyPaths) -> Records:
     asked = {**transform.model_dump(), "radius": study.radius}
     # Facts that the records do not state cannot be compared.
     packed = records.manifest.get("transform", {})
+    if packed:
+        packed = {"centers": "exact", **packed}  # earlier versions knew no other
     different = [key for key, value in packed.items() if asked.get(key) != value]
     if different:
         raise UserError(

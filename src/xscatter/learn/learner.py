@@ -105,7 +105,7 @@ def build(
         train: the keys of the study.
         branches: trained networks of the view's parents.
     """
-    shapes = {name: subset.records.dtype[name].shape for name in view.fields}
+    shapes = {name: subset.records.dtype[name].shape for name in subset.fields(view)}
     boundary = subset.records.manifest.get("transform", {}).get("boundary", "dirichlet")
     model = builder(view)(shapes, tags, train, boundary, branches)
     if branches:
@@ -142,28 +142,48 @@ LOSSES = {"cross-entropy": _cross_entropy, "asymmetric": _asymmetric}
 """Losses (n, T) of labels, logits (n, T) and weights of the positives (T,)."""
 
 
-def loss_of(train: Train, prevalence: np.ndarray) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+def loss_of(
+    train: Train, prevalence: np.ndarray, groups: Sequence[np.ndarray] = ()
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """Return the loss (labels, logits) -> mean over records and tags.
+
+    A group of exclusive tags adds the cross-entropy of its softmax, the logit of "none" being 0.
 
     Args:
         train: names the loss; `max_positive_weight` limits the weight of a rare tag's positives.
         prevalence: (T,) in the training set.
+        groups: columns of each group of exclusive tags.
     """
     # The root is a compromise: full weights would make a few rare positives dominate the loss.
     rarity = np.sqrt((1 - prevalence) / np.maximum(prevalence, 1e-6))
     weight = tf.constant(np.clip(rarity, 1.0, train.max_positive_weight), tf.float32)
-    each = LOSSES[train.loss]
-    return lambda labels, logits: tf.reduce_mean(
+    each, tags = LOSSES[train.loss], len(prevalence)
+    grouped = np.concatenate([[], *groups]).astype(int)
+    single = np.setdiff1d(np.arange(tags), grouped)
+
+    def loss(labels, logits):
+        y, z = tf.gather(labels, single, axis=1), tf.gather(logits, single, axis=1)
+        own = tf.gather(weight, single)
         # Unknown labels are negative: they add nothing, but still count in the mean.
-        tf.where(labels < 0, 0.0, each(tf.maximum(labels, 0.0), logits, weight))
-    )
+        total = tf.reduce_sum(tf.where(y < 0, 0.0, each(tf.maximum(y, 0.0), z, own)), axis=1)
+        for group in groups:
+            y, z = tf.gather(labels, group, axis=1), tf.gather(logits, group, axis=1)
+            classes = tf.concat([y, 1.0 - tf.reduce_sum(y, axis=1, keepdims=True)], axis=1)
+            z = tf.pad(z, [[0, 0], [0, 1]])
+            heavy = tf.reduce_sum(
+                classes * tf.pad(tf.gather(weight, group), [[0, 1]], constant_values=1.0), axis=1
+            )
+            total += heavy * tf.nn.softmax_cross_entropy_with_logits(classes, z)
+        return tf.reduce_mean(total) / tags
+
+    return loss
 
 
 def _adamw(train: Train, replicas: int) -> keras.optimizers.Optimizer:
     # Each device clips its share of the gradient before the shares are summed.
     optimizer = keras.optimizers.AdamW(weight_decay=train.weight_decay, clipnorm=1.0 / replicas)
     # Decay pulls weights to zero, which for scales and offsets is not a simpler function.
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "blend"])
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "blend", "doubt"])
     return optimizer
 
 

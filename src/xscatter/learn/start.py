@@ -17,6 +17,7 @@ from xscatter.learn.progress import Progress
 from xscatter.networks.load import load_model
 from xscatter.networks.quiet import import_tensorflow
 from xscatter.records.read import Records
+from xscatter.scores.groups import columns_of_groups
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
@@ -114,7 +115,11 @@ def start(
     train = study.train
     taken = saved or parent or Checkpoint({}, {})
     training, validation = data.split(
-        records, study.seed, train.validation_fraction, taken.facts.get("split")
+        records,
+        study.seed,
+        train.validation_fraction,
+        taken.facts.get("split"),
+        train.validation_set == "unfamiliar",
     )
     # A multiple of the devices: each takes an equal share.
     batch_size = min(train.batch_size, len(training)) // train.devices * train.devices
@@ -133,7 +138,12 @@ def start(
     with strategy.scope():
         branches = [load_model(ModelFolder(paths.model(name))) for name in view.parents]
         model = learner.build(view, training, len(records.tags), train, branches)
-    own = learner.Learner(model, train, learner.loss_of(train, labels.mean(0)), strategy)
+    own = learner.Learner(
+        model,
+        train,
+        learner.loss_of(train, labels.mean(0), columns_of_groups(list(records.tags))),
+        strategy,
+    )
     started = Training(
         study=study,
         view=view,

@@ -10,6 +10,7 @@ from xscatter.learn.data import RecordSubset
 from xscatter.learn.identity import open_records_of
 from xscatter.networks.load import load_model
 from xscatter.networks.quiet import import_tensorflow
+from xscatter.records.read import Records
 from xscatter.scores import calibration
 from xscatter.scores.describe import describe
 from xscatter.scores.evaluation import Evaluation, RecordScores
@@ -50,7 +51,11 @@ def evaluate(
     if name == MEAN:
         # The mean has no training of its own, so it is calibrated here, on the validation set.
         _, validation = data.split(
-            records, study.seed, study.train.validation_fraction, facts[0]["split"]
+            records,
+            study.seed,
+            study.train.validation_fraction,
+            facts[0]["split"],
+            study.train.validation_set == "unfamiliar",
         )
         logits = _mean_logits(paths, views, tested)
         fitted = calibration.fit(tags, validation.labels(), _mean_logits(paths, views, validation))
@@ -63,11 +68,20 @@ def evaluate(
         labels=tested.field("tags"),
         source=tested.field("source"),
     )
-    evaluation = describe(name, scores, fitted, study.seed)
+    kinds = _unfamiliar_kinds(records, facts[0]["split"]["training"], numbers)
+    evaluation = describe(name, scores, fitted, study.seed, kinds)
     scores.write(paths.scores(name))
     evaluation.write(paths.evaluation(name))
     say(_summary(evaluation))
     return evaluation
+
+
+def _unfamiliar_kinds(
+    records: Records, training: list[int], tested: list[int]
+) -> dict[int, list[str]]:
+    """Return, for each test experiment, its kinds of instrument that no training experiment has."""
+    seen = frozenset[str]().union(*(records.kinds.get(n, ()) for n in training))
+    return {n: sorted(records.kinds.get(n, frozenset()) - seen) for n in tested}
 
 
 def _prepare(study: Study) -> None:

@@ -12,12 +12,13 @@ from xscatter.core.errors import UserError
 from xscatter.core.progress import track
 from xscatter.core.seeds import Purpose, generator
 from xscatter.learn import checkpoint, data, export
-from xscatter.learn.augment import augmented
+from xscatter.learn.augment import augmented, without_center
 from xscatter.learn.board import Board
 from xscatter.learn.identity import branch_hashes, exported, identify
 from xscatter.learn.start import Training, find_parent, start
 from xscatter.records.read import Records
 from xscatter.scores import metrics
+from xscatter.scores.groups import columns_of_groups, single_logits
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
@@ -74,7 +75,7 @@ class Loop:
 
     def __init__(self, training: Training, deadline: float | None = None):
         self.training, self.deadline = training, deadline
-        self.name, self.train = training.view.name, training.study.train
+        self.name, self.train = training.view.name, training.study.train.of(training.view)
         self.progress, self.learner = training.progress, training.learner
         self.interrupted = False
 
@@ -119,13 +120,17 @@ class Loop:
         random = generator(seed, Purpose.TRAINING, key, 2, step)
         turn, shift = self.train.augment, self.train.max_shift
         inputs, labels = augmented(inputs, labels, training.tags, random, turn, shift)
-        return inputs, labels, chosen
+        return without_center(inputs, random, self.train.view_dropout), labels, chosen
 
     def _rate(self, step: int) -> float:
         train = self.train
         rate = getattr(train, self.training.view.learning_rate)
         # The first steps are small: the moments of the optimizer are still unknown.
         warm = min(1.0, (step + 1) / (train.warmup_steps + 1))
+        if train.schedule == "cosine":
+            epochs = train.max_epochs or 1
+            done = (step - self.progress.since) / (epochs * self.training.steps_per_epoch)
+            return rate * warm * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
         return rate * warm * train.learning_rate_drop_factor**self.progress.rule.drops
 
     def _epoch(self) -> bool:
@@ -181,6 +186,8 @@ class Loop:
         kept = self.learner.swap(average)
         logits = self.learner.logits(training.validation, training.view).astype(np.float64)
         self.learner.swap(kept)
+        # Exclusive tags compete, so their order among records is that of one tag's own logit.
+        logits = single_logits(logits, columns_of_groups(training.tags))
         labels = training.validation.labels()
         # Cross-entropy whatever the loss of the training, so that trainings can be compared.
         loss = float(np.mean(np.logaddexp(0, logits) - labels * logits))
@@ -257,7 +264,8 @@ class Loop:
         # The best epoch is exported, not the last one.
         self.learner.swap(training.best)
         logits = self.learner.logits(training.validation, training.view)
-        self.board.examples(progress.step, training.validation, training.tags, logits, last=True)
+        shown = single_logits(logits, columns_of_groups(training.tags))
+        self.board.examples(progress.step, training.validation, training.tags, shown, last=True)
         records = training.training.records
         finished = export.Finished(
             view=self.name,

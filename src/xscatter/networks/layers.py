@@ -1,7 +1,8 @@
-"""Layers of our own behind the inputs: the blend of two logits, and a fast batch normalization."""
+"""Layers of our own behind the inputs: how the views are joined, a fast batch normalization."""
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 
 @keras.saving.register_keras_serializable("xscatter")
@@ -19,6 +20,27 @@ class Blend(keras.layers.Layer):
 
     def call(self, pair):
         return self.weight * pair[0] + (1.0 - self.weight) * pair[1]
+
+
+@keras.saving.register_keras_serializable("xscatter")
+class Trust(keras.layers.Layer):
+    """Values (n, C) and a confidence c (n,) -> values times c / (c + k (1 - c)).
+
+    The factor rises from 0 at c = 0 to 1 at c = 1, for each channel in its own way: k > 0 is
+    trained, and 1 at first.
+    """
+
+    def __init__(self, **options):
+        super().__init__(**{**options, "dtype": "float32"})
+
+    def build(self, shapes):
+        # By this name the optimizer knows that it does not decay.
+        self.doubt = self.add_weight(name="doubt", shape=(shapes[0][-1],), initializer="zeros")
+
+    def call(self, pair):
+        values, confidence = pair
+        c = ops.clip(ops.expand_dims(confidence, -1), 0.0, 1.0)
+        return values * c / (c + ops.exp(self.doubt) * (1.0 - c))
 
 
 @keras.saving.register_keras_serializable("xscatter")

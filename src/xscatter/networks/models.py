@@ -2,9 +2,10 @@
 
 Every network maps the fields of n records to logits (n, T), float32, one for each of T tags:
 `image` (n, rows, cols), counts with -1 where not usable; `coefficients` (n, M, K, 2), real and
-imaginary part of M angular and K radial orders. Its layer `embedding` holds the features before the
-last dense layer. Networks with a dense head also have a layer `features`, the flattened
-convolutions, on which the joint network of 2017 is built.
+imaginary part of M angular and K radial orders; in the joint view, where records have it,
+`center_confidence` (n,). Its layer `embedding` holds the features before the last dense layer.
+Networks with a dense head also have a layer `features`, the flattened convolutions, on which the
+joint network of 2017 is built.
 
 The function of every view (`View.network`) has the same signature:
 
@@ -27,11 +28,13 @@ from keras import layers
 
 from xscatter.core.errors import UserError
 from xscatter.networks.inputs import CoefficientChannels, ImageChannels, RadialProfiles
-from xscatter.networks.layers import Blend, Normalization
+from xscatter.networks.layers import Blend, Normalization, Trust
 from xscatter.networks.strips import Conv2DInStrips
 from xscatter.study import Train
 from xscatter.study import networks as table
 from xscatter.study.networks import scaled
+
+CENTER_CONFIDENCE = "center_confidence"
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -102,8 +105,11 @@ def joint_network(
 ) -> keras.Model:
     """Build the joint view on two trained networks.
 
+    Where records hold the confidence of the beam centre, the coefficient branch counts as much as
+    its centre can be trusted; with confidence 0 the logits depend on the image alone.
+
     Args:
-        shapes: not used; the branches have their own inputs.
+        shapes: shape of each input field; the branches have their own inputs.
         tags: not used; the branches have their own outputs.
         train: the keys of the study.
         boundary: not used.
@@ -116,6 +122,13 @@ def joint_network(
     coefficient_features, coefficient_logits = _branch(coefficient, "coefficient_branch", layer)(
         coefficient.input
     )
+    if CENTER_CONFIDENCE in shapes:
+        confidence = keras.Input((), name=CENTER_CONFIDENCE)
+        inputs[CENTER_CONFIDENCE] = confidence
+        coefficient_features = Trust(name="trusted_features")([coefficient_features, confidence])
+        difference = layers.Subtract(dtype="float32")([coefficient_logits, image_logits])
+        trusted = Trust(name="trusted_logits")([difference, confidence])
+        coefficient_logits = layers.Add(dtype="float32")([image_logits, trusted])
     # The correction sees the features of both branches at once: what neither view shows alone.
     features = layers.Concatenate()([image_features, coefficient_features])
     logits = JOINT_BUILDERS[train.joint_network](

@@ -15,12 +15,17 @@ from xscatter.study import Study
 
 @dataclass(frozen=True)
 class PackedExperiment:
-    """One experiment: its number of images, and the checksums of its two files."""
+    """One experiment: its number of images, the checksums of its two files, its instrument."""
 
     experiment: int
     images: int
     counts: str
     coefficients: str
+    kinds: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; without kinds where there are none, as in earlier versions."""
+        return {key: value for key, value in vars(self).items() if key != "kinds" or value}
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,7 @@ class Assignment:
             "test_batch": self.test_batch,
             "test_experiments": self.test_experiments,
             "groups": [vars(group) for group in self.groups],
-            "sources": [vars(self.sources[number]) for number in sorted(self.sources)],
+            "sources": [self.sources[number].to_json() for number in sorted(self.sources)],
             "contents": [self.content(batch) for batch in range(self.batches)],
         }
 
@@ -126,7 +131,12 @@ def from_json(content: dict[str, Any]) -> Assignment:
         content["test_batch"],
         content["test_experiments"],
         [Group(**group) for group in content["groups"]],
-        {source["experiment"]: PackedExperiment(**source) for source in content["sources"]},
+        {
+            source["experiment"]: PackedExperiment(
+                **source | {"kinds": tuple(source.get("kinds", ()))}
+            )
+            for source in content["sources"]
+        },
     )
 
 

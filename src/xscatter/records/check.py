@@ -45,7 +45,7 @@ def check_experiment(
         UserError: a file is missing, incomplete, corrupt or of something else.
     """
     source, expansion = paths.experiment(number), paths.coefficients(number)
-    images, counts = _check_images(study, source, number, tags)
+    images, counts, kinds = _check_images(study, source, number, tags)
     coefficients = _check_coefficients(study, expansion, number, images, (source.name, counts))
     for path, checksum, before in (
         (source, counts, known and known.counts),
@@ -57,11 +57,13 @@ def check_experiment(
             raise UserError(
                 f"{path}: {problem}; run `xscatter verify --delete-bad`, then make it again"
             )
-    return PackedExperiment(number, images, counts, coefficients)
+    return PackedExperiment(number, images, counts, coefficients, kinds)
 
 
-def _check_images(study: Study, path: Path, number: int, tags: list[str]) -> tuple[int, str]:
-    """Return the number of images of an experiment shard and its checksum."""
+def _check_images(
+    study: Study, path: Path, number: int, tags: list[str]
+) -> tuple[int, str, tuple[str, ...]]:
+    """Return the number of images of an experiment shard, its checksum and its kinds."""
     fingerprint, size = study.fingerprint("simulate"), study.simulate.size
     with open_experiment(path, study_hash=fingerprint, experiment=number) as shard:
         shape, labels, own = shard.dataset.shape, shard.labels.shape, shard.tags()
@@ -75,7 +77,7 @@ def _check_images(study: Study, path: Path, number: int, tags: list[str]) -> tup
                 f"{path}: has other tags than the first experiment ({other}); another version of "
                 "xscatter made it: simulate all experiments of a study by one version"
             )
-        return len(shard), shard.checksum
+        return len(shard), shard.checksum, tuple(shard.kinds)
 
 
 def _check_coefficients(

@@ -8,15 +8,20 @@ import numpy as np
 from xscatter.records.constants import DTYPE
 
 FORMAT = 1
+CENTER_CONFIDENCE = "center_confidence"
+"""Field of records whose coefficients are about a centre as it is known in use."""
 
 
-def record_dtype(tags: int, image: tuple[int, int], coefficients: tuple[int, int]) -> np.dtype:
+def record_dtype(
+    tags: int, image: tuple[int, int], coefficients: tuple[int, int], confidence: bool = False
+) -> np.dtype:
     """Return the structured type of a record: little-endian, and aligned to eight bytes.
 
     Args:
         tags: number of tags.
         image: rows and columns.
         coefficients: angular and radial orders.
+        confidence: whether there is a field with the confidence of the beam centre.
 
     Example:
         >>> record_dtype(3, (4, 4), (2, 2)).itemsize  # 32 + 8 + 32 + 3 bytes, rounded up
@@ -26,6 +31,7 @@ def record_dtype(tags: int, image: tuple[int, int], coefficients: tuple[int, int
     fields: list[tuple[str, np.dtype, tuple[int, ...]]] = [
         ("coefficients", np.dtype("<c8"), coefficients),
         ("source", np.dtype("<i4"), (2,)),
+        *([(CENTER_CONFIDENCE, np.dtype("<f4"), ())] if confidence else []),
         ("image", DTYPE, image),
         ("tags", np.dtype("u1"), (tags,)),
     ]

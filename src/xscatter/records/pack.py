@@ -58,7 +58,7 @@ def write_batch(
             # Sorted by image, because shards are read in order; the places in the batch are not.
             places = np.flatnonzero(rows[:, 0] == experiment)
             places = places[np.argsort(rows[places, 1], kind="stable")]
-            records = _read(paths, assignment, experiment, rows[places, 1])
+            records = _read(study, paths, assignment, experiment, rows[places, 1])
             for place, record in zip(places, records, strict=True):
                 stream.seek(int(place) * record.nbytes)
                 stream.write(record.tobytes())
@@ -69,7 +69,7 @@ def write_batch(
 
 
 def _read(
-    paths: StudyPaths, assignment: Assignment, experiment: int, images: np.ndarray
+    study: Study, paths: StudyPaths, assignment: Assignment, experiment: int, images: np.ndarray
 ) -> Iterator[np.void]:
     """Yield the records of `images` (n,), rising, of an experiment."""
     source = assignment.sources[experiment]
@@ -77,13 +77,15 @@ def _read(
         open_experiment(paths.experiment(experiment), checksum=source.counts) as shard,
         open_coefficients(paths.coefficients(experiment), checksum=source.coefficients) as file,
     ):
-        kind = layout.record_dtype(shard.labels.shape[1], shard.shape, file.dataset.shape[1:])
+        kind = _record_dtype(study, shard.labels.shape[1])
         # In pieces, so that memory does not grow with the number of images.
         for some in np.array_split(images, -(-len(images) * kind.itemsize // _TOGETHER)):
             records = np.zeros(len(some), kind)
             records["source"] = np.stack([np.full(len(some), experiment), some], 1)
             records["tags"] = shard.labels[some]
             records["coefficients"] = file.dataset[some]
+            if layout.CENTER_CONFIDENCE in (kind.names or ()):
+                records[layout.CENTER_CONFIDENCE] = file.center_confidence
             for record, image in zip(records, some, strict=True):
                 record["image"] = code.encode(*shard.counts(image))
                 yield record
@@ -105,10 +107,7 @@ def index(study: Study, paths: StudyPaths, assignment: Assignment | None = None)
     """
     assignment = assignment or load(paths.assignment)
     tags = first_tags(study, paths, min(assignment.sources))
-    size, transform = study.simulate.size, study.transform
-    dtype = layout.record_dtype(
-        len(tags), (size, size), (transform.angular_orders, transform.radial_orders)
-    )
+    dtype = _record_dtype(study, len(tags))
     batches = []
     for batch in track(range(assignment.batches), "batches"):
         batches.append(_describe(study, paths, batch, assignment, dtype.itemsize))
@@ -123,15 +122,25 @@ def index(study: Study, paths: StudyPaths, assignment: Assignment | None = None)
         "test_batch": assignment.test_batch,
         "image_code": code.describe(),
         "source": ["experiment", "image"],
-        "transform": {**transform.model_dump(), "radius": study.radius},
-        "simulate": {"size": size, "sampling": study.simulate.sampling},
+        "transform": {**study.transform.model_dump(), "radius": study.radius},
+        "simulate": {"size": study.simulate.size, "sampling": study.simulate.sampling},
         "batches": batches,
     }
+    kinds = {str(n): list(source.kinds) for n, source in sorted(assignment.sources.items())}
+    if any(kinds.values()):
+        manifest["kinds"] = kinds
     text = json.dumps(manifest, indent=1) + "\n"
     # An unchanged file keeps its time, so that Snakemake does not run later stages again.
     if not paths.records.exists() or paths.records.read_text() != text:
         write_text(paths.records, text)
     return manifest
+
+
+def _record_dtype(study: Study, tags: int) -> np.dtype:
+    """Return the type of the records of `study` with this number of `tags`."""
+    size, transform = study.simulate.size, study.transform
+    orders = (transform.angular_orders, transform.radial_orders)
+    return layout.record_dtype(tags, (size, size), orders, transform.centers == "estimated")
 
 
 def _describe(

@@ -142,6 +142,12 @@ class Records:
         """Numbers of all other batches."""
         return [n for n in range(len(self.batches)) if n != self.test_batch]
 
+    @property
+    def kinds(self) -> dict[int, frozenset[str]]:
+        """Kinds of instrument of each experiment; empty in records of earlier versions."""
+        kinds = self.manifest.get("kinds", {})
+        return {int(number): frozenset(some) for number, some in kinds.items()}
+
     @staticmethod
     def decode(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return counts float32 and mask bool (True = not usable) of stored images.

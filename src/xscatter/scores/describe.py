@@ -1,5 +1,6 @@
 """From labels and scores of the test batch to all figures of an evaluation."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,20 @@ from xscatter.scores.evaluation import (
     Interval,
     RecordScores,
     TagEvaluation,
+    UnfamiliarEvaluation,
 )
+from xscatter.scores.groups import given, single_logits
 
 _MICRO_DRAWS = 200  # all tags in one sort take long
 
 
-def describe(view: str, tested: RecordScores, calibration: Calibration, seed: int) -> Evaluation:
+def describe(
+    view: str,
+    tested: RecordScores,
+    calibration: Calibration,
+    seed: int,
+    kinds: Mapping[int, list[str]] | None = None,
+) -> Evaluation:
     """Return all figures of a test.
 
     Args:
@@ -27,6 +36,7 @@ def describe(view: str, tested: RecordScores, calibration: Calibration, seed: in
         tested: labels and scores of all records; the figures are those of the scores as saved.
         calibration: from the validation set; it names the tags.
         seed: of the bootstrap, which draws experiments.
+        kinds: of each experiment, kinds of instrument that the training set does not have.
     """
     tags, labels, scores = calibration.tags, tested.labels, tested.scores
     experiment = tested.source[:, 0]
@@ -34,7 +44,7 @@ def describe(view: str, tested: RecordScores, calibration: Calibration, seed: in
     # Whole experiments are drawn: images of one are not independent.
     weights = metrics.resampled(experiment, seed)
     drawn = metrics.bootstrap(labels, scores, weights)
-    chosen = scores >= np.array(calibration.threshold)
+    chosen = given(scores, np.array(calibration.threshold), calibration.columns)
     prevalence = labels.mean(0)
     # A tag without a positive has no average precision and enters no mean.
     occurs = ~np.isnan(each)
@@ -66,10 +76,37 @@ def describe(view: str, tested: RecordScores, calibration: Calibration, seed: in
         records=len(labels),
         experiments=len(np.unique(experiment)),
         tags=per_tag,
-        calibration=_calibration(labels, tested.logits, scores, calibration.temperature),
+        calibration=_calibration(labels, tested.logits, scores, calibration),
         confusions=confusions(tags, labels, chosen, experiment),
         bootstrap=_bootstrap(seed, len(weights)),
         run=run_record(),
+        unfamiliar=unfamiliar(tested, kinds or {}),
+    )
+
+
+def unfamiliar(tested: RecordScores, kinds: Mapping[int, list[str]]) -> UnfamiliarEvaluation | None:
+    """Return figures of the records of unfamiliar instruments beside those of all others, or None.
+
+    Args:
+        tested: labels and scores of all records.
+        kinds: of each experiment of the test, those that the training set does not have.
+    """
+    held = np.array([bool(kinds.get(n)) for n in tested.source[:, 0].tolist()])
+    if held.all() or not held.any():
+        return None
+    parts = [(tested.labels[some], tested.scores[some]) for some in (held, ~held)]
+    each = np.stack([metrics.per_tag(*part) for part in parts])
+    # The same tags in both, or the means could not be compared.
+    means = each[:, ~np.isnan(each).any(axis=0)].mean(axis=1)
+    errors = [metrics.reliability(*part).expected_calibration_error for part in parts]
+    return UnfamiliarEvaluation(
+        kinds=sorted(set().union(*kinds.values())),
+        records=int(held.sum()),
+        experiments=len(np.unique(tested.source[held, 0])),
+        mean_average_precision=float(means[0]),
+        familiar_mean_average_precision=float(means[1]),
+        expected_calibration_error=errors[0],
+        familiar_expected_calibration_error=errors[1],
     )
 
 
@@ -78,12 +115,14 @@ def _bootstrap(seed: int, draws: int) -> dict[str, Any]:
 
 
 def _calibration(
-    labels: np.ndarray, logits: np.ndarray, scores: np.ndarray, temperature: float
+    labels: np.ndarray, logits: np.ndarray, scores: np.ndarray, fitted: Calibration
 ) -> CalibrationEvaluation:
+    raw = sigmoid(single_logits(logits, fitted.columns))
+    scaled = sigmoid(single_logits(logits / fitted.temperature, fitted.columns))
     return CalibrationEvaluation(
-        temperature=temperature,
-        raw=metrics.reliability(labels, sigmoid(logits)),
-        temperature_scaled=metrics.reliability(labels, sigmoid(logits / temperature)),
+        temperature=fitted.temperature,
+        raw=metrics.reliability(labels, raw),
+        temperature_scaled=metrics.reliability(labels, scaled),
         per_tag=metrics.reliability(labels, scores),
     )
 

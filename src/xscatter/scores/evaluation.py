@@ -68,6 +68,29 @@ class Confusion:
 
 
 @dataclass(frozen=True)
+class UnfamiliarEvaluation:
+    """Figures of the test images of instruments that the training set has no kind of.
+
+    Attributes:
+        kinds: of instrument, which the training set does not have.
+        records: images of experiments that have one of them.
+        experiments: number of these experiments.
+        mean_average_precision: of these images, over the tags that occur in them and in the others.
+        familiar_mean_average_precision: of all other images, over the same tags.
+        expected_calibration_error: of these images.
+        familiar_expected_calibration_error: of all other images.
+    """
+
+    kinds: list[str]
+    records: int
+    experiments: int
+    mean_average_precision: float
+    familiar_mean_average_precision: float
+    expected_calibration_error: float
+    familiar_expected_calibration_error: float
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """All figures of one view, in the order of the file.
 
@@ -87,6 +110,7 @@ class Evaluation:
         confusions: the pairs of tags most often taken for one another.
         bootstrap: seed, draws, unit and level of the intervals.
         run: versions, host and command.
+        unfamiliar: figures of kinds of instrument that were held out; None where there are none.
 
     ::
 
@@ -109,6 +133,7 @@ class Evaluation:
     confusions: list[Confusion]
     bootstrap: dict[str, Any]
     run: dict[str, Any] = field(default_factory=dict)
+    unfamiliar: UnfamiliarEvaluation | None = None
 
     def write(self, path: str | Path) -> None:
         """Write as JSON."""
@@ -123,6 +148,8 @@ def read_evaluation(path: str | Path) -> Evaluation:
     """
     try:
         content = json.loads(Path(path).read_text())
+        held = content.pop("unfamiliar", None)  # earlier versions had none
+        content["unfamiliar"] = held and UnfamiliarEvaluation(**held)
         known = {entry.name: content[entry.name] for entry in fields(Evaluation)}
         known["tags"] = {tag: TagEvaluation(**own) for tag, own in content["tags"].items()}
         kinds = content["calibration"]

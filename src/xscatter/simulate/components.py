@@ -6,8 +6,46 @@ obstacles and point spread come with the experiment.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+
+
+class Peak(NamedTuple):
+    """The peak of a ring: `center` and full `width` at half maximum in nm⁻¹, without blur."""
+
+    center: float
+    width: float
+    lorentzian: float
+
+
+class Arcs(NamedTuple):
+    """A wrapped Cauchy distribution of orientations: `fold` maxima, order `eta`, `angle` in °."""
+
+    fold: int
+    eta: float
+    angle: float
+
+
+class Particle(NamedTuple):
+    """A form factor of a kind: its tag, and q of its first minimum in nm⁻¹."""
+
+    tag: str
+    minimum: float
+
+
+class Pattern(NamedTuple):
+    """Reflections of a lattice, whose peaks have the area `envelope` × that of S(q).
+
+    The width of a peak at q is √(width² + (strain q)²).
+    """
+
+    lattice: str
+    spacing: float  # nm
+    width: float  # nm⁻¹
+    strain: float
+    lorentzian: float
+    envelope: np.ndarray  # (radii,) at `experiment.q`
 
 
 @dataclass(frozen=True)
@@ -33,6 +71,11 @@ class Radial(Component):
     profile: np.ndarray  # (radii,) intensity at `experiment.q`
     azimuth: np.ndarray | None = None  # (angles,) factor at `experiment.chi`; None: 1
     stretch: np.ndarray | None = None  # (angles,) factor of q at `experiment.chi`; None: 1
+    # What the tags of a kind follow from; such a tag needs more than a visible component (`kinds`).
+    peak: Peak | None = None
+    arcs: Arcs | None = None
+    particle: Particle | None = None
+    pattern: Pattern | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,12 @@
 """The tags of an image: everything that makes one true is in this file.
 
-A component is tagged if it is detectable (`visibility.py`), and an obstacle if the counts that it
-changes are. Exposure, background and noise follow rules of their own.
+A component is tagged if it is detectable (`visibility.py`), its kind if what tells it from others
+is (`kinds`), and an obstacle if the counts that it changes are. Exposure, background and noise
+follow rules of their own.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy as np
 from xscatter import tags
 from xscatter.simulate.components import Modulation
 from xscatter.simulate.experiment import Experiment
+from xscatter.simulate.kinds.told import Kinds
 from xscatter.simulate.render import RenderedComponent, Rendering
 from xscatter.simulate.visibility import detectability, obstacle_detectability
 
@@ -69,7 +72,8 @@ def label(
     """
     strengths = NOTHING.copy()
     seen = [Seen(one, *detectability(one, rendering, experiment)) for one in rendering.components]
-    true = _components(seen, strengths)
+    kinds = Kinds(rendering, experiment, [one.strength for one in seen])
+    true = _components(seen, kinds, strengths)
     if scene["photons"] > 0:
         true |= _exposure(seen) | _obstacles(rendering, experiment, strengths)
     else:
@@ -80,7 +84,7 @@ def label(
     if drawn.saturated >= max(1, SATURATED * experiment.size**2):
         true.add("saturation")
     labels = np.zeros(len(tags.NAMES), np.uint8)
-    labels[[tags.INDEX[name] for name in tags.with_implied(true)]] = 1
+    labels[[tags.INDEX[name] for one in true for name in _implied((one,))]] = 1
     return labels, strengths
 
 
@@ -92,19 +96,43 @@ def _raise(strengths: np.ndarray, name: str, strength: float) -> None:
         strengths[index] = strength
 
 
-def _components(seen: Sequence[Seen], strengths: np.ndarray) -> set[str]:
-    """Return the tags of the components; their d' enter `strengths`."""
+@cache
+def _implied(names: tuple[str, ...]) -> frozenset[str]:
+    """Return `names` and all that they imply; few combinations occur, in very many images."""
+    return frozenset(tags.with_implied(set(names)))
+
+
+def _components(seen: Sequence[Seen], kinds: Kinds, strengths: np.ndarray) -> set[str]:
+    """Return the tags of the components; their d' enter `strengths`.
+
+    Args:
+        seen: the components.
+        kinds: what tells tags of a kind.
+        strengths: d' of all tags, which are raised.
+    """
     true: set[str] = set()
     orders: dict[str, list[float]] = {}
     rings: list[float] = []
-    for rendered, strength, contrast, _ in seen:
+    # The strongest first: they tell a kind, if any does.
+    for rendered, strength, contrast, _ in sorted(seen, key=lambda one: -one.strength):
         visible = strength >= tags.DETECTABLE and contrast >= tags.CONTRAST
-        names = tags.with_implied(set(rendered.component.tags))
+        names = set(_implied(rendered.component.tags))
+        asked = kinds.asked(rendered.component, names)
+        names -= asked
         for name in names:
             _raise(strengths, name, strength)
         if not visible:
             continue
         true |= names
+        for name, difference in kinds.differences(rendered, asked - true, (strength, contrast)):
+            # A kind is told no better than the component that names it is seen.
+            told = min(difference.strength, strength)
+            _raise(strengths, name, told)
+            if told >= tags.DETECTABLE and difference.contrast >= tags.CONTRAST:
+                true.add(name)
+                # Another component may have told what this one implies, but not so well.
+                for implied in _implied((name,)):
+                    _raise(strengths, implied, told)
         if rendered.component.order:
             orders.setdefault(rendered.feature, []).append(strength)
         if "ring" in names:
@@ -140,7 +168,7 @@ def _obstacles(rendering: Rendering, experiment: Experiment, strengths: np.ndarr
     for name in experiment.altered.keys() - experiment.masked_tags:
         strength = obstacle_detectability(name, rendering, experiment)
         # Unlike components, obstacles give a detectability to tags that had none.
-        for implied in tags.with_implied({name}):
+        for implied in _implied((name,)):
             index = tags.INDEX[implied]
             strengths[index] = np.fmax(strengths[index], strength)
         if strength >= tags.DETECTABLE:

@@ -25,6 +25,8 @@ def compose(
     dark,
     information,
     flux,
+    sector_information,
+    sector_flux,
 ):
     """One pass over the pixels. Families before `plain` have no stretch; family 0 has no azimuth.
 
@@ -32,6 +34,8 @@ def compose(
     """
     rows, cols = expected.shape
     radii, families = radial.shape
+    narrow = np.float32(len(sector_information) / (len(azimuth) - 1))  # sectors of a point
+    value = np.empty(families, np.float32)  # R of each family, for the sums over sectors
     # Kept until λ of the pixel is known: A of each family, and the point of the table it falls on.
     weight = np.empty(families, np.float32)
     at = np.empty(families, np.int64)
@@ -67,7 +71,8 @@ def compose(
                     at[f] = np.int64(y + np.float32(0.5))
                 a = azimuth[j, f] + v * (azimuth[j + 1, f] - azimuth[j, f])
                 weight[f] = a
-                total += a * (radial[k, f] + w * (radial[k + 1, f] - radial[k, f]))
+                value[f] = radial[k, f] + w * (radial[k + 1, f] - radial[k, f])
+                total += a * value[f]
             if has_extra:
                 total += extra[r, c]
             counts = g * total + dark
@@ -76,9 +81,12 @@ def compose(
             power = g * g / counts
             information[nearest, 0] += power
             flux[nearest, 0] += g
+            sector = np.int64(t * narrow)
             for f in range(1, families):
                 information[at[f], f] += power * weight[f] * weight[f]
                 flux[at[f], f] += g * weight[f]
+                sector_information[sector, f] += power * value[f] * value[f]
+                sector_flux[sector, f] += g * value[f]
 
 
 @compiled

@@ -63,6 +63,11 @@ class Feature:
         first, second = table.get(sample.family, other), table.get(sample.second_family, other)
         return 0.7 * first + 0.3 * second
 
+    @property
+    def share(self) -> tuple[float, float]:
+        """Range of the share of the photons that a sample feature has: its decimal logarithm."""
+        return getattr(self.module, "SHARE", (-1.2, 0.0))
+
     def draw(self, rng: np.random.Generator, experiment: Any) -> dict[str, float | int]:
         """Draw one set of parameters, as plain Python numbers."""
         return self.check(

@@ -3,7 +3,8 @@
 All radial components of one azimuthal dependence form a family: one table over q and one over χ.
 A single pass over the pixels adds all families, weighs them with the detector, and collects for
 every family Σ (g A)²/λ and Σ g A by radius, from which d' of each of its components follows
-without looking at pixels again (`visibility.py`).
+without looking at pixels again (`visibility.py`), and Σ (g R)²/λ and Σ g R by azimuth, from which
+follows what tells its orientation from others (`kinds`).
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from xscatter.simulate.instrument.smearing import (
 )
 from xscatter.simulate.physics.profiles import FULL_WIDTH
 from xscatter.simulate.registry import get
+
+SECTORS = 128  # of a turn: ten to each maximum of a symmetry of twelve
 
 
 @dataclass
@@ -47,6 +50,8 @@ class Rendering:
         components: of all features of the scene.
         information: (radii, families) Σ (g A)²/λ.
         flux: (radii, families) Σ g A.
+        sector_information: (SECTORS, families) Σ (g R)²/λ of the whole family.
+        sector_flux: (SECTORS, families) Σ g R.
         modulation: Σ s²/λ and Σ |s| of the change s that a Modulation makes.
     """
 
@@ -54,6 +59,8 @@ class Rendering:
     components: list[RenderedComponent]
     information: np.ndarray
     flux: np.ndarray
+    sector_information: np.ndarray
+    sector_flux: np.ndarray
     modulation: tuple[float, float] = (0.0, 0.0)
 
 
@@ -248,17 +255,25 @@ def render(scene: dict[str, Any], experiment: Experiment, only: int | None = Non
     # Added after obstacles and response: the dark needs no light.
     dark = experiment.setup.detector.dark_counts
     rendering = Rendering(
-        experiment.empty_map(), rendered, np.zeros(radial.shape), np.zeros(radial.shape)
+        experiment.empty_map(),
+        rendered,
+        np.zeros(radial.shape),
+        np.zeros(radial.shape),
+        np.zeros((SECTORS, len(families))),
+        np.zeros((SECTORS, len(families))),
     )
     tables = (radial, azimuth, stretch, plain, shift.astype(np.float32))
     maps = (rendering.expected, experiment.q_index, experiment.chi_index, experiment.gain)
-    sums = (np.float32(dark), rendering.information, rendering.flux)
-    loops.compose(*maps, *tables, extra, bool(images), *sums)
+    sums = (
+        rendering.information, rendering.flux, rendering.sector_information, rendering.sector_flux,
+    )  # fmt: skip
+    loops.compose(*maps, *tables, extra, bool(images), np.float32(dark), *sums)
     if experiment.setup.detector.tail and rendered:
         # Far light depends on the whole image, and adds to λ of every sum: a second pass.
         far = _far_light(rendering.expected, experiment)
-        rendering.information[:], rendering.flux[:] = 0, 0
-        loops.compose(*maps, *tables, far + extra, True, *sums)
+        for one_sum in sums:
+            one_sum[:] = 0
+        loops.compose(*maps, *tables, far + extra, True, np.float32(dark), *sums)
     for one in rendered:
         if isinstance(one.component, Modulation):
             rendering.modulation = loops.modulate(

@@ -60,7 +60,9 @@ def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
         return scene
     # One feature at least, 1.1 more on average; one image in three shows one alone.
     for feature in _pick(rng, _weighted(experiment, "sample"), 1 + rng.poisson(1.1)):
-        scene["features"].append(_entry(experiment, rng, feature, 10 ** rng.uniform(-1.2, 0.0)))
+        scene["features"].append(
+            _entry(experiment, rng, feature, 10 ** rng.uniform(*feature.share))
+        )
     return scene
 
 

@@ -30,6 +30,16 @@ def _image_sums(image, gain, expected, scale):
 
 
 @compiled
+def _radial_sums(profile, scale, information_of, flux_of, family):
+    information, flux = 0.0, 0.0
+    for i in range(len(profile)):
+        s = profile[i] * scale
+        information += information_of[i, family] * s * s
+        flux += flux_of[i, family] * s
+    return information, flux
+
+
+@compiled
 def _altered_sum(expected, where, factor, dark):
     """Σ (λ − λ₀)²/max(λ, λ₀) over the pixels `where`, λ₀ expected without `factor`."""
     total = 0.0
@@ -52,10 +62,10 @@ def detectability(
         experiment: of the image.
     """
     if isinstance(rendered.component, Radial):
-        profile = rendered.scale * rendered.profile
         # Both sums were collected by radius while rendering: no pixel is looked at again.
-        information = float(rendering.information[:, rendered.family] @ profile**2)
-        flux = float(rendering.flux[:, rendered.family] @ profile)
+        information, flux = _radial_sums(
+            rendered.profile, rendered.scale, rendering.information, rendering.flux, rendered.family
+        )
     elif isinstance(rendered.component, Modulation):
         information, flux = rendering.modulation
     else:

@@ -1,8 +1,8 @@
 """Coefficient files: the Fourier-Bessel coefficients of one experiment, as HDF5.
 
 ``entry/coefficients`` is (n, angular_orders, radial_orders) complex64, its attributes are the
-parameters of the plan. Beside it are, for each image, ``masked_fraction``, ``not_finite`` and
-``flags``.
+parameters of the plan and the confidence of its beam centre. Beside it are, for each image,
+``masked_fraction``, ``not_finite`` and ``flags``.
 """
 
 from collections.abc import Iterator
@@ -39,6 +39,11 @@ class CoefficientFile(ShardFile):
     def __init__(self, file: h5py.File):
         super().__init__(file, COEFFICIENTS)
         self.facts: dict[str, Any] = dict(self.dataset.attrs)
+
+    @property
+    def center_confidence(self) -> float:
+        """Confidence of the beam centre, 0 to 1; 1 where the file holds none: it is exact."""
+        return float(self.facts.get("center_confidence", 1.0))
 
     @property
     def source_checksum(self) -> str:

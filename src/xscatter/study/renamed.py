@@ -1,8 +1,8 @@
-"""Keys of the study file that had another name once.
+"""Keys of the study file that had another name once, or did not exist.
 
 A study with a former name is refused with the new one. Fingerprints are computed with the former
-names, so that the shards, batches and checkpoints of a study stay valid when one of its keys is
-renamed.
+names, and without keys that were added later as long as they have their defaults, so that the
+shards, batches and checkpoints of a study stay valid when the keys of a section change.
 """
 
 from collections.abc import Iterable
@@ -27,10 +27,29 @@ RENAMED: dict[str, dict[str, str]] = {
 }
 
 
-def with_former_names(section: str, keys: dict[str, Any]) -> dict[str, Any]:
-    """Return `keys` of a section, in their order, under the names that fingerprints know."""
-    former = RENAMED.get(section, {})
-    return {former.get(key, key): value for key, value in keys.items()}
+# Section, then key: the default, with which everything is as it was before there was the key.
+ADDED: dict[str, dict[str, Any]] = {
+    "transform": {"centers": "exact"},
+    "train": {
+        "joint_max_epochs": None,
+        "schedule": "plateau",
+        "validation_set": "random",
+        "view_dropout": 0.0,
+    },
+}
+
+
+def as_fingerprinted(section: str, keys: dict[str, Any]) -> dict[str, Any]:
+    """Return `keys` of a section, in their order, as fingerprints know them.
+
+    They have their former names, and those that were added later are left out at their defaults.
+    """
+    former, added = RENAMED.get(section, {}), ADDED.get(section, {})
+    return {
+        former.get(key, key): value
+        for key, value in keys.items()
+        if key not in added or value != added[key]
+    }
 
 
 def with_present_names(study: dict[str, Any]) -> dict[str, Any]:

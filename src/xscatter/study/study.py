@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from xscatter.core.errors import UserError
 from xscatter.study import networks
 from xscatter.study.pack import Pack
-from xscatter.study.renamed import with_former_names
+from xscatter.study.renamed import as_fingerprinted
 from xscatter.study.section import Section
 from xscatter.study.simulate import Simulate
 from xscatter.study.train import Train
@@ -19,7 +19,7 @@ from xscatter.study.walltime import Walltime
 
 # Increased by every change that makes other images, tags or coefficients from the same study, so
 # that files made before and after are never mixed.
-PHYSICS = 6
+PHYSICS = 7
 
 Stage = Literal["simulate", "transform", "pack", "train"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -71,7 +71,7 @@ class Study(Section):
         For "simulate" and "transform" it does not depend on the number of experiments, because
         existing experiments do not change when others are added.
         """
-        simulate = with_former_names("simulate", self.simulate.model_dump())
+        simulate = as_fingerprinted("simulate", self.simulate.model_dump())
         content: dict[str, Any] = {"seed": self.seed, "simulate": simulate}
         content["physics"] = PHYSICS
         content["coverage"] = self.transform.minimum_coverage
@@ -81,11 +81,11 @@ class Study(Section):
         if stage in ("simulate", "transform"):
             del content["simulate"]["experiments"]
         if stage != "simulate":
-            content["transform"] = self.transform.model_dump()
+            content["transform"] = as_fingerprinted("transform", self.transform.model_dump())
         if stage in ("pack", "train"):
             content["pack"] = self.pack.model_dump()
         if stage == "train":
-            content["train"] = with_former_names("train", self.train.model_dump())
+            content["train"] = as_fingerprinted("train", self.train.model_dump())
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

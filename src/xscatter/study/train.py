@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from xscatter.study.renamed import with_former_names
+from xscatter.study.renamed import as_fingerprinted
 from xscatter.study.section import Section
-from xscatter.views import keys_of_others
+from xscatter.views import View, keys_of_others
 
 # Values published in 2017. The number of steps, which was chosen by eye then, follows from the rule
 # of convergence.
@@ -125,11 +125,29 @@ class Train(Section):
         description="Fraction of the training experiments that form the validation set, used to "
         "follow the training and to calibrate.",
     )
+    validation_set: Literal["random", "unfamiliar"] = Field(
+        "random",
+        description="Experiments of the validation set. `random`: drawn one by one; `unfamiliar`: "
+        "all that carry certain kinds of instrument, which the training set then "
+        "never sees, so that thresholds and probabilities hold for new instruments.",
+    )
+    view_dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0,
+        description="Fraction of training records for which the joint network gets the beam centre "
+        "as unknown, so that it learns to rely on the image alone; needs `centers: "
+        "estimated`.",
+    )
     steps_per_epoch: Annotated[int, Field(ge=1)] | None = Field(
         None,
         description="Number of training steps in an epoch, after which the network is evaluated on "
         "the validation set; null: one pass over the training set, at most 1000 "
         "steps.",
+    )
+    schedule: Literal["plateau", "cosine"] = Field(
+        "plateau",
+        description="Learning rate, and end of the training. `plateau`: the rate drops and the "
+        "training ends when there is no more progress; `cosine`: the rate falls along a "
+        "cosine to zero over `max_epochs`.",
     )
     patience: Annotated[int, Field(ge=1)] = Field(
         6,
@@ -159,6 +177,9 @@ class Train(Section):
         None,
         description="Largest number of epochs, counted again when data are added; null: no limit.",
     )
+    joint_max_epochs: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="The same for the joint network; null: as `max_epochs`."
+    )
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
         "float32", description="Number format of the layers; the weights are always float32."
     )
@@ -187,8 +208,21 @@ class Train(Section):
             return {**_REPORT_2017, **keys}
         return keys
 
+    @model_validator(mode="after")
+    def _cosine_has_an_end(self) -> "Train":
+        if self.schedule == "cosine" and self.max_epochs is None:
+            raise ValueError(
+                "schedule: cosine needs max_epochs, the number of epochs of the training"
+            )
+        return self
+
+    def of(self, view: View) -> "Train":
+        """Return the keys with the number of epochs of the training of `view`."""
+        epochs = getattr(self, view.epochs) or self.max_epochs
+        return self.model_copy(update={"max_epochs": epochs})
+
     def decides(self, view: str) -> dict[str, Any]:
         """Return what decides the training of `view` besides records and parents, to be hashed."""
         never = {"threads", "checkpoint_minutes", "checkpoints_kept"}
         keys = self.model_dump(mode="json", exclude=never | keys_of_others(view))
-        return with_former_names("train", keys)
+        return as_fingerprinted("train", keys)

@@ -36,6 +36,13 @@ class Transform(Section):
         description="Transform of the counts n before the expansion. `log`: log(1 + n); "
         "`anscombe`: 2 sqrt(n + 3/8); `none`: n.",
     )
+    centers: Literal["exact", "estimated"] = Field(
+        "exact",
+        description="Beam centre of each experiment's expansion. `exact`: the true one; "
+        "`estimated`: as it is known in use, from a header in half of the experiments, "
+        "estimated from one of the images in the others; the joint network then sees how "
+        "certain it is.",
+    )
     tolerance: Annotated[float, Field(gt=0, lt=0.1)] = Field(
         5e-5, description="Relative error of the transform (L2 norm)."
     )

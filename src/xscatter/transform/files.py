@@ -8,6 +8,7 @@ one rank to another.
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,8 @@ from xscatter.store.coefficients import NO_LIVE_PIXEL, CoefficientWriter
 from xscatter.store.experiments import open_experiment
 from xscatter.study import Study
 from xscatter.transform import loops
+from xscatter.transform.centers import UsedCenter, planned
 from xscatter.transform.counts import COUNTS_TRANSFORMS
-from xscatter.transform.plans import build_plan, transform_parameters
 from xscatter.transform.reading import ImageReader
 
 # Counts are transformed this many at a time, so that they stay in a cache from step to step.
@@ -55,6 +56,7 @@ class CoefficientBlock:
         coefficients: (n, angular_orders, radial_orders) complex64.
         masked_fraction: (n,) float32, fraction of the disk that is not on live pixels.
         not_finite: (n,) number of pixels that are NaN or infinite.
+        used: the beam centre that the shard is expanded about.
         error: why the shard cannot be transformed, in one line.
     """
 
@@ -63,6 +65,7 @@ class CoefficientBlock:
     coefficients: np.ndarray = field(default_factory=lambda: np.empty(0, np.complex64))
     masked_fraction: np.ndarray = field(default_factory=lambda: np.empty(0))
     not_finite: np.ndarray = field(default_factory=lambda: np.empty(0, int))
+    used: UsedCenter | None = None
     error: str | None = None
 
 
@@ -76,7 +79,7 @@ class ShardTransformer:
             shard = stack.enter_context(open_experiment(job.source))
             self._mask = shard.mask
             # One plan for all images of a shard: the beam centre is that of the experiment.
-            self.plan = build_plan(transform_parameters(study), shard.shape, shard.center)
+            self.plan, self._used = planned(study, shard)
             # Used again for every image.
             self._values = np.empty(shard.shape, np.float32)
             self._images = ImageReader(shard.dataset)
@@ -110,7 +113,7 @@ class ShardTransformer:
         coefficients, live_fraction = accumulator.finish()
         masked_fraction = (1 - live_fraction).astype(np.float32)
         coefficients = coefficients.astype(np.complex64)
-        return CoefficientBlock(job, start, coefficients, masked_fraction, not_finite)
+        return CoefficientBlock(job, start, coefficients, masked_fraction, not_finite, self._used)
 
     def _values_and_mask(
         self, counts: np.ndarray, mask: np.ndarray
@@ -138,6 +141,7 @@ class BlockCollector:
 
     def __init__(self, study: Study, job: ShardJob):
         self._study, self._job = study, job
+        self._center: dict[str, Any] = {}
         chosen = study.transform
         self._file = CoefficientWriter(
             job.target,
@@ -159,6 +163,8 @@ class BlockCollector:
         if block.error:
             self.close()
             return [f"{self._job.source}: {block.error}"]
+        if block.used is not None:
+            self._center = block.used.facts
         self._file.write(block.start, block.coefficients, block.masked_fraction, block.not_finite)
         return self._finish() if self._file.complete else None
 
@@ -170,9 +176,6 @@ class BlockCollector:
             self.close()
             advice = "run `xscatter verify --delete-bad`, then simulate it again"
             return [f"{self._job.source}: {wrong}; {advice}"]
-        # The blocks brought everything but the beam centre.
-        with open_experiment(self._job.source) as source:
-            center = source.center
         chosen = self._study.transform
         definition = (
             "c_mk = sum over pixels of the disk of f conj(psi_mk) / R^2; index [image, m, k]"
@@ -180,7 +183,7 @@ class BlockCollector:
         self._file.finish(
             {
                 "definition": definition,
-                "beam_center": np.asarray(center, float),
+                **self._center,
                 "radius": self._study.radius,
                 "angular_orders": chosen.angular_orders,
                 "radial_orders": chosen.radial_orders,

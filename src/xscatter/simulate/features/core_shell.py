@@ -13,8 +13,9 @@ import numpy as np
 
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.particles import ratio, sphere_amplitude
-from xscatter.simulate.physics.sizes import size_average
+from xscatter.simulate.physics.sizes import tabulated_average
 from xscatter.simulate.shared.particles import (
+    PARTICLE_SHARE,
     POLYDISPERSITY,
     RADIUS,
     draw_polydispersity,
@@ -25,6 +26,7 @@ from xscatter.simulate.shared.particles import (
 KIND = "sample"
 FAMILIES = {"solution": 2.0, "superlattice": 0.8, "polymer": 0.5, "any": 0.25}
 GRAZING = 0.15
+SHARE = PARTICLE_SHARE
 TAGS = ("form factor: core-shell", "diffuse low-q: isotropic")
 PARAMETERS = (
     Parameter("radius", "nm", 10.0, RADIUS, "median radius of the whole"),
@@ -60,13 +62,22 @@ def form_factor(
             (inner * sphere_amplitude(k * (radius * core)) + sphere_amplitude(k * radius)) / total
         ) ** 2
 
-    return size_average(shape, q, polydispersity)
+    return tabulated_average(shape, q, polydispersity)
 
 
 def _without_core(q: float, radius: float) -> float:
     """A core without contrast leaves a sphere."""
     return float(form_factor(np.array([q]), radius, 0.5, 0.0, 0.0)[0])
 
+
+# Shapes that other form factors have to be told from, at one size. Those that are left out, small
+# cores and thin shells that scatter as the core does, look like spheres.
+SHAPES = tuple(
+    {"radius": 1.0, "core": core, "contrast": contrast}
+    for core in (0.4, 0.55, 0.7, 0.85)
+    for contrast in (-8.0, -4.0, -2.0, -1.0, 1.0, 2.0, 4.0, 8.0)
+    if 0.3 < abs(contrast) * core**3 < 3 and (core < 0.8 or contrast < 0)
+)
 
 REFERENCES = (
     (_without_core, (1.0, 4.493409457909064), 0.0, "first zero of the sphere"),
@@ -100,4 +111,4 @@ def contribute(parameters, experiment):
     values = curve(probe)
     falls = np.flatnonzero((values[1:-1] < values[:-2]) & (values[1:-1] <= values[2:]))
     split = probe[falls[0] + 1] if len(falls) else 5.0 / p["radius"]
-    return particle_components(curve, experiment.q, split, ("form factor: core-shell",))
+    return particle_components(curve, experiment.q, split, "form factor: core-shell")

@@ -15,6 +15,7 @@ from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.particles import disk_amplitude, ratio
 from xscatter.simulate.physics.sizes import tabulated_average
 from xscatter.simulate.shared.particles import (
+    PARTICLE_SHARE,
     POLYDISPERSITY,
     RADIUS,
     draw_polydispersity,
@@ -25,6 +26,7 @@ from xscatter.simulate.shared.particles import (
 KIND = "sample"
 FAMILIES = {"solution": 1.6, "superlattice": 0.5, "polymer": 0.6, "any": 0.2}
 GRAZING = 0.2
+SHARE = PARTICLE_SHARE
 TAGS = ("form factor: cylinder", "diffuse low-q: isotropic")
 PARAMETERS = (
     Parameter("radius", "nm", 5.0, RADIUS, "median radius"),
@@ -59,6 +61,9 @@ def form_factor(q: np.ndarray, radius: float, aspect: float, polydispersity: flo
     return tabulated_average(shape, q, polydispersity)
 
 
+# Shapes that other form factors have to be told from, at one size.
+SHAPES = tuple({"radius": 1.0, "aspect": aspect} for aspect in (1.5, 2.0, 3.0, 6.0, 15.0))
+
 REFERENCES = (
     (lambda: float(disk_amplitude(np.array([3.8317060]))[0]), (), 0.0, "first zero of J1"),
     (
@@ -83,5 +88,5 @@ def contribute(parameters, experiment):
     # Scattering weighs sizes with the square of the volume, which shifts the minimum by exp(6σ²).
     split = 3.83 / (p["radius"] * np.exp(6 * p["polydispersity"] ** 2))
     return particle_components(
-        lambda q: form_factor(q, **p), experiment.q, split, ("form factor: cylinder",)
+        lambda q: form_factor(q, **p), experiment.q, split, "form factor: cylinder"
     )

@@ -13,6 +13,7 @@ import numpy as np
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.particles import ratio, sphere
 from xscatter.simulate.shared.particles import (
+    PARTICLE_SHARE,
     POLYDISPERSITY,
     RADIUS,
     draw_polydispersity,
@@ -21,8 +22,9 @@ from xscatter.simulate.shared.particles import (
 )
 
 KIND = "sample"
-FAMILIES = {"solution": 2.0, "superlattice": 0.6, "polymer": 0.6, "any": 0.25}
+FAMILIES = {"solution": 2.3, "superlattice": 0.6, "polymer": 0.6, "any": 0.25}
 GRAZING = 0.1
+SHARE = PARTICLE_SHARE
 TAGS = ("form factor: ellipsoid", "diffuse low-q: isotropic")
 PARAMETERS = (
     Parameter("radius", "nm", 10.0, RADIUS, "median equatorial radius"),
@@ -58,13 +60,19 @@ def form_factor(q: np.ndarray, radius: float, aspect: float, polydispersity: flo
     return weights @ np.interp(position.ravel(), table, values).reshape(position.shape)
 
 
+# Shapes that other form factors have to be told from, at one size; those between are nearly
+# spheres.
+SHAPES = tuple(
+    {"radius": 1.0, "aspect": aspect} for aspect in (0.4, 0.5, 0.6, 0.75, 1.35, 1.6, 1.9, 2.3)
+)
+
 REFERENCES = (
     (ratio, (form_factor, 0.5, 1.0, 5.0, 3.0, 0.0), 0.0341270, "sasmodels 1.1, ellipsoid"),
 )
 
 
 def draw(rng, experiment):
-    aspect = np.exp(rng.choice([-1, 1]) * rng.uniform(np.log(1.15), np.log(2.2)))
+    aspect = np.exp(rng.choice([-1, 1]) * rng.uniform(np.log(1.2), np.log(3.0)))
     return {
         "radius": draw_size(rng, experiment, 4.5),
         "aspect": aspect,
@@ -77,5 +85,5 @@ def contribute(parameters, experiment):
     # The mean radius sets where the averaged minimum is.
     mean = p["radius"] * (2 + p["aspect"]) / 3
     return particle_components(
-        lambda q: form_factor(q, **p), experiment.q, 4.6 / mean, ("form factor: ellipsoid",)
+        lambda q: form_factor(q, **p), experiment.q, 4.6 / mean, "form factor: ellipsoid"
     )

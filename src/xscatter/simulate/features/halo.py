@@ -6,7 +6,7 @@ orientations with n maxima (Mardia & Jupp 2000).
 
 import numpy as np
 
-from xscatter.simulate.components import Radial
+from xscatter.simulate.components import Arcs, Radial
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.profiles import peak, wrapped_cauchy
 from xscatter.simulate.shared.draws import between
@@ -51,8 +51,9 @@ def draw(rng, experiment):
 
 def contribute(parameters, experiment):
     p = parameters
-    azimuth, kinds = None, ("halo: isotropic",)
+    azimuth, kinds, arcs = None, ("halo: isotropic",), None
     if p["fold"] and p["eta"] > 0:
+        arcs = Arcs(p["fold"], p["eta"], p["angle"])
         azimuth = wrapped_cauchy(experiment.chi, p["eta"], np.deg2rad(p["angle"]), p["fold"])
         # A halo is oriented as rings are, but no tag says in which direction.
         oriented = tuple(
@@ -60,4 +61,4 @@ def contribute(parameters, experiment):
         )
         kinds = ("halo: anisotropic", *oriented, *(("symmetry halo",) if p["fold"] >= 2 else ()))
     profile = peak(experiment.q, p["position"], p["width"] * p["position"])
-    return [Radial(tags=("halo", *kinds), profile=profile, azimuth=azimuth)]
+    return [Radial(tags=("halo", *kinds), profile=profile, azimuth=azimuth, arcs=arcs)]

@@ -13,6 +13,7 @@ from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.particles import disk_amplitude, ratio
 from xscatter.simulate.physics.sizes import size_average
 from xscatter.simulate.shared.particles import (
+    PARTICLE_SHARE,
     POLYDISPERSITY,
     RADIUS,
     draw_polydispersity,
@@ -23,6 +24,7 @@ from xscatter.simulate.shared.particles import (
 KIND = "sample"
 FAMILIES = {"solution": 1.5, "superlattice": 0.5, "polymer": 0.6, "any": 0.2}
 GRAZING = 0.1
+SHARE = PARTICLE_SHARE
 TAGS = ("form factor: lamella", "diffuse low-q: isotropic")
 PARAMETERS = (
     Parameter("thickness", "nm", 5.0, RADIUS, "median thickness"),
@@ -49,6 +51,9 @@ def form_factor(
     )
 
 
+# Shapes that other form factors have to be told from, at one size.
+SHAPES = ({"thickness": 1.0, "extent": 50.0},)
+
 REFERENCES = (
     (ratio, (form_factor, 0.5, 1.0, 5.0, 1000.0, 0.0), 0.0248570, "sasmodels 1.1, lamellar"),
 )
@@ -67,5 +72,5 @@ def contribute(parameters, experiment):
     # Scattering weighs sizes with the square of the volume, which shifts the minimum by exp(6σ²).
     split = 2 * np.pi / (p["thickness"] * np.exp(6 * p["polydispersity"] ** 2))
     return particle_components(
-        lambda q: form_factor(q, **p), experiment.q, split, ("form factor: lamella",)
+        lambda q: form_factor(q, **p), experiment.q, split, "form factor: lamella"
     )

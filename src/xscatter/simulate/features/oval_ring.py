@@ -8,7 +8,7 @@ Source: Ward, Structure and Properties of Oriented Polymers (1975), chapter 9 (a
 
 import numpy as np
 
-from xscatter.simulate.components import Radial
+from xscatter.simulate.components import Peak, Radial
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.profiles import peak
 from xscatter.simulate.shared.draws import between, log_uniform
@@ -62,6 +62,12 @@ def contribute(parameters, experiment):
             line = peak(experiment.q, at, p["width"] * p["position"], 0.3)
             profile = 0.5 ** (order - 1) * line
             components.append(
-                Radial(tags=(*tags, width), order=order, profile=profile, stretch=shape)
+                Radial(
+                    tags=(*tags, width),
+                    order=order,
+                    profile=profile,
+                    stretch=shape,
+                    peak=Peak(at, p["width"] * p["position"], 0.3),
+                )
             )
     return components

@@ -11,7 +11,7 @@ Source: Warren, X-ray Diffraction (1969), chapters 4 and 5; Wilson, Acta Cryst. 
 
 import numpy as np
 
-from xscatter.simulate.components import Radial
+from xscatter.simulate.components import Arcs, Peak, Radial
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.profiles import debye_waller, peak, wrapped_cauchy
 from xscatter.simulate.shared.draws import between, log_uniform
@@ -145,7 +145,7 @@ def contribute(parameters, experiment):
     )
     components, rest = [], np.zeros_like(q)
     tags: tuple[str, ...] = ("ring", "ring: isotropic", "polycrystalline")
-    azimuths = [None]
+    azimuths, arcs = [None], None
     if p["eta"] > 0:
         tags = (
             "ring",
@@ -154,6 +154,7 @@ def contribute(parameters, experiment):
             *orientation_tags(2, p["eta"], p["angle"]),
         )
         tags += ("ring: textured",) if p["eta"] >= 0.5 else ()
+        arcs = Arcs(2, p["eta"], p["angle"])
         azimuths = [wrapped_cauchy(experiment.chi, p["eta"], np.deg2rad(p["angle"]), 2)]
     if p["grains"]:
         # Three patterns of grains serve all rings: neighbours differ, as in a real powder.
@@ -176,8 +177,10 @@ def contribute(parameters, experiment):
                     order=order,
                     profile=profile,
                     azimuth=azimuths[order % len(azimuths)],
+                    peak=Peak(centre, width, 0.5),
+                    arcs=arcs,
                 )
             )
     if rest.any():
-        components.append(Radial(tags=tags, profile=rest, azimuth=azimuths[0]))
+        components.append(Radial(tags=tags, profile=rest, azimuth=azimuths[0], arcs=arcs))
     return components

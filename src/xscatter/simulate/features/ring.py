@@ -2,16 +2,18 @@
 
 I(q, χ) = Σ_k exp(−σ²(q_k² − q_1²)) P((q − q_k)/w) A(χ), orders at q_k = k q_1, P a pseudo-Voigt
 peak, the decay that of Debye and Waller, and A the wrapped Cauchy distribution of orientations
-(1 − η²)/(1 + η² − 2η cos nχ) with n maxima (Mardia & Jupp 2000).
+(1 − η²)/(1 + η² − 2η cos nχ) with n maxima (Mardia & Jupp 2000). Orders at 1 : 2 : 3 with at most
+two maxima are those of a lamellar stack, whatever it is made of, and are tagged so.
 """
 
 import numpy as np
 
-from xscatter.simulate.components import Radial
+from xscatter.simulate.components import Arcs, Peak, Radial
 from xscatter.simulate.parameter import Parameter
+from xscatter.simulate.physics.lattice import LAMELLAR
 from xscatter.simulate.physics.profiles import debye_waller, peak, wrapped_cauchy
 from xscatter.simulate.shared.draws import between
-from xscatter.simulate.shared.rings import orientation_tags, widest, width_tag
+from xscatter.simulate.shared.rings import equal_orders, orientation_tags, widest, width_tag
 
 KIND = "sample"
 FAMILIES = {"powder": 1.0, "block copolymer": 2.5, "polymer": 2.0, "fibre": 1.5, "any": 0.8}
@@ -21,6 +23,7 @@ TAGS = (
     "ring: oriented out of plane", "ring: sharp", "ring: intermediate", "ring: broad",
     "symmetry ring", "2-fold", "4-fold", "6-fold", "8-fold and higher",
     "orientation: broad", "orientation: intermediate", "orientation: sharp",
+    "lamellar", "structure factor",
 )  # fmt: skip
 PARAMETERS = (
     Parameter("position", "nm⁻¹", 1.0, (1e-3, 300.0), "q of the first order"),
@@ -78,6 +81,7 @@ def contribute(parameters, experiment):
         kinds += ("symmetry ring",) if fold >= 2 else ()
     else:
         azimuth, kinds = None, ("ring: isotropic",)
+    arcs = None if azimuth is None else Arcs(fold, eta, p["angle"])
     first = p["position"]
     # All orders share one azimuth array, so that the renderer treats them as one family.
     components = []
@@ -87,12 +91,21 @@ def contribute(parameters, experiment):
             break
         height = debye_waller(np.sqrt(order**2 - 1.0), p["displacement"])
         profile = height * peak(experiment.q, at, p["width"] * first, p["lorentzian"])
+        stack = order == 2 and fold <= 2
         components.append(
             Radial(
-                tags=("ring", *kinds, width_tag(p["width"] / order, experiment.wavelength_spread)),
+                tags=(
+                    "ring",
+                    *kinds,
+                    width_tag(p["width"] / order, experiment.wavelength_spread),
+                    *((LAMELLAR, "structure factor") if stack else ()),
+                ),
                 order=order,
                 profile=profile,
                 azimuth=azimuth,
+                peak=Peak(at, p["width"] * first, p["lorentzian"]),
+                arcs=arcs,
+                pattern=equal_orders(p, experiment.q, p["lorentzian"]) if stack else None,
             )
         )
     return components

@@ -16,11 +16,12 @@ Source: Baker et al., Langmuir 26 (2010) 9146; Rivnay, Mannsfeld, Miller, Salleo
 
 import numpy as np
 
-from xscatter.simulate.components import Radial
+from xscatter.simulate.components import Peak, Radial
 from xscatter.simulate.parameter import Parameter
+from xscatter.simulate.physics.lattice import LAMELLAR
 from xscatter.simulate.physics.profiles import debye_waller, peak
 from xscatter.simulate.shared.draws import between, log_uniform
-from xscatter.simulate.shared.rings import widest, width_tag
+from xscatter.simulate.shared.rings import equal_orders, widest, width_tag
 
 KIND = "sample"
 FAMILIES: dict[str, float] = {}
@@ -28,6 +29,7 @@ GRAZING = 2.5
 TAGS = (
     "ring", "ring: anisotropic", "ring: textured", "ring: oriented in plane",
     "ring: oriented out of plane", "ring: sharp", "ring: intermediate", "ring: broad",
+    "lamellar", "structure factor",
 )  # fmt: skip
 UP = -np.pi / 2  # without a film: rows count downwards
 NEAR = 15.0  # degrees from the horizontal or vertical within which arcs are in or out of plane
@@ -98,14 +100,26 @@ def contribute(parameters, experiment):
         height = debye_waller(np.sqrt(order**2 - 1.0), p["displacement"])
         profile = height * peak(experiment.q, at, p["width"] * p["position"], 0.4)
         tags = (*lamellae[1], width_tag(p["width"] / order, experiment.wavelength_spread))
-        components.append(Radial(tags=tags, order=order, profile=profile, azimuth=lamellae[0]))
+        # The first order alone could be of anything.
+        stack = equal_orders(p, experiment.q, 0.4) if order == 2 else None
+        components.append(
+            Radial(
+                tags=(*tags, LAMELLAR, "structure factor") if stack else tags,
+                order=order,
+                profile=profile,
+                azimuth=lamellae[0],
+                peak=Peak(at, p["width"] * p["position"], 0.4),
+                pattern=stack,
+            )
+        )
     if 0 < p["stack"] < experiment.q[-1]:
         azimuth, names = _arcs(p, experiment, p["stack"], p["stack_angle"])
         profile = p["stack_height"] * peak(
             experiment.q, p["stack"], p["stack_width"] * p["stack"], 0.4
         )
         tags = (*names, width_tag(p["stack_width"], experiment.wavelength_spread))
-        components.append(Radial(tags=tags, profile=profile, azimuth=azimuth))
+        shape = Peak(p["stack"], p["stack_width"] * p["stack"], 0.4)
+        components.append(Radial(tags=tags, profile=profile, azimuth=azimuth, peak=shape))
     return components
 
 

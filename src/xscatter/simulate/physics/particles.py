@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from xscatter.simulate.physics.sizes import size_average
+from xscatter.simulate.physics.sizes import tabulated_average
 
 FIRST_ZERO = 4.493409457909064  # of the amplitude of a sphere
 
@@ -16,7 +16,7 @@ FIRST_ZERO = 4.493409457909064  # of the amplitude of a sphere
 def sphere_amplitude(x: np.ndarray) -> np.ndarray:
     """3 (sin x − x cos x) / x³, which is 1 at x = 0; any shape."""
     x = np.maximum(x, 1e-2)  # below, 1 − x²/10 differs from 1 by less than 1e-5
-    return 3 * (np.sin(x) - x * np.cos(x)) / x**3
+    return 3 * (np.sin(x) - x * np.cos(x)) / (x * x * x)
 
 
 def sphere(q: np.ndarray, radius: float, polydispersity: float) -> np.ndarray:
@@ -27,7 +27,7 @@ def sphere(q: np.ndarray, radius: float, polydispersity: float) -> np.ndarray:
         radius: median R in nm.
         polydispersity: standard deviation of ln R.
     """
-    return size_average(lambda k: sphere_amplitude(k * radius) ** 2, q, polydispersity)
+    return tabulated_average(lambda k: sphere_amplitude(k * radius) ** 2, q, polydispersity)
 
 
 def disk_amplitude(x: np.ndarray) -> np.ndarray:

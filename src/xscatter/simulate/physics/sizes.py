@@ -57,7 +57,7 @@ def tabulated_average(shape: Curve, q: np.ndarray, polydispersity: float) -> np.
     sizes, weights = size_nodes(polydispersity)
     if len(sizes) == 1:
         return shape(q)
-    table = grid(q.max() * sizes[-1], len(q) + len(q) // 2)
+    table = grid(float(q.max() * sizes[-1]), max(TABLE, len(q) + len(q) // 2))
     values = shape(table)
     return weights @ np.interp((sizes[:, None] * q[None, :]).ravel(), table, values).reshape(
         len(sizes), len(q)

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.simulate.components import Component, Radial
+from xscatter.simulate.components import Component, Particle, Radial
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.sizes import tabulated
 from xscatter.simulate.shared.draws import between
 
 RADIUS = (0.02, 1e5)  # nm
+# Logarithm of their share of the photons: particles are often measured alone, in a clear solvent.
+PARTICLE_SHARE = (-0.7, 0.5)
 
 POLYDISPERSITY = Parameter(
     "polydispersity", "", 0.06, (0.0, 0.3), "standard deviation of the logarithm of the size"
@@ -25,7 +27,7 @@ def draw_size(rng: np.random.Generator, experiment: Any, minimum: float) -> floa
         experiment: it sees q from `q_low` to `q_high`.
         minimum: q times size at the first minimum of the form factor.
     """
-    return float(np.clip(minimum / between(rng, experiment, 0.05, 0.5), *RADIUS))
+    return float(np.clip(minimum / between(rng, experiment, 0.03, 0.38), *RADIUS))
 
 
 def draw_polydispersity(rng: np.random.Generator) -> float:
@@ -34,7 +36,7 @@ def draw_polydispersity(rng: np.random.Generator) -> float:
 
 
 def particle_components(
-    curve: Callable[[np.ndarray], np.ndarray], q: np.ndarray, split: float, tags: tuple[str, ...]
+    curve: Callable[[np.ndarray], np.ndarray], q: np.ndarray, split: float, tag: str
 ) -> list[Component]:
     """Return the scattering of particles below and beyond its first minimum.
 
@@ -44,13 +46,13 @@ def particle_components(
         curve: gives the intensity at q (n,).
         q: scattering vectors (n,) in nm⁻¹.
         split: q of the first minimum in nm⁻¹.
-        tags: of what is beyond.
+        tag: of the kind of particle.
     """
     profile = tabulated(curve, q)
     beyond = 1 / (1 + np.exp(np.clip((split - q) / (0.04 * split), -60, 60)))
     return [
         Radial(tags=("diffuse low-q: isotropic",), profile=profile * (1 - beyond)),
-        Radial(tags=tags, profile=profile * beyond),
+        Radial(tags=(tag,), profile=profile * beyond, particle=Particle(tag, split)),
     ]
 
 

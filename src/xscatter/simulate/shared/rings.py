@@ -1,10 +1,15 @@
-"""Tags of the width and the orientation of rings and halos."""
+"""Tags of the width and the orientation of rings and halos, and orders at 1 : 2 : 3."""
 
 from typing import Any
 
 import numpy as np
 
+from xscatter.simulate.components import Pattern
+from xscatter.simulate.physics.lattice import LAMELLAR, peak_area, strengths
+from xscatter.simulate.physics.profiles import debye_waller
+
 SHARP, BROAD, HALO = 0.025, 0.1, 0.2  # width over radius: sharp below, broad above, halo above
+IN_PLANE = 15.0  # degrees from the horizontal within which arcs are in plane
 
 
 def width_tag(width: float, spread: float = 0.0) -> str:
@@ -34,8 +39,26 @@ def orientation_tags(fold: int, eta: float, angle: float) -> tuple[str, ...]:
         names.append(f"{fold}-fold" if fold in (2, 4, 6) else "8-fold and higher")
     if fold in (1, 2) and eta >= 0.3:
         away = abs((angle + 90) % 180 - 90)  # degrees from the horizontal
-        if away <= 15:
+        if away <= IN_PLANE:
             names.append("ring: oriented in plane")
-        if away >= 75:
+        if away >= 90 - IN_PLANE:
             names.append("ring: oriented out of plane")
     return tuple(names)
+
+
+def equal_orders(parameters: dict[str, Any], q: np.ndarray, lorentzian: float) -> Pattern:
+    """Return orders at 1 : 2 : 3 as the reflections of a lamellar stack.
+
+    Args:
+        parameters: `position`, `width`, `displacement` and `orders` of a ring.
+        q: of radial tables (radii,) in nm⁻¹.
+        lorentzian: fraction of the Lorentzian in the peaks.
+    """
+    first = parameters["position"]
+    spacing, width = 2 * np.pi / first, parameters["width"] * first
+    # Peaks of height 1 times the Debye-Waller factor, and no more orders than there are.
+    away = np.sqrt(np.maximum((q / first) ** 2 - 1, 0))
+    envelope = debye_waller(away, parameters["displacement"])
+    envelope *= width * peak_area(lorentzian) / strengths(LAMELLAR, spacing, 1)[1][0]
+    envelope[q > (parameters["orders"] + 0.5) * first] = 0
+    return Pattern(LAMELLAR, spacing, width, 0.0, lorentzian, envelope)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.simulate.components import Radial
+from xscatter.simulate.components import Peak, Radial
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.profiles import peak
 from xscatter.simulate.shared.rings import width_tag
@@ -74,6 +74,11 @@ def standard_components(
             width_tag(width / centre, experiment.wavelength_spread),
         )
         components.append(
-            Radial(tags=(*names, tag) if seen <= 2 else names, order=order, profile=profile)
+            Radial(
+                tags=(*names, tag) if seen <= 2 else names,
+                order=order,
+                profile=profile,
+                peak=Peak(centre, width, 0.6),
+            )
         )
     return components

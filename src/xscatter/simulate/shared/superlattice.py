@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.simulate.components import Component, Radial
+from xscatter.simulate.components import Arcs, Component, Pattern, Peak, Radial
 from xscatter.simulate.parameter import Parameter
 from xscatter.simulate.physics.lattice import (
     HEXAGONAL,
@@ -91,9 +91,10 @@ def lattice_components(
         identified: number of the reflection that tells the lattice, if it is detectable.
     """
     p, q = parameters, experiment.q
-    azimuth = None
+    azimuth, arcs = None, None
     kinds: tuple[str, ...] = ("ring: isotropic", "polycrystalline")
     if p.get("fold") and p["eta"] > 0:
+        arcs = Arcs(p["fold"], p["eta"], p["angle"])
         azimuth = wrapped_cauchy(experiment.chi, p["eta"], np.deg2rad(p["angle"]), p["fold"])
         kinds = ("symmetry ring", *orientation_tags(p["fold"], p["eta"], p["angle"]))
         kinds += ("ring: textured",) if p["eta"] >= 0.5 else ()
@@ -130,9 +131,23 @@ def lattice_components(
             *kinds,
             width_tag(width / centre, experiment.wavelength_spread),
         )
+        pattern = None
         if order == identified:
             tags += (lattice, "structure factor")
-        components.append(Radial(tags=tags, order=order, profile=profile, azimuth=azimuth))
+            pattern = Pattern(
+                lattice, p["spacing"], p["width"] * centres[0], p["strain"], p["lorentzian"], bragg
+            )
+        components.append(
+            Radial(
+                tags=tags,
+                order=order,
+                profile=profile,
+                azimuth=azimuth,
+                peak=Peak(centre, width, p["lorentzian"]),
+                arcs=arcs,
+                pattern=pattern,
+            )
+        )
     if rest.any():
         components.append(Radial(tags=("ring",), profile=rest, azimuth=azimuth))
     return components
