@@ -18,7 +18,7 @@ from xscatter.sequences.trends.fit import corrected_aic, fit_law
 from xscatter.sequences.trends.gaussian import GaussianProcess, matern
 from xscatter.sequences.trends.likelihood import TrendModel
 from xscatter.sequences.trends.posterior import prior_points, sample_posterior
-from xscatter.sequences.trends.profile import Profile
+from xscatter.sequences.trends.profile import LikelihoodProfile
 from xscatter.sequences.trends.registry import all_laws
 
 TIME = np.arange(60.0)
@@ -111,7 +111,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     for seed in range(24):
         fit = fit_trend(TIME, crystallisation(seed, 0.02), law="avrami").best
         for name, value in truth.items():
-            one = Profile(fit, 1.0).interval(name, "position")
+            one = LikelihoodProfile(fit, 1.0).interval(name, "position")
             held[name].append([low <= value <= high for low, high in (one.half, one.ninety)])
     for table in held.values():
         half, ninety = np.sum(table, 0)

@@ -13,7 +13,7 @@ _FEWEST = 7  # points of a fit
 _CURVED = 14  # points from which what lies beneath is a parabola, and not a straight line
 
 
-class Peak(NamedTuple):
+class RingPeak(NamedTuple):
     """A peak, with the covariance of (position, width, height).
 
     Attributes:
@@ -87,7 +87,7 @@ def strongest_peak(
     places: np.ndarray,
     strength: np.ndarray,
     chosen: np.ndarray,
-) -> Peak | None:
+) -> RingPeak | None:
     """Return the peak that stands highest above the smooth scattering, None if there is none.
 
     Args:
@@ -108,7 +108,7 @@ def strongest_peak(
     return None
 
 
-def _peak_at(top: int, q, intensity, deviation, places) -> Peak | None:
+def _peak_at(top: int, q, intensity, deviation, places) -> RingPeak | None:
     """Return the fitted peak about the maximum `top`; None if it is none."""
     net = above_baseline(intensity, deviation) * deviation
     below = net < net[top] / 2
@@ -130,7 +130,7 @@ def _peak_at(top: int, q, intensity, deviation, places) -> Peak | None:
     )
 
 
-def _fitted(q, intensity, deviation, position, width, height) -> Peak | None:
+def _fitted(q, intensity, deviation, position, width, height) -> RingPeak | None:
     """Fit a Gaussian on a line or parabola by Levenberg-Marquardt steps from a first guess."""
     middle, spacing = q[len(q) // 2], float(q[-1] - q[0]) / (len(q) - 1)
     unit = max(width / FWHM, 0.5 * spacing)
@@ -175,7 +175,7 @@ def _fitted(q, intensity, deviation, position, width, height) -> Peak | None:
         return None
     # From the fit's numbers to position, full width and height.
     scale = np.array([unit, np.exp(p[1]) * FWHM * unit, 1.0])
-    return Peak(
+    return RingPeak(
         float(middle + unit * p[0]),
         float(scale[1]),
         float(p[2]),

@@ -7,7 +7,7 @@ import numpy as np
 
 from xscatter.geometry import Geometry
 from xscatter.sequences.quantities.guinier import Guinier, guinier_law
-from xscatter.sequences.quantities.peak import Peak, above_baseline, maxima, strongest_peak
+from xscatter.sequences.quantities.peak import RingPeak, above_baseline, maxima, strongest_peak
 from xscatter.sequences.quantities.twofold import Twofold, twofold
 
 
@@ -107,7 +107,7 @@ class Rings:
         return above_baseline(intensity, self.deviation)
 
     @cached_property
-    def peak(self) -> Peak | None:
+    def peak(self) -> RingPeak | None:
         """The strongest ring of the pattern, None if there is none."""
         low, high = self.ring_range or (-np.inf, np.inf)
         places = self.places[self.maxima]

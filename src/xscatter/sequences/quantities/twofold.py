@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xscatter.sequences.quantities.peak import Peak
+from xscatter.sequences.quantities.peak import RingPeak
 
 
 class Twofold(NamedTuple):
@@ -17,7 +17,7 @@ class Twofold(NamedTuple):
 
 
 def twofold(
-    counts: np.ndarray, live: np.ndarray, peak: Peak, noise_factor: float
+    counts: np.ndarray, live: np.ndarray, peak: RingPeak, noise_factor: float
 ) -> Twofold | None:
     """Return ⟨cos 2χ⟩ and ⟨sin 2χ⟩ of the ring's photons; None if too little of it is seen.
 

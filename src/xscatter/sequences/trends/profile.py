@@ -38,7 +38,7 @@ class Interval:
     why: str = ""
 
 
-class Profile:
+class LikelihoodProfile:
     """The profile likelihood of a fitted law.
 
     Args:

@@ -15,7 +15,7 @@ from xscatter.sequences.trends.gaussian import GaussianProcess
 from xscatter.sequences.trends.law import TrendLaw
 from xscatter.sequences.trends.likelihood import TrendModel
 from xscatter.sequences.trends.posterior import Particles, sample_posterior
-from xscatter.sequences.trends.profile import Interval, Profile
+from xscatter.sequences.trends.profile import Interval, LikelihoodProfile
 from xscatter.sequences.trends.registry import all_laws, get_law
 
 WITHIN = 2.0  # laws whose AICc is less than this above the best are all named
@@ -138,7 +138,7 @@ class Trend:
         fit = self._result(law)
         one = fit.model.law
         if one.name not in self._intervals:
-            profile = Profile(fit, self.scale)
+            profile = LikelihoodProfile(fit, self.scale)
             self._intervals[one.name] = {
                 r.name: profile.interval(r.name, r.kind) for r in one.reported
             }
@@ -148,7 +148,7 @@ class Trend:
         """Return the joint region of the two numbers that a law couples, or nothing."""
         fit = self._result(law)
         names = fit.model.law.joint
-        return Profile(fit, self.scale).joint((names[0], names[1])) if names else {}
+        return LikelihoodProfile(fit, self.scale).joint((names[0], names[1])) if names else {}
 
     @cached_property
     def _particles(self) -> list[Particles]:

@@ -37,8 +37,8 @@ def _onset(u: np.ndarray, domain: TrendDomain) -> np.ndarray:
 PARAMETERS = (
     LawParameter("onset", _onset),
     # The time from onset to half is far better determined than tau, which hangs on the exponent.
-    LawParameter("half", log_uniform(0.3, 3.0, "step")),
-    LawParameter("exponent", log_normal(2.5, 0.4, 0.3, 9.0)),
+    LawParameter("half", log_uniform(0.3, 2.0, "step")),
+    LawParameter("exponent", log_normal(2.5, 0.33, 0.3, 9.0)),
 )
 
 
