@@ -9,11 +9,32 @@ DEMO := config/demo.yaml
 TRAIN ?= $(if $(wildcard $(VENV)/lib/*/site-packages/nvidia),gpu,train)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
+# A frame that the demo's networks have not seen, as a file, to tag at the end.
+define TEST_FRAME
+import json
+import numpy as np
+from xscatter import open_experiment
+index = json.load(open("results/demo/batches/records.json"))
+number = index["batches"][index["test_batch"]]["experiments"][0]
+with open_experiment(f"results/demo/experiments/{number:05d}.h5") as experiment:
+    image = int(experiment.labels[:].sum(1).argmax())
+    counts, mask, _ = experiment.counts(image)
+    true = [tag for tag, label in zip(experiment.tags(), experiment.labels[image]) if label]
+np.save("results/demo/frame.npy", np.where(mask, -1, counts.astype(np.int64)))
+print("\nA simulated frame that no training has seen: results/demo/frame.npy")
+print("Its true tags:", ", ".join(true))
+endef
+export TEST_FRAME
+
 .PHONY: demo test check processors docs lock clean
 
 demo: $(VENV)/.demo
 	$(BIN)/snakemake --cores $(CORES) --configfile $(DEMO)
 	$(BIN)/xscatter report $(DEMO) --table
+	@$(BIN)/python -c "$$TEST_FRAME"
+	@echo; $(BIN)/xscatter predict results/demo/frame.npy --model results/demo \
+	  -o results/demo/tags --force
+	@echo; $(BIN)/xscatter predict results/demo/frame.npy -o results/demo/tags-shipped --force
 
 # The tests on the private cluster wait for real daemons and minutes of walltime. On a busy machine
 # some of them may fail, so those that failed run once more and must then pass.

@@ -1,4 +1,4 @@
-# simulate -> transform -> pack -> train -> test -> report, for the study that --configfile names.
+# simulate -> transform -> pack -> train -> test -> report and tagger, for the study that --configfile names.
 from snakemake.utils import min_version, validate
 
 from xscatter.resolution.description import expand
@@ -23,11 +23,13 @@ else:
     validate(config, "workflow/schemas/study.schema.json", set_default=False)
 
     include: "workflow/rules/simulate.smk"
+    include: "workflow/rules/sequence.smk"
     include: "workflow/rules/transform.smk"
     include: "workflow/rules/pack.smk"
     include: "workflow/rules/train.smk"
     include: "workflow/rules/test.smk"
     include: "workflow/rules/report.smk"
+    include: "workflow/rules/bundle.smk"
 
 
 include: "workflow/rules/figures.smk"
@@ -57,7 +59,10 @@ onerror:
 rule all:
     default_target: True
     input:
-        list(COMPARISON_PATHS.tables.values()) if IS_COMPARISON else PATHS.report,
+        list(COMPARISON_PATHS.tables.values())
+        if IS_COMPARISON
+        else [PATHS.report, PATHS.tagger / bundle.DESCRIPTION],
+        [] if IS_COMPARISON else [PATHS.sequence(n) for n in range(STUDY.sequence.sequences)],
         # Shards and batches that somebody deleted are made again, although the report exists.
         driver.lost(STUDY, PATHS, foreseen().batches)
         if workflow.is_main_process and not IS_COMPARISON

@@ -18,8 +18,6 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 
 from xscatter.scores import metrics
@@ -154,7 +152,7 @@ def main():
     )
     default = os.environ.get("XSCATTER_REAL_FRAMES")
     parser.add_argument("folder", type=Path, nargs="?", default=default)
-    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--model", type=Path, help="default: the shipped tagger")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
     if arguments.folder is None:

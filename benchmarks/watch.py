@@ -1,6 +1,6 @@
 """How many frames a day `xscatter watch` keeps up with: frames of 256×256 by process CPU time.
 
-    python benchmarks/watch.py --model results/demo/models [--frames 200] [--view image]
+    python benchmarks/watch.py [--model results/demo] [--frames 200] [--view image]
 
 A million frames a day are 11.6 a second: 172 ms of CPU time a frame on two cores.
 """
@@ -11,7 +11,6 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
@@ -38,7 +37,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--model", type=Path, help="default: the shipped tagger")
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--view", choices=tuple(VIEWS))
     parser.add_argument("--threads", type=int, default=2)

@@ -1,9 +1,6 @@
 import signal
 
-import pytest
 from hypothesis import settings
-
-from xscatter.networks.load import load_network
 
 # A shell that starts the tests in the background lets them, and whatever they start, ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -28,21 +25,3 @@ LONGEST = (
 def pytest_collection_modifyitems(items):
     ranks = {name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
-
-
-@pytest.fixture(scope="module")
-def loaded_once():
-    """Keep networks by the bytes of their files: tests of a tagger would load them every time."""
-    networks = {}
-
-    def load(folder):
-        if not folder.network.exists():
-            return load_network(folder)
-        key = folder.network.read_bytes(), folder.training.read_bytes()
-        if key not in networks:
-            networks[key] = load_network(folder)
-        return networks[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("xscatter.tagging.tagger.load_network", load)
-        yield

@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import json
 import os
 import re
@@ -9,20 +10,19 @@ import numpy as np
 import pytest
 
 from tolerances import sum_tolerance
-from toy_models import TAGS, ring, watched, write_evaluation, write_frames, write_models
+from toy_models import PRECISIONS, TAGS, TRANSFORM, ring, watched, write_frames, write_tagger
 from xscatter import frames, tagging
 from xscatter.cli import main
 from xscatter.core.errors import UserError
+from xscatter.store.bundle import Bundle, BundledNetwork
 from xscatter.tagging import table
-
-pytestmark = pytest.mark.usefixtures("loaded_once")
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study") / "models"
-    write_models(folder)
-    return folder
+    study = tmp_path_factory.mktemp("study")
+    write_tagger(study)
+    return study / "models"
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_three_lines_of_python(models, files):
     answers = list(tagger.predict(sorted(files.iterdir())))
     views = ["joint"] * 5 + ["image", None, "joint", "joint"]
     hashes = {
-        view: json.loads((models / view / "training.json").read_text())["weights_sha256"]
+        view: hashlib.sha256((models.parent / "tagger" / f"{view}.onnx").read_bytes()).hexdigest()
         for view in set(views) - {None}
     }
     assert [f.view for f in answers] == views
@@ -71,9 +71,11 @@ def test_answers_do_not_depend_on_company_threads_or_the_way_in(models, files):
         assert alone.center == answer.center
 
 
-def test_one_view_alone(models, files):
+def test_one_view_alone(models, files, tmp_path):
     names = [files / "0.npy", files / "5.npy"]
-    only = tagging.Tagger.load(models / "coefficient")
+    study, alone = models.parent, tmp_path / "alone"
+    assert main(["bundle", str(study), "-o", str(alone), "--view", "coefficient"]) == 0
+    only = tagging.Tagger.load(alone)
     assert only.views == ["coefficient"]
     known, unknown = only.predict(names)
     assert known.view == "coefficient"
@@ -86,6 +88,38 @@ def test_one_view_alone(models, files):
     ]
     with pytest.raises(UserError, match="holds no joint network"):
         list(only.predict(names, view="joint"))
+
+
+class Recorder:
+    """A network that keeps what it is given."""
+
+    inputs = ("image", "coefficients", "center_confidence")
+
+    def __init__(self):
+        self.given = []
+
+    def logits(self, inputs):
+        self.given.append(inputs)
+        return np.zeros((len(inputs["image"]), 1))
+
+
+def test_a_network_that_is_told_how_sure_the_centre_is_answers_for_every_frame(files):
+    known = {"slope": 1, "offset": 0, "threshold": 0.5, "precision": None, "prevalence": 0.5}
+    entry = BundledNetwork("joint.onnx", "0" * 64, [], {"ring": known})
+    network = Recorder()
+    bundle = Bundle("told", {"ring": "A ring."}, 64, TRANSFORM, {"joint": entry})
+    tagger = tagging.Tagger(bundle, {"joint": network})
+    sure, blank = tagger.predict([files / "0.npy", files / "5.npy"])
+    assert (sure.view, blank.view) == ("joint", "joint")
+    assert sure.note == ""
+    assert blank.note.startswith("mostly by the image: beam centre not known")
+    (given,) = network.given
+    assert given["center_confidence"] == pytest.approx([sure.confidence, blank.confidence])
+    assert given["coefficients"].shape == (2, 4, 6)
+    (nowhere,) = tagger.predict([files / "0.npy"], center=(97200.0, 70.0))
+    assert "too little of the frame surrounds the beam centre" in nowhere.note
+    assert network.given[-1]["center_confidence"] == 0
+    assert not network.given[-1]["coefficients"].any()
 
 
 def test_a_given_centre_that_is_of_no_use_is_named(models, files):
@@ -118,31 +152,6 @@ def test_a_frame_goes_the_way_of_the_records(models, tmp_path):
     np.testing.assert_allclose(
         ready.inputs["coefficients"], wanted, atol=2e-3 * np.abs(wanted).max()
     )
-
-
-def test_missing_and_mismatched_models_are_refused(models, tmp_path):
-    with pytest.raises(UserError, match="holds no model"):
-        tagging.Tagger.load(tmp_path)
-    import shutil
-
-    shutil.copytree(models, tmp_path / "models")
-    path = tmp_path / "models" / "joint" / "training.json"
-    facts = json.loads(path.read_text())
-    path.write_text(json.dumps(facts | {"size": 96}))
-    with pytest.raises(UserError, match="other records than its neighbours"):
-        tagging.Tagger.load(tmp_path / "models")
-    for content, words in (
-        ({"tags": []}, "no entry size, transform, weights"),
-        (3, "damaged"),
-        ([1], "damaged"),
-    ):
-        path.write_text(json.dumps(content))
-        with pytest.raises(UserError, match=rf"training\.json: .*{words}"):
-            tagging.Tagger.load(tmp_path / "models")
-    (tmp_path / "models" / "image" / "model.keras").write_bytes(b"nothing")
-    path.write_text(json.dumps(facts))
-    with pytest.raises(UserError, match=r"image/model\.keras"):
-        tagging.Tagger.load(tmp_path / "models")
 
 
 def test_predict_writes_both_tables_and_the_page(models, files, tmp_path, capsys):
@@ -210,21 +219,30 @@ def test_predict_looks_at_its_output_before_it_loads_a_network(out, files, monke
     assert f"{out}: cannot be written to" in capsys.readouterr().err
 
 
-def test_legend_says_how_often_a_tag_was_right_in_the_test_of_this_very_network(models, tmp_path):
-    import shutil
-
-    shutil.copytree(models, tmp_path / "models")
-    evaluation = tmp_path / "evaluation" / "joint.json"
-    write_evaluation(evaluation, {"ring": (0.0, 0.25), "halo": (0.0, None)})
-    tagger = tagging.Tagger.load(tmp_path / "models")
+def test_legend_says_what_a_tag_means_and_how_often_it_was_right_in_the_test(models):
+    tagger = tagging.Tagger.load(models)
     rows = {row["tag"]: row for row in csv.DictReader(table.legend(tagger).splitlines())}
     assert list(rows) == TAGS
-    assert [rows[tag]["precision_on_test(joint)"] for tag in TAGS] == ["0.25", "", ""]
-    assert {row["precision_on_test(image)"] for row in rows.values()} == {""}
+    for view in ("image", "joint"):
+        told = [rows[tag][f"precision_on_test({view})"] for tag in TAGS]
+        assert [float(p) if p else None for p in told] == list(PRECISIONS)
     assert [rows[tag]["threshold(joint)"] for tag in TAGS] == ["0.0", "0.0", "0.5"]
     assert "ring" in rows["ring"]["meaning"].lower()
-    write_evaluation(evaluation, {"ring": (0.1, 0.25)})  # of an earlier training
-    assert np.isnan(tagger.precision("joint")).all()
+
+
+def test_tags_and_their_evidence_need_nothing_of_the_training(files, tmp_path):
+    code = """
+import sys
+for name in ("tensorflow", "keras", "tf2onnx", "onnx", "sklearn", "snakemake", "mpi4py"):
+    sys.modules[name] = None  # as if it were not installed
+from xscatter.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+    command = ["predict", str(files / "0.npy"), "-o", str(tmp_path / "tags"), "--html"]
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"{files / '0.npy'} [0]: " in done.stdout
+    assert "data:image/png;base64" in (tmp_path / "tags" / "tags.html").read_text()
 
 
 def test_names_that_are_not_utf_8(models, tmp_path):
@@ -276,15 +294,18 @@ def test_names_that_are_not_utf_8(models, tmp_path):
     assert sorted(name for name, _ in watched(tmp_path / "tags.csv")) == names
 
 
-def test_the_newest_model_is_named(models, files, tmp_path, monkeypatch, capsys):
-    import shutil
-
-    monkeypatch.chdir(tmp_path)
-    assert main(["predict", str(files / "0.npy")]) == 2
-    assert "no study has a trained model" in capsys.readouterr().err
-    shutil.copytree(models, tmp_path / "results" / "demo" / "models")
-    assert main(["predict", str(files / "0.npy")]) == 0
-    assert "results/demo/models" in capsys.readouterr().err
+def test_the_tagger_in_use_is_named(models, files, tmp_path, capsys):
+    frame, out = str(files / "0.npy"), ["-o", str(tmp_path / "tags"), "--force"]
+    assert main(["predict", frame, *out]) == 0
+    shipped = tagging.Tagger.load()
+    assert f"uses the shipped tagger ({shipped.name})" in capsys.readouterr().err
+    with open(tmp_path / "tags/tags.csv") as stream:
+        assert f"p({shipped.tags[0]})" in stream.readline()
+    assert main(["predict", frame, *out, "--model", str(models.parent)]) == 0
+    assert f"uses the tagger toy in {models.parent / 'tagger'}" in capsys.readouterr().err
+    command = ["watch", str(files), "--once", "--patience", "0", "-o", str(tmp_path / "w.csv")]
+    assert main(command) == 0
+    assert f"xscatter watch: uses the shipped tagger ({shipped.name})" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(
@@ -302,3 +323,39 @@ def test_every_real_frame_is_tagged(models):
     answers = list(tagging.Tagger.load(models).predict(names))
     assert len(answers) >= len(names)
     assert not any(f.failed or f.view is None for f in answers)
+
+
+class Constant:
+    """A network whose logits are always the same."""
+
+    inputs = ("image",)
+
+    def logits(self, inputs):
+        return np.tile([1.0, 0.8, 1.5, -3.0], (len(inputs["image"]), 1))
+
+
+def test_exclusive_tags_are_one_answer_and_a_trusted_centre_decides_whether_the_beam_is_there():
+    from xscatter.store.bundle import Bundle, BundledNetwork
+
+    tags = ["circular beamstop", "linear beamstop", "beam off image", "ring"]
+    known = dict(slope=1, offset=0, threshold=0.2, precision=None, prevalence=0.5)
+    entry = BundledNetwork(
+        "image.onnx", "0" * 64, ["image"], {tag: known for tag in tags}, exclusive=[tags[:3]]
+    )
+    bundle = Bundle("constant", {tag: "" for tag in tags}, 64, TRANSFORM, {"image": entry})
+    tagger = tagging.Tagger(bundle, {"image": Constant()})
+    frame = frames.from_array(ring())
+    unsure, inside, outside = tagger.predict(
+        [
+            frame.with_center((60.0, 70.0), "estimate", 0.6),
+            frame.with_center((60.0, 70.0), "user", 1.0),
+            frame.with_center((-5.0, 70.0), "user", 1.0),
+        ]
+    )
+    e = np.exp([1.0, 0.8, 1.5])
+    np.testing.assert_allclose(unsure.probability[:3], e / (1 + e.sum()))
+    assert unsure.tags == ("beam off image",)
+    np.testing.assert_allclose(inside.probability[:3], [*(e[:2] / (1 + e[:2].sum())), 0])
+    assert inside.tags == ("circular beamstop",)
+    np.testing.assert_allclose(outside.probability[:3], [0, 0, 1])
+    assert outside.tags == ("beam off image",)

@@ -6,18 +6,16 @@ import time
 import numpy as np
 import pytest
 
-from toy_models import TAGS, ring, watched, write_frames, write_models
+from toy_models import TAGS, ring, watched, write_frames, write_tagger
 from xscatter import tagging
 from xscatter.cli import main
-
-pytestmark = pytest.mark.usefixtures("loaded_once")
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study") / "models"
-    write_models(folder)
-    return folder
+    study = tmp_path_factory.mktemp("study")
+    write_tagger(study)
+    return study
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ COLUMNS = 100
 # a room shows what it depends on.
 LAZY = {
     "tensorflow", "keras", "tensorboard", "sklearn", "matplotlib", "tqdm", "mpi4py", "onnx",
-    "onnxruntime", "fabio", "pyFAI", "psutil",
+    "onnxruntime", "tf2onnx", "fabio", "pyFAI", "psutil",
 }  # fmt: skip
 EXCEPTIONS = {
     "__init__.py": {"importlib"},  # the public face loads names when they are used
@@ -92,6 +92,15 @@ def test_class_names_are_unique():
 # build, call and get_config: their contract is documented once, in the package.
 CONTRACTS = {
     "simulate/features": {"draw", "contribute"},
+    "simulate/laws": {
+        "draw",
+        "progress",
+        "values",
+        "disturb",
+        "process",
+        "table",
+        "covariate",
+    },
     "commands": {"add_arguments", "run"},
     "networks": {"build", "call", "get_config", "compute_output_shape"},
     "fourier_bessel/tensorflow.py": {"build", "call", "get_config", "compute_output_shape"},

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from toy_records import TAGS, write_records
-from xscatter.core import files, shards
+from xscatter.core import files, lease, shards
 from xscatter.core.errors import UserError
 from xscatter.learn import checkpoint
 from xscatter.store.paths import StudyPaths
@@ -710,6 +710,13 @@ def test_other_losses_and_optimizers_learn(paths, keys):
     assert train(paths, "coefficient", **keys)[0]
     rows = read_rows(paths, "coefficient")
     assert float(rows[-1]["training_loss"]) < 0.9 * float(rows[0]["training_loss"])
+
+
+def test_a_view_that_another_process_trains_is_refused(paths):
+    held = lease.take(paths.training("image") / ".lease.json")
+    with pytest.raises(UserError, match=f"process {os.getpid()} on .* trains this view; wait"):
+        train(paths, "image")
+    held.release()
 
 
 def test_past_states_go_when_a_training_is_finished_and_parents_stay(tmp_path):

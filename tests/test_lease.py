@@ -66,6 +66,16 @@ def test_another_host_counts_by_its_signs_of_life(path):
     taken.release()
 
 
+def test_a_process_killed_on_another_host_is_waited_for(path, monkeypatch):
+    monkeypatch.setattr(lease, "RENEWED", 0.3)
+    monkeypatch.setattr(lease, "DEAD", 1.0)
+    on_another_host(path, age=0)
+    assert isinstance(lease.take(path), lease.Holder)
+    taken = lease.wait_for(path)
+    assert isinstance(taken, lease.Lease)
+    taken.release()
+
+
 def test_a_damaged_lease_does_not_block(path):
     path.parent.mkdir(parents=True)
     path.write_text("{")

@@ -1,5 +1,6 @@
 """verify finds what is missing, partial, corrupt or foreign, and deletes exactly that."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ from xscatter.cli import main
 from xscatter.core import files, shards
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
-from xscatter.store.verify import verify
+from xscatter.store.verify import delete_bad, verify
 from xscatter.study import dump_study, parse_study
 from xscatter.views import VIEWS, evaluated
 
@@ -24,6 +25,8 @@ STUDY = parse_study(
         "pack": {"batches": 2, "test_batch": 1},
     }
 )
+
+SHA256 = hashlib.sha256(b"network").hexdigest()
 
 
 @pytest.fixture
@@ -58,6 +61,11 @@ def paths(tmp_path):
     for view in evaluated():
         files.write_json(paths.evaluation(view), {"mean_average_precision": 0.5})
     files.write_text(paths.report, "<html></html>\n")
+    networks = [{"file": f"{view}.onnx", "sha256": SHA256} for view in VIEWS]
+    description = {"format": 1, "networks": dict(zip(VIEWS, networks, strict=True))}
+    files.write_json(paths.tagger / "tagger.json", description)
+    for view in VIEWS:
+        (paths.tagger / f"{view}.onnx").write_bytes(b"network")
     log = paths.log("simulate", "00003")
     log.parent.mkdir(parents=True)
     log.write_text("log")
@@ -159,6 +167,9 @@ def test_a_damaged_shard_is_found_and_deleted(paths, damage, kind, processes, ca
         ),
         (lambda paths: paths.scores("mean"), lambda path: os.truncate(path, 100), "corrupt"),
         (lambda paths: paths.report, lambda path: path.write_text("<html>"), "partial"),
+        (lambda paths: paths.tagger / "joint.onnx", flip, "corrupt"),
+        (lambda paths: paths.tagger / "image.onnx", lambda path: path.unlink(), "missing"),
+        (lambda paths: paths.tagger / "tagger.json", lambda path: path.write_text("{"), "corrupt"),
     ],
 )
 def test_every_kind_of_file_is_checked(paths, path, damage, kind):
@@ -182,6 +193,9 @@ def test_strangers_are_named_but_not_what_a_job_still_writes(paths):
     stranger.write_bytes(paths.experiment(9).read_bytes())
     fresh = paths.experiment(0).with_name(".00000.h5.77.part")
     fresh.write_text("")
+    killed = paths.root / ".tagger.78.part"  # a folder
+    killed.mkdir()
+    os.utime(killed, (time.time() - 1e6,) * 2)
     left = [
         name.with_name(f".{name.name}.78.part")
         for name in (paths.experiment(1), paths.batch(0), paths.report)
@@ -189,7 +203,12 @@ def test_strangers_are_named_but_not_what_a_job_still_writes(paths):
     for old in left:
         old.write_text("")
         os.utime(old, (time.time() - 1e6,) * 2)
-    assert {finding.path for finding in verify(paths.root)} == {stranger, *left}
+    findings = verify(paths.root)
+    assert {finding.path for finding in findings} == {stranger, killed, *left}
+    delete_bad(findings)
+    assert stranger.exists()
+    assert fresh.exists()
+    assert not any(path.exists() for path in (killed, *left))
 
 
 def test_a_folder_that_is_no_study_is_refused(tmp_path, capsys):

@@ -16,12 +16,11 @@ from xscatter import open_records, views
 from xscatter.commands import train as train_command
 from xscatter.core.errors import UserError
 from xscatter.frames import from_array
-from xscatter.networks.load import load_network
+from xscatter.learn.bundle import make_tagger
+from xscatter.networks.run import Network
 from xscatter.report import write_report
-from xscatter.store.bundle import open_bundle
-from xscatter.store.models import newest_models
 from xscatter.store.paths import StudyPaths
-from xscatter.study import parse_study
+from xscatter.study import dump_study, parse_study
 from xscatter.study.networks import millions_of_weights
 from xscatter.tagging import Tagger
 
@@ -66,10 +65,9 @@ def test_a_fourth_view_trains_is_tested_and_loaded(study, tmp_path):
     assert train(study, paths, records, "polar", say=lambda _: None)
     evaluation = evaluate(study, paths, "polar", say=lambda _: None)
     assert (evaluation.view, list(evaluation.tags)) == ("polar", TAGS)
-    bundle = open_bundle(newest_models(tmp_path))
-    assert list(bundle.models) == ["polar"]
-    assert bundle.evaluation("polar") == paths.evaluation("polar")
-    network = load_network(bundle.models["polar"])
+    paths.study.write_text(dump_study(study))
+    make_tagger(paths.root, say=lambda _: None)
+    network = Network((paths.tagger / "polar.onnx").read_bytes())
     assert network.inputs == ("coefficients",)
     tested = open_records(paths.batches).batches[3]
     logits = network.logits({"coefficients": tested["coefficients"]})

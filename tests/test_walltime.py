@@ -41,6 +41,23 @@ def test_requests_grow_with_size_count_and_attempt_and_stop_at_the_limit():
     assert large.runtime("simulate") * 60 == pytest.approx(safe * mean, abs=60)
 
 
+def test_sequences_cost_by_their_frames_and_their_own_size():
+    none = cost.of(study())
+    assert none.jobs("sequence") == 0
+    assert "sequence" not in [row.stage for row in budget.rows(none)]
+    settings = {"sequences": 30, "frames": 1000}
+    small = cost.of(study(sequence=settings))
+    large = cost.of(study(sequence={**settings, "size": 2000}))
+    assert small.jobs("sequence") == 30
+    assert small.seconds("sequence") < large.seconds("sequence")
+    assert small.memory("sequence") < large.memory("sequence")
+    assert small.seconds("simulate") == large.seconds("simulate")
+    (row,) = [row for row in budget.rows(small) if row.stage == "sequence"]
+    assert row.disk_gib > 0
+    with pytest.raises(UserError, match=r"sequence\.frames to \d+"):
+        cost.of(study(sequence={"sequences": 1, "frames": 100_000, "size": 4096})).check()
+
+
 @pytest.mark.parametrize(
     ("sections", "key"),
     [

@@ -1,4 +1,4 @@
-"""Untrained networks of all views, frames for them, and the rows of a table of tags."""
+"""A study with untrained networks, its tagger, frames for it, and the rows of a table of tags."""
 
 import csv
 
@@ -12,7 +12,8 @@ from xscatter.scores.evaluation import (
     Reliability,
     TagEvaluation,
 )
-from xscatter.study import Train
+from xscatter.store.paths import StudyPaths
+from xscatter.study import Train, dump_study, parse_study
 
 TAGS = ["ring", "halo", "blank"]
 TRANSFORM = {
@@ -27,8 +28,35 @@ TRANSFORM = {
 }
 
 
+STUDY = {
+    "name": "toy",
+    "simulate": {"size": 64},
+    "transform": {"angular_orders": 4, "radial_orders": 6},
+    "train": {"width": 0.1},
+}
+THRESHOLDS = (0.0, 0.0, 0.5)
+PRECISIONS = (0.25, None, 1.0)
+
+
+def write_tagger(study):
+    """Write networks, their scores and their tagger into the folder of a `study`; return it."""
+    from xscatter.learn.bundle import make_tagger
+
+    write_study(study)
+    return make_tagger(study, say=lambda _: None)
+
+
+def write_study(study):
+    """Write networks that answer arbitrarily, but always the same, with scores for each."""
+    paths = StudyPaths(study)
+    write_models(study / "models")
+    paths.study.write_text(dump_study(parse_study(STUDY)))
+    for view in ("image", "coefficient", "joint"):
+        scores = zip(THRESHOLDS, PRECISIONS, strict=True)
+        write_evaluation(paths.evaluation(view), dict(zip(TAGS, scores, strict=True)))
+
+
 def write_models(folder):
-    """Write networks whose answers are arbitrary, but always the same, into `folder`."""
     import keras
 
     from xscatter.networks import models as nets
@@ -47,7 +75,7 @@ def write_models(folder):
     }.items():
         (folder / view).mkdir(parents=True)
         net.save(folder / view / "model.keras")
-        Calibration(TAGS, [1.0, 2.0, 1.0], [0.0, 0.5, -9.0], [0.0, 0.0, 0.5], 1.0).save(
+        Calibration(TAGS, [1.0, 2.0, 1.0], [0.0, 0.5, -9.0], list(THRESHOLDS), 1.0).save(
             folder / view / "calibration.json"
         )
         facts = {"view": view, "tags": TAGS, "size": 64, "transform": TRANSFORM}

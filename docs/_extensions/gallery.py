@@ -11,6 +11,7 @@ from sphinx.application import Sphinx
 from xscatter import pictures, tags
 from xscatter.simulate import simulate_experiment
 from xscatter.simulate.gallery import feature_page, write_pictures
+from xscatter.simulate.law_gallery import process_page, write_law_pictures
 from xscatter.store.experiments import open_experiment
 from xscatter.study import parse_study
 
@@ -23,6 +24,14 @@ class FeatureGallery(Generated):
     def text(self) -> str:
         write_pictures(gallery_folder(self.env.srcdir), examples=_ACROSS, dpi=100)
         return feature_page("/_build/gallery/")
+
+
+class ProcessGallery(Generated):
+    """Every process, and every law with its definition, its parameters and some frames."""
+
+    def text(self) -> str:
+        write_law_pictures(gallery_folder(self.env.srcdir), dpi=100)
+        return process_page("/_build/gallery/")
 
 
 class TagTable(Generated):
@@ -116,5 +125,6 @@ def tag_examples(experiments: int = 40, images: int = 8) -> dict[str, pictures.P
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register directives with Sphinx."""
     app.add_directive("feature-gallery", FeatureGallery)
+    app.add_directive("process-gallery", ProcessGallery)
     app.add_directive("tag-table", TagTable)
     return {"version": "1", "parallel_read_safe": True}

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from xscatter.sequences.trends.trend import Trend, fit_trend
     from xscatter.simulate.experiment import Experiment
     from xscatter.simulate.image import simulate_image
+    from xscatter.simulate.sequence_shard import simulate_sequence
     from xscatter.simulate.shard import simulate_experiment
     from xscatter.store.experiments import ExperimentFile, open_experiment
     from xscatter.store.paths import StudyPaths
+    from xscatter.store.sequences import SequenceFile, open_sequence
     from xscatter.study.reading import load_study
     from xscatter.study.study import Study
     from xscatter.tagging.tagged import Tagged
@@ -38,6 +40,7 @@ __all__ = [
     "NextPoint",
     "Plan",
     "Records",
+    "SequenceFile",
     "Study",
     "StudyPaths",
     "Tagged",
@@ -49,11 +52,13 @@ __all__ = [
     "load_study",
     "open_experiment",
     "open_records",
+    "open_sequence",
     "read_frame",
     "read_frames",
     "show_frame",
     "simulate_experiment",
     "simulate_image",
+    "simulate_sequence",
 ]
 
 _PLACES = {
@@ -66,6 +71,7 @@ _PLACES = {
     "NextPoint": "advice.next_point:NextPoint",
     "Plan": "fourier_bessel.plan:Plan",
     "Records": "records.read:Records",
+    "SequenceFile": "store.sequences:SequenceFile",
     "Study": "study.study:Study",
     "StudyPaths": "store.paths:StudyPaths",
     "Tagged": "tagging.tagged:Tagged",
@@ -77,11 +83,13 @@ _PLACES = {
     "load_study": "study.reading:load_study",
     "open_experiment": "store.experiments:open_experiment",
     "open_records": "records.read:open_records",
+    "open_sequence": "store.sequences:open_sequence",
     "read_frame": "frames.reading:read",
     "read_frames": "frames.reading:read_all",
     "show_frame": "pictures:show_frame",
     "simulate_experiment": "simulate.shard:simulate_experiment",
     "simulate_image": "simulate.image:simulate_image",
+    "simulate_sequence": "simulate.sequence_shard:simulate_sequence",
 }
 
 

@@ -20,6 +20,7 @@ VERBS = {
     "pack": "write tags, images and coefficients into record batches",
     "train": "train the image, coefficient or joint network",
     "test": "score a trained network on the test set",
+    "bundle": "make the tagger of a study, which needs no TensorFlow",
     "resolution": "compare image sizes: one study at several sizes, with equal training budgets",
     "report": "write the HTML report of a study",
     "predict": "tag detector frames",

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 COMPARISON = ROOT / "config" / "study-resolution.yaml"
 STUDIES = sorted(set((ROOT / "config").glob("*.yaml")) - {COMPARISON})
 ONCE = {"assign": 1, "index": 1, "train_image": 1, "train_coefficient": 1, "train_joint": 1}
-ONCE |= {"test": 3, "test_mean": 1, "report": 1, "all": 1}
+ONCE |= {"test": 3, "test_mean": 1, "report": 1, "bundle": 1, "all": 1}
 
 
 def snakemake(folder, *arguments):
@@ -78,6 +78,8 @@ def finished(tmp_path_factory):
     )
     names = study_paths("small", folder / "results")
     files = [names.study, names.assignment, names.records, names.report]
+    files += [names.tagger / file for file in ("tagger.json", "card.md", "study.yaml")]
+    files += [names.tagger / f"{view}.onnx" for view in VIEWS]
     files += [
         name(number) for number in range(3) for name in (names.experiment, names.coefficients)
     ]
@@ -95,7 +97,7 @@ def finished(tmp_path_factory):
     return folder, path
 
 
-TEST = {"test", "test_mean", "report", "all"}
+TEST = {"test", "test_mean", "report", "bundle", "all"}
 TRAIN = {"train_image", "train_coefficient", "train_joint"} | TEST
 PACK = {"assign", "pack", "index"} | TRAIN
 
@@ -124,6 +126,15 @@ def test_one_changed_key_reruns_only_what_depends_on_it(finished, key, value, ru
     changed = folder / "changed.yaml"
     changed.write_text(yaml.safe_dump(content))
     assert set(planned(folder, changed)) == rules
+
+
+def test_sequences_are_jobs_of_their_own_and_change_no_other_file(finished):
+    folder, path = finished
+    content = yaml.safe_load(path.read_text())
+    content["sequence"] = {"sequences": 3, "frames": 10}
+    more = folder / "sequences.yaml"
+    more.write_text(yaml.safe_dump(content))
+    assert planned(folder, more) == {"simulate_sequence": 3, "all": 1}
 
 
 def test_more_experiments_leave_the_old_ones_alone(finished):

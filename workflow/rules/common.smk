@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 from xscatter.core.errors import UserError
 from xscatter.jobs import cost, driver, graphs, spelling
 from xscatter.resolution.description import parse_resolution
+from xscatter.store import bundle
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import ResolutionPaths, study_paths
 from xscatter.study import parse_study

@@ -7,7 +7,7 @@ from snakemake.deployment.env_modules import EnvModules
 ENVIRONMENTS = dict.fromkeys(["transform", "resolution_records", "figure_time"], "mpi")
 ENVIRONMENTS |= dict.fromkeys([f"train_{view}" for view in VIEWS], "gpu")
 ENVIRONMENTS |= dict.fromkeys(["train_leg", "resolution_train"], "gpu")
-ENVIRONMENTS |= dict.fromkeys(["test", "test_mean", "resolution_test"], "gpu")
+ENVIRONMENTS |= dict.fromkeys(["test", "test_mean", "resolution_test", "bundle"], "gpu")
 
 for made in workflow.rules:
     if made.shellcmd:

@@ -2,10 +2,13 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xscatter.core.errors import UserError
 from xscatter.store.paths import StudyPaths
-from xscatter.study import Study, dump_study, load_recorded_study, load_study
+
+if TYPE_CHECKING:
+    from xscatter.study import Study  # verbs that need none start faster
 
 
 def add_study(parser: argparse.ArgumentParser) -> None:
@@ -21,13 +24,15 @@ def add_study(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_study(args: argparse.Namespace) -> tuple[Study, StudyPaths]:
+def read_study(args: argparse.Namespace) -> "tuple[Study, StudyPaths]":
     """Return the study and the paths that the arguments of :func:`add_study` name."""
+    from xscatter.study import load_study
+
     study = load_study(args.study)
     return study, StudyPaths(args.output or Path("results") / study.name)
 
 
-def keep_study(given: Path, study: Study, paths: StudyPaths) -> None:
+def keep_study(given: Path, study: "Study", paths: StudyPaths) -> None:
     """Write the resolved study beside the results, as the workflow does at its start.
 
     Args:
@@ -42,12 +47,13 @@ def keep_study(given: Path, study: Study, paths: StudyPaths) -> None:
     """
     # This loads NumPy, and a verb may have to set its number of threads before.
     from xscatter.core.files import write_text
+    from xscatter.study import dump_study
 
     if not belongs(given, study, paths):
         write_text(paths.study, dump_study(study))
 
 
-def belongs(given: Path, study: Study, paths: StudyPaths) -> bool:
+def belongs(given: Path, study: "Study", paths: StudyPaths) -> bool:
     """Return whether the study.yaml of the results is `study`.
 
     Args:
@@ -62,6 +68,7 @@ def belongs(given: Path, study: Study, paths: StudyPaths) -> bool:
         UserError: See :func:`keep_study`.
     """
     from xscatter.jobs import driver
+    from xscatter.study import load_recorded_study
 
     if not paths.study.exists():
         return False
@@ -83,7 +90,7 @@ def belongs(given: Path, study: Study, paths: StudyPaths) -> bool:
     return False
 
 
-def _difference(there: Study, here: Study) -> str:
+def _difference(there: "Study", here: "Study") -> str:
     """Return the first key that decides the images and differs, with both values."""
     pairs = [("seed", there.seed, here.seed)]
     for section in ("simulate", "transform"):

@@ -22,9 +22,12 @@ from xscatter.views import VIEWS
 if TYPE_CHECKING:
     from xscatter.tagging import Tagger
 
-EXAMPLE = """example:
-  xscatter predict frames/*.cbf scan.h5::/entry/data/data \\
-    --model results/demo/models -o tags --html"""
+EXAMPLE = """examples:
+  xscatter predict frames/*.cbf scan.h5::/entry/data/data -o tags --html
+  xscatter predict frames --model results/demo"""
+
+
+_SHOWN = 5  # frames whose tags are also printed, if there are no more
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +58,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="DIR",
-        help="folder of the models of a study (default: the newest in results/)",
+        help="folder of a study, such as results/demo, or of a tagger (default: the tagger that "
+        "comes with xscatter)",
     )
     parser.add_argument(
         "--view", choices=tuple(VIEWS), help="network to use (default: the best one for each frame)"
@@ -85,14 +89,15 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def load_tagger(args: argparse.Namespace) -> "Tagger":
-    """Return the tagger that the arguments of :func:`add_model` name."""
-    from xscatter.store.models import newest_models
+    """Return the tagger that the arguments of :func:`add_model` name, and report which it is."""
     from xscatter.tagging import Tagger
 
-    folder = args.model or newest_models(Path("results"))
-    if not args.model:
-        print(f"model: {folder}", file=sys.stderr)
-    return Tagger.load(folder)
+    tagger = Tagger.load(args.model)
+    which = f"the tagger {tagger.name} in {tagger.folder}"
+    if args.model is None:
+        which = f"the shipped tagger ({tagger.name}); --model uses another"
+    print(f"xscatter {args.verb}: uses {which}", file=sys.stderr)
+    return tagger
 
 
 def read_options(args: argparse.Namespace) -> dict[str, Any]:
@@ -118,6 +123,7 @@ def run(args: argparse.Namespace) -> int:
     _check_readable(names, options)
     _check_writable(args.output)
     tagger = load_tagger(args)
+    lines: list[str] = []
     with tables.written(tagger, names):
         shown = track(names, "predict", end=False)
         for batch in tagger.batches(shown, args.view, args.threads, **options):
@@ -125,6 +131,11 @@ def run(args: argparse.Namespace) -> int:
                 tables.add(item, tagged)
                 if tagged.failed:
                     print(f"xscatter predict: {tagged.note}", file=sys.stderr)
+                elif len(lines) <= _SHOWN:
+                    lines.append(f"{tagged.source} [{tagged.index}]: {', '.join(tagged.tags)}")
+    # The tags of many frames are for the table, those of a few are also for the terminal.
+    if len(lines) <= _SHOWN:
+        print(*lines, sep="\n")
     some = f"{tables.tagged} frame{'s' * (tables.tagged != 1)}"
     paths = ", ".join(map(str, tables.paths.values()))
     print(f"{some} tagged, {tables.failed} could not be read; {paths}")

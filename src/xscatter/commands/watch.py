@@ -15,7 +15,7 @@ from pathlib import Path
 from xscatter.commands.predict import add_model, load_tagger, read_options
 
 EXAMPLE = """example:
-  xscatter watch /data/visit42 --pattern '*.cbf' --model results/demo/models -o visit42-tags.csv"""
+  xscatter watch /data/visit42 --pattern '*.cbf' -o visit42-tags.csv"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +76,6 @@ def run(args: argparse.Namespace) -> None:
     read = read_options(args)
     source = open_source(args.source, SourceOptions(args.pattern, args.settle, read))
     check_options(**read)
-    _print("watch: loading the networks")
     tagger = load_tagger(args)
     options = FollowOptions(args.patience, args.every, args.once, args.view, args.threads)
     with closing(Journal(args.output, tagger.tags)) as journal:

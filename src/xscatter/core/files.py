@@ -1,10 +1,11 @@
-"""Files that are complete or absent: write to a temporary file, flush to disk, rename."""
+"""Files and folders that are complete or absent: write elsewhere, flush to disk, rename."""
 
 import errno
 import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,8 +33,7 @@ def complete_file(path: str | Path) -> Iterator[Path]:
         'complete'
     """
     path = Path(path)
-    # Writers on other nodes may have the same process number.
-    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    part = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
@@ -46,6 +46,39 @@ def complete_file(path: str | Path) -> Iterator[Path]:
         raise _explain(error, path) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def complete_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a new folder beside `path`; on success rename it to `path`, in place of what was there.
+
+    Its files are flushed as :func:`write_text` and :func:`complete_file` do. On any exception the
+    new folder is removed and `path` is untouched.
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written.
+    """
+    path = Path(path).absolute()
+    part, former = _temporary(path), _temporary(path)
+    try:
+        part.mkdir(parents=True)
+        yield part
+        _flush_folder(part)
+        # A folder cannot replace another that has files.
+        if path.exists():
+            os.replace(path, former)
+        os.replace(part, path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise _explain(error, path) from error
+    finally:
+        for left in (part, former):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _temporary(path: Path) -> Path:
+    # Writers on other nodes may have the same process number.
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
 
 
 def _flush_folder(folder: Path) -> None:
@@ -67,7 +100,7 @@ def _explain(error: OSError | RuntimeError, path: Path) -> Exception:
         return UserError(
             f"{path}: no space left on the disk; free some, then run the same command again"
         )
-    if number in (errno.EACCES, errno.EROFS, errno.EPERM):
+    if number in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
         return UserError(
             f"{path}: cannot be written ({os.strerror(number)}); choose another folder with -o"
         )
@@ -81,8 +114,13 @@ def write_json(path: str | Path, value: object) -> None:
 
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` as UTF-8, completely or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write `content`, completely or not at all."""
     with complete_file(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(content)
 
 
 def file_sha256(path: str | Path) -> str:

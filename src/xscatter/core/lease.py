@@ -120,6 +120,22 @@ def take(path: Path, lost: Callable[[], None] | None = None) -> Lease | Holder:
         part.unlink(missing_ok=True)
 
 
+def wait_for(path: Path, lost: Callable[[], None] | None = None) -> Lease | Holder:
+    """Take the lease `path`; if it is one of another host, wait until it may count as dead.
+
+    Args:
+        path: see :func:`take`.
+        lost: see :class:`Lease`.
+    """
+    end = time.monotonic() + DEAD + RENEWED
+    while True:
+        taken = take(path, lost)
+        # On this host a dead process is known at once.
+        if isinstance(taken, Lease) or taken.space == _space() or time.monotonic() > end:
+            return taken
+        time.sleep(RENEWED / 3)
+
+
 def living(path: Path) -> Holder | None:
     """Return the living process that holds the lease `path`; None: there is none."""
     holder = read(path)

@@ -21,6 +21,7 @@ class Purpose(IntEnum):
     TRAINING = 6  # initial weights, data order, augmentation, dropout
     BOOTSTRAP = 7  # confidence intervals
     CENTERS = 8  # how the beam centre of an experiment is known
+    SEQUENCE = 9  # what happens in a sequence of frames
 
 
 def sequence(seed: int, purpose: Purpose, *key: int) -> np.random.SeedSequence:

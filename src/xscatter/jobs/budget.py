@@ -48,6 +48,9 @@ def _disk(cost: Cost) -> dict[str, float]:
     record = 2 * cost.pixels + maps + 200
     return {
         "simulate": total * cost.laws["simulate"].disk(cost.pixels),
+        "sequence": study.sequence.sequences
+        * study.sequence.frames
+        * cost.laws["sequence"].disk(cost.pixels_of("sequence")),
         "transform": total * maps,
         "pack": total * record,
         "train": sum(
@@ -62,6 +65,8 @@ def rows(cost: Cost) -> list[Row]:
     disk = _disk(cost)
     table = []
     for name, stage in STAGE_COSTS.items():
+        if not cost.jobs(name):
+            continue  # a study without sequences
         mean = cost.seconds(name) / cost.laws[name].spread
         table.append(
             Row(

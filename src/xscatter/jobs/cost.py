@@ -32,6 +32,11 @@ class Cost:
         """Pixels of an image."""
         return self.study.simulate.size**2
 
+    def pixels_of(self, stage: str) -> int:
+        """Return the pixels of an image of `stage`: sequences may have a size of their own."""
+        size = self.study.sequence.size if stage == "sequence" else None
+        return size**2 if size else self.pixels
+
     @property
     def limit(self) -> int:
         """Longest walltime of a job in minutes."""
@@ -61,7 +66,7 @@ class Cost:
         return STAGE_COSTS[stage].images(self.study)
 
     def _unit(self, stage: str) -> float:
-        return self.laws[stage].seconds(self.images(stage), self.pixels)
+        return self.laws[stage].seconds(self.images(stage), self.pixels_of(stage))
 
     def seconds(self, stage: str) -> float:
         """Return the 95th percentile of the time of one unit, in seconds, on its ranks."""
@@ -110,7 +115,7 @@ class Cost:
     def memory(self, stage: str, attempt: int = 1) -> int:
         """Return the memory to ask for, in MB: more at each attempt."""
         law = self.laws[stage]
-        need = law.memory + law.memory_per_pixel * self.pixels
+        need = law.memory + law.memory_per_pixel * self.pixels_of(stage)
         if stage == "simulate":
             need += 1e-6 * self.study.simulate.images * 200
         if stage in ("assign", "pack", "index"):
@@ -125,9 +130,9 @@ class Cost:
         """
         hours = self.study.walltime.limit_hours
         simulate = self.study.simulate
-        for stage in ("simulate", "transform", "pack", "test", "assign", "index"):
+        for stage in ("simulate", "sequence", "transform", "pack", "test", "assign", "index"):
             need = self.safe_seconds(stage) / 3600
-            if need <= hours:
+            if need <= hours or not self.jobs(stage):
                 continue
             if stage in ("simulate", "transform"):
                 # A little less than what just fits, because the fixed part stays.
@@ -136,6 +141,10 @@ class Cost:
                 key = f"simulate.images ({simulate.images}) to {fit}" if fit else "simulate.size"
                 if stage == "transform":
                     key += ", raise walltime.ranks"
+            elif stage == "sequence":
+                fit = int(self.study.sequence.frames * hours / need * 0.95)
+                unit = "simulating a sequence"
+                key = f"sequence.frames to {fit}" if fit >= 8 else "sequence.size"
             else:
                 unit, key = stage, "simulate.experiments, raise pack.batches"
             raise UserError(
@@ -150,7 +159,7 @@ def of(study: Study, plan: Path | None = None) -> Cost:
     laws = dict(LAWS)
     for stage, figures in read_pilot(plan).items():
         if stage in laws:
-            laws[stage] = _scaled(laws[stage], figures, study.simulate.size**2)
+            laws[stage] = _scaled(laws[stage], figures, Cost(study, laws).pixels_of(stage))
     return Cost(study, laws)
 
 

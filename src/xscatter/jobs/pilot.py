@@ -18,12 +18,15 @@ from xscatter.store.paths import StudyPaths
 from xscatter.study import Study, dump_study
 
 PILOT_IMAGES = (2, 10)  # images in the small and in the large pilot experiments
+PILOT_FRAMES = (8, 24)  # frames in the small and in the large pilot sequences
 EXPERIMENTS = 4  # of each; experiments differ, which gives the spread
 START = 4.0  # s that Snakemake adds before the command of a rule starts
 
 
 def measure(study: Study, folder: Path | None = None) -> dict[str, dict[str, float]]:
     """Return seconds, spread, memory and disk of `simulate` and `transform` for images of `study`.
+
+    If it has sequences, "sequence" tells the same of their frames.
 
     Args:
         study: the study; its number of images and experiments is replaced by small ones.
@@ -32,28 +35,44 @@ def measure(study: Study, folder: Path | None = None) -> dict[str, dict[str, flo
     Raises:
         UserError: a command of the pilot failed; the line says how.
     """
-    runs: dict[str, list[tuple[int, float, float, float]]] = {"simulate": [], "transform": []}
+    pixels = {stage: study.simulate.size**2 for stage in ("simulate", "transform")}
+    if study.sequence.sequences:
+        pixels["sequence"] = (study.sequence.size or study.simulate.size) ** 2
+    runs: dict[str, list[tuple[int, float, float, float]]] = {stage: [] for stage in pixels}
     with tempfile.TemporaryDirectory(prefix="pilot-", dir=folder) as place:
-        steps = [(count, number) for number in range(EXPERIMENTS) for count in PILOT_IMAGES]
-        for count, number in track(steps, "pilot"):
-            few = {"images": count, "experiments": EXPERIMENTS}
+        steps = [
+            (images, frames, number)
+            for number in range(EXPERIMENTS)
+            for images, frames in zip(PILOT_IMAGES, PILOT_FRAMES, strict=True)
+        ]
+        for images, frames, number in track(steps, "pilot"):
+            few = {"images": images, "experiments": EXPERIMENTS}
+            short = {"frames": frames, "sequences": EXPERIMENTS}
             # Image size, features and detectors stay: they decide what an image costs.
-            small = study.model_copy(update={"simulate": study.simulate.model_copy(update=few)})
-            paths = StudyPaths(Path(place) / str(count))
+            small = study.model_copy(
+                update={
+                    "simulate": study.simulate.model_copy(update=few),
+                    "sequence": study.sequence.model_copy(update=short),
+                }
+            )
+            paths = StudyPaths(Path(place) / str(images))
             write_text(paths.study, dump_study(small))
-            for stage, product in (
-                ("simulate", paths.experiment(number)),
-                ("transform", paths.coefficients(number)),
-            ):
-                seconds, memory = _run(stage, paths, number)
-                runs[stage].append((count, seconds, memory, product.stat().st_size))
-    return {stage: fit(rows, study.simulate.size**2) for stage, rows in runs.items()}
+            for stage in pixels:
+                count = frames if stage == "sequence" else images
+                seconds, memory, size = _run(stage, paths, number)
+                runs[stage].append((count, seconds, memory, size))
+    return {stage: fit(runs[stage], pixels[stage]) for stage in pixels}
 
 
-def _run(stage: str, paths: StudyPaths, number: int) -> tuple[float, float]:
-    """Return the seconds and megabytes of one command."""
-    command = [sys.executable, "-m", "xscatter", stage, str(paths.study)]
-    command += ["--experiments", str(number), "-o", str(paths.root)]
+def _run(stage: str, paths: StudyPaths, number: int) -> tuple[float, float, float]:
+    """Return the seconds and megabytes of one command, and the bytes of the file that it makes."""
+    verb, option, product = {
+        "simulate": ("simulate", "--experiments", paths.experiment),
+        "transform": ("transform", "--experiments", paths.coefficients),
+        "sequence": ("simulate", "--sequences", paths.sequence),
+    }[stage]
+    command = [sys.executable, "-m", "xscatter", verb, str(paths.study)]
+    command += [option, str(number), "-o", str(paths.root)]
     with open(paths.root / "pilot.log", "w+") as log:
         start = time.monotonic()
         process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -65,7 +84,7 @@ def _run(stage: str, paths: StudyPaths, number: int) -> tuple[float, float]:
             log.seek(0)
             last = (log.read().strip().splitlines() or ["no message"])[-1]
             raise UserError(f"pilot: {stage} failed: {last}")
-    return seconds, usage.ru_maxrss / 1024
+    return seconds, usage.ru_maxrss / 1024, product(number).stat().st_size
 
 
 def fit(rows: Iterable[tuple[int, float, float, float]], pixels: int) -> dict[str, float]:

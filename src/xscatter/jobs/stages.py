@@ -90,6 +90,12 @@ STAGE_COSTS: dict[str, Stage] = {
     "simulate": Stage(
         Law(6.0, 0.010, 2.0e-8, 2.0, 500, 4e-4, 11e3, 0.42), _experiment, _experiments
     ),
+    # Every frame is rendered for its image, and twice for each process to be judged.
+    "sequence": Stage(
+        Law(6.0, 0.012, 1.0e-7, 2.5, 500, 5e-4, 11e3, 0.42),
+        lambda study: study.sequence.frames,
+        lambda study: study.sequence.sequences,
+    ),
     "transform": Stage(Law(6.0, 0.003, 2.0e-8, 2.0, 500, 6e-4), _experiment, _experiments),
     "assign": Stage(Law(6.0, 0.0001, 0.0, 2.0, 600)),
     "pack": Stage(
@@ -109,5 +115,7 @@ STAGE_COSTS: dict[str, Stage] = {
         Law(30.0, 0.001, 5.0e-8, 2.0, 3000, 2e-3), _batch, lambda study: len(evaluated())
     ),
     "report": Stage(Law(20.0, 0.0, 0.0, 2.0, 1500, 1e-3)),
+    # It loads TensorFlow and converts each network.
+    "bundle": Stage(Law(60.0, 0.0, 0.0, 2.0, 4000)),
 }
 """In the order in which they run."""

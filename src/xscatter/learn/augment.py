@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xscatter.networks.load import network_input
+from xscatter.networks.run import network_input
 from xscatter.records.constants import NOT_USABLE
 
 UNKNOWN = -1.0

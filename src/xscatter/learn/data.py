@@ -12,7 +12,7 @@ import numpy as np
 from xscatter.core.errors import UserError
 from xscatter.core.progress import track
 from xscatter.core.seeds import Purpose, generator
-from xscatter.networks.load import network_input
+from xscatter.networks.run import network_input
 from xscatter.records.constants import NOT_USABLE
 from xscatter.records.read import Records
 from xscatter.views import View

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from xscatter.core import lease
 from xscatter.core.errors import UserError
 from xscatter.core.progress import track
 from xscatter.core.seeds import Purpose, generator
@@ -51,8 +52,28 @@ def train(
         say: takes one line for the log.
 
     Raises:
-        UserError: a loss that is not a number, no space for a checkpoint.
+        UserError: a loss that is not a number, no space for a checkpoint; another process trains
+            this view.
     """
+    held = lease.wait_for(paths.training(view) / ".lease.json")
+    if isinstance(held, lease.Holder):
+        raise UserError(f"{paths.model(view)}: {held} trains this view; wait until it has finished")
+    try:
+        return _train(study, paths, records, view, deadline, carry_on, say)
+    finally:
+        held.release()
+
+
+def _train(
+    study: Study,
+    paths: StudyPaths,
+    records: Records,
+    view: str,
+    deadline: float | None,
+    carry_on: bool,
+    say: Callable[[str], None],
+) -> bool:
+    """Train as :func:`train` does, as the only process that trains this view."""
     what = VIEWS[view]
     identity = identify(study, records, what, branch_hashes(paths, records, what))
     saved = checkpoint.newest(

@@ -1,1 +1,1 @@
-"""The Keras networks, their inputs, and how they are loaded."""
+"""The Keras networks and their inputs; how they are loaded, exported to ONNX, and run there."""

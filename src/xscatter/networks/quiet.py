@@ -9,6 +9,9 @@ TF_CPP_MIN_LOG_LEVEL is set, nothing is filtered.
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
+
+from xscatter.core.errors import UserError
 
 # A line of its log begins with severity (information, warning), month and day, time, thread, place.
 _FILTER = r"""
@@ -22,10 +25,28 @@ for line in sys.stdin.buffer:
 """
 
 
+def require(package: str) -> None:
+    """Check that a `package` of the training is installed.
+
+    Raises:
+        UserError: it is not.
+    """
+    if find_spec(package) is None:
+        raise UserError(
+            f"{package} is not installed; training, testing and making a tagger need it: "
+            "pip install '.[train]' in a clone of xscatter"
+        )
+
+
 def import_tensorflow() -> None:
-    """Import TensorFlow and Keras without their greetings, unless they are imported already."""
-    if "tensorflow" in sys.modules:
+    """Import TensorFlow and Keras without their greetings, unless they are imported already.
+
+    Raises:
+        UserError: they are not installed.
+    """
+    if sys.modules.get("tensorflow"):
         return
+    require("tensorflow")
     # TensorFlow leaves the faster kernels of oneDNN off on many processors, such as AMD's without
     # AVX-512, where a training step with them takes a third less time.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -91,14 +91,25 @@ def feature_page(pictures_in: str = "") -> str:
 
 
 def _section(feature: Feature, picture: str) -> str:
-    name = feature.name.replace("_", " ")
-    lines = [f"### {name}", "", _plain(feature.module.__doc__ or ""), ""]
-    lines += [f"![Draws of {name}]({picture})", ""]
-    lines += ["Draws of different experiments: above with many photons, below as exposed.", ""]
-    if feature.tags:
-        lines += [f"Gives: {', '.join(f'*{tag}*' for tag in feature.tags)}.", ""]
+    caption = "Draws of different experiments: above with many photons, below as exposed."
+    return described(feature, picture, caption)
+
+
+def described(one: Any, picture: str, caption: str) -> str:
+    """Return Markdown about a feature or a law: its words, picture, tags and parameters.
+
+    Args:
+        one: feature or law.
+        picture: path of its picture.
+        caption: below the picture.
+    """
+    name = one.name.replace("_", " ")
+    lines = [f"### {name}", "", _plain(one.module.__doc__ or ""), ""]
+    lines += [f"![Draws of {name}]({picture})", "", caption, ""]
+    if one.tags:
+        lines += [f"Gives: {', '.join(f'*{tag}*' for tag in one.tags)}.", ""]
     lines += ["| parameter | unit | default | bounds | meaning |", "|---|---|---|---|---|"]
-    for p in feature.parameters:
+    for p in one.parameters:
         bounds = f"{p.bounds[0]:g} to {p.bounds[1]:g}"
         lines.append(f"| `{p.name}` | {p.unit} | {p.default:g} | {bounds} | {_plain(p.meaning)} |")
     return "\n".join(lines)

@@ -84,19 +84,32 @@ class Feature:
         Raises:
             UserError: a parameter is unknown or out of its bounds.
         """
-        known = {p.name: p for p in self.parameters}
-        for key, value in parameters.items():
-            if key not in known:
-                raise UserError(
-                    f"{self.name}.{key} is not a parameter; there are {', '.join(known)}"
-                )
-            low, high = known[key].bounds
-            if not low <= value <= high:
-                raise UserError(
-                    f"{self.name}.{key} is {value}, "
-                    f"outside of its bounds {low} to {high} {known[key].unit}"
-                )
-        return {name: parameters.get(name, p.default) for name, p in known.items()}
+        return checked_parameters(self.name, self.parameters, parameters)
+
+
+def checked_parameters(
+    owner: str, table: tuple[Parameter, ...], parameters: dict[str, Any]
+) -> dict[str, Any]:
+    """Return `parameters` with the defaults of `table` filled in.
+
+    Args:
+        owner: name of the feature or law, for messages.
+        table: its parameters.
+        parameters: values by name.
+
+    Raises:
+        UserError: a parameter is unknown or out of its bounds.
+    """
+    known = {p.name: p for p in table}
+    for key, value in parameters.items():
+        if key not in known:
+            raise UserError(f"{owner}.{key} is not a parameter; there are {', '.join(known)}")
+        low, high = known[key].bounds
+        if not low <= value <= high:
+            raise UserError(
+                f"{owner}.{key} is {value}, outside of its bounds {low} to {high} {known[key].unit}"
+            )
+    return {name: parameters.get(name, p.default) for name, p in known.items()}
 
 
 @cache

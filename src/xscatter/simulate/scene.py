@@ -53,16 +53,11 @@ def draw_scene(experiment: Experiment, image: int) -> dict[str, Any]:
         return scene
     # In one image of five the background is as strong as the sample, or stronger.
     background = 10 ** rng.normal(-1.3, 0.5) if rng.random() < 0.8 else 10 ** rng.uniform(-0.3, 0.8)
-    for feature, weight in _weighted(experiment, "background"):
-        if rng.random() < weight:
-            scene["features"].append(_entry(experiment, rng, feature, background))
+    scene["features"] += draw_background(experiment, rng, background)
     if BLANKS + STANDARDS <= kind < BLANKS + STANDARDS + EMPTY and scene["features"]:
         return scene
     # One feature at least, 1.1 more on average; one image in three shows one alone.
-    for feature in _pick(rng, _weighted(experiment, "sample"), 1 + rng.poisson(1.1)):
-        scene["features"].append(
-            _entry(experiment, rng, feature, 10 ** rng.uniform(*feature.share))
-        )
+    scene["features"] += draw_sample(experiment, rng, 1 + rng.poisson(1.1))
     return scene
 
 
@@ -93,3 +88,31 @@ def _entry(
         "share": float(share),
         "parameters": feature.draw(rng, experiment),
     }
+
+
+def draw_background(
+    experiment: Experiment, rng: np.random.Generator, share: float
+) -> list[dict[str, Any]]:
+    """Draw the backgrounds of a scene.
+
+    Args:
+        experiment: in which they are shown.
+        rng: random stream.
+        share: of the photons of each, relative to other entries.
+    """
+    known = _weighted(experiment, "background")
+    return [_entry(experiment, rng, one, share) for one, weight in known if rng.random() < weight]
+
+
+def draw_sample(
+    experiment: Experiment, rng: np.random.Generator, count: int
+) -> list[dict[str, Any]]:
+    """Draw `count` different features of a sample, or all, if there are fewer.
+
+    Args:
+        experiment: in which they are shown.
+        rng: random stream.
+        count: number of features.
+    """
+    chosen = _pick(rng, _weighted(experiment, "sample"), count)
+    return [_entry(experiment, rng, one, 10 ** rng.uniform(*one.share)) for one in chosen]

@@ -1,5 +1,7 @@
 """Experiment shards: all images of one experiment, written one at a time."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,8 @@ import numpy as np
 from xscatter import tags
 from xscatter.core.version import __version__
 from xscatter.simulate.experiment import Experiment
-from xscatter.simulate.image import simulate_image
-from xscatter.store.experiments import new_experiment
+from xscatter.simulate.image import SimulatedImage, simulate_image
+from xscatter.store.experiments import ExperimentWriter, new_experiment
 from xscatter.study import Study
 
 
@@ -46,27 +48,43 @@ def simulate_experiment(study: Study, number: int, path: str | Path) -> None:
     }
     saturation = experiment.setup.detector.saturation
     with new_experiment(path, n, size, saturation, **attributes) as shard:
-        labels = np.zeros((n, len(tags.NAMES)), np.uint8)
-        detectability = np.zeros(labels.shape, np.float32)
-        scenes = []
-        # One array for all images: the shard keeps a compressed copy.
-        counts = np.empty((size, size), np.uint32)
-        for image in range(n):
-            simulated = simulate_image(experiment, image, counts)
-            shard.counts[image] = counts
-            labels[image], detectability[image] = simulated.labels, simulated.detectability
-            scenes.append(simulated.scene)
-        shard.finish(
-            tags.NAMES,
-            labels,
-            detectability,
-            scenes,
-            experiment.mask,
-            _instrument(experiment),
-            experiment.setup.detector.layout.name,
-            experiment.setup.settings(),
-            experiment.kinds,
-        )
+        write_images(shard, experiment, partial(simulate_image, experiment))
+
+
+def write_images(
+    shard: ExperimentWriter,
+    experiment: Experiment,
+    simulate: Callable[[int, np.ndarray], SimulatedImage],
+) -> None:
+    """Write all images of a shard, and what is known of them.
+
+    Args:
+        shard: it has room for so many images.
+        experiment: of the images.
+        simulate: fills the counts (size, size) of the image of a number.
+    """
+    n, size = len(shard.counts), experiment.size
+    labels = np.zeros((n, len(tags.NAMES)), np.uint8)
+    detectability = np.zeros(labels.shape, np.float32)
+    scenes = []
+    # One array for all images: the shard keeps a compressed copy.
+    counts = np.empty((size, size), np.uint32)
+    for image in range(n):
+        simulated = simulate(image, counts)
+        shard.counts[image] = counts
+        labels[image], detectability[image] = simulated.labels, simulated.detectability
+        scenes.append(simulated.scene)
+    shard.finish(
+        tags.NAMES,
+        labels,
+        detectability,
+        scenes,
+        experiment.mask,
+        _instrument(experiment),
+        experiment.setup.detector.layout.name,
+        experiment.setup.settings(),
+        experiment.kinds,
+    )
 
 
 def _instrument(experiment: Experiment) -> dict[str, tuple[Any, str]]:

@@ -12,8 +12,10 @@ import h5py
 
 from xscatter.core import shards
 from xscatter.core.files import file_sha256
+from xscatter.processes import NAMES
 from xscatter.store.coefficients import COEFFICIENTS
 from xscatter.store.experiments import COUNTS_DATASET, LABELS
+from xscatter.store.sequences import PROCESS_LABELS, TIME
 
 
 def experiment_problem(
@@ -31,6 +33,24 @@ def experiment_problem(
     # Marks first: a damaged file may not even open.
     return shards.problem(path, deep, study_hash=study_hash, experiment=number) or _entries(
         path, {COUNTS_DATASET: images, LABELS: images}
+    )
+
+
+def sequence_problem(
+    path: Path, deep: bool, frames: int, number: int, study_hash: str
+) -> str | None:
+    """Check a sequence of frames.
+
+    Args:
+        path: the file.
+        deep: compare its content with its checksum.
+        frames: number of frames that it must have.
+        number: number of the sequence.
+        study_hash: fingerprint of the study that it must belong to.
+    """
+    wanted = {COUNTS_DATASET: frames, LABELS: frames, TIME: frames, PROCESS_LABELS: len(NAMES)}
+    return shards.problem(path, deep, study_hash=study_hash, sequence=number) or _entries(
+        path, wanted
     )
 
 
@@ -85,6 +105,21 @@ def batch_problem(path: Path, deep: bool, size: int, sha256: str) -> str | None:
         return f"partial: {path.stat().st_size} bytes, records.json says {size}"
     if deep and file_sha256(path) != sha256:
         return "corrupt: its content does not match its checksum in records.json"
+    return None
+
+
+def network_problem(path: Path, deep: bool, sha256: str | None) -> str | None:
+    """Check a network of a tagger.
+
+    Args:
+        path: the network.
+        deep: compare its content with `sha256`.
+        sha256: checksum that the description of the tagger states; None: it states none.
+    """
+    if not path.exists():
+        return "missing"
+    if deep and sha256 is not None and file_sha256(path) != sha256:
+        return "corrupt: its content does not match its checksum in tagger.json"
     return None
 
 

@@ -222,6 +222,10 @@ class ExperimentWriter:
         place["kinds"] = np.array([kind.encode() for kind in kinds], "S")
         place["settings"] = json.dumps(settings).encode()
 
+    def group(self, name: str) -> h5py.Group:
+        """Return a new group of the entry."""
+        return _group(self._entry, name, "NXcollection")
+
 
 @contextmanager
 def new_experiment(

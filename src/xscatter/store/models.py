@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from xscatter.core.errors import UserError
-from xscatter.views import VIEWS
 
 FACTS = ("tags", "size", "transform", "weights_sha256", "split")
 """Entries of ``training.json`` that later stages read."""
@@ -114,42 +113,6 @@ class ModelFolder:
                 f"now: the study was packed again; train --view {self.view} again"
             )
         return facts
-
-
-def find_models(folder: str | Path) -> dict[str, ModelFolder]:
-    """Return the models in `folder` by view: a study, its ``models``, or the folder of one view.
-
-    Raises:
-        UserError: there is none.
-    """
-    for place in (Path(folder), Path(folder) / "models"):
-        # The folder of one network, perhaps copied from elsewhere under another name.
-        alone = ModelFolder(place)
-        if alone.network.exists():
-            return {alone.facts().get("view", alone.view): alone}
-        models = {view: ModelFolder(place / view) for view in VIEWS}
-        models = {view: model for view, model in models.items() if model.network.exists()}
-        if models:
-            return models
-    raise UserError(
-        f"{folder}: holds no model; train a study first, or name its folder with --model"
-    )
-
-
-def newest_models(results: Path) -> Path:
-    """Return the folder ``models`` of the study below `results` that was trained last.
-
-    Raises:
-        UserError: there is none.
-    """
-    folders = [path for view in VIEWS for path in results.glob(f"*/models/{view}")]
-    trained = [model.network for model in map(ModelFolder, folders) if model.network.exists()]
-    if not trained:
-        raise UserError(
-            f"{results}: no study has a trained model; run `make demo`, or name one with --model"
-        )
-    # The network is written at the end of a training, so its time is that of the training.
-    return max(trained, key=lambda path: path.stat().st_mtime_ns).parent.parent
 
 
 def with_epochs(facts: dict[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,10 @@ class StudyPaths:
         """Coefficients of one experiment."""
         return self.root / "coefficients" / f"{_digits(number)}.h5"
 
+    def sequence(self, number: int | str) -> Path:
+        """Sequence of frames."""
+        return self.root / "sequences" / f"{_digits(number)}.h5"
+
     @property
     def batches(self) -> Path:
         """Folder of the record batches."""
@@ -74,6 +78,11 @@ class StudyPaths:
     def scores(self, view: str) -> Path:
         """Scores of every image of the test batch."""
         return self.root / "evaluation" / f"{view}-scores.npz"
+
+    @property
+    def tagger(self) -> Path:
+        """Folder of the tagger: the networks as ONNX, with all that is needed to use them."""
+        return self.root / "tagger"
 
     @property
     def report(self) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -13,12 +14,15 @@ from typing import Any
 
 from xscatter.core.errors import UserError
 from xscatter.core.progress import track
+from xscatter.store.bundle import DESCRIPTION, network_file
 from xscatter.store.checks import (
     batch_problem,
     coefficients_problem,
     experiment_problem,
     json_problem,
+    network_problem,
     page_problem,
+    sequence_problem,
     table_problem,
     zip_problem,
 )
@@ -120,7 +124,10 @@ def delete_bad(findings: list[Finding]) -> list[Path]:
     """
     bad = [finding.path for finding in findings if finding.kind not in ("missing", "stranger")]
     for path in bad:
-        path.unlink(missing_ok=True)
+        if path.is_dir():  # a folder that a killed job left
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     return bad
 
 
@@ -136,6 +143,11 @@ def _checks(study: Study, paths: StudyPaths, deep: bool) -> Iterator[_Check]:
         yield _Check(
             paths.coefficients(number), paths.log("transform", unit), coefficients_problem, more
         )
+    hashed = study.fingerprint("sequence")
+    for number in range(study.sequence.sequences):
+        log = paths.log("simulate_sequence", f"{number:05d}")
+        wanted = (deep, study.sequence.frames, number, hashed)
+        yield _Check(paths.sequence(number), log, sequence_problem, wanted)
     yield _Check(paths.assignment, paths.log("assign"), json_problem)
     yield _Check(
         paths.records, paths.log("index"), json_problem, ("batches", "fields", "record_length")
@@ -154,6 +166,12 @@ def _checks(study: Study, paths: StudyPaths, deep: bool) -> Iterator[_Check]:
         yield _Check(paths.evaluation(view), paths.log("test", view), json_problem)
         yield _Check(paths.scores(view), paths.log("test", view), zip_problem)
     yield _Check(paths.report, paths.log("report"), page_problem)
+    log = paths.log("bundle")
+    yield _Check(paths.tagger / DESCRIPTION, log, json_problem, ("format", "networks"))
+    checksums = _networks(paths)
+    for view in VIEWS:
+        name = network_file(view)
+        yield _Check(paths.tagger / name, log, network_problem, (deep, checksums.get(name)))
 
 
 def _batches(paths: StudyPaths) -> dict[str, tuple[int, str]]:
@@ -168,6 +186,15 @@ def _batches(paths: StudyPaths) -> dict[str, tuple[int, str]]:
         return {}
 
 
+def _networks(paths: StudyPaths) -> dict[str, str]:
+    """Return the SHA-256 of every network that the description of the tagger names."""
+    try:
+        networks = json.loads((paths.tagger / DESCRIPTION).read_text())["networks"].values()
+        return {network["file"]: network["sha256"] for network in networks}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
 def _strangers(study: Study, paths: StudyPaths) -> Iterator[Finding]:
     """Yield files that the study does not make, and what killed jobs left."""
     # A job cannot write for longer than its walltime: older parts belong to no running job.
@@ -176,9 +203,13 @@ def _strangers(study: Study, paths: StudyPaths) -> Iterator[Finding]:
         with suppress(FileNotFoundError):  # the job that writes it may finish it now
             if time.time() - path.stat().st_mtime > longest:
                 yield Finding(path, "partial: a killed job left it")
-    for name in (paths.experiment, paths.coefficients):
+    for name, count in (
+        (paths.experiment, study.simulate.experiments),
+        (paths.coefficients, study.simulate.experiments),
+        (paths.sequence, study.sequence.sequences),
+    ):
         folder = name(0).parent
-        expected = {name(number).name for number in range(study.simulate.experiments)}
+        expected = {name(number).name for number in range(count)}
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.name not in expected and path.suffix != ".part":
                 yield Finding(path, "stranger: this study does not make it; it is kept")

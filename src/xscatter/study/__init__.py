@@ -11,6 +11,7 @@ from xscatter.study.reading import (
     schema,
 )
 from xscatter.study.section import Section
+from xscatter.study.sequence import FIRST_SEQUENCE, Sequences
 from xscatter.study.simulate import Simulate
 from xscatter.study.study import PHYSICS, STAGES, Study
 from xscatter.study.train import Train
@@ -18,10 +19,12 @@ from xscatter.study.transform import Transform
 from xscatter.study.walltime import Walltime
 
 __all__ = [
+    "FIRST_SEQUENCE",
     "PHYSICS",
     "STAGES",
     "Pack",
     "Section",
+    "Sequences",
     "Simulate",
     "Study",
     "Train",

@@ -12,6 +12,7 @@ from xscatter.study import networks
 from xscatter.study.pack import Pack
 from xscatter.study.renamed import as_fingerprinted
 from xscatter.study.section import Section
+from xscatter.study.sequence import Sequences
 from xscatter.study.simulate import Simulate
 from xscatter.study.train import Train
 from xscatter.study.transform import Transform
@@ -21,7 +22,7 @@ from xscatter.study.walltime import Walltime
 # that files made before and after are never mixed.
 PHYSICS = 7
 
-Stage = Literal["simulate", "transform", "pack", "train"]
+Stage = Literal["simulate", "transform", "pack", "train", "sequence"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
@@ -44,6 +45,7 @@ class Study(Section):
         2017, description="Seed of all random numbers."
     )
     simulate: Simulate = Simulate()
+    sequence: Sequences = Sequences()
     transform: Transform = Transform()
     pack: Pack = Pack()
     train: Train = Train()
@@ -68,8 +70,8 @@ class Study(Section):
     def fingerprint(self, stage: Stage) -> str:
         """Return a hash (16 hex digits) of all that decides the files of `stage`.
 
-        For "simulate" and "transform" it does not depend on the number of experiments, because
-        existing experiments do not change when others are added.
+        For "simulate", "transform" and "sequence" it does not depend on the number of experiments
+        or sequences, because existing ones do not change when others are added.
         """
         simulate = as_fingerprinted("simulate", self.simulate.model_dump())
         content: dict[str, Any] = {"seed": self.seed, "simulate": simulate}
@@ -78,9 +80,11 @@ class Study(Section):
         content["radius"] = self.radius
         if self.simulate.mask is not None:  # its content matters, not its name
             content["simulate"]["mask"] = _sha256(self.simulate.mask)
-        if stage in ("simulate", "transform"):
+        if stage in ("simulate", "transform", "sequence"):
             del content["simulate"]["experiments"]
-        if stage != "simulate":
+        if stage == "sequence":
+            content["sequence"] = self.sequence.model_dump(exclude={"sequences"})
+        elif stage != "simulate":
             content["transform"] = as_fingerprinted("transform", self.transform.model_dump())
         if stage in ("pack", "train"):
             content["pack"] = self.pack.model_dump()

@@ -9,7 +9,6 @@ import numpy as np
 
 from xscatter.tagging.tagged import Tagged
 from xscatter.tagging.tagger import Tagger
-from xscatter.tags import INDEX, TAGS
 
 # Columns before those of the tags.
 FIXED = [
@@ -81,10 +80,9 @@ def legend(tagger: Tagger) -> str:
     names = [f"{what}({view})" for view in views for what in ("threshold", "precision_on_test")]
     lines = [_line(["tag", "meaning", *names])]
     for t, tag in enumerate(tagger.tags):
-        meaning = TAGS[INDEX[tag]].definition if tag in INDEX else ""
-        # An empty field: the tag does not occur in the test set.
+        # An empty field: no test image was given the tag.
         values = [None if np.isnan(column[t]) else round(float(column[t]), 3) for column in columns]
-        lines.append(_line([tag, meaning, *values]))
+        lines.append(_line([tag, tagger.definitions[t], *values]))
     return "".join(lines)
 
 

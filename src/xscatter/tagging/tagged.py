@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from xscatter.scores.groups import given
 from xscatter.tags import INDEX, with_implied
 
 
@@ -16,8 +17,7 @@ class Tagged:
         source: name of its file.
         index: its number in the file.
         view: the network that answered: "image", "coefficient" or "joint"; None: none could.
-        model: the first digits of the SHA-256 of that network's weights, which ``training.json``
-            beside it holds.
+        model: the first digits of the SHA-256 of that network's file, which ``tagger.json`` names.
         probability: calibrated probability of each tag, (T,); NaN where no network could answer.
         tags: names of the tags whose probability reaches their threshold, and of what these imply;
             the most probable first.
@@ -49,19 +49,24 @@ class Tagged:
 
 
 def given_tags(
-    names: Sequence[str], probability: np.ndarray, threshold: np.ndarray
+    names: Sequence[str],
+    probability: np.ndarray,
+    threshold: np.ndarray,
+    groups: Sequence[np.ndarray] = (),
 ) -> tuple[str, ...]:
     """Return the tags that a frame is given, the most probable first.
 
-    These are the tags whose probability reaches the threshold, and what they imply: a 4-fold ring
-    is a ring.
+    These are the tags whose probability reaches the threshold, of exclusive ones the most probable,
+    and what they imply: a 4-fold ring is a ring.
 
     Args:
         names: of all tags, T.
         probability: (T,), calibrated.
         threshold: (T,).
+        groups: columns of each group of exclusive tags.
     """
-    reached = {name for name, p, t in zip(names, probability, threshold, strict=True) if p >= t}
-    given = reached | with_implied(reached & INDEX.keys())
+    chosen = given(probability[None], threshold, groups)[0]
+    reached = {name for name, some in zip(names, chosen, strict=True) if some}
+    true = reached | with_implied(reached & INDEX.keys())
     order = np.argsort(-probability, kind="stable")
-    return tuple(names[t] for t in order if names[t] in given)
+    return tuple(names[t] for t in order if names[t] in true)

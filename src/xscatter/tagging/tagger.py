@@ -1,4 +1,4 @@
-"""Tag detector frames with the networks of a study."""
+"""Tag detector frames with the shipped tagger, or with that of a study."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ import numpy as np
 from xscatter.core.errors import UserError
 from xscatter.frames import Frame, Unreadable, find_center
 from xscatter.frames.reading import read_each
-from xscatter.networks.load import TOGETHER, load_network
-from xscatter.scores import calibration
-from xscatter.store.bundle import Bundle, open_bundle
+from xscatter.networks.run import TOGETHER, Network
+from xscatter.pretrained import FOLDER as SHIPPED
+from xscatter.scores.calibration import Calibration
+from xscatter.scores.groups import with_known
+from xscatter.store.bundle import Bundle, open_bundle, read_network
 from xscatter.tagging.prepare import Prepared, coefficients, prepare
 from xscatter.tagging.tagged import Tagged, given_tags
-from xscatter.tagging.tested import precision_on_test
 from xscatter.views import by_inputs
 
-CONFIDENT = 0.5  # least confidence of a beam centre for the views that need one
-_HASH = 12  # hex digits that tell weights apart
+CONFIDENT = 0.5  # least confidence of a beam centre for the networks that are not told of it
+CENTER_CONFIDENCE = "center_confidence"  # the input by which a network is told
+TRUSTED = 0.9  # confidence from which on the centre decides whether the beam is on the image
+_OFF_IMAGE = "beam off image"
+_HASH = 12  # hex digits that tell networks apart
 
 
 class TrainedNetwork(Protocol):
@@ -42,21 +46,24 @@ class Ready:
     Attributes:
         frame: as read, with the beam centre that was found if it had none.
         prepared: the frame in the model's pixels.
-        inputs: by name: `image` (size, size) float32, and, where the beam centre is known,
-            `coefficients` (angular_orders, radial_orders) complex64.
+        inputs: by name: `image` (size, size) float32, and, where the beam centre is known or a
+            network is told how sure it is, `coefficients` (angular_orders, radial_orders) complex64
+            and `center_confidence`.
+        centered: whether the coefficients are about a beam centre that is sure enough.
     """
 
     frame: Frame
     prepared: Prepared
     inputs: dict[str, np.ndarray]
+    centered: bool = False
 
 
 class Tagger:
-    """The trained networks of a study, ready for frames; made by :meth:`load`.
+    """Trained networks, ready for frames; made by :meth:`load`.
 
     ::
 
-        tagger = Tagger.load("results/demo/models")
+        tagger = Tagger.load()
         for tagged in tagger.predict(["frame.cbf"]):
             print(tagged.source, tagged.tags)
 
@@ -64,54 +71,68 @@ class Tagger:
 
     >>> import numpy as np
     >>> from xscatter.frames import from_array
-    >>> from xscatter.scores.calibration import Calibration
-    >>> from xscatter.store.bundle import Bundle
+    >>> from xscatter.store.bundle import Bundle, BundledNetwork
     >>> from xscatter.tagging import Tagger
     >>> class Constant:
     ...     inputs = ("image",)
     ...
     ...     def logits(self, inputs):
     ...         return np.tile([2.0, -2.0], (len(inputs["image"]), 1))
-    >>> tags = ["ring", "halo"]
-    >>> bundle = Bundle({}, tags, size=64, transform={}, weights={"image": "0" * 64})
-    >>> calibration = Calibration(tags, [1.0, 1.0], [0.0, 0.0], [0.5, 0.5], 1.0)
-    >>> tagger = Tagger("constant", bundle, {"image": Constant()}, {"image": calibration})
+    >>> known = dict(slope=1, offset=0, threshold=0.5, precision=None, prevalence=0.5)
+    >>> entry = BundledNetwork("image.onnx", "0" * 64, ["image"], {"ring": known, "halo": known})
+    >>> tags = {"ring": "A ring.", "halo": "A broad ring."}
+    >>> bundle = Bundle("constant", tags, size=64, transform={}, networks={"image": entry})
+    >>> tagger = Tagger(bundle, {"image": Constant()})
     >>> frame = from_array(np.random.default_rng(0).poisson(9, (100, 80)))
     >>> next(tagger.predict(frame)).tags
     ('ring',)
 
     Args:
-        folder: name of the tagger in messages.
-        bundle: what the networks have in common.
+        bundle: their description.
         networks: by view.
-        calibrations: by view.
+        folder: where they are, for messages.
     """
 
     def __init__(
-        self,
-        folder: str | Path,
-        bundle: Bundle,
-        networks: Mapping[str, TrainedNetwork],
-        calibrations: Mapping[str, calibration.Calibration],
+        self, bundle: Bundle, networks: Mapping[str, TrainedNetwork], folder: Path | None = None
     ):
-        self.folder, self.tags, self.size = Path(folder), bundle.tags, bundle.size
-        self._bundle, self._networks, self._calibrations = bundle, networks, calibrations
+        self.name, self.folder = bundle.name, folder or Path(bundle.name)
+        self.tags, self.definitions = list(bundle.tags), list(bundle.tags.values())
+        self.size = bundle.size
+        self._bundle, self._networks = bundle, networks
+        self._calibrations = {
+            view: Calibration(
+                self.tags,
+                network.column("slope").tolist(),
+                network.column("offset").tolist(),
+                network.column("threshold").tolist(),
+                temperature=1.0,
+                groups=network.exclusive,
+            )
+            for view, network in bundle.networks.items()
+        }
         # The network with the most inputs first: it knows most.
         self._preferred = [view for view in by_inputs() if view.name in networks]
 
     @classmethod
-    def load(cls, folder: str | Path) -> Tagger:
-        """Load the networks of all views in `folder`: a study, its ``models``, or one view.
+    def load(cls, folder: str | Path | None = None) -> Tagger:
+        """Load the tagger that comes with xscatter, or another.
+
+        Args:
+            folder: of a tagger, or of a study, whose tagger is used; None: the shipped one.
 
         Raises:
-            UserError: there is no model, or it is damaged or of another version.
+            UserError: there is no tagger, or it is damaged or of a newer version.
         """
-        bundle = open_bundle(folder)
-        networks = {view: load_network(model) for view, model in bundle.models.items()}
-        calibrations = {
-            v: calibration.load(model.calibration) for v, model in bundle.models.items()
-        }
-        return cls(folder, bundle, networks, calibrations)
+        place, bundle = open_bundle(SHIPPED if folder is None else folder)
+        networks = {}
+        for view, network in bundle.networks.items():
+            try:
+                networks[view] = Network(read_network(place, network))
+            except ValueError as error:
+                path = place / network.file
+                raise UserError(f"{path}: {error}; make the tagger again") from error
+        return cls(bundle, networks, place)
 
     @property
     def views(self) -> list[str]:
@@ -124,11 +145,18 @@ class Tagger:
 
     def threshold(self, view: str) -> np.ndarray:
         """Return the least probability (T,) at which each tag is given, from the validation set."""
-        return np.array(self._calibrations[view].threshold)
+        return self._bundle.networks[view].column("threshold")
 
     def precision(self, view: str) -> np.ndarray:
-        """Return the precision (T,) on the test set, see :func:`precision_on_test`."""
-        return precision_on_test(self._bundle.evaluation(view), self.tags, self.threshold(view))
+        """Return the fraction (T,) of the test images given each tag that have it.
+
+        Args:
+            view: name of the network.
+
+        Returns:
+            NaN for a tag that no test image was given.
+        """
+        return self._bundle.networks[view].column("precision")
 
     def predict(
         self,
@@ -203,12 +231,23 @@ class Tagger:
         prepared = prepare(frame, self.size)
         inputs = {"image": prepared.image}
         # The expansion takes most of the time, so it is left out where no network asks for it.
-        needed = any(v.needs_center for v in self._preferred if view in (None, v.name))
-        if needed and frame.confidence >= CONFIDENT:
-            expanded = coefficients(prepared, self._bundle.transform)
-            if expanded is not None:
-                inputs["coefficients"] = expanded
-        return Ready(frame, prepared, inputs)
+        asked = [v for v in self._preferred if view in (None, v.name) and v.needs_center]
+        told = any(CENTER_CONFIDENCE in self.needs(v.name) for v in asked)
+        sure, transform = frame.confidence >= CONFIDENT, self._bundle.transform
+        expanded = coefficients(prepared, transform) if asked and (sure or told) else None
+        if told:
+            # At confidence 0 a network does not look at the coefficients.
+            known = frame.confidence if expanded is not None else 0.0
+            # In training a centre from a header or a person was certain.
+            if known and frame.center_from != "estimate":
+                known = 1.0
+            inputs[CENTER_CONFIDENCE] = np.array(known, np.float32)
+        if expanded is not None:
+            inputs["coefficients"] = expanded
+        elif told:
+            shape = (transform["angular_orders"], transform["radial_orders"])
+            inputs["coefficients"] = np.zeros(shape, np.complex64)
+        return Ready(frame, prepared, inputs, sure and expanded is not None)
 
     def tag(self, batch: Sequence[Ready | Unreadable], view: str | None = None) -> list[Tagged]:
         """Return the tags of frames that are ready, in order.
@@ -219,18 +258,32 @@ class Tagger:
         """
         chosen = [self._choose(item, view) for item in batch]
         probability = [np.full(len(self.tags), np.nan) for _ in batch]
-        # One call for all frames of a network: TensorFlow is slow on single images.
+        # One call for all frames of a network.
         for name in self._networks:
             places = [n for n, (used, _) in enumerate(chosen) if used == name]
             if places:
                 inputs = [batch[n].inputs for n in places]  # type: ignore[union-attr]
                 logits = self.logits(name, inputs)
                 for n, p in zip(places, self._calibrations[name].probability(logits), strict=True):
-                    probability[n] = p
+                    probability[n] = self._with_known(name, batch[n], p)
         return [
             self._tagged(item, used, p, note)
             for item, (used, note), p in zip(batch, chosen, probability, strict=True)
         ]
+
+    def _with_known(
+        self, view: str, item: Ready | Unreadable, probability: np.ndarray
+    ) -> np.ndarray:
+        """Probabilities (T,) in which a trusted beam centre decides whether it is on the image."""
+        trusted = isinstance(item, Ready) and item.frame.confidence >= TRUSTED
+        if not trusted or _OFF_IMAGE not in self.tags:
+            return probability
+        known = {self.tags.index(_OFF_IMAGE): item.frame.center_outside}
+        return with_known(probability[None], known, self._calibrations[view].columns)[0]
+
+    def _given(self, view: str, probability: np.ndarray) -> tuple[str, ...]:
+        columns = self._calibrations[view].columns
+        return given_tags(self.tags, probability, self.threshold(view), columns)
 
     def logits(self, view: str, inputs: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
         """Return the logits (n, T) of the network of `view`.
@@ -250,8 +303,14 @@ class Tagger:
             return None, item.reason
         candidates = [v for v in self._preferred if view in (None, v.name)]
         for candidate in candidates:
+            needs = set(self.needs(candidate.name))
+            told = CENTER_CONFIDENCE in needs
             # The first network whose inputs could all be made.
-            if set(self.needs(candidate.name)) <= item.inputs.keys():
+            if needs <= item.inputs.keys() and (
+                item.centered or told or not candidate.needs_center
+            ):
+                if candidate.needs_center and not item.centered:
+                    return candidate.name, f"mostly by the image: {_obstacle(item.frame)}"
                 if candidate is candidates[0]:
                     return candidate.name, ""
                 return candidate.name, f"{candidate.name} view alone: {_obstacle(item.frame)}"
@@ -272,9 +331,9 @@ class Tagger:
             frame.source,
             frame.index,
             view,
-            None if view is None else self._bundle.weights[view][:_HASH],
+            None if view is None else self._bundle.networks[view].sha256[:_HASH],
             probability,
-            () if view is None else given_tags(self.tags, probability, self.threshold(view)),
+            () if view is None else self._given(view, probability),
             frame.center,
             frame.center_from,
             frame.confidence,

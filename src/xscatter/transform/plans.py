@@ -1,11 +1,15 @@
 """The one builder of plans, from the parameters of a study, records.json or a coefficient file."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xscatter.fourier_bessel.plan import Plan, tables_key
 from xscatter.fourier_bessel.polar import PolarTables, keep_tables, polar_tables
-from xscatter.study import Study
+
+if TYPE_CHECKING:
+    from xscatter.study import Study  # tagging needs none, and its checks take time to load
 
 # Plans of the pipeline compute in single precision, which carries no more than this.
 LEAST_TOLERANCE = 1e-6

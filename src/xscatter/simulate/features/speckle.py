@@ -3,9 +3,12 @@
 The field at a pixel is a sum of many random phases, so its intensity is exponentially distributed,
 with grains as wide as the diffraction of the beam's own outline, λ × distance / beam size. A beam
 that is partly coherent, and pixels as wide as the grains, leave the contrast √β: I = ⟨I⟩ [1 + √β (s
-− 1)], s exponential with mean 1.
+− 1)], s exponential with mean 1. With age, each phase is drawn again now and then, once in a
+relaxation time on average: the field keeps exp(−a) of its correlation after the age a, and
+intensities g₂ − 1 = β exp(−2 a).
 
-Source: Goodman, Speckle Phenomena in Optics (2007), chapters 3 and 4.
+Source: Goodman, Speckle Phenomena in Optics (2007), chapters 3 and 4; Berne & Pecora, Dynamic Light
+Scattering (1976), chapter 4 (Siegert's relation).
 """
 
 import numpy as np
@@ -24,12 +27,13 @@ PARAMETERS = (
     ),
     Parameter("contrast", "", 0.5, (0.02, 1.0), "√β of grains much larger than a pixel"),
     Parameter("seed", "", 0, (0, 2**31), "of the phases"),
+    Parameter("age", "", 0.0, (0.0, 300.0), "age of the sample in relaxation times"),
 )
 TILE = 192  # points on a side of the pattern, which repeats: too many grains to be noticed
 FINENESS = 3.0  # points in a grain
 
 
-def pattern(seed: int) -> np.ndarray:
+def pattern(seed: int, age: float = 0.0) -> np.ndarray:
     """Return speckle (TILE, TILE) float32 of mean 1, periodic, with grains of 3 points."""
     rng = np.random.default_rng(seed)
     field = np.zeros((TILE, TILE), np.complex64)
@@ -37,8 +41,15 @@ def pattern(seed: int) -> np.ndarray:
     reach = round(TILE / (2 * FINENESS))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     inside = y**2 + x**2 <= reach**2
-    phases = np.exp(2j * np.pi * rng.random(int(inside.sum())))
-    field[y[inside], x[inside]] = phases
+    phases = rng.random(int(inside.sum()))
+    if age:
+        # Each phase is renewed after waiting times that are exponentially distributed, drawn until
+        # none is left to renew: all ages of one seed belong to one history.
+        passed = rng.exponential(size=len(phases))
+        while (passed <= age).any():
+            phases = np.where(passed <= age, rng.random(len(phases)), phases)
+            passed += rng.exponential(size=len(phases))
+    field[y[inside], x[inside]] = np.exp(2j * np.pi * phases)
     intensity = np.abs(np.fft.fft2(field)) ** 2
     return (intensity / intensity.mean()).astype(np.float32)
 
@@ -50,6 +61,14 @@ REFERENCES = (
         (),
         0.37,
         "exp(−1) of it lies above the mean",
+    ),
+    (
+        lambda: float(
+            np.mean([(pattern(n) - 1) * (pattern(n, 0.5) - 1) for n in range(8)]).round(1)
+        ),
+        (),
+        0.4,
+        "g₂ − 1 = exp(−2 a) = 0.37 at a = 0.5",
     ),
 )
 
@@ -69,7 +88,7 @@ def draw(rng, experiment):
 
 def contribute(parameters, experiment):
     p = parameters
-    tile = pattern(p["seed"])
+    tile = pattern(p["seed"], p["age"])
     pixels = p["size"] / experiment.scale  # diameter of a grain in pixels of the image
     # A pixel averages the grains it holds, as does the point spread.
     held = 1 + (1 + 8 * experiment.spread_pixels**2) / pixels**2
