@@ -8,6 +8,7 @@ from scipy import signal
 SIGNIFICANT = 5.0  # of a peak's height, in standard deviations
 FWHM = 2 * np.sqrt(2 * np.log(2))
 _STEPS = 12
+_EDGE = 6  # first points, where the edge of a beamstop looks like the rise to a ring
 _TRIES = 3  # maxima that are fitted, the strongest first, until one is a peak
 _FEWEST = 7  # points of a fit
 _CURVED = 14  # points from which what lies beneath is a parabola, and not a straight line
@@ -76,7 +77,7 @@ def maxima(intensity: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     """
     level, noise = smooth(intensity, 3), deviation / np.sqrt(3)
     places, shape = signal.find_peaks(level, prominence=0, width=(1, len(level) / 6))
-    kept = shape["prominences"] >= SIGNIFICANT * noise[places]
+    kept = (shape["prominences"] >= SIGNIFICANT * noise[places]) & (places >= _EDGE)
     return places[kept]
 
 

@@ -12,5 +12,5 @@ def measure(rings):
     if answer is None:
         return None
     cosine, sine, sd, relative = answer
-    order = np.sqrt(max(cosine**2 + sine**2 - sd**2, 0.0))
+    order = min(np.sqrt(max(cosine**2 + sine**2 - sd**2, 0.0)), 1.0)
     return order, np.hypot(sd, order * relative)
