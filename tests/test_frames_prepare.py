@@ -3,7 +3,7 @@ import pytest
 
 from xscatter.frames import Frame, from_array
 from xscatter.frames.photons import in_photons
-from xscatter.tagging.prepare import prepare
+from xscatter.tagging.prepare import coefficients, plan_of, prepare
 
 pytestmark = pytest.mark.floats
 
@@ -154,3 +154,21 @@ def test_small_frames_keep_their_shape_and_their_full_pixels():
     ).all()  # what the code of the records makes of full pixels
     assert not done.mask.any()
     assert done.center == pytest.approx((30.5 * 2.56 - 0.5, 60.5 * 2.56 - 0.5))
+
+
+def test_frames_one_by_one_give_what_they_give_in_a_series():
+    """What a series shares (its plan) changes no coefficient, in any order, with any masks."""
+    random = np.random.default_rng(8)
+    transform = {
+        "angular_orders": 8, "radial_orders": 8, "radius": 64.0, "boundary": "dirichlet",
+        "fill": "ring-mean", "counts": "anscombe", "tolerance": 5e-5, "minimum_coverage": 0.03,
+    }  # fmt: skip
+    prepared = []
+    for n in range(6):
+        counts = random.poisson(20, (64, 64)).astype(np.int32)
+        counts[10 * (n % 3)] = -1
+        prepared.append(prepare(from_array(counts, center=(30.0 + n // 3, 31.0)), 64))
+    series = [coefficients(one, transform) for one in prepared]
+    for n in (3, 0, 5, 1, 4, 2):
+        plan_of.cache_clear()
+        np.testing.assert_array_equal(coefficients(prepared[n], transform), series[n])

@@ -7,9 +7,12 @@ import fabio
 import h5py
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from xscatter import frames
 from xscatter.core.errors import UserError
+from xscatter.frames.reading import read_each
+from xscatter.frames.regions import region_at, rim_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -199,11 +202,10 @@ def test_nexus_default_chooses_among_several_signals(tmp_path, counts):
             data = file.create_group(f"scan{number}/data")
             data.attrs["signal"] = "frame"
             data["frame"] = counts.clip(0).astype(np.uint32) + number
-    with pytest.raises(
-        UserError,
-        match=r"not clear which .*scans\.nxs::PATH; frames are in /scan1/data/frame, /scan2",
-    ):
-        frames.read(path)
+        file["scan1/data/other"] = file["scan2/data/other"] = np.zeros((64, 64))
+    scans = list(frames.read_all(path))
+    assert [frame.source for frame in scans] == [f"{path}::/scan{n}/data/frame" for n in (1, 2)]
+    np.testing.assert_array_equal(scans[1].counts, counts.clip(0) + 2)
     with h5py.File(path, "a") as file:
         file.attrs["default"], file["scan2"].attrs["default"] = "scan2", "data"
     np.testing.assert_array_equal(frames.read(path).counts, counts.clip(0) + 2)
@@ -240,7 +242,13 @@ def test_eiger_master_follows_its_links_and_names_a_missing_one(tmp_path, counts
     assert len(series) == 4
     assert series[3].counts[0, 0] == counts[0, 0] + 2
     (tmp_path / "s_data_2.h5").unlink()
+    *first, last = read_each(master)
+    assert [frame.index for frame in first] == [0, 1]
+    assert last.reason.startswith(f"{master}: links to data_000002, which is missing")
     with pytest.raises(UserError, match=r"s_master\.h5: .*data_000002.*missing"):
+        list(frames.read_all(master))
+    (tmp_path / "s_data_1.h5").unlink()
+    with pytest.raises(UserError, match=r"s_master\.h5: .*data_000001.*missing"):
         frames.read(master)
 
 
@@ -362,3 +370,41 @@ def test_every_real_frame_is_read():
         frame = frames.read(path)
         assert frame.counts[frame.mask & ~frame.hot].sum() == 0
         assert frame.mask.mean() < 0.6
+
+
+def test_corners_beyond_a_window_are_masked_and_those_of_dim_noise_are_not():
+    random = np.random.default_rng(6)
+    y, x = np.mgrid[:200, :180]
+    radius = np.hypot(y - 100, x - 90)
+    inside = radius < 110
+    window = np.where(inside, random.poisson(20, radius.shape), 0)
+    frame = frames.from_array(window.astype(np.int32))
+    np.testing.assert_array_equal(frame.mask, ndimage.label(window == 0)[0] > 0)
+    assert frame.mask[~inside].all()
+    dim = random.poisson(np.where(radius < 60, 30, 0.9)).astype(np.int32)
+    assert not frames.from_array(dim).mask.any()
+    # Digits of a detector that makes ten of a photon: zeros between photons are counts.
+    digits = 10 * random.poisson(0.7, (400, 400)).astype(np.int32)
+    assert not frames.from_array(digits).mask.any()
+
+
+def test_regions_and_rims_are_those_of_labels_and_dilations():
+    mask = np.kron(np.random.default_rng(7).random((14, 16)) < 0.6, np.ones((5, 7))) > 0
+    labels, _ = ndimage.label(mask)
+    for row, col in ((0, 0), (0, 111), (69, 0), (35, 50)):
+        if mask[row, col]:
+            region = region_at(mask, row, col)
+            np.testing.assert_array_equal(region, labels == labels[row, col])
+            dilated = ndimage.binary_dilation(region, iterations=3)
+            np.testing.assert_array_equal(rim_of(region, 3), dilated & ~region)
+
+
+def test_a_mask_file_that_changes_is_read_again(tmp_path, counts):
+    np.save(tmp_path / "a.npy", counts)
+    np.save(tmp_path / "mask.npy", counts < -1)
+    assert (
+        frames.read(tmp_path / "a.npy", mask=tmp_path / "mask.npy").mask.sum() == (counts < 0).sum()
+    )
+    np.save(tmp_path / "mask.npy", np.arange(counts.size).reshape(counts.shape) < 45)
+    os.utime(tmp_path / "mask.npy", ns=(1, 1))
+    assert frames.read(tmp_path / "a.npy", mask=tmp_path / "mask.npy").mask[0].all()

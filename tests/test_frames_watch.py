@@ -2,6 +2,8 @@ import csv
 import subprocess
 import sys
 import time
+from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from toy_models import TAGS, ring, watched, write_frames, write_tagger
 from xscatter import tagging
 from xscatter.cli import main
+from xscatter.tagging.journal import Journal
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +40,12 @@ def test_watch_tags_each_file_once_over_restarts(models, files, tmp_path, capsys
         "--settle",
         "0.05",
     ]
-    command += ["--patience", "0.2"]
+    command += ["--patience", "0.2", "--processes", str(tmp_path / "events.jsonl")]
     assert main(command) == 0
     printed = capsys.readouterr()
     assert "watch: 8 frames tagged, 1 could not be read" in printed.err
     assert "6.npy: cannot be read" in printed.out
+    assert (tmp_path / "events.jsonl").exists()
     first = watched(table)
     assert sorted(first) == sorted([(f"{n}.npy", 0) for n in range(8)] + [("7.npy", 1)])
     np.save(files / "8.npy", ring(seed=20))
@@ -113,6 +117,80 @@ def test_a_file_that_grows_while_or_after_it_is_tagged_gives_each_frame_once(mod
     with open(journal.path) as stream:
         rows = [row for row in csv.DictReader(stream) if row["file"] == str(bad)]
     assert [row["center_from"] for row in rows] == ["", "estimate"]
+
+
+def rows_of(source, frames):
+    return [tagging.Tagged(source, n, center_from="user", tags=()) for n in range(frames)]
+
+
+def test_rows_of_a_file_are_all_in_the_table_or_none(tmp_path):
+    """Whatever the place at which a crash cuts the table off, and on a full disk."""
+    path = tmp_path / "tags.csv"
+    with closing(Journal(path, ["ring"])) as journal:
+        journal.add(rows_of("a.h5", 3))
+    before = path.read_bytes()
+    with closing(Journal(path, ["ring"])) as journal:
+        journal.add(rows_of("b.h5", 50))
+    after = path.read_bytes()
+    added = after[len(before) :]
+    for cut in (0, 1, len(added) // 2, len(added) - 1, len(added)):
+        path.write_bytes(before + added[:cut])
+        (tmp_path / ".tags.csv.adding").write_bytes(b"%d\n" % len(before) + added)
+        with closing(Journal(path, ["ring"])) as journal:
+            assert len(journal) == 2
+        assert path.read_bytes() == after
+        assert sorted(tmp_path.iterdir()) == [path]
+    # One that is left beside another table changes nothing.
+    path.write_bytes(before)
+    (tmp_path / ".tags.csv.adding").write_bytes(b"5\n" + added)
+    with closing(Journal(path, ["ring"])):
+        assert path.read_bytes() == before
+    code = f"""
+import resource, signal, sys
+from pathlib import Path
+from xscatter.core.errors import UserError
+from xscatter.tagging import Tagged
+from xscatter.tagging.journal import Journal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+journal = Journal(Path(sys.argv[1]), ["ring"])
+size = {len(before) + len(added) // 2}
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+try:
+    journal.add([Tagged("b.h5", n, center_from="user", tags=()) for n in range(50)])
+except UserError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert "tags.csv: cannot be written" in done.stdout
+    assert path.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_a_frame_that_failed_has_a_row_when_it_can_be_read(tmp_path):
+    path, frames = tmp_path / "tags.csv", rows_of("a.h5", 4)
+    first = [*frames[:1], replace(frames[1], failed=True, center_from=None), *frames[2:]]
+    for _ in range(2):
+        with closing(Journal(path, ["ring"])) as journal:
+            journal.add(journal.lacking("a.h5", first))
+            assert journal.lacking("a.h5", first) == []
+            assert [frame.index for frame in journal.lacking("a.h5", frames)] == [1]
+    with closing(Journal(path, ["ring"])) as journal:
+        journal.add(journal.lacking("a.h5", frames))
+    with closing(Journal(path, ["ring"])) as journal:
+        assert journal.lacking("a.h5", frames) == []
+    assert len(path.read_text().splitlines()) == 6
+
+
+def test_names_of_files_with_ends_of_lines(tmp_path):
+    path, names = tmp_path / "tags.csv", ["a\u2028b.h5", "c\nd.h5", "e\x0b\x85f.h5", 'g,"h".h5']
+    for number, name in enumerate(names):
+        with closing(Journal(path, ["ring"])) as journal:
+            assert len(journal) == number
+            journal.add(rows_of(name, 2))
+            assert all(known in journal for known in names[: number + 1])
+            assert journal.lacking(name, rows_of(name, 3))[0].index == 2
 
 
 def test_two_watchers_never_add_to_one_table(models, files, tmp_path, capsys):

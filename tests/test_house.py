@@ -20,7 +20,7 @@ COLUMNS = 100
 # a room shows what it depends on.
 LAZY = {
     "tensorflow", "keras", "tensorboard", "sklearn", "matplotlib", "tqdm", "mpi4py", "onnx",
-    "onnxruntime", "tf2onnx", "fabio", "pyFAI", "psutil",
+    "onnxruntime", "tf2onnx", "fabio", "tifffile", "pyFAI", "psutil", "ruptures",
 }  # fmt: skip
 EXCEPTIONS = {
     "__init__.py": {"importlib"},  # the public face loads names when they are used

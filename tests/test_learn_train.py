@@ -464,6 +464,17 @@ def test_batches_of_another_size_are_refused(batches, tmp_path):
         open_records_of(study, StudyPaths(tmp_path))
 
 
+def test_a_damaged_batch_is_never_trained_on(batches, tmp_path):
+    shutil.copytree(batches, tmp_path / "batches")
+    paths = StudyPaths(tmp_path)
+    content = bytearray(paths.batch(0).read_bytes())
+    content[9] ^= 1
+    paths.batch(0).write_bytes(content)
+    with pytest.raises(UserError, match=r"batch-0\.bin: does not match its sha256"):
+        train(paths, "image")
+    assert not paths.model("image").exists()
+
+
 def test_a_wrong_study_does_not_claim_the_folder(batches, tmp_path):
     from xscatter.cli import main
     from xscatter.study import dump_study

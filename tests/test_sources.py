@@ -188,14 +188,15 @@ class Fixed:
 
 @pytest.fixture
 def tagger():
-    from xscatter.scores.calibration import Calibration
-    from xscatter.store.bundle import Bundle
+    from xscatter.store.bundle import Bundle, BundledNetwork
     from xscatter.tagging import Tagger
 
     tags = ["ring", "halo"]
-    bundle = Bundle({}, tags, size=64, transform={}, weights={"image": "0" * 64})
-    calibration = Calibration(tags, [1.0, 1.0], [0.0, 0.0], [0.5, 0.5], 1.0)
-    return Tagger("fixed", bundle, {"image": Fixed()}, {"image": calibration})
+    known = {"slope": 1, "offset": 0, "threshold": 0.5, "precision": None, "prevalence": 0.5}
+    entry = BundledNetwork("image.onnx", "0" * 64, ["image"], dict.fromkeys(tags, known))
+    names = dict.fromkeys(tags, "A tag.")
+    bundle = Bundle("fixed", names, size=64, transform={}, networks={"image": entry})
+    return Tagger(bundle, {"image": Fixed()})
 
 
 def test_a_new_source_is_one_new_file(tagger, tmp_path, monkeypatch):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from xscatter.store.sequences import SequenceFile, open_sequence
     from xscatter.study.reading import load_study
     from xscatter.study.study import Study
+    from xscatter.tagging.sequence import SequenceTagger
     from xscatter.tagging.tagged import Tagged
     from xscatter.tagging.tagger import Tagger
 
@@ -41,6 +42,7 @@ __all__ = [
     "Plan",
     "Records",
     "SequenceFile",
+    "SequenceTagger",
     "Study",
     "StudyPaths",
     "Tagged",
@@ -72,6 +74,7 @@ _PLACES = {
     "Plan": "fourier_bessel.plan:Plan",
     "Records": "records.read:Records",
     "SequenceFile": "store.sequences:SequenceFile",
+    "SequenceTagger": "tagging.sequence:SequenceTagger",
     "Study": "study.study:Study",
     "StudyPaths": "store.paths:StudyPaths",
     "Tagged": "tagging.tagged:Tagged",

@@ -64,6 +64,17 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--view", choices=tuple(VIEWS), help="network to use (default: the best one for each frame)"
     )
+    add_reading(parser)
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        default=1,
+        help="number of frames that are read at the same time (default: 1)",
+    )
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say how frames are read."""
     parser.add_argument(
         "--mask",
         type=Path,
@@ -79,12 +90,6 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         metavar=("ROW", "COL"),
         help="beam centre in pixels: row (y) first",
-    )
-    parser.add_argument(
-        "--threads",
-        type=positive,
-        default=1,
-        help="number of frames that are read at the same time (default: 1)",
     )
 
 
@@ -148,16 +153,18 @@ def _check_readable(names: list[str], options: dict[str, Any]) -> None:
     Raises:
         UserError: there is none, or the mask or the PONI file cannot be read.
     """
-    from xscatter.frames.reading import check_options, read
+    from xscatter.frames import Unreadable
+    from xscatter.frames.reading import check_options, read_each
 
     check_options(**options)
     errors = []
     for name in names:
-        try:
-            read(name, **options)
-            return
-        except UserError as error:
-            errors.append(error)
+        reasons = []
+        for frame in read_each(name, **options):
+            if not isinstance(frame, Unreadable):
+                return
+            reasons.append(frame.reason)
+        errors.append(reasons[0])
     for earlier in errors[:-1]:
         print(f"xscatter predict: {earlier}", file=sys.stderr)
     more = f"; none of the {len(names)} files can be read, so nothing is written"

@@ -9,10 +9,11 @@ few seconds it prints its rate and the number of files that wait.
 import argparse
 import math
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from xscatter.commands.predict import add_model, load_tagger, read_options
+from xscatter.core.errors import UserError
 
 EXAMPLE = """example:
   xscatter watch /data/visit42 --pattern '*.cbf' -o visit42-tags.csv"""
@@ -51,6 +52,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=10.0,
         help="seconds between two lines of progress (default: 10)",
     )
+    parser.add_argument(
+        "--processes",
+        type=Path,
+        metavar="FILE",
+        help="also find changes in time, and append their events (JSON lines) to this file",
+    )
+    parser.add_argument(
+        "--at-rest",
+        action="store_true",
+        help="nobody changes the sample on purpose: a change may be beam damage",
+    )
     parser.add_argument("--once", action="store_true", help="stop when all present files are done")
     add_model(parser)
 
@@ -68,26 +80,47 @@ def seconds(text: str) -> float:
 
 def run(args: argparse.Namespace) -> None:
     from xscatter.frames.reading import check_options
+    from xscatter.sequences.stream import FrameStream
     from xscatter.sources.registry import open_source
     from xscatter.sources.source import SourceOptions
     from xscatter.tagging.follow import FollowOptions, follow
     from xscatter.tagging.journal import Journal
+    from xscatter.tagging.process_log import ProcessLog
 
     read = read_options(args)
+    _check_processes(args)
     source = open_source(args.source, SourceOptions(args.pattern, args.settle, read))
     check_options(**read)
     tagger = load_tagger(args)
     options = FollowOptions(args.patience, args.every, args.once, args.view, args.threads)
-    with closing(Journal(args.output, tagger.tags)) as journal:
+    with closing(Journal(args.output, tagger.tags)) as journal, ExitStack() as closing_log:
         if len(journal):
             _print(f"watch: {journal.path} holds {len(journal)} files already")
         _print(f"watch: following {args.source}, adding to {journal.path}; Ctrl-C stops")
-        for rows in follow(tagger, source, journal, options, report=_print):
+        log = None
+        if args.processes:
+            stream = FrameStream(args.at_rest, record=False)
+            log = closing_log.enter_context(
+                closing(ProcessLog(args.processes, stream, args.output, read))
+            )
+        for rows in follow(tagger, source, journal, options, _print, log):
             for tagged in rows:
                 name = f"{tagged.source} [{tagged.index}]"
                 print(tagged.note if tagged.failed else f"{name}: {', '.join(tagged.tags)}")
+            if log is not None:
+                for message in log.messages:
+                    _print(f"watch: {message}")
+                log.told()
             if rows:
                 sys.stdout.flush()
+
+
+def _check_processes(args: argparse.Namespace) -> None:
+    """The file of events must not be taken for a frame."""
+    if args.processes and args.processes.absolute().parent == Path(args.source).absolute():
+        raise UserError(
+            f"{args.processes}: is in the folder that is followed; choose a file outside of it"
+        )
 
 
 def _print(line: str) -> None:

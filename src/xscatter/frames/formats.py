@@ -1,31 +1,29 @@
-"""Open detector files of any format: HDF5 by its NeXus marks, .npy, and all others with fabio."""
+"""Open detector files of any format: HDF5 by its NeXus marks, TIFF, .npy, all others with fabio."""
 
 import bz2
 import gzip
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import fabio
-import h5py
 import hdf5plugin  # noqa: F401 - the compression filters of detector files
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.frames import headers, nexus
-from xscatter.frames.frame import Raw
+from xscatter.frames import declared, headers, series, tiff
+from xscatter.frames.frame import CUT, Raw, Reader
+from xscatter.frames.storage import open_file
 
 _HDF5 = (".h5", ".hdf5", ".hdf", ".nxs", ".nx5", ".nexus")
-_PACKED = {".gz": gzip.open, ".bz2": bz2.open}
-_CBF_DATA = b"\x0c\x1a\x04\xd5"  # the compressed pixels begin with it
+_PACKED: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open}
 KNOWN = "TIFF, CBF, EDF, mar345, Bruker, HDF5, NeXus and .npy"
 _HDF5_MARK = b"\x89HDF\r\n\x1a\n"
-_CUT = "ends before its data does; it is truncated or still being written"
 # How the libraries say so.
 _CUT_WORDS = (
     "truncated",
@@ -36,17 +34,11 @@ _CUT_WORDS = (
 )
 
 
-@dataclass(frozen=True)
-class Reader:
-    """An open file: the number of its frames, and a function that reads one of them."""
-
-    count: int
-    get: Callable[[int], Raw]
-
-
 @contextmanager
-def opened(source: str) -> Iterator[Reader]:
+def opened(source: str) -> Iterator[list[Reader]]:
     """Yield a reader of the frames of `source`: a file name, or ``file.h5::/path/to/dataset``.
+
+    A file of several scans has a reader for each.
 
     Raises:
         UserError: there is no such file, it is empty, truncated or of an unknown format; also for
@@ -64,13 +56,13 @@ def opened(source: str) -> Iterator[Reader]:
         if path.stat().st_size == 0:
             raise UserError(f"{path}: is empty")
         with ExitStack() as stack:
-            reader = _reader(path, dataset, stack)
-            if reader.count == 0:
+            readers = _readers(path, dataset, stack)
+            if not any(reader.count for reader in readers):
                 raise UserError(
                     f"{source}: holds no frames; the scan was stopped before the first, "
                     "or is still running"
                 )
-            yield reader
+            yield readers
     except UserError:
         raise
     except FileNotFoundError as error:
@@ -83,73 +75,110 @@ def opened(source: str) -> Iterator[Reader]:
     except MemoryError as error:
         raise UserError(f"{path}: needs more memory than this machine has") from error
     except Exception as error:  # every library has its own kinds of errors for incomplete files
-        raise UserError(_explained(source, error)) from error
+        raise UserError(explained(source, error)) from error
 
 
-def _explained(source: str, error: Exception) -> str:
+def explained(source: str, error: Exception) -> str:
+    """Return in one line why `source` cannot be read, from the error of a library."""
     reason = " ".join(str(error).split())[:160] or type(error).__name__
     if reason.startswith("Fabio could not identify"):
         return f"{source}: is no detector frame; {KNOWN} are read"
+    if isinstance(error, (gzip.BadGzipFile, zlib.error)) or "CRC check" in reason:
+        return f"{source}: was damaged, its check sum is wrong; copy it again ({reason})"
     # The CBF reader only asserts that there are as many numbers as the header says.
     asserted = isinstance(error, (AssertionError, EOFError))
     if asserted or any(words in reason.lower() for words in _CUT_WORDS):
-        return f"{source}: {_CUT}"
+        return f"{source}: {CUT}"
     return f"{source}: cannot be read as a detector frame ({reason})"
 
 
-def _reader(path: Path, dataset: str, stack: ExitStack) -> Reader:
+def _readers(path: Path, dataset: str, stack: ExitStack) -> list[Reader]:
     suffixes = ["", "", *(suffix.lower() for suffix in path.suffixes)]
     unpack = _PACKED.get(suffixes[-1])
     inner = suffixes[-2] if unpack else suffixes[-1]
-    opener: Any = unpack or open
-    with opener(path, "rb") as stream:
-        start = stream.read(8)
-        # fabio never stops looking for this mark in a file that ends before it.
-        if (start.startswith(b"###CBF") or inner == ".cbf") and _CBF_DATA not in stream.read():
-            raise UserError(f"{path}: {_CUT}, or no CBF")
-    if dataset or inner in _HDF5 or start == _HDF5_MARK:
-        if start != _HDF5_MARK:
-            raise UserError(f"{path}: is not an HDF5 file, or is not complete")
-        content = io.BytesIO(opener(path, "rb").read()) if unpack else path
-        file = stack.enter_context(h5py.File(content, "r"))
-        return Reader(*nexus.frames(file, dataset, path))
-    if inner == ".npy":
-        return _npy(path, unpack)
-    return _fabio(path, stack)
-
-
-def _npy(path: Path, unpack: Any) -> Reader:
+    stream: BinaryIO = stack.enter_context(path.open("rb"))
     if unpack:
-        with unpack(path, "rb") as stream:
-            array = np.load(io.BytesIO(stream.read()))
-    else:
-        array = np.load(path, mmap_mode="r")
+        # To its end, where the check sum is; some readers stop before.
+        stream = io.BytesIO(unpack(stream).read())
+    start = stream.read(8)
+    stream.seek(0)
+    if dataset or inner in _HDF5 or start == _HDF5_MARK:
+        # Before its own mark a file may hold whatever its maker likes.
+        if not _is_hdf5(stream):
+            raise UserError(f"{path}: is not an HDF5 file, or is not complete")
+        file = stack.enter_context(open_file(stream if unpack else path))
+        return series.readers(file, dataset, path, stack)
+    if inner == ".npy":
+        return [_npy(path, stream if unpack else None)]
+    if start.startswith(tiff.MARKS):
+        pages, plain = tiff.reader(path, stream, stack)
+        if not plain:
+            return [pages]
+        try:
+            # It knows what makers write into the header.
+            return [_fabio(path, stream, stack)]
+        except Exception:  # that what they wrote is wrong costs no frame
+            return [pages]
+    return [_fabio(path, stream, stack)]
+
+
+def _is_hdf5(stream: BinaryIO) -> bool:
+    """Whether HDF5's mark is at the begin, or after a block of the user: 512 bytes, 1024, …"""
+    end, place = stream.seek(0, 2), 0
+    while place < end:
+        stream.seek(place)
+        if stream.read(8) == _HDF5_MARK:
+            return True
+        place = max(512, 2 * place)
+    return False
+
+
+def _npy(path: Path, content: BinaryIO | None) -> Reader:
+    array = np.load(content) if content else np.load(path, mmap_mode="r")
     if array.ndim not in (2, 3) or array.dtype.kind not in "iufb":
         raise UserError(
             f"{path}: holds an array of {array.shape} {array.dtype}, not one or more frames of "
             "numbers"
         )
     stacked = array if array.ndim == 3 else array[None]
-    return Reader(len(stacked), lambda number: Raw(np.array(stacked[number])))
+    return Reader(str(path), len(stacked), lambda number: Raw(np.array(stacked[number])))
 
 
-def _fabio(path: Path, stack: ExitStack) -> Reader:
+def _fabio(path: Path, stream: BinaryIO, stack: ExitStack) -> Reader:
     logging.getLogger("fabio").setLevel(logging.CRITICAL)
-    stack.enter_context(warnings.catch_warnings())
-    warnings.simplefilter("ignore")
-    image = fabio.open(str(path))
+    start = stream.read(8)
+    # fabio never stops looking for the pixels in a CBF file that ends before them.
+    content = b""
+    if start.startswith(b"###CBF") or ".cbf" in path.suffixes[-2:]:
+        content = start + stream.read()
+        declared.check_cbf(path, content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            image, comments = fabio.open(str(path)), ""
+        except (ValueError, IndexError):
+            if not content:
+                raise
+            # A word of its maker's comments that fabio does not understand costs no frame.
+            image, comments = _cbf_without_comments(content)
     stack.callback(image.close)
+    if isinstance(image, fabio.mar345image.Mar345Image):
+        declared.check_mar345(path, start + stream.read())
+    elif isinstance(image, fabio.kcdimage.KcdImage):
+        declared.check_kcd(path, image.header, start + stream.read())
 
     def get(number: int) -> Raw:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             one = image if image.nframes == 1 else image.getframe(number)
-            data, header = one.data, dict(one.header or {})
+            data, header = one.data, {**(one.header or {}), "comments": comments}
             # fabio fills the missing end of an EDF file with zeros, and notes it on its own frame.
             parts = getattr(image, "_frames", None) or []
             cut = number < len(parts) and getattr(parts[number], "incomplete_data", False)
         if cut or data is None:  # None: the TIFF reader reports it so
-            raise UserError(f"{path}: {_CUT}")
+            raise UserError(f"{path}: {CUT}")
+        if isinstance(image, fabio.edfimage.EdfImage):
+            declared.check_edf(path, header, data)
         if data.ndim != 2:
             raise UserError(
                 f"{path}: holds an array of {data.shape}, not a frame of rows and columns "
@@ -161,4 +190,13 @@ def _fabio(path: Path, stack: ExitStack) -> Reader:
             geometry=headers.geometry(header, data.shape),
         )
 
-    return Reader(image.nframes, get)
+    return Reader(str(path), image.nframes, get)
+
+
+def _cbf_without_comments(content: bytes) -> tuple[Any, str]:
+    begin = content.index(declared.CBF_DATA)
+    lines = content[:begin].split(b"\n")
+    comments = b"\n".join(line for line in lines if line.startswith(b"# "))
+    header = b"\n".join(b"#" if line.startswith(b"# ") else line for line in lines)
+    image = fabio.cbfimage.CbfImage().read(io.BytesIO(header + content[begin:]))
+    return image, comments.decode("latin-1")

@@ -1,8 +1,12 @@
 """One detector frame: counts, which pixels can be used, and where the beam was."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+
+CUT = "ends before its data does; it is truncated or still being written"
+MOST_TURNED = 0.5  # degrees: on an arm turned further the beam does not meet the detector there
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,14 @@ class BeamGeometry:
     center: tuple[float, float] | None = None
 
 
+def is_plausible(center: tuple[float, float] | None, shape: tuple[int, ...]) -> bool:
+    """Whether a header's beam centre (row, column) may be one, in an image of `shape`."""
+    if center is None or center in ((0, 0), (-1, -1)):
+        return False  # not filled in
+    # A centre ten frames away is an error of the file.
+    return all(abs(place) < 10 * max(shape) for place in center)
+
+
 @dataclass(frozen=True)
 class Frame:
     """A complete frame, as :func:`xscatter.frames.read` and `from_array` return it.
@@ -38,6 +50,8 @@ class Frame:
         source: name of the file, with ``::/dataset`` if one was named.
         index: number of the frame in its file.
         frames: number of frames in the file.
+        unit: value of one photon in `counts`, 1 where they are counts; None: not known, so that
+            :func:`xscatter.frames.photons.photon_unit` has to find it.
 
     Example:
         >>> import numpy as np
@@ -59,6 +73,7 @@ class Frame:
     source: str = ""
     index: int = 0
     frames: int = 1
+    unit: float | None = None
 
     @property
     def center(self) -> tuple[float, float] | None:
@@ -125,3 +140,20 @@ class Raw:
     mask: np.ndarray | None = None
     saturation: float | None = None
     geometry: BeamGeometry = BeamGeometry()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The frames of an open file, or of one series of it.
+
+    Attributes:
+        source: name of the file, with ``::/dataset`` if there are several series or one was named.
+        count: number of frames that can be read.
+        get: reads one of them; raises an error where it is damaged or missing.
+        rest: why there are no more, though the file has room for more; "": it has none.
+    """
+
+    source: str
+    count: int
+    get: Callable[[int], Raw]
+    rest: str = ""

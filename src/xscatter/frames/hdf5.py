@@ -1,11 +1,14 @@
 """Mask, saturation and geometry of the frames in an HDF5 file, by NeXus' names."""
 
+import math
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from xscatter.frames.frame import BeamGeometry
+from xscatter.core.errors import UserError
+from xscatter.frames.frame import MOST_TURNED, BeamGeometry
 
 _UNITS = {
     "m": 1.0,
@@ -15,92 +18,192 @@ _UNITS = {
     "mm": 1e-3,
     "um": 1e-6,
     "µm": 1e-6,
+    "μm": 1e-6,
     "micron": 1e-6,
     "nm": 1e-9,
     "a": 1e-10,
     "å": 1e-10,
     "angstrom": 1e-10,
 }
+_DEGREES = {"": 1.0, "deg": 1.0, "degree": 1.0, "rad": 180 / math.pi, "radian": 180 / math.pi}
+_ARM = ("two_theta", "twotheta", "two_theta_start", "detector_2theta", "det_2theta", "tth")
+_PIXEL = ("", "pixel", "px", "none", "1", "dimensionless")
+_MASK_BITS = 0xFFFF  # NXmx: the higher ones say more about a pixel than whether it can be used
 
 
-def pixel_mask(file: h5py.File, data: h5py.Dataset) -> np.ndarray | None:
-    """Return the mask (rows, cols) of the frames in `data`, True = not usable, or None."""
-    mask = _near(file, data, "pixel_mask", "mask")
-    # A mask of another detector, or of all frames: not usable here.
-    if mask is None or mask.size != int(np.prod(data.shape[-2:])):
-        return None
-    return mask[()].reshape(data.shape[-2:]) != 0
+class FrameFacts:
+    """Facts that a file holds about the frames of one dataset.
 
+    Args:
+        file: the open file.
+        data: (rows, cols), or with other axes before these.
+        path: of the file, for messages.
 
-def saturation(file: h5py.File, data: h5py.Dataset) -> float | None:
-    """Return the counts at which a pixel of the frames in `data` is full, or None."""
-    value = data.attrs.get("saturation_value")
-    if value is None:
-        # Of an Eiger: the count rate from which on its correction means nothing.
-        item = _near(
-            file, data, "saturation_value", "countrate_correction_count_cutoff", "count_cutoff"
+    Attributes:
+        saturation: counts at which a pixel is full, or None.
+
+    Raises:
+        UserError: the mask has its rows where the frames have their columns.
+    """
+
+    def __init__(self, file: h5py.File, data: h5py.Dataset, path: Path):
+        self._data, self._frames = data, int(np.prod(data.shape[:-2]))
+        self._names = _datasets(file, data)
+        self.saturation = self._saturation()
+        self._mask, self._masks = None, self._mask_dataset(path)
+        if self._masks is not None and (self._masks.ndim == 2 or len(self._masks) == 1):
+            self._mask = _unusable(self._masks[()].reshape(data.shape[-2:]))
+        self._wavelength = _length(self._near("incident_wavelength", "wavelength"), "angstrom")
+        self._distance = _length(self._near("detector_distance", "distance", "SDD"))
+        self._pitch = _length(self._near("x_pixel_size", "pixel_size"))
+        self._center = self._origin_of_q()
+        beam = self._near("beam_center")
+        if self._center is None and beam is not None and beam.size == 2:
+            row, col = map(float, np.ravel(beam[()]))
+            self._center = (row, col)
+        self._rows, self._cols = (
+            _pixels(self._near(f"beam_center_{axis}"), self._pitch) for axis in "yx"
         )
-        value = None if item is None or item.dtype.kind not in "iuf" or item.size != 1 else item[()]
-    full = None if value is None else float(np.ravel(value)[0])
-    return full if full and full > 0 else None
+        self._turned = _degrees(self._near(*_ARM))
 
+    def mask(self, number: int) -> np.ndarray | None:
+        """Return the mask (rows, cols) of a frame, True = not usable, or None."""
+        if self._masks is None or self._mask is not None:
+            return self._mask
+        return _unusable(self._masks[number])
 
-def beam_geometry(file: h5py.File, data: h5py.Dataset) -> BeamGeometry:
-    """Return the geometry of the frames in `data`, as far as the file holds it."""
-    rows, cols = data.shape[-2:]
-    wavelength = _value(_near(file, data, "incident_wavelength", "wavelength"), "angstrom")
-    distance = _value(_near(file, data, "detector_distance", "distance", "SDD"))
-    pitch = _value(_near(file, data, "x_pixel_size", "pixel_size"))
-    beam = _near(file, data, "beam_center")
-    if beam is not None and beam.size == 2:
-        row, col = map(float, np.ravel(beam[()]))
-        return BeamGeometry(wavelength, distance, pitch, (row, col))
-    x, y = (_value(_near(file, data, f"beam_center_{axis}"), None) for axis in "xy")
-    center = (y, x) if x is not None and y is not None and (x or y) else None
-    across, down = data.parent.get("Qx"), data.parent.get("Qy")
-    # Without units they are not components of q: some writers fill in pixel numbers.
-    named = all(
-        item is not None and text(item.attrs.get("units", "")).strip() for item in (across, down)
-    )
-    if named and across.shape == down.shape == (rows, cols):
-        center = _origin(across[()], down[()])
-    return BeamGeometry(wavelength, distance, pitch, center)
+    def geometry(self, number: int) -> BeamGeometry:
+        """Return the geometry of a frame, as far as the file holds it."""
+        center = self._center
+        if center is None and self._rows is not None and self._cols is not None:
+            center = self._own(self._rows, number), self._own(self._cols, number)
+        if self._turned is not None and abs(self._own(self._turned, number)) > MOST_TURNED:
+            center = None
+        return BeamGeometry(self._wavelength, self._distance, self._pitch, center)
+
+    def _own(self, values: np.ndarray, number: int) -> float:
+        """The value of a frame, where there is one for each, or one for all."""
+        return float(values[number if len(values) == self._frames else 0])
+
+    def _near(self, *names: str) -> h5py.Dataset | None:
+        """The first dataset called one of `names`: beside the data, or anywhere in its entry."""
+        for name in names:
+            if isinstance(self._data.parent.get(name), h5py.Dataset):
+                return self._data.parent[name]
+        return next((self._names[name] for name in names if name in self._names), None)
+
+    def _mask_dataset(self, path: Path) -> h5py.Dataset | None:
+        mask = self._near("pixel_mask", "mask")
+        if mask is None or mask.ndim not in (2, 3):
+            return None
+        shape, sides = self._data.shape[-2:], mask.shape[-2:]
+        if sides == shape[::-1] and shape[0] != shape[1]:
+            raise UserError(
+                f"{path}: its frames are {shape[0]}x{shape[1]} pixels, its mask {mask.name} is "
+                f"{sides[0]}x{sides[1]}; store the mask as the frames are"
+            )
+        # A mask of another detector, or of some of the frames, is not usable here.
+        fits = sides == shape and (mask.ndim == 2 or len(mask) in (1, self._frames))
+        return mask if fits else None
+
+    def _saturation(self) -> float | None:
+        value = self._data.attrs.get("saturation_value")
+        if value is None:
+            # Of an Eiger: the count rate from which on its correction means nothing.
+            item = self._near(
+                "saturation_value", "countrate_correction_count_cutoff", "count_cutoff"
+            )
+            numbers = _numbers(item)
+            value = numbers if numbers is not None and numbers.size == 1 else None
+        full = 0.0 if value is None else float(np.ravel(value)[0])
+        return full if full > 0 else None
+
+    def _origin_of_q(self) -> tuple[float, float] | None:
+        across, down = self._data.parent.get("Qx"), self._data.parent.get("Qy")
+        # Without units they are not components of q: some writers fill in pixel numbers.
+        named = all(
+            item is not None and text(item.attrs.get("units", "")).strip()
+            for item in (across, down)
+        )
+        if named and across.shape == down.shape == self._data.shape[-2:]:
+            return _origin(across[()], down[()])
+        return None
 
 
 def text(value: Any) -> str:
-    """Return an attribute as text."""
-    return value.decode() if isinstance(value, bytes) else str(value)
+    """Return an attribute as text, also where it is not UTF-8 but Latin-1."""
+    if isinstance(value, str):
+        # HDF5's strings of any length reach us as text with marks for other bytes.
+        value = value.encode("utf-8", "surrogateescape")
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
-def _near(file: h5py.File, data: h5py.Dataset, *names: str) -> h5py.Dataset | None:
-    """The first dataset called one of `names`: beside `data`, or anywhere in its entry."""
-    for name in names:
-        if isinstance(data.parent.get(name), h5py.Dataset):
-            return data.parent[name]
-    items: list[h5py.Dataset] = []
+def _datasets(file: h5py.File, data: h5py.Dataset) -> dict[str, h5py.Dataset]:
+    """The datasets of the entry of `data` by the last part of their names, the first of each."""
+    names: dict[str, h5py.Dataset] = {}
     entry = data.name.split("/")[1] if data.name.count("/") > 1 else ""
 
     def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and name.rpartition("/")[2] in names:
-            items.append(item)
+        if isinstance(item, h5py.Dataset):
+            names.setdefault(name.rpartition("/")[2], item)
 
     group = file.get(entry) if entry else file
     (group if isinstance(group, h5py.Group) else file).visititems(visit)
-    return min(items, key=lambda item: names.index(item.name.rpartition("/")[2]), default=None)
+    return names
 
 
-def _value(item: h5py.Dataset | None, unit: str | None = "m") -> float | None:
-    """The number in `item`, in metres if it has a `unit`, which is the one of an unnamed unit."""
-    if item is None or item.size < 1:
+def _unusable(mask: np.ndarray) -> np.ndarray:
+    if mask.dtype.kind in "iu" and mask.dtype.itemsize >= 4:
+        return (mask.astype(np.int64) & _MASK_BITS) != 0
+    return mask != 0
+
+
+def _numbers(item: h5py.Dataset | None) -> np.ndarray | None:
+    if item is None or item.size < 1 or item.dtype.kind not in "iuf":
         return None
-    try:
-        value = float(np.ravel(item[()])[0])
-    except (TypeError, ValueError):
+    return np.ravel(item[()]).astype(float)
+
+
+def _unit(item: h5py.Dataset, default: str = "") -> str:
+    unit = text(item.attrs.get("units", default)).strip().lower()
+    return unit if len(unit) < 2 else unit.rstrip("s")
+
+
+def _length(item: h5py.Dataset | None, unit: str = "m") -> float | None:
+    """The number in `item` in metres; `unit` is the one of an unnamed unit."""
+    values = _numbers(item)
+    if item is None or values is None:
         return None
-    if unit is None:
-        return value
-    scale = _UNITS.get(text(item.attrs.get("units", unit)).strip().lower().rstrip("s"))
-    return value * scale if scale and value > 0 else None
+    scale = _UNITS.get(_unit(item, unit))
+    value = values[0] * (scale or 0)
+    return float(value) if math.isfinite(value) and value > 0 else None
+
+
+def _pixels(item: h5py.Dataset | None, pitch: float | None) -> np.ndarray | None:
+    """Places along one axis in pixels, whatever their unit; None where that cannot be known."""
+    values = _numbers(item)
+    if item is None or values is None:
+        return None
+    unit = _unit(item)
+    if unit in _UNITS:
+        return values * _UNITS[unit] / pitch if pitch else None
+    if unit not in _PIXEL:
+        return None
+    # Metres without a unit: no beam is known to meet the first pixel of a detector.
+    metres = not unit and pitch and 0 < np.abs(values).max() < 1 and np.abs(values).max() > pitch
+    return values / pitch if metres else values
+
+
+def _degrees(item: h5py.Dataset | None) -> np.ndarray | None:
+    values = _numbers(item)
+    if item is None or values is None:
+        return None
+    return values * _DEGREES.get(_unit(item), 1.0)
 
 
 def _origin(across: np.ndarray, down: np.ndarray) -> tuple[float, float] | None:

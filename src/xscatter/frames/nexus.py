@@ -1,73 +1,129 @@
-"""Frames in HDF5: NeXus (NXsas, NXcanSAS, files of Eiger and Lambda), or the largest dataset."""
+"""Choose the frames of an HDF5 file: by NeXus' marks, or because nothing else can be meant."""
 
-from collections.abc import Callable
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.frames.frame import Raw
-from xscatter.frames.hdf5 import beam_geometry, pixel_mask, saturation, text
+from xscatter.frames.hdf5 import text
 
-_NO_FRAMES = ("mask", "flatfield", "dev", "qx", "qy")  # names of datasets end so
+# Datasets that belong to frames and are none: a name in their path begins or ends so.
+_BESIDE = re.compile(
+    r"(^|_)(masks?|flat(_?field)?s?|darks?|bkg|background|trimbit|pedestal|gain(map)?|errors?|"
+    r"sigma|variance|weights?|qx|qy|detectorspecific)(_|$)|dev$|mask$"
+)
+_CURVES = {"q", "radial", "tth", "two_theta", "2th"}  # axes of tables of 1-D curves
+_NUMBERED = re.compile(r"data_\d+")  # Eiger's parts of one series
+_DEEPEST = 12  # groups in groups
+_MOST = 3  # names in a message
 
 
-def frames(file: h5py.File, name: str, path: Path) -> tuple[int, Callable[[int], Raw]]:
-    """Return the number of frames in a file, and a function that reads one.
+@dataclass(frozen=True)
+class Series:
+    """One series of frames.
+
+    Attributes:
+        parts: the datasets it is made of, in order.
+        missing: the link to its next part, if that leads nowhere; "": there are no more.
+    """
+
+    parts: list[h5py.Dataset]
+    missing: str = ""
+
+
+def series(file: h5py.File, name: str, path: Path) -> dict[str, Series]:
+    """Return the series of frames in a file by name.
 
     Args:
         file: the open file.
-        name: of the dataset; "": the one that the file's attributes name.
+        name: of the dataset; "": the one that `default` and `signal` name; else the only one that
+            can be meant, of one scan or of several.
         path: of the file, for messages.
 
     Raises:
-        UserError: there is no such dataset, or none that holds frames.
+        UserError: there is no such dataset, none that holds frames, or more than one.
     """
-    stack = [_named(file, name, path)] if name else _signals(file, path)
-    first = stack[0]
-    mask, full, geometry = (
-        pixel_mask(file, first),
-        saturation(file, first),
-        beam_geometry(file, first),
-    )
-    flat = first.ndim == 2
-    # Numbers run through all parts of a series.
-    ends = np.cumsum([1 if flat else int(np.prod(data.shape[:-2])) for data in stack])
-
-    def get(number: int) -> Raw:
-        part = int(np.searchsorted(ends, number, side="right"))
-        data, inside = stack[part], number - (ends[part - 1] if part else 0)
-        image = data[()] if flat else data[np.unravel_index(inside, data.shape[:-2])]
-        return Raw(np.asarray(image), mask, full, geometry)
-
-    return int(ends[-1]), get
-
-
-def _named(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
-    item = file.get(name)
-    if item is None:
-        raise UserError(f"{path}::{name}: there is no such dataset in the file{_instead(file)}")
-    if isinstance(item, h5py.Group):
-        item = _signal(item)
-    if not _is_frames(item):
+    if name:
+        return {name: Series([_named(file, name, path)])}
+    plotted = _default(file, path)
+    if plotted:
+        return plotted
+    survey = _Survey(file, path)
+    chosen = survey.signals or survey.others
+    if not chosen and survey.broken:
         raise UserError(
-            f"{path}::{name}: is not a dataset of frames (rows and columns of numbers)"
-            f"{_instead(file)}"
+            f"{path}: links to {survey.broken[0]}, which is missing; keep the files of a series "
+            "together"
         )
-    return item
+    if not chosen:
+        raise UserError(f"{path}: it is not clear which dataset holds frames; it holds none")
+    for narrower in (_all, _is_frame_group, _is_stack):
+        some = {key: one for key, one in chosen.items() if narrower(one.parts[0])}
+        # The same path in several scans is the same detector.
+        if some and len({_in_scan(key) for key in some}) == 1:
+            return some
+    raise UserError(
+        f"{path}: it is not clear which dataset holds frames; write {path.name}::PATH"
+        f"{_listed(list(chosen))}"
+    )
 
 
-def _instead(file: h5py.File, most: int = 3) -> str:
-    """The first datasets of frames of the file, one of which may have been meant."""
-    names: list[str] = []
-    file.visititems(lambda name, item: names.append(f"/{name}") if _is_frames(item) else None)
-    more = ", …" if len(names) > most else ""
-    return f"; frames are in {', '.join(names[:most])}{more}" if names else "; it holds none"
+class _Survey:
+    """The series of a file: those that are a `signal`, the others, and links that lead nowhere."""
+
+    def __init__(self, file: h5py.File, path: Path):
+        self.signals: dict[str, Series] = {}
+        self.others: dict[str, Series] = {}
+        self.broken: list[str] = []
+        self._path, self._seen = path, set[Any]()
+        self._visit(file, "", 0)
+        # A file of darks alone is one of frames.
+        plain = {
+            key: one
+            for key, one in self.others.items()
+            if not any(_BESIDE.search(word.lower()) for word in key.split("/"))
+        }
+        self.others = plain or {
+            key: one for key, one in self.others.items() if "detectorSpecific" not in key
+        }
+
+    def _visit(self, group: h5py.Group, prefix: str, depth: int) -> None:
+        signal = _signal(group, prefix, self._path)
+        for label, marked in (signal or {}).items():
+            # Groups of a file often link to the same data.
+            if not any(marked.parts[0] == known.parts[0] for known in self.signals.values()):
+                self.signals[label] = marked
+        numbered = _numbered(group, self._path)
+        if numbered:
+            self.others[f"{prefix}/data_*"] = numbered
+        for key in group:
+            name = f"{prefix}/{key}"
+            if numbered and _NUMBERED.fullmatch(key):
+                continue
+            item = _get(group, key)
+            if item is None:
+                self.broken.append(_target(group, key))
+                continue
+            # One thing may have several names, and links may form a ring.
+            info = h5py.h5o.get_info(item.id)
+            identity = (info.fileno, info.addr)
+            if identity in self._seen:
+                continue
+            self._seen.add(identity)
+            if isinstance(item, h5py.Group):
+                if depth < _DEEPEST:
+                    self._visit(item, name, depth + 1)
+            elif is_frames(item) and not _is_curves(item, group):
+                # NeXus files of before 2014 mark the dataset itself.
+                old = text(item.attrs.get("signal", "")) == "1" and not signal
+                (self.signals if old else self.others)[name] = Series([item])
 
 
-def _is_frames(item: Any) -> bool:
+def is_frames(item: Any) -> bool:
+    """Whether an item of a file is a dataset of frames."""
     return (
         isinstance(item, h5py.Dataset)
         and item.ndim in (2, 3, 4)
@@ -77,64 +133,131 @@ def _is_frames(item: Any) -> bool:
     )
 
 
-def _signals(file: h5py.File, path: Path) -> list[h5py.Dataset]:
-    """The dataset that `default` or `signal` names, or Eiger's numbered parts, or the largest."""
-    plotted = _default(file)
-    if plotted is not None:
-        return [plotted]
-    signals, parts, others = [], [], []
+def _is_curves(item: h5py.Dataset, group: h5py.Group) -> bool:
+    """Whether the rows of a dataset are curves, not rows of pixels."""
+    if text(item.attrs.get("interpretation", "")) in ("spectrum", "scalar", "scaler"):
+        return True
+    axes = [_get(group, key) for key in group if key.lower() in _CURVES]
+    return any(isinstance(axis, h5py.Dataset) and axis.shape == item.shape[-1:] for axis in axes)
 
-    def visit(name: str, item: Any) -> None:
-        data = _signal(item)
-        if _is_frames(data):
-            signals.append(data)
-        if isinstance(item, h5py.Group):
-            parts.extend(_numbered(item, path))
-        elif _is_frames(item) and not name.rpartition("/")[2].lower().endswith(_NO_FRAMES):
-            others.append(item)
 
-    visit("/", file)
-    file.visititems(visit)
-    parts = [part for part in parts if _is_frames(part)]
-    # A file that names its data wins over the naming habit of one maker.
-    if parts and not signals:
-        return parts
-    largest = max((data.size for data in others), default=0)
-    # One dataset may have several names: a set holds it once.
-    meant = set(signals or [data for data in others if data.size == largest])
-    if len(meant) != 1:
+def _named(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
+    item = file.get(name)
+    if item is None:
+        raise UserError(f"{path}::{name}: there is no such dataset in the file{_instead(file)}")
+    if isinstance(item, h5py.Group):
+        signal = _signal(item, name, path)
+        item = next(iter(signal.values())).parts[0] if signal else None
+    if not is_frames(item):
         raise UserError(
-            f"{path}: it is not clear which dataset holds frames; write {path.name}::PATH"
+            f"{path}::{name}: is not a dataset of frames (rows and columns of numbers)"
             f"{_instead(file)}"
         )
-    return list(meant)
+    return item
 
 
-def _numbered(group: h5py.Group, path: Path) -> list[Any]:
-    """Eiger's data_000001 and so on: links to other files, which visiting does not follow."""
-    parts = []
-    for key in sorted(group):
-        if key.startswith("data_") and key[5:].isdigit():
-            part = group.get(key)
-            if part is None:
-                raise UserError(
-                    f"{path}: links to {key}, which is missing; keep the files of a series together"
-                )
-            parts.append(part)
-    return parts
+def _instead(file: h5py.File) -> str:
+    """The first datasets of frames of the file, one of which may have been meant."""
+    names: list[str] = []
+    file.visititems(lambda name, item: names.append(f"/{name}") if is_frames(item) else None)
+    return _listed(names) if names else "; it holds none"
 
 
-def _default(file: h5py.File) -> h5py.Dataset | None:
-    """The dataset of frames to which `default` leads from group to group, and then `signal`."""
-    group = file
+def _listed(names: list[str]) -> str:
+    more = ", …" if len(names) > _MOST else ""
+    return f"; frames are in {', '.join(names[:_MOST])}{more}"
+
+
+def _default(file: h5py.File, path: Path) -> dict[str, Series] | None:
+    """The series to which `default` leads from group to group, and then `signal`."""
+    group, name = file, ""
     for _ in range(8):  # no tree is so deep, but links may form a ring
         if isinstance(group, h5py.Group) and group.attrs.get("default") is not None:
-            group = group.get(text(group.attrs["default"]))
-    data = _signal(group)
-    return data if _is_frames(data) else None
+            key = text(group.attrs["default"])
+            group, name = group.get(key), f"{name}/{key}"
+    return _signal(group, name, path) if isinstance(group, h5py.Group) else None
 
 
-def _signal(group: Any) -> Any:
-    """The item that the attribute `signal` of a group names; None: no group, or no attribute."""
-    name = group.attrs.get("signal") if isinstance(group, h5py.Group) else None
-    return None if name is None else group.get(text(name))
+def _signal(group: h5py.Group, name: str, path: Path) -> dict[str, Series] | None:
+    """The series that the attribute `signal` of a group names; None: no attribute, no frames.
+
+    Raises:
+        UserError: it leads to a file that is missing.
+    """
+    value = group.attrs.get("signal")
+    if value is None:
+        return None
+    key = text(value)
+    item = _get(group, key)
+    if item is None:
+        # Some writers of one maker name what they call differently.
+        numbered = _numbered(group, path)
+        if numbered:
+            return {f"{name}/data_*": numbered}
+        if key in list(group):  # `in group` itself follows links
+            raise UserError(
+                f"{path}: its frames are in {_target(group, key)}, which is missing; keep the "
+                "files of a series together"
+            )
+        return None
+    if not is_frames(item) or _is_curves(item, group):
+        return None
+    # The first part stands for all of them.
+    numbered = _numbered(group, path) if _NUMBERED.fullmatch(key) else None
+    return {f"{name}/data_*": numbered} if numbered else {f"{name}/{key}": Series([item])}
+
+
+def _numbered(group: h5py.Group, path: Path) -> Series | None:
+    """Eiger's data_000001 and so on, most of them links to other files; None: there are none.
+
+    Raises:
+        UserError: the first one is missing.
+    """
+    parts: list[h5py.Dataset] = []
+    for key in sorted(key for key in group if _NUMBERED.fullmatch(key)):
+        part = _get(group, key)
+        if part is None:
+            missing = f"links to {key}, which is missing; keep the files of a series together"
+            if not parts:
+                raise UserError(f"{path}: {missing}")
+            return Series(parts, missing)
+        if is_frames(part):
+            parts.append(part)
+    return Series(parts) if parts else None
+
+
+def _get(group: h5py.Group, key: str) -> Any:
+    """An item of a group; None where a link leads nowhere."""
+    try:
+        return group.get(key)
+    except (OSError, RuntimeError):  # a link to a file that is no HDF5 file, or is damaged
+        return None
+
+
+def _target(group: h5py.Group, key: str) -> str:
+    """The place that a link names."""
+    name = key.encode()
+    value = group.id.links.get_val(name)
+    if group.id.links.get_info(name).type == h5py.h5l.TYPE_EXTERNAL:
+        return "::".join(part.decode("utf-8", "replace") for part in value)
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else key
+
+
+def _in_scan(name: str) -> str:
+    """A path without its first group, which is the scan."""
+    _, slash, inside = name.removeprefix("/").partition("/")
+    return inside if slash else name
+
+
+def _all(data: h5py.Dataset) -> bool:
+    return True
+
+
+def _is_frame_group(data: h5py.Dataset) -> bool:
+    """Whether a dataset is a stack in a group of NeXus' classes for frames."""
+    kind = text(data.parent.attrs.get("NX_class", ""))
+    return kind in ("NXdata", "NXdetector") and data.ndim > 2
+
+
+def _is_stack(data: h5py.Dataset) -> bool:
+    return data.ndim > 2

@@ -1,14 +1,16 @@
 """Read detector frames of any format into counts, mask and geometry."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from xscatter.core.errors import UserError
 from xscatter.frames import formats
-from xscatter.frames.frame import Frame, Raw, Unreadable
+from xscatter.frames.frame import Frame, Raw, Reader, Unreadable, is_plausible
 from xscatter.frames.poni import read_poni
 from xscatter.frames.usable import hot_pixels, usable
 
@@ -48,11 +50,17 @@ def read(
         >>> frame.shape, frame.center, frame.center_from
         ((64, 48), (30.0, 20.5), 'user')
     """
-    with formats.opened(str(path)) as reader:
-        if not 0 <= index < reader.count:
-            raise UserError(f"{path}: holds {reader.count} frames, there is no number {index}")
-        raw = reader.get(index)
-        return _complete(raw, str(path), index, reader.count, _mask(mask), poni, center)
+    with formats.opened(str(path)) as readers:
+        total, first = sum(reader.count for reader in readers), 0
+        if not 0 <= index < total:
+            more = "".join(f"; {reader.rest}" for reader in readers if reader.rest)
+            raise UserError(f"{path}: holds {total} frames, there is no number {index}{more}")
+        # Numbers run through all scans of a file.
+        for reader in readers:
+            if index < first + reader.count:
+                break
+            first += reader.count
+        return _complete(reader, index - first, _mask(mask), poni, center)
 
 
 def read_all(
@@ -94,7 +102,7 @@ def read_each(
     poni: str | Path | None = None,
     center: tuple[float, float] | None = None,
 ) -> Iterator[Frame | Unreadable]:
-    """Yield every frame of a file; where one cannot be read, yield why and stop.
+    """Yield every frame of a file; where one cannot be read, yield why in its place.
 
     Args:
         path: see :func:`read`, also for the other arguments.
@@ -102,14 +110,34 @@ def read_each(
         poni: PONI file with the geometry.
         center: beam centre (row, column) in pixels.
     """
-    source, index = str(path), 0
+    source = str(path)
     try:
         given = _mask(mask)
-        with formats.opened(source) as reader:
-            for index in range(reader.count):
-                yield _complete(reader.get(index), source, index, reader.count, given, poni, center)
+        with formats.opened(source) as readers:
+            for reader in readers:
+                yield from _each(reader, given, poni, center)
     except UserError as error:
-        yield Unreadable(source, index, str(error))
+        yield Unreadable(source, 0, str(error))
+
+
+def _each(
+    reader: Reader,
+    mask: np.ndarray | None,
+    poni: str | Path | None,
+    center: tuple[float, float] | None,
+) -> Iterator[Frame | Unreadable]:
+    for index in range(reader.count):
+        # Whatever is wrong with one frame, the others are read.
+        try:
+            frame = _complete(reader, index, mask, poni, center)
+        except UserError as error:
+            yield Unreadable(reader.source, index, str(error))
+        except Exception as error:  # every library has its own kinds of errors
+            yield Unreadable(reader.source, index, formats.explained(reader.source, error))
+        else:
+            yield frame
+    if reader.rest:
+        yield Unreadable(reader.source, reader.count, reader.rest)
 
 
 def from_array(
@@ -148,7 +176,7 @@ def from_array(
     if data.ndim != 2:
         raise UserError(f"{source}: is an array of {data.shape}, not a frame of rows and columns")
     raw = Raw(data, saturation=saturation)
-    return _complete(raw, source, index, 1, mask, None, center)
+    return _frame(raw, source, index, 1, mask, None, center)
 
 
 def check_options(
@@ -179,15 +207,39 @@ def check_options(
 def _mask(mask: str | Path | np.ndarray | None) -> np.ndarray | None:
     if mask is None or isinstance(mask, np.ndarray):
         return mask
-    with formats.opened(str(mask)) as reader:
-        if reader.count > 1:
-            raise UserError(
-                f"{mask}: holds {reader.count} frames; a mask is one of rows and columns"
-            )
-        return reader.get(0).data != 0
+    name = str(mask)
+    try:
+        stat = os.stat(name.partition("::")[0])
+        state = (stat.st_size, stat.st_mtime_ns)
+    except OSError:
+        state = (0, 0)  # reading says what is wrong
+    return _mask_file(name, state)
+
+
+# A folder of single frames would read its mask as often as its frames; the state is part of the
+# key, so that a mask that is drawn anew is read anew.
+@lru_cache(maxsize=2)
+def _mask_file(name: str, state: tuple[int, int]) -> np.ndarray:
+    with formats.opened(name) as readers:
+        total = sum(reader.count for reader in readers)
+        if total > 1:
+            raise UserError(f"{name}: holds {total} frames; a mask is one of rows and columns")
+        mask = readers[0].get(0).data != 0
+    mask.setflags(write=False)
+    return mask
 
 
 def _complete(
+    reader: Reader,
+    index: int,
+    mask: np.ndarray | None,
+    poni: str | Path | None,
+    center: tuple[float, float] | None,
+) -> Frame:
+    return _frame(reader.get(index), reader.source, index, reader.count, mask, poni, center)
+
+
+def _frame(
     raw: Raw,
     source: str,
     index: int,
@@ -198,31 +250,37 @@ def _complete(
 ) -> Frame:
     """The frame with its final mask, and the beam centre of the most trustworthy origin."""
     shape = raw.data.shape
+    where = source if frames == 1 else f"{source}: frame {index}"
     if min(shape) < LEAST:
         raise UserError(
-            f"{source}: is {shape[0]}x{shape[1]} pixels; a frame needs {LEAST} or more a side"
+            f"{where}: is {shape[0]}x{shape[1]} pixels; a frame needs {LEAST} or more a side"
         )
     if mask is not None:
-        _check_shape(mask, shape, source)
+        _check_shape(mask, shape, where)
         mask = mask != 0
     known = [m for m in (raw.mask, mask) if m is not None]
-    counts, bad, full = usable(raw.data, raw.saturation, np.any(known, axis=0) if known else None)
-    if bad.mean() > MOST_MASKED:
+    given = None if not known else known[0] if len(known) == 1 else known[0] | known[1]
+    counts, bad, full, unit = usable(raw.data, raw.saturation, given)
+    masked = np.count_nonzero(bad) / bad.size
+    if masked > MOST_MASKED:
         why = (
             "is the mask inverted? True means bad"
             if known
             else "they hold marks or NaN instead of counts"
         )
-        raise UserError(f"{source}: {bad.mean():.0%} of its pixels are masked; {why}")
-    hot = hot_pixels(counts, bad)
-    geometry, origin = raw.geometry, "header" if raw.geometry.center else None
+        raise UserError(f"{where}: {masked:.0%} of its pixels are masked; {why}")
+    hot = hot_pixels(counts, bad, unit)
+    geometry = raw.geometry
+    if not is_plausible(geometry.center, shape):
+        geometry = replace(geometry, center=None)
+    origin = "header" if geometry.center else None
     if poni is not None:
         geometry, origin = read_poni(poni, shape), "poni"
     if center is not None:
         geometry, origin = replace(geometry, center=(float(center[0]), float(center[1]))), "user"
     confidence = _CONFIDENCE[origin]
     mask = bad | hot
-    return Frame(counts, mask, full, hot, geometry, origin, confidence, source, index, frames)
+    return Frame(counts, mask, full, hot, geometry, origin, confidence, source, index, frames, unit)
 
 
 def _check_shape(mask: np.ndarray, shape: tuple[int, ...], source: str) -> None:

@@ -60,7 +60,8 @@ def open_records_of(study: Study, paths: StudyPaths) -> Records:
         UserError: they are missing or damaged, or of another size, truncation or transform than
             the study's; names what differs.
     """
-    records = open_records(paths.batches)
+    # A training is known by these checksums: what it reads must be what they are of.
+    records = open_records(paths.batches, verify=True)
     shapes = {f["name"]: tuple(f["shape"]) for f in records.manifest["fields"]}
     transform, size = study.transform, study.simulate.size
     wanted = {

@@ -94,8 +94,8 @@ def _read(
 def index(study: Study, paths: StudyPaths, assignment: Assignment | None = None) -> dict[str, Any]:
     """Write records.json from the marks of the batches; return its content.
 
-    The checksums are those of the bytes as they were written: `xscatter verify` finds what was
-    damaged since.
+    The checksums are those of the bytes as they were written; a batch that was damaged since is
+    written again.
 
     Args:
         study: the study.
@@ -154,6 +154,10 @@ def _describe(
         raise UserError(f"{path}: {problem}; run `xscatter pack STUDY --batch {batch}`")
     # Complete already, unless a shard was made again on another kind of computer with other bytes.
     write_batch(study, paths, batch, assignment)
+    if file_sha256(path) != (read_mark(path) or {})["sha256"]:
+        # Damaged since it was written.
+        path.unlink()
+        write_batch(study, paths, batch, assignment)
     return {
         "file": path.name,
         "records": len(rows),

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from itertools import chain
 
 from xscatter.sources.source import Item, Source
-from xscatter.tagging.journal import Journal
+from xscatter.tagging.journal import Journal, item_of
+from xscatter.tagging.process_log import ProcessLog
 from xscatter.tagging.tagger import Tagged, Tagger
 
+_PAUSE = 0.2  # seconds between two looks while frames wait for the ones before them
 TOGETHER = 64  # items between two additions to the table
 
 
@@ -37,6 +39,7 @@ def follow(
     journal: Journal,
     options: FollowOptions | None = None,
     report: Callable[[str], None] = print,
+    processes: ProcessLog | None = None,
 ) -> Iterator[list[Tagged]]:
     """Tag items as they are complete; yield the frames that were added to the table.
 
@@ -48,6 +51,7 @@ def follow(
         journal: the table to add to.
         options: when to give up, report and stop, and which network to use.
         report: where lines of progress go.
+        processes: the log of events, or None.
     """
     options = options or FollowOptions()
     progress = _Progress(options.every, report)
@@ -55,13 +59,20 @@ def follow(
     while True:
         # Returns after a while also if nothing is new.
         items, changing = source.wait()
+        if processes is not None:
+            waiting, items = items, processes.order(items, options.patience)
+            if waiting and not items:
+                time.sleep(_PAUSE)
+                changing += len(waiting)
         # In pieces, so that rows of a long backlog reach the table while it is worked through.
         for first in range(0, len(items), TOGETHER):
             some = items[first : first + TOGETHER]
-            rows, retried = _tagged(tagger, source, journal, some, options)
+            rows, retried = _tagged(tagger, source, journal, some, options, processes)
             changing += retried
             if rows:
                 journal.add(rows)
+                if processes is not None:
+                    processes.add(rows)
                 progress.count(rows)
                 yield rows
             progress.tell(max(len(items) - first - TOGETHER, 0), changing)
@@ -73,14 +84,21 @@ def follow(
 
 
 def _tagged(
-    tagger: Tagger, source: Source, journal: Journal, items: list[Item], options: FollowOptions
+    tagger: Tagger,
+    source: Source,
+    journal: Journal,
+    items: list[Item],
+    options: FollowOptions,
+    processes: ProcessLog | None,
 ) -> tuple[list[Tagged], int]:
     """Rows that the table lacks of `items`, and how many of these must be tagged again later."""
     by_item: dict[str, list[Tagged]] = {item.name: [] for item in items}
     frames = chain.from_iterable(source.frames(item) for item in items)
     for batch in tagger.batches(frames, options.view, options.threads):
-        for tagged in tagger.tag(batch, options.view):
-            by_item[tagged.source].append(tagged)
+        for ready, tagged in zip(batch, tagger.tag(batch, options.view), strict=True):
+            if processes is not None:
+                processes.see(ready, tagged)
+            by_item[item_of(tagged.source, by_item)].append(tagged)
     rows: list[Tagged] = []
     retried = 0
     for item in items:

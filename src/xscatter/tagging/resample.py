@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xscatter.core.compiled import compiled
+
 LEAST_LIVE = 0.5  # fraction of a pixel's area that must be live
 _LEAST_SATURATED = 0.25  # fraction of a pixel's area that must be saturated to make it so
 
@@ -56,22 +58,14 @@ def merged(
         saturated: (rows, cols); where they are the majority, the pixel of the model is saturated.
         grid: the pixels of the model.
     """
-    size = grid.size
     rows, cols = (
-        np.minimum(((np.arange(length) + 0.5 + before) / grid.scale).astype(int), size - 1)
+        np.minimum(((np.arange(length) + 0.5 + before) / grid.scale).astype(int), grid.size - 1)
         for length, before in zip(counts.shape, grid.padding, strict=True)
     )
-    index = (rows[:, None] * size + cols[None, :]).ravel()
-
-    def total(values: np.ndarray) -> np.ndarray:
-        return np.bincount(index, values.ravel(), size * size).reshape(size, size)
-
     # A saturated pixel is at least as bright as it says: its value must not enter the sum.
-    live = ~mask & ~saturated
-    number, full = total(live), total(saturated & ~mask)
+    sums, number, full = _sums(counts, mask, saturated, rows, cols, grid.size)
     # Pixels of the frame in one of the model, a fraction unless the sizes divide.
     area = grid.scale**2
-    sums = total(np.where(live, counts, 0).astype(np.float64))
     # A block of more pixels than its area says must not round its single photon away.
     sums = np.maximum(sums * (area / np.maximum(number, 1)), sums >= 1)
     saturates = (full > number) & (full >= _LEAST_SATURATED * area)
@@ -114,6 +108,35 @@ def spread(
     full = saturated[np.ix_(*near)] & covered & (live < LEAST_LIVE)
     hidden = (live < LEAST_LIVE) & ~full
     return np.where(hidden | full, 0, photons / np.maximum(live, LEAST_LIVE)), hidden, full
+
+
+@compiled
+def _sums(counts, mask, saturated, rows, cols, size):
+    """Add up the live pixels of a frame, and count these and the saturated ones, (size, size).
+
+    `rows` and `cols` are the places of its rows and columns.
+    """
+    sums = np.zeros((size, size))
+    live = np.zeros((size, size), np.int64)
+    full = np.zeros((size, size), np.int64)
+    for y in range(len(rows)):
+        row = rows[y]
+        x = 0
+        while x < len(cols):
+            col = cols[x]
+            total, number, over = sums[row, col], 0, 0
+            while x < len(cols) and cols[x] == col:
+                if not mask[y, x]:
+                    if saturated[y, x]:
+                        over += 1
+                    else:
+                        number += 1
+                        total += counts[y, x]
+                x += 1
+            sums[row, col] = total
+            live[row, col] += number
+            full[row, col] += over
+    return sums, live, full
 
 
 def _shared(

@@ -42,7 +42,7 @@ def row(tagged: Tagged, tags: list[str]) -> dict[str, Any]:
         tagged.view,
         tagged.model,
         list(tagged.tags),
-        *(None if value is None else round(value, 2) for value in center),
+        *(None if value is None else round(float(value), 2) for value in center),
         tagged.center_from,
         round(tagged.confidence, 3),
         printable(tagged.note),
@@ -68,7 +68,7 @@ def csv_line(row: dict[str, Any]) -> str:
 
 def json_item(row: dict[str, Any]) -> str:
     """Return one item of the JSON list."""
-    return json.dumps(row)
+    return json.dumps(row, allow_nan=False)
 
 
 def legend(tagger: Tagger) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -58,6 +59,15 @@ class Tables:
         first = self.tagged + self.failed == 0
         self._files["json"].write(("" if first else ",\n") + table.json_item(row))
         if "html" in self._files:
-            self._files["html"].write(page.section(self._tagger, item, tagged))
+            self._files["html"].write(self._section(item, tagged))
         self.failed += tagged.failed
         self.tagged += not tagged.failed
+
+    def _section(self, item: Ready | Unreadable, tagged: Tagged) -> str:
+        try:
+            return page.section(self._tagger, item, tagged)
+        except Exception as error:  # a picture that cannot be drawn costs no table
+            reason = f"the evidence cannot be drawn ({error})"
+            note = f"{tagged.note}; {reason}" if tagged.note else reason
+            unreadable = Unreadable(tagged.source, tagged.index, note)
+            return page.section(self._tagger, unreadable, replace(tagged, note=note))

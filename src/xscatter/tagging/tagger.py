@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, islice
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ from xscatter.pretrained import FOLDER as SHIPPED
 from xscatter.scores.calibration import Calibration
 from xscatter.scores.groups import with_known
 from xscatter.store.bundle import Bundle, open_bundle, read_network
-from xscatter.tagging.prepare import Prepared, coefficients, prepare
+from xscatter.tagging.prepare import Prepared, coefficients, guarded, prepare, taken
 from xscatter.tagging.tagged import Tagged, given_tags
 from xscatter.views import by_inputs
 
@@ -139,6 +140,11 @@ class Tagger:
         """Names of the views that have a network."""
         return list(self._networks)
 
+    @property
+    def weights(self) -> dict[str, str]:
+        """SHA-256 of the file of each network."""
+        return {view: network.sha256 for view, network in self._bundle.networks.items()}
+
     def needs(self, view: str) -> tuple[str, ...]:
         """Return the names of the inputs of a network."""
         return self._networks[view].inputs
@@ -206,7 +212,7 @@ class Tagger:
             waiting: list[Future[Ready | Unreadable]] = []
             while True:
                 # The next batch is prepared while the networks work on this one.
-                following = [pool.submit(self.ready, f, view) for f in islice(items, TOGETHER)]
+                following = [pool.submit(self.ready, f, view) for f in taken(items, TOGETHER)]
                 if waiting:
                     yield [future.result() for future in waiting]
                 waiting = following
@@ -220,8 +226,9 @@ class Tagger:
             frame: as read.
             view: make the inputs of this network alone; None: those of all.
         """
-        if isinstance(frame, Unreadable):
-            return frame
+        return guarded(partial(self._ready, view=view), frame)
+
+    def _ready(self, frame: Frame, view: str | None) -> Ready:
         # A centre that the user or a header gives is never overruled.
         if frame.center is None:
             # The confidence was fitted on frames whose hot pixels are not masked.
@@ -275,8 +282,9 @@ class Tagger:
         self, view: str, item: Ready | Unreadable, probability: np.ndarray
     ) -> np.ndarray:
         """Probabilities (T,) in which a trusted beam centre decides whether it is on the image."""
-        trusted = isinstance(item, Ready) and item.frame.confidence >= TRUSTED
-        if not trusted or _OFF_IMAGE not in self.tags:
+        if not isinstance(item, Ready) or item.frame.confidence < TRUSTED:
+            return probability
+        if _OFF_IMAGE not in self.tags:
             return probability
         known = {self.tags.index(_OFF_IMAGE): item.frame.center_outside}
         return with_known(probability[None], known, self._calibrations[view].columns)[0]

@@ -8,6 +8,7 @@ from xscatter.frames.center.gradients import Gradients, significant_gradients
 from xscatter.frames.center.profile import RadialProfile
 from xscatter.frames.center.reduced import reduced, rescaled
 from xscatter.frames.center.symmetry import HalfTurn
+from xscatter.frames.photons import in_photons
 
 # Voting takes time with the number of pixels; the fit on the finer image makes up for it.
 _VOTING = 128  # pixels on the longer side of the image whose gradients vote
@@ -38,7 +39,7 @@ def find_center(counts: np.ndarray, mask: np.ndarray | None = None) -> CenterEst
     """Find the beam centre from the image alone.
 
     Args:
-        counts: (rows, cols).
+        counts: (rows, cols), in photons or any other unit.
         mask: (rows, cols) bool, True = not usable.
 
     Returns:
@@ -55,6 +56,8 @@ def find_center(counts: np.ndarray, mask: np.ndarray | None = None) -> CenterEst
         ([60, 70], True)
     """
     mask = np.zeros(counts.shape, bool) if mask is None else mask
+    # The noise of t is known only where the counts are photons.
+    counts = in_photons(counts, mask)
     # Confidence 0: any candidate with evidence replaces it.
     best = CenterEstimate(((counts.shape[0] - 1) / 2, (counts.shape[1] - 1) / 2), 0.0)
     level, live, step = reduced(counts, mask, _VOTING)

@@ -18,7 +18,8 @@ def reduced(
         t of the sums, where blocks are live, and the side of a block in pixels.
     """
     # Whole blocks: sums of whole pixels keep photon noise as it is.
-    block = max(1, round(max(counts.shape) / side))
+    # And a few of them across a strip, or it would have no gradients.
+    block = max(1, min(round(max(counts.shape) / side), min(counts.shape) // 8))
     rows, cols = (length // block for length in counts.shape)
     cut = (slice(rows * block), slice(cols * block))
     live = ~mask[cut]

@@ -1,0 +1,50 @@
+"""The time of a frame as its HDF5 file tells it: a dataset of times beside the frames."""
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from xscatter.core.errors import UserError
+
+_NAMES = ("time", "timestamp", "timestamps", "frame_time", "start_time")
+_MARK = b"\x89HDF\r\n\x1a\n"
+
+
+def header_time(source: str, index: int) -> float:
+    """Return the time of a frame in seconds.
+
+    Args:
+        source: name of the file, with ``::/dataset`` if one was named.
+        index: number of the frame in the file.
+
+    Raises:
+        UserError: the file does not tell it.
+    """
+    path = Path(source.partition("::")[0])
+    fix = "use --time mtime, or a CSV table with a column time"
+    try:
+        with open(path, "rb") as stream:
+            known = stream.read(8) == _MARK
+        if not known:
+            raise UserError(f"{path}: only HDF5 files tell their times; {fix}")
+        with h5py.File(path, "r") as file:
+            times = _times(file)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if times is None or index >= len(times):
+        raise UserError(f"{path}: holds no time of frame {index}; {fix}")
+    return float(times[index])
+
+
+def _times(file: h5py.File) -> np.ndarray | None:
+    series: list[np.ndarray] = []
+
+    def visit(name: str, item: Any) -> None:
+        named = isinstance(item, h5py.Dataset) and name.rpartition("/")[2] in _NAMES
+        if named and item.ndim <= 1 and item.dtype.kind in "iuf":
+            series.append(np.atleast_1d(item[()]))
+
+    file.visititems(visit)
+    return max(series, key=len, default=None)

@@ -1,0 +1,234 @@
+"""A stream of frames or profiles, divided into sequences: their rows, events and messages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xscatter.frames import Unreadable
+from xscatter.sequences.events import Answer, Event, ProcessSpan
+from xscatter.sequences.noise import SCALES
+from xscatter.sequences.page import SequenceRecord
+from xscatter.sequences.polar import Sums
+from xscatter.sequences.reduction import Item, Reduction
+from xscatter.sequences.tracker import Step, Tracker
+
+LEAST_FRAMES = 4  # of a sequence that can show a change
+_PAUSE = 20.0  # times the median step, after which a new sequence begins
+_LEAST_PAUSE = 10.0  # seconds: times of files jump when a disk is busy
+_STEPS = 100  # of which the median is taken
+_BURST = "burst: differs from the frames before and after it"
+_DARK = "no beam"
+
+
+@dataclass
+class FrameRow:
+    """One row of the table of frames.
+
+    Attributes:
+        file: name of the file.
+        index: number of the frame in its file.
+        sequence: number of the sequence.
+        frame: number of the frame in the sequence.
+        time: in seconds, or None.
+        covariates: values by name.
+        total: sum of the usable pixels; NaN: not read.
+        z: significance of a change at this frame.
+        tags: that the networks gave.
+        note: why it was left out.
+    """
+
+    file: str
+    index: int
+    sequence: int
+    frame: int
+    time: float | None
+    covariates: dict[str, float]
+    total: float
+    z: float = 0.0
+    tags: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """A frame that a stream has reduced to sums.
+
+    Attributes:
+        file: name of the file.
+        index: number of the frame in its file.
+        sums: None: it could not be read.
+        begins: why it begins a new sequence; "" if it does not.
+        reason: why it could not be read.
+        reduction: that made the sums.
+    """
+
+    file: str
+    index: int
+    sums: Sums | None = None
+    begins: str = ""
+    reason: str = ""
+    reduction: Reduction | None = None
+
+
+class FrameStream:
+    """Frames one by one, and the processes in them.
+
+    A frame is first reduced and then taken, so that a service can hold the small sums, not frames.
+
+    Args:
+        at_rest: nobody changes the sample on purpose.
+        new_after: a pause of so many seconds begins a new sequence; None: 20 times the median.
+        record: keep rows, and a bounded record for :meth:`close`; False: events alone.
+
+    Attributes:
+        rows: of all frames, while there is a record.
+        processes: of sequences that are closed, each with the number of its sequence.
+        records: sums of sequences that are closed, for pictures.
+        messages: about frames that were left out and sequences that begin; the caller empties it.
+    """
+
+    def __init__(self, at_rest: bool = False, new_after: float | None = None, record: bool = True):
+        self.at_rest, self.new_after, self.record = at_rest, new_after, record
+        self.rows: list[FrameRow] = []
+        self.processes: list[tuple[int, ProcessSpan]] = []
+        self.records: list[SequenceRecord] = []
+        self.messages: list[str] = []
+        self._reduction: Reduction | None = None  # of the frame that was reduced last
+        self._tracker: Tracker | None = None
+        self._sequence = -1
+        self._time: float | None = None
+        self._steps: list[float] = []
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is needed to go on without a record, as plain values and arrays."""
+        tracker, reduction = self._tracker, self._reduction
+        return {
+            "at_rest": self.at_rest,
+            "new_after": self.new_after,
+            "reduction": None if reduction is None else reduction.state(),
+            "tracker": None if tracker is None else tracker.state(),
+            "sequence": self._sequence,
+            "time": self._time,
+            "steps": self._steps,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "FrameStream":
+        """Return the stream with this :meth:`state`; it keeps no record."""
+        stream = cls(state["at_rest"], state["new_after"], record=False)
+        if state["reduction"] is not None:
+            stream._reduction = Reduction.from_state(state["reduction"])
+            if state["tracker"] is not None:
+                stream._tracker = Tracker.from_state(stream._reduction.axis, state["tracker"])
+        stream._sequence, stream._time = state["sequence"], state["time"]
+        stream._steps = state["steps"]
+        return stream
+
+    def reduce(self, item: Item) -> Reduced:
+        """Return the sums of the next frame; frames have to be taken in the same order."""
+        if isinstance(item, Unreadable):
+            return Reduced(item.source, item.index, reason=item.reason)
+        why = "" if self._reduction is None else self._reduction.differs(item)
+        if self._reduction is None or why:
+            self._reduction = Reduction.of(item)
+        sums = self._reduction.sums(item)
+        return Reduced(item.source, item.index, sums, why, reduction=self._reduction)
+
+    def take(
+        self,
+        reduced: Reduced,
+        time: float | None = None,
+        covariates: Mapping[str, float] | None = None,
+        tags: tuple[str, ...] = (),
+        answer: Answer | None = None,
+    ) -> list[tuple[int, Event]]:
+        """Take the next frame; return the events that it causes, with the sequence of each.
+
+        Args:
+            reduced: the frame.
+            time: in seconds.
+            covariates: values by name.
+            tags: that the networks gave to it.
+            answer: of a temporal network.
+        """
+        why = reduced.begins or self._pause(reduced, time)
+        if why and self._tracker is not None:
+            self.messages.append(f"{reduced.file}: {why}; a new sequence begins")
+            self.close()
+        if self._tracker is None and reduced.reduction is not None:
+            self._tracker = Tracker(reduced.reduction.axis, self.at_rest, self.record)
+            self._sequence += 1
+        if reduced.reason:
+            self.messages.append(reduced.reason)
+        step = Step(reduced.file, reduced.sums, time, answer)
+        frame = 0 if self._tracker is None else self._tracker.number
+        events = [] if self._tracker is None else self._tracker.push(step)
+        if self.record:
+            total = float("nan") if reduced.sums is None else reduced.sums.total
+            z = 0.0 if self._tracker is None else self._tracker.z
+            row = FrameRow(
+                reduced.file,
+                reduced.index,
+                max(self._sequence, 0),
+                frame,
+                time,
+                dict(covariates or {}),
+                total,
+                z,
+                tags,
+                reduced.reason,
+            )
+            self.rows.append(row)
+        return [(self._sequence, event) for event in events]
+
+    @property
+    def z(self) -> list[float]:
+        """Significance of a change at the last frame, at each scale of the scan."""
+        scales = [] if self._tracker is None else self._tracker.scales
+        return scales or [0.0] * len(SCALES)
+
+    def close(self) -> None:
+        """Finish the sequence that is going on."""
+        tracker, self._tracker = self._tracker, None
+        if tracker is None or not self.record:
+            return
+        rows = {row.frame: row for row in self.rows if row.sequence == self._sequence}
+        for numbers, note in ((tracker.bursts, _BURST), (tracker.dark, _DARK)):
+            for number in numbers:
+                rows[number].note = note
+        self.records.append(SequenceRecord(self._sequence, tracker.axis, tracker.blocks))
+        self.processes += [(self._sequence, span) for span in tracker.finish()]
+        read = sum(not np.isnan(row.total) for row in rows.values())
+        first = rows[0].file
+        if read < LEAST_FRAMES:
+            self.messages.append(
+                f"{first}: {read} frame{'s' * (read != 1)} alone cannot show a change; give "
+                f"{LEAST_FRAMES} or more of one sequence"
+            )
+        elif len(tracker.dark) == read:
+            self.messages.append(
+                f"{first}: none of the {read} frames has any scattering; check shutter and mask"
+            )
+
+    def _pause(self, reduced: Reduced, time: float | None) -> str:
+        """Why the time of a frame begins a new sequence; "" if it does not. Remembers the time."""
+        before, self._time = self._time, time if time is not None else self._time
+        if time is None or before is None:
+            return ""
+        pause = time - before
+        if pause < 0:
+            self.messages.append(
+                f"{reduced.file}: its time is {-pause:.6g} s before that of the frame before it; "
+                "the order of the files is kept, check the times"
+            )
+            return ""
+        longest = self.new_after
+        if longest is None:
+            longest = np.inf
+            if len(self._steps) > 2:
+                longest = max(_PAUSE * float(np.median(self._steps)), _LEAST_PAUSE)
+        if pause > 0:
+            self._steps = [*self._steps[1 - _STEPS :], pause]
+        return f"it comes {pause:.6g} s after the frame before it" if pause > longest else ""

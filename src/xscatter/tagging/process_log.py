@@ -1,0 +1,207 @@
+"""The events of a source that is followed: a file of lines, and the state to resume from.
+
+Events follow from the frames alone, in the order in which they are entered into the journal. The
+state is written after the rows of the journal: what was entered since is read again at the next
+start, and gives the same events, of which those that are in the file already are not repeated.
+"""
+
+import csv
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from xscatter.core.errors import UserError
+from xscatter.frames import Unreadable
+from xscatter.frames.reading import read
+from xscatter.sequences.order import frame_number, natural_key
+from xscatter.sequences.reduction import centred
+from xscatter.sequences.state import load_state, save_state
+from xscatter.sequences.stream import FrameStream, Reduced
+from xscatter.sequences.tables import event_line
+from xscatter.sources.source import Item
+from xscatter.tagging.tagged import Tagged
+from xscatter.tagging.tagger import Ready
+
+
+class ProcessLog:
+    """The events of the frames in a journal.
+
+    Args:
+        path: file of events, one line of JSON each.
+        stream: that finds processes; used if there is no state to resume from.
+        table: the journal's file.
+        options: `mask`, `poni` and `center` with which frames are read.
+
+    Attributes:
+        messages: about frames and sequences; the caller empties it.
+
+    Raises:
+        UserError: the file cannot be written, or its state not be read.
+    """
+
+    def __init__(
+        self, path: Path, stream: FrameStream, table: Path, options: Mapping[str, Any] | None = None
+    ):
+        self.path, self._table, self._options = path, table, dict(options or {})
+        self._state = path.with_name(f".{path.name}.state")
+        self._stream = stream
+        self._seen: dict[tuple[str, int], Reduced] = {}
+        self._last: tuple[str, int] | None = None
+        self._step = 1
+        rows = _rows(table)
+        for row in rows[-2:]:
+            self._remember(row["file"])
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(path, "a+b")  # noqa: SIM115 - stays open while a source is followed
+            written = self._complete_lines()
+        except OSError as error:
+            raise UserError(
+                f"{path}: cannot be written ({error.strerror}); choose another file with "
+                "--processes"
+            ) from error
+        # Frames of the table whose events were counted, and those events.
+        self._taken, self._events = len(rows), written
+        if self._state.exists():
+            state = load_state(self._state)
+            self._stream = FrameStream.from_state(state["stream"])
+            self._taken, self._events = state["taken"], state["events"]
+            if state["table"] != str(table.absolute()):
+                self._file.close()
+                raise UserError(
+                    f"{path}: belongs to another table than {table}; choose another file with "
+                    "--processes, or the table it was made with"
+                )
+        # A crash may have cut off rows of the table: these frames are tagged, but not taken, again.
+        self._known = max(self._taken - len(rows), 0)
+        self._repeated = max(written - self._events, 0)
+        self._save()
+        self._catch_up(rows[self._taken :])
+
+    @property
+    def messages(self) -> list[str]:
+        """Messages since the last call of :meth:`told`."""
+        return self._stream.messages
+
+    def told(self) -> None:
+        """Forget the messages."""
+        self._stream.messages = []
+
+    def close(self) -> None:
+        """Write the state and close the file."""
+        self._save()
+        self._file.close()
+
+    def order(self, items: list[Item], patience: float) -> list[Item]:
+        """Return the items that may be taken now, by the numbers in their names.
+
+        An item waits for those with the numbers before it until it is `patience` seconds old.
+        """
+        ready: list[Item] = []
+        last = self._last
+        for item in sorted(items, key=lambda item: natural_key(item.name)):
+            here = frame_number(item.name)
+            gap = (
+                here is not None
+                and last is not None
+                and last[0] == here[0]
+                and here[1] > last[1] + self._step
+            )
+            if gap and time.time() - item.modified < patience:
+                break
+            ready.append(item)
+            last = here
+        return ready
+
+    def see(self, item: Ready | Unreadable, tagged: Tagged) -> None:
+        """Keep what is needed of a frame until it is in the journal."""
+        frame = item.frame if isinstance(item, Ready) else item
+        self._seen[tagged.source, tagged.index] = self._stream.reduce(frame)
+
+    def add(self, rows: Iterable[Tagged]) -> None:
+        """Take frames that were added to the journal."""
+        for tagged in rows:
+            reduced = self._seen.pop((tagged.source, tagged.index), None)
+            if reduced is None:
+                reduced = Reduced(tagged.source, tagged.index, reason=tagged.note)
+            if self._known:
+                self._known -= 1
+            else:
+                self._take(reduced)
+            self._remember(tagged.source)
+        # What is left was not added: it is read again, and seen again.
+        self._seen.clear()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._save()
+
+    def _catch_up(self, rows: list[dict[str, str]]) -> None:
+        """Read frames again that the journal holds and the state does not."""
+        for row in rows:
+            name, index = row["file"], int(row["frame"])
+            item: Any = Unreadable(name, index, row["note"])
+            if row["center_from"]:
+                try:
+                    item = centred(read(name, index, **self._options))
+                except UserError as error:
+                    item = Unreadable(name, index, f"{error}; its events are lost")
+            self._take(self._stream.reduce(item))
+        self._file.flush()
+        if rows:
+            self._save()
+
+    def _remember(self, name: str) -> None:
+        """Remember which number comes next; a message names those that did not come."""
+        before, self._last = self._last, frame_number(name)
+        if before is None or self._last is None or before[0] != self._last[0]:
+            return
+        step = self._last[1] - before[1]
+        # Numbers may grow by more than one, such as temperatures in steps of five.
+        usual, self._step = self._step, max(step, 1)
+        if step > usual:
+            gap = f"{before[1] + 1}" + (f" to {self._last[1] - 1}" if step > 2 else "")
+            self._stream.messages.append(f"missing frames: {self._last[0]} {gap}")
+
+    def _take(self, reduced: Reduced) -> None:
+        for sequence, event in self._stream.take(reduced, _modified(reduced.file)):
+            self._events += 1
+            if self._repeated:
+                self._repeated -= 1
+            else:
+                self._file.write(event_line(sequence, event).encode())
+        self._taken += 1
+
+    def _save(self) -> None:
+        state = {
+            "table": str(self._table.absolute()),
+            "taken": self._taken,
+            "events": self._events,
+            "stream": self._stream.state(),
+        }
+        save_state(self._state, state)
+
+    def _complete_lines(self) -> int:
+        """Return the number of lines; one that a crash cut off is dropped."""
+        self._file.seek(0)
+        content = self._file.read()
+        complete = content[: content.rfind(b"\n") + 1]
+        if len(complete) < len(content):
+            self._file.truncate(len(complete))
+        return complete.count(b"\n")
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    """The rows of a journal."""
+    if not table.exists():
+        return []
+    with open(table, newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def _modified(source: str) -> float | None:
+    try:
+        return os.stat(source.partition("::")[0]).st_mtime
+    except OSError:
+        return None

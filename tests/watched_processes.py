@@ -1,0 +1,63 @@
+"""A watch that ends itself at a given write to disk, for the test of what a kill leaves behind.
+
+    python watched_processes.py FRAMES TABLE EVENTS KILL_AT
+
+KILL_AT counts the writes that are flushed to disk; 0: run to the end.
+"""
+
+import os
+import signal
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from xscatter.sequences.stream import FrameStream
+from xscatter.sources.folder import Folder
+from xscatter.store.bundle import Bundle, BundledNetwork
+from xscatter.tagging import Tagger, follow
+from xscatter.tagging.journal import Journal
+from xscatter.tagging.process_log import ProcessLog
+
+CENTER = (31.5, 31.5)
+
+
+class Constant:
+    """A network with one answer."""
+
+    inputs = ("image",)
+
+    def logits(self, inputs):
+        return np.zeros((len(inputs["image"]), 1))
+
+
+def main(frames, table, events, kill_at):
+    flushed, fsync = 0, os.fsync
+
+    def counted(handle):
+        nonlocal flushed
+        flushed += 1
+        if flushed == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        fsync(handle)
+
+    os.fsync = counted
+    follow.TOGETHER = 4
+    known = {"slope": 1, "offset": 0, "threshold": 0.5, "precision": None, "prevalence": 0.5}
+    entry = BundledNetwork("image.onnx", "0" * 64, ["image"], {"ring": known})
+    bundle = Bundle("constant", {"ring": "A ring."}, 64, {}, {"image": entry})
+    tagger = Tagger(bundle, {"image": Constant()})
+    options = follow.FollowOptions(patience=0.1, once=True)
+    read = {"center": CENTER}
+    source = Folder(Path(frames), settle=0.01, read=read)
+    with (
+        closing(Journal(Path(table), tagger.tags)) as journal,
+        closing(ProcessLog(Path(events), FrameStream(record=False), Path(table), read)) as log,
+    ):
+        for _ in follow.follow(tagger, source, journal, options, lambda line: None, log):
+            pass
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4], int(sys.argv[4]))
