@@ -106,8 +106,11 @@ CONTRACTS = {
     "fourier_bessel/tensorflow.py": {"build", "call", "get_config", "compute_output_shape"},
 }
 
-# Every obstacle has the same two functions as well; their arguments are explained once.
-SIGNATURES = CONTRACTS | {"simulate/instrument/obstacles": {"draw", "contribute"}}
+# Every obstacle and every law has the same two functions; their arguments are explained once.
+SIGNATURES = CONTRACTS | {
+    "simulate/instrument/obstacles": {"draw", "contribute"},
+    "sequences/trends/laws": {"columns", "report"},
+}
 
 
 def contract(path, contracts):

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xscatter.advice.next_point import NextPoint
     from xscatter.core.errors import UserError
     from xscatter.core.version import __version__ as __version__
     from xscatter.fourier_bessel.plan import Plan
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from xscatter.geometry import Geometry
     from xscatter.pictures import show_frame
     from xscatter.records.read import Records, open_records
+    from xscatter.sequences.trends.trend import Trend, fit_trend
     from xscatter.simulate.experiment import Experiment
     from xscatter.simulate.image import simulate_image
     from xscatter.simulate.sequence_shard import simulate_sequence
@@ -36,6 +38,7 @@ __all__ = [
     "ExperimentFile",
     "Frame",
     "Geometry",
+    "NextPoint",
     "Plan",
     "Records",
     "SequenceFile",
@@ -44,8 +47,10 @@ __all__ = [
     "StudyPaths",
     "Tagged",
     "Tagger",
+    "Trend",
     "UserError",
     "find_center",
+    "fit_trend",
     "load_study",
     "open_experiment",
     "open_records",
@@ -65,6 +70,7 @@ _PLACES = {
     "ExperimentFile": "store.experiments:ExperimentFile",
     "Frame": "frames.frame:Frame",
     "Geometry": "geometry:Geometry",
+    "NextPoint": "advice.next_point:NextPoint",
     "Plan": "fourier_bessel.plan:Plan",
     "Records": "records.read:Records",
     "SequenceFile": "store.sequences:SequenceFile",
@@ -73,8 +79,10 @@ _PLACES = {
     "StudyPaths": "store.paths:StudyPaths",
     "Tagged": "tagging.tagged:Tagged",
     "Tagger": "tagging.tagger:Tagger",
+    "Trend": "sequences.trends.trend:Trend",
     "UserError": "core.errors:UserError",
     "find_center": "frames.center:find_center",
+    "fit_trend": "sequences.trends.trend:fit_trend",
     "load_study": "study.reading:load_study",
     "open_experiment": "store.experiments:open_experiment",
     "open_records": "records.read:open_records",

@@ -27,6 +27,8 @@ VERBS = {
     "watch": "tag detector frames as they appear in a folder",
     "embed": "write features of every frame of sequences",
     "sequence": "find processes in a sequence of frames or profiles",
+    "trend": "fit laws to a quantity of a table, and predict how it continues",
+    "next": "propose the next points to measure",
     "verify": "check every file of a study and list what is missing or damaged",
     "walltime": "compare requested with used time and memory, and propose better values",
     "profile": "install the Slurm profile, or adapt it to a cluster",

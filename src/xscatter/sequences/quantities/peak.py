@@ -1,0 +1,185 @@
+"""Find the strongest peak of a profile, and fit it: a Gaussian on a smooth curve."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import signal
+
+SIGNIFICANT = 5.0  # of a peak's height, in standard deviations
+FWHM = 2 * np.sqrt(2 * np.log(2))
+_STEPS = 12
+_EDGE = 6  # first points, where the edge of a beamstop looks like the rise to a ring
+_TRIES = 3  # maxima that are fitted, the strongest first, until one is a peak
+_FEWEST = 7  # points of a fit
+_CURVED = 14  # points from which what lies beneath is a parabola, and not a straight line
+
+
+class RingPeak(NamedTuple):
+    """A peak, with the covariance of (position, width, height).
+
+    Attributes:
+        position: of the maximum.
+        width: full width at half maximum.
+        height: above what lies beneath.
+        base: what lies beneath, at the position.
+        covariance: (3, 3).
+    """
+
+    position: float
+    width: float
+    height: float
+    base: float
+    covariance: np.ndarray
+
+
+def baseline(intensity: np.ndarray, reach: int) -> np.ndarray:
+    """Return the smooth curve beneath the peaks, by clipping at ever smaller distances (SNIP).
+
+    C. G. Ryan et al., Nucl. Instrum. Methods B 34 (1988) 396.
+
+    Args:
+        intensity: (n,) profile.
+        reach: half the width of the widest peak, in points.
+    """
+    level = np.log1p(np.log1p(np.maximum(intensity, 0)))
+    for distance in range(min(reach, (len(level) - 1) // 2), 0, -1):
+        inner = level[distance:-distance]
+        sides = (level[: -2 * distance] + level[2 * distance :]) / 2
+        level = level.copy()
+        level[distance:-distance] = np.minimum(inner, sides)
+    return np.expm1(np.expm1(level))
+
+
+def smooth(values: np.ndarray, width: int) -> np.ndarray:
+    """Return the running mean over `width` points, shorter at the ends."""
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    n = np.arange(len(values))
+    low, high = np.maximum(n - width // 2, 0), np.minimum(n + width // 2 + 1, len(values))
+    return (total[high] - total[low]) / (high - low)
+
+
+def above_baseline(intensity: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """Return the profile above its baseline in standard deviations, smoothed over 3 points."""
+    level = smooth(intensity, 3)
+    # The baseline of a smoother profile is not pulled down by every fluctuation.
+    beneath = baseline(smooth(intensity, 5), max(len(intensity) // 12, 4))
+    return (level - beneath) / (deviation / np.sqrt(3))
+
+
+def maxima(intensity: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """Return the places of narrow maxima that stand out of the noise.
+
+    A ring on a slope so steep that it is no maximum is not seen; but a knee is never taken for one.
+
+    Args:
+        intensity: (n,) profile.
+        deviation: (n,) its standard deviations.
+    """
+    level, noise = smooth(intensity, 3), deviation / np.sqrt(3)
+    places, shape = signal.find_peaks(level, prominence=0, width=(1, len(level) / 6))
+    kept = (shape["prominences"] >= SIGNIFICANT * noise[places]) & (places >= _EDGE)
+    return places[kept]
+
+
+def strongest_peak(
+    q: np.ndarray,
+    intensity: np.ndarray,
+    deviation: np.ndarray,
+    places: np.ndarray,
+    strength: np.ndarray,
+    chosen: np.ndarray,
+) -> RingPeak | None:
+    """Return the peak that stands highest above the smooth scattering, None if there is none.
+
+    Args:
+        q: (n,) places.
+        intensity: (n,) profile.
+        deviation: (n,) its standard deviations.
+        places: of :func:`maxima`.
+        strength: (n,) of :func:`above_baseline`, which decides between them.
+        chosen: which of `places` may be returned.
+    """
+    if len(q) < 3 * _FEWEST:
+        return None
+    order = places[chosen][np.argsort(-strength[places[chosen]], kind="stable")]
+    for top in order[:_TRIES]:
+        peak = _peak_at(int(top), q, intensity, deviation, places)
+        if peak is not None and strength[top] >= SIGNIFICANT:
+            return peak
+    return None
+
+
+def _peak_at(top: int, q, intensity, deviation, places) -> RingPeak | None:
+    """Return the fitted peak about the maximum `top`; None if it is none."""
+    net = above_baseline(intensity, deviation) * deviation
+    below = net < net[top] / 2
+    left = top - int(np.argmax(below[top::-1])) if below[: top + 1].any() else 0
+    right = top + int(np.argmax(below[top:])) if below[top:].any() else len(q) - 1
+    reach = max(right - left, 3)
+    # As far as the neighbouring rings allow: to the valleys between them and this one.
+    before, after = places[places < top], places[places > top]
+    low, high = max(top - round(1.6 * reach), 0), min(top + round(1.6 * reach) + 1, len(q))
+    if len(before):
+        low = max(low, before[-1] + int(np.argmin(intensity[before[-1] : top])))
+    if len(after):
+        high = min(high, top + int(np.argmin(intensity[top : after[0] + 1])) + 1)
+    while high - low < _FEWEST:
+        low, high = max(low - 1, 0), min(high + 1, len(q))
+    window = slice(low, high)
+    return _fitted(
+        q[window], intensity[window], deviation[window], q[top], q[right] - q[left], net[top]
+    )
+
+
+def _fitted(q, intensity, deviation, position, width, height) -> RingPeak | None:
+    """Fit a Gaussian on a line or parabola by Levenberg-Marquardt steps from a first guess."""
+    middle, spacing = q[len(q) // 2], float(q[-1] - q[0]) / (len(q) - 1)
+    unit = max(width / FWHM, 0.5 * spacing)
+    x, place = (q - middle) / unit, (position - middle) / unit
+    ends = (intensity[0] + intensity[-1]) / 2
+    beneath = np.stack([np.ones_like(x), x, x * x][: 3 if len(x) >= _CURVED else 2], 1)
+    p = np.array([place, 0.0, max(height, 1e-30), ends, *[0.0] * (beneath.shape[1] - 1)])
+    limit = float(np.ptp(x))
+
+    def model(p):
+        sigma = np.exp(p[1])
+        z = (x - p[0]) / sigma
+        bell = np.exp(-z * z / 2)
+        rows = np.column_stack([p[2] * bell * z / sigma, p[2] * bell * z * z, bell, beneath])
+        rest = intensity - p[2] * bell - beneath @ p[3:]
+        return rest / deviation, rows / deviation[:, None]
+
+    rest, rows = model(p)
+    squares, damping = rest @ rest, 1e-3
+    for _ in range(_STEPS):
+        normal = rows.T @ rows
+        step = np.linalg.solve(
+            normal + damping * np.diag(np.diag(normal)) + 1e-300 * np.eye(len(p)), rows.T @ rest
+        )
+        step[:2] = np.clip(step[:2], -1, 1)
+        trial = p + step
+        new_rest, new_rows = model(trial)
+        new_squares = new_rest @ new_rest
+        if new_squares <= squares:
+            small = squares - new_squares < 1e-4
+            p, rest, rows, squares, damping = trial, new_rest, new_rows, new_squares, damping / 5
+            if small:
+                break
+        else:
+            damping *= 8
+    inside = x[0] <= p[0] <= x[-1] and spacing / unit * 0.2 < np.exp(p[1]) < limit
+    if not inside or p[2] <= 0:
+        return None
+    # Photons alone: a peak of another shape misfits in the same way in every frame.
+    covariance = np.linalg.pinv(rows.T @ rows)[:3, :3]
+    if p[2] < SIGNIFICANT * np.sqrt(covariance[2, 2]):
+        return None
+    # From the fit's numbers to position, full width and height.
+    scale = np.array([unit, np.exp(p[1]) * FWHM * unit, 1.0])
+    return RingPeak(
+        float(middle + unit * p[0]),
+        float(scale[1]),
+        float(p[2]),
+        float(p[0] ** np.arange(beneath.shape[1]) @ p[3:]),
+        covariance * scale[:, None] * scale,
+    )
