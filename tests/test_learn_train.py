@@ -321,12 +321,15 @@ def test_without_continue_new_data_start_anew(whole, grown):
 
 
 def write_field(folder, batch, row, name, values):
-    """Overwrite the begin of a field of one record."""
+    """Overwrite the begin of a field of one record, as if it had been packed so."""
     manifest = json.loads((folder / "records.json").read_text())
     offset = {f["name"]: f["offset"] for f in manifest["fields"]}[name]
-    with open(folder / f"batch-{batch}.bin", "rb+") as stream:
+    path = folder / f"batch-{batch}.bin"
+    with open(path, "rb+") as stream:
         stream.seek(row * manifest["record_length"] + offset)
         stream.write(values.tobytes())
+    manifest["batches"][batch]["sha256"] = files.file_sha256(path)
+    (folder / "records.json").write_text(json.dumps(manifest))
 
 
 def test_a_loss_that_is_not_a_number_stops_and_names_the_records(batches, tmp_path):

@@ -84,7 +84,7 @@ def _check_file(path: Path) -> None:
     if not path.exists():
         return
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             ours = "xscatter_version" in file.attrs
     except OSError:
         ours = h5py.is_hdf5(path)

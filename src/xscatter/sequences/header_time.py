@@ -29,7 +29,7 @@ def header_time(source: str, index: int) -> float:
             known = stream.read(8) == _MARK
         if not known:
             raise UserError(f"{path}: only HDF5 files tell their times; {fix}")
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             times = _times(file)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error

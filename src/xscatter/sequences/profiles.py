@@ -46,7 +46,7 @@ def is_profile(name: str) -> bool:
         if path.suffix.lower() == ".npy":
             shape = np.load(path, mmap_mode="r").shape
         elif path.suffix.lower() in _HDF5 and "::" in name:
-            with h5py.File(path, "r") as file:
+            with h5py.File(path, "r", locking=False) as file:
                 shape = file[name.partition("::")[2]].shape
         else:
             return False
@@ -85,7 +85,7 @@ def _array(name: str) -> tuple[np.ndarray, np.ndarray | None]:
         if path.suffix.lower() in TEXT:
             array = _text(path)
         elif path.suffix.lower() in _HDF5:
-            with h5py.File(path, "r") as opened:
+            with h5py.File(path, "r", locking=False) as opened:
                 array = np.asarray(opened[dataset][()])
         else:
             array = np.load(path)
