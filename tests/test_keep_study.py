@@ -31,6 +31,8 @@ def test_verify_knows_a_folder_that_simulate_made(made, capsys):
 
 
 def test_images_of_another_study_are_refused_and_left(made, capsys):
+    import xscatter.commands.next  # noqa: F401 - a module with the name of a builtin
+
     study, folder = made
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     study.write_text(TEXT.replace("48", "64"))
@@ -40,7 +42,7 @@ def test_images_of_another_study_are_refused_and_left(made, capsys):
         ["pack"],
         ["train", "--view", "image"],
     ):
-        assert main([verb[0], "-v", str(study), "-o", str(folder), *verb[1:]]) == 2
+        assert main([verb[0], str(study), "-o", str(folder), *verb[1:]]) == 2
         error = capsys.readouterr().err.splitlines()[-1]
         assert str(folder) in error
     assert "simulate.size is 48 there, 64 here" in error
@@ -74,5 +76,5 @@ def test_nothing_is_written_where_no_results_are(tmp_path):
     study = tmp_path / "s.yaml"
     study.write_text(TEXT)
     for verb in (["transform"], ["pack"], ["train", "--view", "image"]):
-        assert main([verb[0], "-v", str(study), "-o", str(tmp_path / "x"), *verb[1:]]) == 2
+        assert main([verb[0], str(study), "-o", str(tmp_path / "x"), *verb[1:]]) == 2
     assert not (tmp_path / "x").exists()

@@ -98,7 +98,8 @@ def _difference(there: "Study", here: "Study") -> str:
         pairs += [
             (f"{section}.{key}", before[key], after[key]) for key in before if key != "experiments"
         ]
-    key, before, after = next(pair for pair in pairs if pair[1] != pair[2])
+    # Not by `next`: here that name is the module of the verb, once it is imported.
+    key, before, after = [pair for pair in pairs if pair[1] != pair[2]][0]  # noqa: RUF015
     return f"{key} is {before} there, {after} here"
 
 
