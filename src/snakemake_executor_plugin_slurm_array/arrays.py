@@ -1,4 +1,4 @@
-"""What is submitted at once: its tasks, the jobs in each, and their files.
+"""One submission to Slurm: its tasks, the jobs in each task, and their files.
 
 The folder of a submission holds, for job k: `k.sh` its command, `k.start` the Slurm job and the
 node once it began, `k.exit` its exit status once it ended, `k.refused` why its input is wrong if it

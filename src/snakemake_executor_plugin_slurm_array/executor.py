@@ -186,7 +186,7 @@ class Executor(OfficialExecutor):
 
     def _submit_tasks(self, tasks: list[list[Any]]) -> None:
         folder = self._folder / str(next(self._numbers))
-        # What the official executor runs as a step of its own: GPUs, several ranks, groups.
+        # Jobs with GPUs, several ranks or groups need the step that the official command makes.
         plain = all(arrays.wants_array(job) for job in itertools.chain(*tasks))
         command = self._command if plain else self.format_job_exec
         members = arrays.write(folder, [[(job, command(job)) for job in task] for task in tasks])
@@ -256,7 +256,8 @@ class Executor(OfficialExecutor):
         """Return the nodes where these jobs failed at once, if others are left."""
         jobs = [job for job in itertools.chain(*tasks) if not job.is_group()]
         nodes = set().union(*(self._nodes.avoided(arrays.fingerprint(job)) for job in jobs))
-        return nodes if check.others_than(nodes | self._failed_nodes) else set()
+        # Slurm is asked only where there is something to avoid.
+        return nodes if nodes and check.others_than(nodes | self._failed_nodes) else set()
 
     def get_account_arg(self, job: Any) -> Iterator[str]:
         """Yield the account of the profile; without one, Slurm charges the user's default."""

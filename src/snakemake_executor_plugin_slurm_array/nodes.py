@@ -12,7 +12,7 @@ MANY = 3  # failures at once without a success between them
 
 
 class Nodes:
-    """What happened on the nodes of a cluster."""
+    """Counts of the jobs that failed at once or succeeded on each node."""
 
     def __init__(self) -> None:
         self._failures: dict[str, int] = defaultdict(int)

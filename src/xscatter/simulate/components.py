@@ -71,7 +71,7 @@ class Radial(Component):
     profile: np.ndarray  # (radii,) intensity at `experiment.q`
     azimuth: np.ndarray | None = None  # (angles,) factor at `experiment.chi`; None: 1
     stretch: np.ndarray | None = None  # (angles,) factor of q at `experiment.chi`; None: 1
-    # What the tags of a kind follow from; such a tag needs more than a visible component (`kinds`).
+    # For tags of a kind, which need more than a visible component; see the package `kinds`.
     peak: Peak | None = None
     arcs: Arcs | None = None
     particle: Particle | None = None

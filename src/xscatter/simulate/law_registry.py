@@ -2,9 +2,7 @@
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,38 +10,13 @@ import numpy as np
 from xscatter import processes
 from xscatter.core.errors import UserError
 from xscatter.simulate import laws
-from xscatter.simulate.parameter import Parameter
-from xscatter.simulate.registry import Reference, checked_parameters, get
+from xscatter.simulate.registry import PhysicsFile, get
 
 Entries = list[dict[str, Any]]  # of a scene: feature, share, parameters
 
 
-@dataclass(frozen=True)
-class ProcessLaw:
-    """One law: the file of that name, checked."""
-
-    name: str
-    module: ModuleType
-
-    @property
-    def kind(self) -> str:
-        """Sample or instrument."""
-        return self.module.KIND
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """The processes that it can be."""
-        return self.module.TAGS
-
-    @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        """The parameter table."""
-        return self.module.PARAMETERS
-
-    @property
-    def references(self) -> tuple[Reference, ...]:
-        """Values known from elsewhere."""
-        return tuple(Reference(*entry) for entry in self.module.REFERENCES)
+class ProcessLaw(PhysicsFile):
+    """One law: the file of that name."""
 
     def features(self, experiment: Any) -> list[tuple[str, ...]]:
         """Return the tuples of features that the law can act on in `experiment`."""
@@ -71,14 +44,6 @@ class ProcessLaw:
         """
         drawn = self.module.draw(rng, experiment, frames, entries)
         return self.check({key: np.asarray(value).item() for key, value in drawn.items()})
-
-    def check(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Return `parameters` with defaults filled in.
-
-        Raises:
-            UserError: a parameter is unknown or out of its bounds.
-        """
-        return checked_parameters(self.name, self.parameters, parameters)
 
     def process(self, parameters: dict[str, Any]) -> str:
         """Return the name of the process that `parameters` describe."""

@@ -26,15 +26,15 @@ class Reference(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Feature:
-    """One feature: the file of that name, checked."""
+class PhysicsFile:
+    """One file of physics, of a feature or a law: what every such file states, checked."""
 
     name: str
     module: ModuleType
 
     @property
     def kind(self) -> str:
-        """Sample, background or standard."""
+        """The kind of thing that it describes, such as a sample."""
         return self.module.KIND
 
     @property
@@ -44,13 +44,37 @@ class Feature:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """Every tag that the feature can imply."""
+        """Every name that it can give: tags of a feature, processes of a law."""
         return self.module.TAGS
 
     @property
     def references(self) -> tuple[Reference, ...]:
         """Values known from elsewhere."""
         return tuple(Reference(*entry) for entry in getattr(self.module, "REFERENCES", ()))
+
+    def check(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return `parameters` with defaults filled in.
+
+        Raises:
+            UserError: a parameter is unknown or out of its bounds.
+        """
+        known = {p.name: p for p in self.parameters}
+        for key, value in parameters.items():
+            if key not in known:
+                raise UserError(
+                    f"{self.name}.{key} is not a parameter; there are {', '.join(known)}"
+                )
+            low, high = known[key].bounds
+            if not low <= value <= high:
+                raise UserError(
+                    f"{self.name}.{key} is {value}, outside of its bounds {low} to {high} "
+                    f"{known[key].unit}"
+                )
+        return {name: parameters.get(name, p.default) for name, p in known.items()}
+
+
+class Feature(PhysicsFile):
+    """One feature: the file of that name."""
 
     def weight(self, experiment: Any) -> float:
         """Return how likely the feature is in `experiment`, relative to others of its kind."""
@@ -77,39 +101,6 @@ class Feature:
     def contribute(self, parameters: dict[str, Any], experiment: Any) -> list[Component]:
         """Return what the feature adds to the expected image."""
         return self.module.contribute(self.check(parameters), experiment)
-
-    def check(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Return `parameters` with defaults filled in.
-
-        Raises:
-            UserError: a parameter is unknown or out of its bounds.
-        """
-        return checked_parameters(self.name, self.parameters, parameters)
-
-
-def checked_parameters(
-    owner: str, table: tuple[Parameter, ...], parameters: dict[str, Any]
-) -> dict[str, Any]:
-    """Return `parameters` with the defaults of `table` filled in.
-
-    Args:
-        owner: name of the feature or law, for messages.
-        table: its parameters.
-        parameters: values by name.
-
-    Raises:
-        UserError: a parameter is unknown or out of its bounds.
-    """
-    known = {p.name: p for p in table}
-    for key, value in parameters.items():
-        if key not in known:
-            raise UserError(f"{owner}.{key} is not a parameter; there are {', '.join(known)}")
-        low, high = known[key].bounds
-        if not low <= value <= high:
-            raise UserError(
-                f"{owner}.{key} is {value}, outside of its bounds {low} to {high} {known[key].unit}"
-            )
-    return {name: parameters.get(name, p.default) for name, p in known.items()}
 
 
 @cache

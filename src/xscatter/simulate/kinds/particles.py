@@ -47,7 +47,7 @@ class Curves(NamedTuple):
         """Return the curves at one resolution, the standard deviation of q over the minimum."""
         at = min(max(int(np.searchsorted(BLURS, blur)), 1), len(BLURS) - 1)
         low, high = BLURS[at - 1], BLURS[at]
-        # What blur changes goes with its square, as long as it is small.
+        # For a small blur, the change of the curve is proportional to the square of the blur.
         part = np.float32(min((blur**2 - low**2) / (high**2 - low**2), 1.0))
         return (1 - part) * self.values[at - 1] + part * self.values[at]
 
