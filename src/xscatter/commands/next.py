@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from xscatter.advice.next_point import CRITERIA, NextPoint
-from xscatter.commands import positive
+from xscatter.commands.arguments import positive
 from xscatter.core.errors import UserError
 from xscatter.core.files import write_json
 from xscatter.sequences.trends.columns import Columns, read_columns

@@ -8,7 +8,7 @@ batches and the test set do not change.
 
 import argparse
 
-from xscatter.commands import add_study, keep_study, number_list, read_study
+from xscatter.commands.arguments import add_study, keep_study, number_list, read_study
 
 EXAMPLE = """example:
   xscatter pack config/demo.yaml

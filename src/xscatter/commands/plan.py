@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 
-from xscatter.commands import add_study, positive, read_study
+from xscatter.commands.arguments import add_study, positive, read_study
 from xscatter.core import provenance
 from xscatter.core.files import write_json
 

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xscatter.commands import positive
+from xscatter.commands.arguments import positive
 from xscatter.core.errors import UserError
 from xscatter.views import VIEWS
 

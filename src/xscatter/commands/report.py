@@ -2,7 +2,7 @@
 
 import argparse
 
-from xscatter.commands import add_study, read_study
+from xscatter.commands.arguments import add_study, read_study
 
 EXAMPLE = """\
 example:

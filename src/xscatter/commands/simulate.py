@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from xscatter.commands import add_study, belongs, keep_study, number_list, read_study
+from xscatter.commands.arguments import add_study, belongs, keep_study, number_list, read_study
 from xscatter.core.errors import UserError
 from xscatter.core.progress import track
 from xscatter.core.shards import problem

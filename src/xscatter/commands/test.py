@@ -7,7 +7,7 @@ results/<study>/.
 
 import argparse
 
-from xscatter.commands import add_study, read_study
+from xscatter.commands.arguments import add_study, read_study
 from xscatter.views import evaluated
 
 EXAMPLE = """examples:

@@ -11,7 +11,7 @@ import argparse
 import time
 from pathlib import Path
 
-from xscatter.commands import add_study, belongs, keep_study, read_study
+from xscatter.commands.arguments import add_study, belongs, keep_study, read_study
 from xscatter.core.files import write_json
 from xscatter.views import VIEWS
 

@@ -15,7 +15,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     if "numpy" not in sys.modules:
         os.environ.setdefault(_name, "1")
 
-from xscatter.commands import add_study, keep_study, number_list, read_study  # noqa: E402
+from xscatter.commands.arguments import add_study, keep_study, number_list, read_study  # noqa: E402
 from xscatter.core.errors import UserError  # noqa: E402
 
 EXAMPLE = """examples:

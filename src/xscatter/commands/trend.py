@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xscatter.commands import positive
+from xscatter.commands.arguments import positive
 from xscatter.core.errors import UserError
 from xscatter.core.files import write_json
 from xscatter.pictures import save_figure

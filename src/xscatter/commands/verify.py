@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xscatter.commands import positive
+from xscatter.commands.arguments import positive
 
 if TYPE_CHECKING:
     from xscatter.store.verify import Finding
