@@ -63,7 +63,7 @@ rule all:
         if IS_COMPARISON
         else [PATHS.report, PATHS.tagger / bundle.DESCRIPTION],
         [] if IS_COMPARISON else [PATHS.sequence(n) for n in range(STUDY.sequence.sequences)],
-        # Shards and batches that somebody deleted are made again, although the report exists.
+        # Whatever somebody deleted is made again, although the report exists.
         driver.lost(STUDY, PATHS, foreseen().batches)
         if workflow.is_main_process and not IS_COMPARISON
         else [],

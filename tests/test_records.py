@@ -10,7 +10,8 @@ from toy_shards import TAGS, toy_study, write_coefficients, write_experiment, wr
 from xscatter import records, tags
 from xscatter.cli import main
 from xscatter.core.errors import UserError
-from xscatter.records import assign, layout, marks, pack
+from xscatter.records import assign, layout, pack
+from xscatter.store import marks
 from xscatter.store.paths import StudyPaths
 from xscatter.study import dump_study, load_study
 from xscatter.views import VIEWS

@@ -57,5 +57,5 @@ def run(args: argparse.Namespace) -> int:
     keep_study(args.study, study, paths)
     converged = train(study, paths, records, args.view, deadline, args.carry_on)
     if args.leg_file:
-        write_json(args.leg_file, {"view": args.view, "converged": converged})
+        write_json(args.leg_file, {"view": args.view, "converged": converged}, sealed=True)
     return 0

@@ -12,13 +12,17 @@ import os
 import sys
 import time
 from base64 import urlsafe_b64decode
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from xscatter.core import lease
 from xscatter.core.errors import UserError
+from xscatter.store import bundle
+from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
+from xscatter.views import VIEWS, evaluated
 
 _NAME = ".driver.json"
 _held: dict[Path, lease.Lease] = {}
@@ -99,10 +103,10 @@ def living(results: Path) -> str:
 
 
 def lost(study: Study, paths: StudyPaths, batches: int) -> list[Path]:
-    """Return files that were deleted although files made from them exist.
+    """Return files that are not there, although files made from them may exist.
 
-    No rule would ask for them. As long as the batches are not indexed these can only be
-    experiments, because rules ask for everything else.
+    No rule would ask for those. As long as no record was assigned, only experiments among the
+    shards can be lost, because rules ask for everything else.
 
     Args:
         study: the study.
@@ -112,10 +116,25 @@ def lost(study: Study, paths: StudyPaths, batches: int) -> list[Path]:
     numbers = range(study.simulate.experiments)
     experiments = _gone([paths.experiment(number) for number in numbers])
     coefficients = _gone([paths.coefficients(number) for number in numbers])
-    if not paths.records.exists():
+    results = [path for path in _results(paths) if not path.exists()]
+    if not (paths.records.exists() or paths.assignment.exists()):
         unmade = {path.name for path in coefficients}
-        return [path for path in experiments if path.name not in unmade]
-    return experiments + coefficients + _gone([paths.batch(number) for number in range(batches)])
+        return results + [path for path in experiments if path.name not in unmade]
+    packed = _gone([paths.batch(number) for number in range(batches)])
+    return results + experiments + coefficients + packed
+
+
+def _results(paths: StudyPaths) -> Iterator[Path]:
+    """Yield the files of a study that are not shards or batches."""
+    yield from (paths.assignment, paths.records)
+    for view in VIEWS:
+        model = ModelFolder(paths.model(view))
+        yield from (model.network, model.training, model.calibration, model.history, model.timings)
+        yield from (paths.leg(view, leg) for leg in model.legs())
+    for view in evaluated():
+        yield from (paths.evaluation(view), paths.scores(view))
+    yield from (paths.tagger / name for name in (bundle.DESCRIPTION, bundle.CARD, bundle.STUDY))
+    yield from (paths.tagger / bundle.network_file(view) for view in VIEWS)
 
 
 def _gone(wanted: list[Path]) -> list[Path]:

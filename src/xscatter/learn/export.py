@@ -33,6 +33,7 @@ class Finished:
         size: side of the images in pixels.
         transform: keys of the expansion of the coefficients, as the records name them.
         split: experiments of training and validation set.
+        legs: number of jobs that it was divided into.
         train: the section of this name of the study.
     """
 
@@ -47,6 +48,7 @@ class Finished:
     size: int
     transform: dict[str, Any] | None
     split: dict[str, list[int]]
+    legs: int
     train: Train
 
 
@@ -64,7 +66,7 @@ def write(folder: ModelFolder, finished: Finished) -> None:
     fitted.save(folder.calibration)
     write_table(folder.history, finished.progress.history)
     write_table(folder.timings, finished.progress.timings)
-    with complete_file(folder.network) as part:
+    with complete_file(folder.network, sealed=True) as part:
         # Keras writes only to names that end in .keras.
         named = part.with_suffix(".keras")
         try:
@@ -89,10 +91,11 @@ def write(folder: ModelFolder, finished: Finished) -> None:
         "size": finished.size,
         "transform": finished.transform,
         "split": finished.split,
+        "legs": finished.legs,
         "settings": finished.train.model_dump(mode="json"),
         "run": run_record(),
     }
-    write_json(folder.training, facts)
+    write_json(folder.training, facts, sealed=True)
 
 
 def write_table(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -102,4 +105,4 @@ def write_table(path: Path, rows: list[dict[str, Any]]) -> None:
     writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(path, text.getvalue())
+    write_text(path, text.getvalue(), sealed=True)

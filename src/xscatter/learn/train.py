@@ -300,6 +300,7 @@ class Loop:
             size=records.dtype["image"].shape[0],
             transform=records.manifest.get("transform"),
             split=training.split,
+            legs=training.study.walltime.training_legs,
             train=self.train,
         )
         export.write(training.model, finished)

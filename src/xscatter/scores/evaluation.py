@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.core.files import complete_file, write_json
+from xscatter.core.files import complete_file, read_sealed, seal_problem, write_json
 
 Interval = list[float] | None
 
@@ -137,7 +137,7 @@ class Evaluation:
 
     def write(self, path: str | Path) -> None:
         """Write as JSON."""
-        write_json(path, asdict(self))
+        write_json(path, asdict(self), sealed=True)
 
 
 def read_evaluation(path: str | Path) -> Evaluation:
@@ -147,7 +147,7 @@ def read_evaluation(path: str | Path) -> Evaluation:
         UserError: the file is missing, or is not such a file.
     """
     try:
-        content = json.loads(Path(path).read_text())
+        content = json.loads(read_sealed(path))
         held = content.pop("unfamiliar", None)  # earlier versions had none
         content["unfamiliar"] = held and UnfamiliarEvaluation(**held)
         known = {entry.name: content[entry.name] for entry in fields(Evaluation)}
@@ -186,7 +186,7 @@ class RecordScores:
 
     def write(self, path: str | Path) -> None:
         """Write as a compressed NumPy archive."""
-        with complete_file(path) as name, open(name, "wb") as stream:
+        with complete_file(path, sealed=True) as name, open(name, "wb") as stream:
             arrays = {entry.name: getattr(self, entry.name) for entry in fields(self)}
             np.savez_compressed(stream, **arrays)
 
@@ -198,6 +198,8 @@ def read_scores(path: str | Path) -> RecordScores:
         UserError: the file is missing, or is not such a file.
     """
     try:
+        if wrong := seal_problem(Path(path)):
+            raise ValueError(wrong)
         with np.load(path) as file:
             return RecordScores(**{entry.name: file[entry.name] for entry in fields(RecordScores)})
     except FileNotFoundError as error:

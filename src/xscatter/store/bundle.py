@@ -14,7 +14,13 @@ from typing import Any
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.core.files import complete_folder, write_bytes, write_json, write_text
+from xscatter.core.files import (
+    complete_folder,
+    read_sealed,
+    write_bytes,
+    write_json,
+    write_text,
+)
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.views import VIEWS
@@ -97,9 +103,9 @@ class Bundle:
         with complete_folder(folder) as part:
             for view, content in contents.items():
                 write_bytes(part / self.networks[view].file, content)
-            write_text(part / CARD, card)
-            write_text(part / STUDY, study)
-            write_json(part / DESCRIPTION, {"format": FORMAT, **asdict(self)})
+            write_text(part / CARD, card, sealed=True)
+            write_text(part / STUDY, study, sealed=True)
+            write_json(part / DESCRIPTION, {"format": FORMAT, **asdict(self)}, sealed=True)
 
 
 def open_bundle(folder: str | Path) -> tuple[Path, Bundle]:
@@ -114,7 +120,7 @@ def open_bundle(folder: str | Path) -> tuple[Path, Bundle]:
     place = _find(Path(folder))
     path = place / DESCRIPTION
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(read_sealed(path))
         if (made := content.pop("format")) > FORMAT:
             raise UserError(
                 f"{path}: is of format {made}, and this xscatter reads up to {FORMAT}; update it"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xscatter.core.errors import UserError
+from xscatter.core.files import read_sealed
 
 FACTS = ("tags", "size", "transform", "weights_sha256", "split")
 """Entries of ``training.json`` that later stages read."""
@@ -66,6 +67,13 @@ class ModelFolder:
         files = (self.network, self.training, self.calibration, self.history, self.timings)
         return all(file.exists() for file in files)
 
+    def legs(self) -> range:
+        """Return the numbers of the jobs before the last that the training was divided into."""
+        try:
+            return range(1, int(self.facts("legs")["legs"]))
+        except (UserError, ValueError, TypeError):
+            return range(0)  # not trained yet, or by an earlier version
+
     def facts(self, *entries: str, fix: str | None = None) -> dict[str, Any]:
         """Return the content of ``training.json``, which must have `entries`.
 
@@ -78,7 +86,7 @@ class ModelFolder:
         """
         fix = fix or f"train --view {self.view} again"
         try:
-            facts = with_epochs(json.loads(self.training.read_text()))
+            facts = with_epochs(json.loads(read_sealed(self.training)))
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{self.training}: missing or damaged ({error}); {fix}") from error
         absent = [entry for entry in entries if entry not in facts]
