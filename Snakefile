@@ -63,6 +63,7 @@ rule all:
         if IS_COMPARISON
         else [PATHS.report, PATHS.tagger / bundle.DESCRIPTION],
         [] if IS_COMPARISON else [PATHS.sequence(n) for n in range(STUDY.sequence.sequences)],
+        [] if IS_COMPARISON else splittable,
         # Whatever somebody deleted is made again, although the report exists.
         driver.lost(STUDY, PATHS, foreseen().batches)
         if workflow.is_main_process and not IS_COMPARISON

@@ -8,16 +8,22 @@ marks mean nothing here, because every file of a study is complete or absent. A 
 not get the lease leaves them alone, and reports which process works on the study.
 """
 
+import hashlib
+import json
 import os
 import sys
 import time
 from base64 import urlsafe_b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import yaml
+
 from xscatter.core import lease
 from xscatter.core.errors import UserError
+from xscatter.core.files import write_text
+from xscatter.jobs import times
 from xscatter.store import bundle
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
@@ -172,3 +178,38 @@ def insist(results: Path, state: Path = Path(".snakemake"), patience: float = 5.
                 f"that host is gone, delete {results / _NAME}"
             )
         time.sleep(1)
+
+
+def settle_times(paths: StudyPaths) -> None:
+    """Set times that are in the future, see :mod:`xscatter.jobs.times`, and say so.
+
+    The driver of the study has just written its lease, which tells the clock of the file system.
+
+    Args:
+        paths: of the study.
+    """
+    settled = times.settle(paths, (paths.root / _NAME).stat().st_mtime_ns)
+    if settled:
+        others = f" and {len(settled) - 1} other files" if len(settled) > 1 else ""
+        print(
+            f"xscatter: the times of {settled[0]}{others} were in the future, and were set; is the "
+            "clock of a node or of the file server ahead?",
+            file=sys.stderr,
+        )
+
+
+def submitted(config: Mapping[str, object], results: Path) -> Path:
+    """Write the study as it is now, and return the file that jobs submitted now shall read.
+
+    The user may change the study file while they wait: a job does what it was submitted for.
+
+    Args:
+        config: all keys, with those of the command line.
+        results: folder of the study.
+    """
+    text = yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=True)
+    name = hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = results.absolute() / ".studies" / f"{name}.yaml"
+    if not path.exists() or path.read_bytes() != text.encode():
+        write_text(path, text)
+    return path

@@ -12,6 +12,7 @@ from xscatter.core.files import complete_file, write_json, write_text
 from xscatter.core.provenance import run_record
 from xscatter.learn.progress import Progress
 from xscatter.networks.load import weights_sha256
+from xscatter.networks.save import save_model
 from xscatter.scores import calibration
 from xscatter.store.models import ModelFolder
 from xscatter.study import Train
@@ -67,13 +68,7 @@ def write(folder: ModelFolder, finished: Finished) -> None:
     write_table(folder.history, finished.progress.history)
     write_table(folder.timings, finished.progress.timings)
     with complete_file(folder.network, sealed=True) as part:
-        # Keras writes only to names that end in .keras.
-        named = part.with_suffix(".keras")
-        try:
-            finished.model.save(named)
-            named.replace(part)
-        finally:
-            named.unlink(missing_ok=True)
+        save_model(finished.model, part)
     rule = finished.progress.rule
     facts = {
         "view": finished.view,

@@ -103,6 +103,38 @@ def _copies(paths: StudyPaths) -> tuple[Path, Path]:
     return paths.batches / ".assignment.json", paths.assignment
 
 
+def check_split(study: Study, paths: StudyPaths) -> None:
+    """Refuse a study whose experiments cannot be split, before any of them is simulated.
+
+    Args:
+        study: the study.
+        paths: where its files are.
+
+    Raises:
+        UserError: too few experiments for test, training and validation; more batches than the
+            study was packed in, and nothing to put in them.
+    """
+    numbers = list(range(study.simulate.experiments))
+    training = [n for n in numbers if n not in tested(study.seed, numbers, study.pack.batches)]
+    drawn = [generator(study.seed, Purpose.SPLIT, n).random() for n in training]
+    unfamiliar = study.train.validation_set == "unfamiliar"
+    if len(training) < 2 or not (unfamiliar or max(drawn) >= study.train.validation_fraction):
+        raise UserError(
+            f"simulate.experiments: {len(numbers)} cannot be split into training, validation and "
+            "test; simulate more"
+        )
+    known = foresee(study, paths)
+    if known.contents and study.pack.batches > known.batches:
+        raise UserError(_too_many_batches(study, known.batches))
+
+
+def _too_many_batches(study: Study, packed: int) -> str:
+    return (
+        f"pack.batches: {study.pack.batches} asked for, the study is packed in {packed} and has "
+        f"no new experiments; set it back to {packed}, or raise simulate.experiments"
+    )
+
+
 def assigned(paths: StudyPaths) -> Assignment:
     """Return what was assigned, from the copy that is not damaged.
 
@@ -163,10 +195,7 @@ def extend(
     groups = list(earlier.groups)
     added = sorted(sources.keys() - earlier.sources.keys())
     if batches > earlier.batches and not added:
-        raise UserError(
-            f"pack.batches: {batches} asked for, the study is packed in {earlier.batches} and has "
-            f"no new experiments; set it back to {earlier.batches}, or raise simulate.experiments"
-        )
+        raise UserError(_too_many_batches(study, earlier.batches))
     if added:
         more = _more_batches(study, earlier, sum(sources[n].images for n in added))
         groups.append(Group(earlier.batches, more, added))

@@ -12,7 +12,7 @@ from xscatter.core.version import __version__
 from xscatter.records import code, layout
 from xscatter.records.assign import assign, assigned
 from xscatter.records.assignment import Assignment
-from xscatter.records.check import first_tags
+from xscatter.records.check import first_tags, intact
 from xscatter.store.coefficients import open_coefficients
 from xscatter.store.experiments import open_experiment
 from xscatter.store.marks import made_from, mark_of, read_mark, write_mark
@@ -72,6 +72,9 @@ def _read(
 ) -> Iterator[np.void]:
     """Yield the records of `images` (n,), rising, of an experiment."""
     source = assignment.sources[experiment]
+    # Damage since the assignment may decompress without an error.
+    intact(paths.experiment(experiment), source.counts)
+    intact(paths.coefficients(experiment), source.coefficients)
     with (
         open_experiment(paths.experiment(experiment), checksum=source.counts) as shard,
         open_coefficients(paths.coefficients(experiment), checksum=source.coefficients) as file,

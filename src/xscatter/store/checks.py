@@ -8,8 +8,6 @@ import json
 import zipfile
 from pathlib import Path
 
-import h5py
-
 from xscatter.core import shards
 from xscatter.core.files import file_sha256, seal_problem
 from xscatter.processes import NAMES
@@ -74,7 +72,7 @@ def coefficients_problem(
     # Coefficients of a shard that was made again since are out of date.
     if problem is None and source.exists():
         try:
-            with h5py.File(path, "r") as file, h5py.File(source, "r") as origin:
+            with shards.read_file(path) as file, shards.read_file(source) as origin:
                 if file.attrs.get("source_checksum") != origin.attrs.get("checksum"):
                     return f"foreign: it was made from another version of {source.name}"
         except OSError:
@@ -84,7 +82,7 @@ def coefficients_problem(
 
 def _entries(path: Path, wanted: dict[str, int]) -> str | None:
     """Check that the datasets of a shard have as many entries as `wanted`."""
-    with h5py.File(path, "r") as file:
+    with shards.read_file(path) as file:
         for name, count in wanted.items():
             have = file[name].shape[0] if name in file else 0
             if have != count:
