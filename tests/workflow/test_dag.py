@@ -15,6 +15,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from toy_shards import toy_study, write_experiment, write_shards
 from xscatter.records import pack
+from xscatter.store.models import ModelFolder
 from xscatter.store.paths import study_paths
 from xscatter.study import dump_study
 from xscatter.views import VIEWS, evaluated
@@ -86,10 +87,7 @@ def finished(tmp_path_factory):
     ]
     files += [names.batch(number) for number in range(10)]
     files += [name(view) for view in evaluated() for name in (names.evaluation, names.scores)]
-    files += [
-        names.model(view) / file
-        for view in VIEWS
-        for file in (
+    files += [file for view in VIEWS for file in ModelFolder(names.model(view)).files()]
             "model.keras",
             "training.json",
             "calibration.json",

@@ -135,7 +135,7 @@ def _results(paths: StudyPaths) -> Iterator[Path]:
     yield from (paths.assignment, paths.records)
     for view in VIEWS:
         model = ModelFolder(paths.model(view))
-        yield from (model.network, model.training, model.calibration, model.history, model.timings)
+        yield from model.files()
         yield from (paths.leg(view, leg) for leg in model.legs())
     for view in evaluated():
         yield from (paths.evaluation(view), paths.scores(view))

@@ -64,8 +64,11 @@ class ModelFolder:
 
     def complete(self) -> bool:
         """Whether every file is there; TensorBoard's are not needed."""
-        files = (self.network, self.training, self.calibration, self.history, self.timings)
-        return all(file.exists() for file in files)
+        return all(file.exists() for file in self.files())
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the files of a finished training, without TensorBoard's."""
+        return self.network, self.training, self.calibration, self.history, self.timings
 
     def legs(self) -> range:
         """Return the numbers of the jobs before the last that the training was divided into."""
