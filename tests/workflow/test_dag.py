@@ -88,13 +88,6 @@ def finished(tmp_path_factory):
     files += [names.batch(number) for number in range(10)]
     files += [name(view) for view in evaluated() for name in (names.evaluation, names.scores)]
     files += [file for view in VIEWS for file in ModelFolder(names.model(view)).files()]
-            "model.keras",
-            "training.json",
-            "calibration.json",
-            "history.csv",
-            "timings.csv",
-        )
-    ]
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
