@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -168,9 +169,9 @@ def wrapped(study, name):
     folder.mkdir()
     real = shutil.which(command, path=study.environment["PATH"] + ":/usr/bin")
     (folder / command).write_text(
-        f"#!/bin/sh\nREAL={real}\n"
+        f"#!/bin/sh\nREAL={real}\nHERE={shlex.quote(str(folder))}\n"
         f'case "$*" in *--test-only*|*--version*|ping) exec $REAL "$@";; esac\n'
-        f"if mkdir {folder}/done 2> /dev/null; then {instead}; fi\n"
+        f"if mkdir "$HERE/done" 2> /dev/null; then {instead}; fi\n"
         'exec $REAL "$@"\n'
     )
     (folder / command).chmod(0o755)
