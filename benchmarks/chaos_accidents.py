@@ -163,7 +163,7 @@ WRAPPERS = {  # what a command of Slurm does once instead of its work
 
 
 def wrapped(study, name):
-    """Put a script before a command of Slurm that misbehaves at its third call or so."""
+    """Put a script before a command of Slurm that misbehaves at its first call."""
     command, instead = WRAPPERS[name]
     folder = study.folder / "site"
     folder.mkdir()
@@ -171,7 +171,7 @@ def wrapped(study, name):
     (folder / command).write_text(
         f"#!/bin/sh\nREAL={real}\nHERE={shlex.quote(str(folder))}\n"
         f'case "$*" in *--test-only*|*--version*|ping) exec $REAL "$@";; esac\n'
-        f"if mkdir "$HERE/done" 2> /dev/null; then {instead}; fi\n"
+        f'if mkdir "$HERE/done" 2> /dev/null; then {instead}; fi\n'
         'exec $REAL "$@"\n'
     )
     (folder / command).chmod(0o755)
