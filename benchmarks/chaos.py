@@ -6,7 +6,7 @@ answer of Slurm, a full disk, a second driver). Then nothing is done but what th
 says: run the same command again, after `xscatter verify --delete-bad` where a file was damaged.
 
     python benchmarks/chaos.py --seeds 0-49 -o chaos            # needs root and Debian's Slurm
-    python benchmarks/chaos.py --seeds 0-49 -o chaos --local    # only accidents of finished studies
+    python benchmarks/chaos.py --seeds 0-49 -o chaos --only finished    # without Slurm
 
 Prints one line an accident, and writes the table to chaos/accidents.csv.
 """
@@ -143,14 +143,22 @@ class Witness:
         return sorted(path.name for path, versions in self.seen.items() if len(versions) > 1)
 
 
-def run(seed, folder, whole, cluster):
-    """Let one accident happen and repair it; return the row of the table."""
+def run(seed, folder, whole, cluster, only):
+    """Let one accident happen and repair it; return the row of the table.
+
+    Args:
+        seed: decides everything about it.
+        folder: of all accidents.
+        whole: the undisturbed study.
+        cluster: the private cluster, or None.
+        only: "finished" or "running" studies; None: both, by chance.
+    """
     chance = random.Random(seed)
     began = time.monotonic()
     place = folder / f"{seed:03d} it's $5 über"  # folders of users have such names
     shutil.rmtree(place, ignore_errors=True)
     witness = None
-    if cluster is None or chance.random() < 0.5:
+    if (only or chance.choice(["finished", "running"])) == "finished":
         shutil.copytree(whole.folder, place, symlinks=True)
         study = Study(place)
         name, status = damage(study, chance), None
@@ -189,26 +197,27 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", default="0-49")
     parser.add_argument("-o", "--output", type=Path, default=Path("chaos"))
-    parser.add_argument("--local", action="store_true")
+    parser.add_argument("--only", choices=["finished", "running"])
     args = parser.parse_args()
     first, _, last = args.seeds.partition("-")
     folder = args.output.resolve()
-    whole = Study(folder / "whole")
-    if not (whole.results / "report.html").exists():
+    whole = Study(folder / "whole", until="index" if args.only == "running" else "")
+    last_file = "batches/records.json" if whole.until else "report.html"
+    if not (whole.results / last_file).exists():
         status = whole.finish(whole.start())
         assert status == 0, f"the undisturbed run failed: see {whole.folder}/driver.log"
     cluster = None
-    if not args.local:
+    if args.only != "finished":
         sys.path.insert(0, str(ROOT / "tests/slurm"))
         from cluster import Cluster
 
         cluster = Cluster()
         cluster.start()
-    table = folder / "accidents.csv"
+    table = folder / f"accidents{'-' + args.only if args.only else ''}.csv"
     rows = list(csv.DictReader(table.read_text().splitlines())) if table.exists() else []
     try:
         for seed in range(int(first), int(last or first) + 1):
-            rows.append(run(seed, folder, whole, cluster))
+            rows.append(run(seed, folder, whole, cluster, args.only))
             print(*rows[-1].values(), sep="  ", flush=True)
             with open(table, "w", newline="") as stream:
                 writer = csv.DictWriter(stream, list(rows[0]))
