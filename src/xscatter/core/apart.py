@@ -64,7 +64,8 @@ class _Worker:
 
     def __init__(self, context: Any):
         self._context, self.busy = context, False
-        self._number, self._check, self._until = 0, None, 0.0
+        self._number, self._until = 0, 0.0
+        self._check: Any = None
         self._start()
 
     def _start(self) -> None:
