@@ -201,15 +201,8 @@ def read_only(study, driver, chance):
 
 DISKS = {full_disk, read_only}
 # A task that dies just after its file is complete has failed, and its file is made again.
-DEADLY = {
-    "kill_task",
-    "kill_node",
-    "cancel",
-    "requeue",
-    "interrupt_driver",
-    "full_disk",
-    "read_only",
-}
+DEADLY = {"kill_task", "kill_node", "cancel", "requeue", "interrupt_driver"}
+DEADLY |= {accident.__name__ for accident in DISKS}
 RUNNING = [
     *(kill_driver, interrupt_driver, stop_driver, second_driver, kill_task),
     *(cancel, requeue, hold, kill_node, restart_controller, full_disk, read_only),
