@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.core.files import file_sha256, read_sealed
+from xscatter.core.files import file_sha256
 from xscatter.core.seeds import Purpose, generator
 from xscatter.records import code, layout
 from xscatter.records.buffers import Buffers
@@ -76,7 +76,7 @@ class Records:
         self.folder = Path(folder)
         path = self.folder / "records.json"
         try:
-            self.manifest: dict[str, Any] = json.loads(read_sealed(path))
+            self.manifest: dict[str, Any] = json.loads(path.read_text())
         except FileNotFoundError as error:
             raise UserError(f"{path}: missing; run `xscatter pack` first") from error
         except (OSError, ValueError) as error:

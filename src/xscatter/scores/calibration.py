@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
 from xscatter.core.errors import UserError
-from xscatter.core.files import read_sealed, write_json
+from xscatter.core.files import write_json
 from xscatter.scores.groups import columns_of_groups, single_logits
 
 # A tag that the network has hardly learnt has its best F1 where nearly every image gets it. A tag
@@ -65,7 +65,7 @@ def load(path: str | Path) -> Calibration:
         UserError: it is missing or is not such a file.
     """
     try:
-        return Calibration(**json.loads(read_sealed(path)))
+        return Calibration(**json.loads(Path(path).read_text()))
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{path}: no calibration ({error}); train the view again") from error
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.core.files import complete_file, read_sealed, seal_problem, write_json
+from xscatter.core.files import complete_file, write_json
 
 Interval = list[float] | None
 
@@ -147,7 +147,7 @@ def read_evaluation(path: str | Path) -> Evaluation:
         UserError: the file is missing, or is not such a file.
     """
     try:
-        content = json.loads(read_sealed(path))
+        content = json.loads(Path(path).read_text())
         held = content.pop("unfamiliar", None)  # earlier versions had none
         content["unfamiliar"] = held and UnfamiliarEvaluation(**held)
         known = {entry.name: content[entry.name] for entry in fields(Evaluation)}
@@ -198,8 +198,6 @@ def read_scores(path: str | Path) -> RecordScores:
         UserError: the file is missing, or is not such a file.
     """
     try:
-        if wrong := seal_problem(Path(path)):
-            raise ValueError(wrong)
         with np.load(path) as file:
             return RecordScores(**{entry.name: file[entry.name] for entry in fields(RecordScores)})
     except FileNotFoundError as error:

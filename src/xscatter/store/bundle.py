@@ -16,7 +16,6 @@ import numpy as np
 from xscatter.core.errors import UserError
 from xscatter.core.files import (
     complete_folder,
-    read_sealed,
     write_bytes,
     write_json,
     write_text,
@@ -98,7 +97,7 @@ class Bundle:
         Raises:
             UserError: the folder holds something else, or cannot be written.
         """
-        if folder.exists() and not (folder / DESCRIPTION).exists() and any(folder.iterdir()):
+        if folder.exists() and not (folder / DESCRIPTION).exists() and _others(folder):
             raise UserError(f"{folder}: holds something else than a tagger; choose another with -o")
         with complete_folder(folder) as part:
             for view, content in contents.items():
@@ -106,6 +105,13 @@ class Bundle:
             write_text(part / CARD, card, sealed=True)
             write_text(part / STUDY, study, sealed=True)
             write_json(part / DESCRIPTION, {"format": FORMAT, **asdict(self)}, sealed=True)
+
+
+def _others(folder: Path) -> list[str]:
+    """Return the files in `folder` that no tagger has; a damaged tagger may have lost some."""
+    own = {CARD, STUDY, *map(network_file, VIEWS)}
+    names = (path.name for path in folder.iterdir())
+    return [name for name in names if name not in own and not name.startswith(".")]
 
 
 def open_bundle(folder: str | Path) -> tuple[Path, Bundle]:
@@ -120,7 +126,7 @@ def open_bundle(folder: str | Path) -> tuple[Path, Bundle]:
     place = _find(Path(folder))
     path = place / DESCRIPTION
     try:
-        content = json.loads(read_sealed(path))
+        content = json.loads(path.read_text())
         if (made := content.pop("format")) > FORMAT:
             raise UserError(
                 f"{path}: is of format {made}, and this xscatter reads up to {FORMAT}; update it"

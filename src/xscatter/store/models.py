@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from xscatter.core.errors import UserError
-from xscatter.core.files import read_sealed
 
 FACTS = ("tags", "size", "transform", "weights_sha256", "split")
 """Entries of ``training.json`` that later stages read."""
@@ -89,7 +88,7 @@ class ModelFolder:
         """
         fix = fix or f"train --view {self.view} again"
         try:
-            facts = with_epochs(json.loads(read_sealed(self.training)))
+            facts = with_epochs(json.loads(self.training.read_text()))
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{self.training}: missing or damaged ({error}); {fix}") from error
         absent = [entry for entry in entries if entry not in facts]
