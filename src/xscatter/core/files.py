@@ -1,7 +1,8 @@
 """Files and folders that are complete or absent: write elsewhere, flush to disk, rename.
 
 A sealed file has its SHA-256 in a small hidden file beside it, so that `xscatter verify` notices
-damage that can still be read. HDF5 shards and record batches need no seal: their checksums are kept otherwise.
+damage that can still be read. HDF5 shards and record batches need no seal: their checksums are
+kept otherwise.
 """
 
 import errno
