@@ -758,3 +758,20 @@ def test_past_states_go_when_a_training_is_finished_and_parents_stay(tmp_path):
     assert len(said) == 4
     checkpoint.tidy(tmp_path, "none", said.append)
     assert {path.name for path in tmp_path.iterdir()} == left
+
+
+def test_damaged_checkpoints_never_push_good_ones_out(tmp_path):
+    folder, said = tmp_path / "f", []
+    for step in (5, 10):
+        checkpoint.save(folder, "f", step, {"model": [np.arange(9000.0)]}, {"step": step}, keep=2)
+    damage(folder / "state-000000010.h5")
+    assert checkpoint.newest(folder, "f", said.append).facts == {"step": 5}
+    for step in (6, 7):
+        checkpoint.save(folder, "f", step, {"model": [np.arange(9000.0)]}, {"step": step}, keep=2)
+    assert [path.name[6:15] for path in checkpoint.files(folder)] == ["000000007", "000000006"]
+    for path in checkpoint.files(folder):
+        damage(path)
+    assert checkpoint.newest(folder, "f", said.append) is None
+    assert not checkpoint.files(folder)
+    assert "the training starts again" in said[-1]
+    assert len(list(folder.glob("damaged-*"))) == 3
