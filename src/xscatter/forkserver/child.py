@@ -1,0 +1,93 @@
+"""Fork a child that runs one `xscatter` command."""
+
+import ctypes
+import gc
+import importlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+
+from xscatter import cli
+from xscatter.core import compiled
+
+# What the commands import when they run.
+_MODULES = {
+    "simulate": ("xscatter.simulate", "xscatter.simulate.law_registry", "xscatter.simulate.limits"),
+    "transform": ("xscatter.transform.parallel", "xscatter.transform.ranks"),
+    "pack": ("xscatter.records.pack", "xscatter.records.assign"),
+}
+_PR_SET_PDEATHSIG = 1  # of prctl(2), Linux
+
+
+def load(verbs: Iterable[str]) -> None:
+    """Load what commands of these verbs need, so that forks find it."""
+    for verb in verbs:
+        for name in (f"xscatter.commands.{verb}", "xscatter.study", *_MODULES.get(verb, ())):
+            importlib.import_module(name)
+    compiled.load()
+    # Objects that exist now are never searched for garbage: forks share their memory.
+    gc.collect()
+    gc.freeze()
+
+
+def start(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    log: str,
+    append: bool = False,
+    ignored: Iterable[signal.Signals] = (),
+) -> int:
+    """Fork a child that runs `xscatter ARGUMENTS > LOG 2>&1`; return its process number.
+
+    Args:
+        arguments: of the command.
+        environment: all variables of the child.
+        log: file for what it prints.
+        append: whether the log is continued.
+        ignored: signals that this process ignores and the child does not.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    parent = os.getpid()
+    number = os.fork()
+    if number:
+        return number
+    status = 1
+    try:
+        for name in ignored:
+            signal.signal(
+                name, signal.default_int_handler if name == signal.SIGINT else signal.SIG_DFL
+            )
+        _end_with(parent)
+        os.environ.clear()
+        os.environ.update(environment)
+        stream = os.open(
+            log, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC), 0o666
+        )
+        os.dup2(stream, 1)
+        os.dup2(stream, 2)
+        os.close(stream)
+        sys.argv = ["xscatter", *arguments]
+        status = cli.main(list(arguments))
+        threading._shutdown()  # waits for threads, as a process does at its end
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)
+
+
+def _end_with(parent: int) -> None:
+    """Let this process be killed when its parent dies: nobody would hear of its end any more."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
