@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from snakemake_interface_executor_plugins.settings import SharedFSUsage
+
 from xscatter.jobs import commands
 
 
@@ -38,14 +40,19 @@ def describe(executor: Any, jobs: list[Any]) -> dict[Any, dict[str, Any]] | None
 
 def _shares_files(settings: Any) -> bool:
     """Return whether the nodes see the files and the software of the driver."""
-    kinds = {str(usage) for usage in settings.shared_fs_usage}
-    return {"input-output", "software-deployment"} <= kinds
+    needed = {SharedFSUsage.INPUT_OUTPUT, SharedFSUsage.SOFTWARE_DEPLOYMENT}
+    return needed <= set(settings.shared_fs_usage)
 
 
 def _describe(job: Any, workflow: Any) -> dict[str, Any] | None:
     command = commands.parse(job.shellcmd) if job.is_shell and not job.is_shadow else None
-    flags = [getattr(file, "flags", {}) for file in [*job.input, *job.output]]
-    if command is None or any(flags) or job.threads != 1 or (job.benchmark_repeats or 1) > 1:
+    flags = {flag for file in [*job.input, *job.output] for flag in getattr(file, "flags", ())}
+    if (
+        command is None
+        or flags - {"ancient"}
+        or job.threads != 1
+        or (job.benchmark_repeats or 1) > 1
+    ):
         return None
     tmpdir = job.resources.get("tmpdir")
     return {

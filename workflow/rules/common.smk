@@ -43,6 +43,7 @@ try:
         HERE = f"{PATHS.study} -o {PATHS.root}"
     if workflow.is_main_process:
         local.use_forks()
+        graphs.skip_unprinted(workflow.output_settings)
         asked = workflow.resource_settings
         spelling.check(asked, Path(workflow.basedir) / "workflow" / "rules")
         # What a killed driver left is cleared here, so that running the command again is enough. A

@@ -13,20 +13,32 @@ from collections.abc import Iterable, Mapping, Sequence
 from xscatter import cli
 from xscatter.core import compiled
 
-# What the commands import when they run.
-_MODULES = {
-    "simulate": ("xscatter.simulate", "xscatter.simulate.law_registry", "xscatter.simulate.limits"),
-    "transform": ("xscatter.transform.parallel", "xscatter.transform.ranks"),
-    "pack": ("xscatter.records.pack", "xscatter.records.assign"),
+# What the commands import when they run, and functions that find or tabulate something once.
+_LAZY = {
+    "simulate": {
+        "xscatter.simulate.limits": "",
+        "xscatter.simulate.shard": "",
+        "xscatter.simulate.sequence_shard": "",
+        "xscatter.simulate.registry": "all_features",
+        "xscatter.simulate.law_registry": "all_laws",
+        "xscatter.simulate.instrument.registry": "all_obstacles",
+        "xscatter.simulate.instrument.poisson": "tables",
+        "xscatter.simulate.kinds.particles": "curves",
+    },
+    "transform": {"xscatter.transform.parallel": "", "xscatter.transform.ranks": ""},
+    "pack": {"xscatter.records.pack": "", "xscatter.records.assign": ""},
 }
 _PR_SET_PDEATHSIG = 1  # of prctl(2), Linux
 
 
 def load(verbs: Iterable[str]) -> None:
-    """Load what commands of these verbs need, so that forks find it."""
+    """Load what the commands simulate, transform or pack need, so that forks find it."""
     for verb in verbs:
-        for name in (f"xscatter.commands.{verb}", "xscatter.study", *_MODULES.get(verb, ())):
-            importlib.import_module(name)
+        importlib.import_module(f"xscatter.commands.{verb}")
+        for name, finder in _LAZY[verb].items():
+            module = importlib.import_module(name)
+            if finder:
+                getattr(module, finder)()
     compiled.load()
     # Objects that exist now are never searched for garbage: forks share their memory.
     gc.collect()

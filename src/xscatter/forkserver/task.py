@@ -15,8 +15,28 @@ from typing import Any
 
 from xscatter.forkserver import child
 
-_MEASURES = "s h:m:s max_rss max_vms max_uss max_pss io_in io_out mean_load cpu_time".split()
-_EXTENDED = "jobid rule_name wildcards params threads cpu_usage resources input_size_mb".split()
+_MEASURES = [
+    "s",
+    "h:m:s",
+    "max_rss",
+    "max_vms",
+    "max_uss",
+    "max_pss",
+    "io_in",
+    "io_out",
+    "mean_load",
+    "cpu_time",
+]
+_EXTENDED = [
+    "jobid",
+    "rule_name",
+    "wildcards",
+    "params",
+    "threads",
+    "cpu_usage",
+    "resources",
+    "input_size_mb",
+]
 _UNKNOWN = "NA"  # as Snakemake writes it
 _MIB = 1024.0**2
 

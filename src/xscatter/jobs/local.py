@@ -20,9 +20,6 @@ from snakemake.shell import shell
 
 from xscatter.jobs import commands
 
-_guard = threading.Lock()
-_control: socket.socket | None = None
-
 
 class ForkedJob:
     """A child of the server, with what Snakemake uses of :class:`subprocess.Popen`."""
@@ -32,12 +29,17 @@ class ForkedJob:
     def __init__(self, answers: socket.socket) -> None:
         self._answers = answers.makefile("r")
         answers.close()
-        self.pid = int(self._answers.readline())
+        number = self._answers.readline()
+        if not number:
+            self._answers.close()
+            raise ConnectionError("the server has ended")
+        self.pid = int(number)
         self.returncode: int | None = None
 
     def wait(self) -> int:
         """Wait for the end of the child and return its status, as a shell would."""
-        line = self._answers.readline()
+        with self._answers:
+            line = self._answers.readline()
         # A server that dies takes its children with it.
         status = int(line) if line else -signal.SIGKILL
         self.returncode = status if status >= 0 else 128 - status
@@ -69,40 +71,50 @@ def _popen(line: str, **options: Any) -> Any:
     # The numerical libraries of the server have one thread.
     if command and environment.get("OMP_NUM_THREADS") == "1":
         # The plain start does the same where the server cannot be reached.
-        with suppress(OSError, ValueError):
+        with suppress(OSError):
             return _fork(command, environment)
     return subprocess.Popen(line, **options)
 
 
 def _fork(command: commands.Command, environment: dict[str, str]) -> ForkedJob:
-    global _control
+    global _server
     mine, its = socket.socketpair()
     request = json.dumps(
         {"arguments": command.arguments, "log": command.log, "environment": environment}
     )
     with _guard, its:
-        if _control is None:
-            _control = _start(environment)
+        if _server is None:
+            _server = _Server(environment)
         try:
-            socket.send_fds(_control, [request.encode()], [its.fileno()])
+            socket.send_fds(_server.control, [request.encode()], [its.fileno()])
         except OSError:
             # The server was killed; the next job starts another one.
-            _control.close()
-            _control = None
             mine.close()
+            _server.close()
+            _server = None
             raise
     return ForkedJob(mine)
 
 
-def _start(environment: dict[str, str]) -> socket.socket:
-    """Start the server and return the socket that takes its requests."""
-    mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with its:
-        subprocess.Popen(
-            [sys.executable, "-m", "xscatter.forkserver.serve", str(its.fileno())],
-            pass_fds=[its.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            env=environment,
-        )
-    return mine
+class _Server:
+    """The process that forks, and the socket that takes its requests."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.control, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with its:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "xscatter.forkserver.serve", str(its.fileno())],
+                pass_fds=[its.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=environment,
+            )
+
+    def close(self) -> None:
+        """Forget a server that has ended."""
+        self.control.close()
+        self._process.wait()
+
+
+_guard = threading.Lock()
+_server: _Server | None = None

@@ -19,8 +19,8 @@ COARSE = 64  # tables of means 0, 64, 128 ... below 4096
 
 
 @cache
-def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Alias tables of all tabulated means.
+def tables() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the alias tables of all tabulated means, made once in a process.
 
     Returns:
         Begin (n + 1,) of each table, its first value (n,), threshold and alias (total,).
@@ -199,5 +199,5 @@ def poisson_counts(
         out: (rows, cols) uint32, filled.
     """
     state = sequence.generate_state(4, np.uint64)
-    _fill(out, expected, live, largest, state, *_tables())
+    _fill(out, expected, live, largest, state, *tables())
     return out
