@@ -84,7 +84,7 @@ def start(
         os.close(stream)
         sys.argv = ["xscatter", *arguments]
         status = cli.main(list(arguments))
-        threading._shutdown()  # waits for threads, as a process does at its end
+        threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as at any end
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else int(error.code is not None)
     except BaseException:

@@ -60,8 +60,8 @@ class ForkedJob:
 
 def use_forks() -> None:
     """Let Snakemake's shell run short commands in forks."""
-    module = sys.modules[shell.__module__]  # its name is that of the class in it
-    module.sp = SimpleNamespace(**{**vars(subprocess), "Popen": _popen})  # type: ignore[attr-defined]
+    module: Any = sys.modules[shell.__module__]  # its name is that of the class in it
+    module.sp = SimpleNamespace(**{**vars(subprocess), "Popen": _popen})
 
 
 def _popen(line: str, **options: Any) -> Any:
