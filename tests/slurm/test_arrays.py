@@ -95,7 +95,7 @@ def test_short_shards_share_a_task_and_fail_alone(cluster, run):
         "2",
     ]
     driver = run.start(*options, shards=36, job_seconds=15)
-    until(lambda: 4 in run.starts(), 60, run.output)
+    until(lambda: 4 in run.starts(), 120, run.output)
     # The throttle holds the tasks of an array; a shard that is tried again is a job of its own.
     assert len([row for row in cluster.queue() if "_" in row and row.endswith("RUNNING")]) <= 2
     cluster.run("scancel", run.starts()[4][0][2])
