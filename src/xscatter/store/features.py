@@ -34,6 +34,21 @@ class FeatureFile:
         return self._file[_FEATURES][()]
 
     @property
+    def models(self) -> dict[str, str]:
+        """Hash of the weights of each network whose logits are among the features, by view."""
+        return json.loads(self._file.attrs["models"])
+
+    @property
+    def source_sha256(self) -> str:
+        """SHA-256 of the file of frames."""
+        return str(self._file.attrs["source_sha256"])
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the content."""
+        return str(self._file.attrs["checksum"])
+
+    @property
     def columns(self) -> dict[str, int]:
         """Number of columns of each group, in order."""
         return json.loads(self._file[_FEATURES].attrs["columns"])

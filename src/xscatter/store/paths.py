@@ -40,6 +40,10 @@ class StudyPaths:
         """Sequence of frames."""
         return self.root / "sequences" / f"{_digits(number)}.h5"
 
+    def features(self, number: int | str) -> Path:
+        """Features of the frames of a sequence, beside it."""
+        return self.root / "sequences" / f"{_digits(number)}.features.h5"
+
     @property
     def batches(self) -> Path:
         """Folder of the record batches."""
