@@ -217,9 +217,7 @@ class SequenceSource:
             for one in self._all
             if one.number not in {*self.tested, *held, *known["training"]}
         ]
-        draw = {
-            n: generator(study.seed, Purpose.SPLIT, FIRST_SEQUENCE + n).random() for n in fresh
-        }
+        draw = {n: generator(study.seed, Purpose.SPLIT, FIRST_SEQUENCE + n).random() for n in fresh}
         held |= {n for n in fresh if draw[n] < study.train.validation_fraction}
         if not held and fresh:
             held = {min(fresh, key=draw.__getitem__)}

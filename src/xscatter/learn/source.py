@@ -28,9 +28,7 @@ class Subset(Protocol):
     def labels(self, index: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Return the labels (n, T), 0 or 1, float32."""
 
-    def logits(
-        self, view: View, network: Callable[[Inputs], Any], label: str = ""
-    ) -> np.ndarray:
+    def logits(self, view: View, network: Callable[[Inputs], Any], label: str = "") -> np.ndarray:
         """Return the logits (n, T) that `network` gives."""
 
     def named(self, index: np.ndarray) -> str:

@@ -6,9 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xscatter import processes
-
-ONSET = 8
-"""Frames after which a process is no longer one that has just begun."""
+from xscatter.scores.tracks import ONSET
 
 _FAMILY = np.array([processes.FAMILIES.index(one.family) for one in processes.PROCESSES])
 _REVERSE = np.array(
@@ -192,9 +190,7 @@ def with_gap(track: Track, first: int, length: int, columns: Columns) -> Track:
     return replace(without, features=features)
 
 
-def changed(
-    track: Track, window: int, random: np.random.Generator, columns: Columns
-) -> Track:
+def changed(track: Track, window: int, random: np.random.Generator, columns: Columns) -> Track:
     """Return the track as it might have been measured as well: a draw of all changes above.
 
     Args:
