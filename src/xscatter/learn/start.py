@@ -200,7 +200,8 @@ def _continue(started: Training, facts: dict[str, Any]) -> None:
     # The study may have been split again since the earlier training.
     if set(started.source.tested) & set(facts["split"]["training"] + facts["split"]["validation"]):
         raise UserError(
-            "--continue: the earlier training has seen experiments of the test set; train without it"
+            "--continue: the earlier training has seen experiments of the test set; train "
+            "without it"
         )
     progress, batches = started.progress, started.identity.batches
     # The order of the data starts again here, because there are more of them.

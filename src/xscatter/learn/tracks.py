@@ -1,4 +1,4 @@
-"""One sequence as a training sees it: features, what happens, and changes of it that are physics."""
+"""A sequence as a training sees it: features, what happens, and changes of it that are physics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

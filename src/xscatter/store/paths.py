@@ -84,6 +84,11 @@ class StudyPaths:
         return self.root / "evaluation" / f"{view}-scores.npz"
 
     @property
+    def embedder(self) -> Path:
+        """Folder of a tagger of single frames: what the features of sequences are made with."""
+        return self.root / "embedder"
+
+    @property
     def tagger(self) -> Path:
         """Folder of the tagger: the networks as ONNX, with all that is needed to use them."""
         return self.root / "tagger"

@@ -10,6 +10,9 @@ from xscatter.study.section import Section
 # `simulate.experiments`: no network has seen an instrument that a sequence shows.
 FIRST_SEQUENCE = 10_000_000
 
+# Steps between two looks at the validation set: sequences are few, and each is another one in every
+# pass.
+EPOCH_STEPS = 50
 # Keys that decide nothing about the frames.
 TRAINING = ("width", "batch_size", "window", "learning_rate", "max_epochs")
 

@@ -12,7 +12,7 @@ from xscatter.study import networks
 from xscatter.study.pack import Pack
 from xscatter.study.renamed import as_fingerprinted
 from xscatter.study.section import Section
-from xscatter.study.sequence import TRAINING, Sequences
+from xscatter.study.sequence import EPOCH_STEPS, TRAINING, Sequences
 from xscatter.study.simulate import Simulate
 from xscatter.study.train import Train
 from xscatter.study.transform import Transform
@@ -71,8 +71,9 @@ class Study(Section):
     def train_of(self, view: View) -> Train:
         """Return the keys of the training of `view`, those of the temporal network included."""
         if view == SEQUENCE:
-            own = {**self.sequence.training(), "steps_per_epoch": None, "schedule": "plateau"}
+            own = {**self.sequence.training(), "steps_per_epoch": EPOCH_STEPS}
             del own["window"]
+            own |= {"schedule": "plateau", "precision": "float32"}
             return self.train.model_copy(update=own)
         return self.train.of(view)
 
