@@ -102,8 +102,10 @@ def test_growth_and_damage_have_no_reverse(name):
 def test_nothing_backwards_is_nothing_and_a_lost_beam_stays_one():
     assert not reversed_in_time(track(process=None), GROUPS).active.any()
     lost = processes.INDEX["beam lost"]
-    back = reversed_in_time(track(process=lost, begin=10, end=14), GROUPS)
+    there = track(process=lost, begin=10, end=14)
+    back = reversed_in_time(there, GROUPS)
     assert np.flatnonzero(back.active[:, lost]).tolist() == [26, 27, 28, 29]
+    assert back.progress[28, lost] == there.progress[11, lost]
 
 
 def test_every_second_frame_is_the_same_process_faster():
