@@ -215,13 +215,12 @@ def products(folder):
 
 def test_a_training_that_was_stopped_at_any_step_ends_with_the_same_bytes(tmp_path):
     assert run(tmp_path / "whole")[0]
-    for _ in range(3):  # a step each
+    for _ in range(2):  # a step each
         assert not run(tmp_path / "legs", deadline=time.monotonic())[0]
     assert run(tmp_path / "legs")[0]
     assert products(tmp_path / "legs") == products(tmp_path / "whole")
-    assert run(tmp_path / "legs")[1] == [
-        "sequence: converged already (max_epochs, 1, is reached); nothing to do"
-    ]
+    (line,) = run(tmp_path / "legs")[1]
+    assert line == "sequence: converged already (max_epochs, 1, is reached); nothing to do"
 
 
 def test_test_validation_and_training_sequences_are_apart_and_stay(tmp_path):
