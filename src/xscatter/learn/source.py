@@ -15,9 +15,6 @@ Inputs = dict[str, np.ndarray]
 class Subset(Protocol):
     """The training or the validation set."""
 
-    pictured: bool
-    """Whether TensorBoard shows examples of them."""
-
     def __len__(self) -> int: ...
 
     def drawn(
