@@ -91,7 +91,7 @@ def test_quantities_of_frames_become_a_trend(tmp_path, capsys):
 
 
 def test_errors_have_the_noise_of_the_stream():
-    """Frames that scatter twice as much as photons: also the first, measured before it was known."""
+    """Frames that scatter twice as much as photons; also the first, measured too early to know."""
     random = np.random.default_rng(0)
     errors = {}
     for grain in (1, 4):

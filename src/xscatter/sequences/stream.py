@@ -228,6 +228,16 @@ class FrameStream:
         scales = [] if self._tracker is None else self._tracker.scales
         return scales or [0.0] * len(SCALES)
 
+    @property
+    def beam(self) -> bool:
+        """Whether the last frame had beam."""
+        return self._tracker is not None and self._tracker.beam
+
+    @property
+    def noise_factor(self) -> float:
+        """Variance of a quiet frame over that of photons alone, as learnt so far."""
+        return 1.0 if self._tracker is None else self._tracker.noise_factor
+
     def close(self) -> None:
         """Finish the sequence that is going on."""
         tracker, self._tracker = self._tracker, None

@@ -49,29 +49,44 @@ def frames_csv(rows: Sequence[FrameRow]) -> str:
     """Return the table of frames, one a row."""
     covariates = list(dict.fromkeys(name for row in rows for name in row.covariates))
     tags = list(dict.fromkeys(name for row in rows for name in row.probabilities))
+    return frames_header(covariates, tags) + "".join(
+        frames_line(row, covariates, tags) for row in rows
+    )
+
+
+def frames_header(covariates: Sequence[str] = (), tags: Sequence[str] = ()) -> str:
+    """Return the first line of the table of frames."""
     header = [
         "file", "frame", "time", *covariates, CHANGE, *(f"p({tag})" for tag in tags),
         *(name + end for name in all_quantities() for end in ("", "_sd")), "change_z",
         *(["tags"] if tags else []), "note", "index", "sequence",
     ]  # fmt: skip
-    lines = [
-        [
-            row.file,
-            row.frame,
-            _text(row.time),
-            *(_text(row.covariates.get(name)) for name in covariates),
-            f"{float(2 * ndtr(row.z) - 1):.4f}",
-            *(_text(row.probabilities.get(tag), 4) for tag in tags),
-            *(_text(x, 6) for name in all_quantities() for x in row.quantities.get(name, NOTHING)),
-            f"{row.z:.2f}",
-            *([";".join(row.tags)] if tags else []),
-            row.note,
-            row.index,
-            row.sequence,
-        ]
-        for row in rows
+    return _csv(header, [])
+
+
+def frames_line(row: FrameRow, covariates: Sequence[str] = (), tags: Sequence[str] = ()) -> str:
+    """Return one line of the table of frames.
+
+    Args:
+        row: of the frame.
+        covariates: names of their columns.
+        tags: names of the tags that have columns.
+    """
+    line = [
+        row.file,
+        row.frame,
+        _text(row.time),
+        *(_text(row.covariates.get(name)) for name in covariates),
+        f"{float(2 * ndtr(row.z) - 1):.4f}",
+        *(_text(row.probabilities.get(tag), 4) for tag in tags),
+        *(_text(x, 6) for name in all_quantities() for x in row.quantities.get(name, NOTHING)),
+        f"{row.z:.2f}",
+        *([";".join(row.tags)] if tags else []),
+        row.note,
+        row.index,
+        row.sequence,
     ]
-    return _csv(header, lines)
+    return _csv(line, [])
 
 
 def sequence_json(
