@@ -103,11 +103,11 @@ class Advisor:
             self._heard(event)
         if reduced.sums is None or not stream.beam:
             return []
-        finding = self._rule.take(row.frame, reduced.sums, stream.noise_factor, self._settled)
-        if finding is None or (not finding.finished and self._exposed):
+        judgement = self._rule.take(row.frame, reduced.sums, stream.noise_factor, self._settled)
+        if judgement is None or (not judgement.finished and self._exposed):
             return []
-        action = STOP if finding.finished else EXPOSE
-        if finding.finished:
+        action = STOP if judgement.finished else EXPOSE
+        if judgement.finished:
             self.finished = True
             self._rule.reset()
         else:
@@ -118,10 +118,10 @@ class Advisor:
             row.frame,
             row.file,
             row.time,
-            finding.probability,
+            judgement.probability,
             self._begin,
             action,
-            finding.why,
+            judgement.why,
         )
         self._advise(event)
         return [(row.sequence, event)]

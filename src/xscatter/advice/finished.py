@@ -26,7 +26,7 @@ _SHARE = 0.2  # of the frames since the process began, which are looked at
 _MOVING = 0.1  # part of the change so far, within the last frames, above which no law is fitted
 
 
-class Finding(NamedTuple):
+class Judgement(NamedTuple):
     """The answer of the rule at one frame.
 
     Attributes:
@@ -82,8 +82,8 @@ class FinishRule:
         self.begin = None
         self._record.forget()
 
-    def take(self, number: int, sums: Sums, noise_factor: float, settled: bool) -> Finding | None:
-        """Take a frame; return the finding, None while the process goes on.
+    def take(self, number: int, sums: Sums, noise_factor: float, settled: bool) -> Judgement | None:
+        """Take a frame; return the judgement, None while the process goes on.
 
         Args:
             number: of the frame.
@@ -122,7 +122,7 @@ class FinishRule:
                 f"the change seems to be over, but {LITTLE:.0%} of it would not be seen in the "
                 f"last {window} frames; that takes {more:.2g} times the photons"
             )
-            return Finding(False, 0.0, more, why)
+            return Judgement(False, 0.0, more, why)
         self._next = number + max(1, window // 4)
         probability = self._over(course, number, elapsed)
         if probability < CERTAIN:
@@ -131,7 +131,7 @@ class FinishRule:
             f"less than {LITTLE:.0%} of the change since frame {self.begin} is still to come; "
             f"the last {window} frames would show it"
         )
-        return Finding(True, probability, 1.0, why)
+        return Judgement(True, probability, 1.0, why)
 
     def _over(self, course, number: int, elapsed: int) -> float:
         """Return the probability that little is to come, as long as the process took so far."""

@@ -18,6 +18,7 @@ from xscatter.simulate.shadows import shaded
 PHOTONS = "photons"
 _STEP = 2e-3  # of a value, or of a part of its range where the value is near zero
 _NEAR_ZERO = 0.01
+_MOST = 1e30  # error above which nothing is known
 _RIDGE = 1e-9  # of the correlation of two parameters that no fit tells apart
 
 Place = tuple[int, str]  # number of a feature in the scene, and "share" or the parameter's name
@@ -29,7 +30,7 @@ def least_errors(
     """Return the least error of each quantity of a scene, all others and the flux free.
 
     Args:
-        scene: of a frame.
+        scene: of a frame with light.
         experiment: its instrument.
         places: where each quantity is in the scene, by name.
 
@@ -39,7 +40,7 @@ def least_errors(
     shown = shaded(experiment, scene.get("shadows", []))
     live, dark = experiment.live, experiment.setup.detector.dark_counts
     expected = _expected(scene, shown, live)
-    rows = {PHOTONS: (expected - dark) / max(scene[PHOTONS], 1e-300)}
+    rows = {PHOTONS: (expected - dark) / scene[PHOTONS]}
     for name, (number, key) in places.items():
         low, high = _around(scene["features"][number], key)
         pair = []
@@ -58,6 +59,7 @@ def least_errors(
         scaled = information[np.ix_(known, known)] / np.outer(size[known], size[known])
         inverse = np.linalg.inv(scaled + _RIDGE * np.eye(len(scaled)))
         errors[known] = np.sqrt(np.diag(inverse)) / size[known]
+    errors[errors > _MOST] = np.inf
     return dict(zip(rows, map(float, errors), strict=True))
 
 

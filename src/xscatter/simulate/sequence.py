@@ -317,6 +317,9 @@ class Sequence:
             # A beam that drifts by a part of a pixel moves no error.
             flux, scene = scene["photons"], {**scene, "drift": [0.0, 0.0]}
             pattern = {**scene, "photons": 0.0, "zingers": 0}
+            if flux <= 0:  # nothing is known without light
+                rows.append(dict.fromkeys(self.quantities, np.inf))
+                continue
             if pattern != before:
                 wanted = {
                     name: place
@@ -325,7 +328,7 @@ class Sequence:
                 }
                 fresh, at, before = least_errors(scene, self.experiment, wanted), flux, pattern
             # Most of a record is quiet: only the flux differs, and the error of photon noise.
-            ratio = np.sqrt(at / max(flux, 1e-300))
+            ratio = float(np.sqrt(at / flux))
             rows.append({n: v * (1 / ratio if n == PHOTONS else ratio) for n, v in fresh.items()})
         return {name: np.array([row[name] for row in rows]) for name in self.quantities}
 

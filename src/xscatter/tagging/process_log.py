@@ -33,7 +33,13 @@ class Follower(Protocol):
     def follow(
         self, stream: FrameStream, reduced: Reduced, events: Sequence[tuple[int, Event]]
     ) -> list[tuple[int, Event]]:
-        """Return further events of the frame that `stream` has taken."""
+        """Return further events of a frame.
+
+        Args:
+            stream: that took it.
+            reduced: the frame.
+            events: that it caused.
+        """
 
     def state(self) -> dict[str, Any]:
         """Return plain values and arrays."""

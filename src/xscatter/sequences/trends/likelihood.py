@@ -13,13 +13,13 @@ from xscatter.sequences.trends.data import TrendPoints
 from xscatter.sequences.trends.law import TrendLaw
 
 LEVEL_SPREAD = 3.0  # prior sd of a level about the mean, in standard deviations of the values
-# Prior sd of a change, in units of the range of the values: a mixture that is close to a Cauchy
-# distribution. A process that is seen at a moment like any other has a part of its change behind it
-# that is uniform in [0, 1], so that the whole exceeds c times what was seen with probability 1/c.
-CHANGE_SPREADS = np.array([0.8, 2.0, 6.0])
+# Prior sd of a change, in units of the range of the values: a mixture with a long tail. A process
+# that is seen at a moment like any other has a part of its change behind it that is uniform in
+# [0, 1], so that the whole often is several times what was seen.
+CHANGE_SPREADS = np.array([0.8, 2.0, 4.0])
 SPREAD_WEIGHTS = np.array([0.45, 0.35, 0.2])
-# A change that is followed is larger than the noise; while the range is that of noise, the change
-# is expected to be at least of the order of so many standard deviations of it.
+# Early in a process the range is that of the noise, and tells little of the change: it is expected
+# to be of the order of so many standard deviations of one value. Chosen on simulated curves.
 LEAST_CHANGE = 25.0
 
 
