@@ -28,7 +28,7 @@ from xscatter.store import bundle
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
-from xscatter.views import VIEWS, evaluated
+from xscatter.views import SEQUENCE, VIEWS, evaluated
 
 _NAME = ".driver.json"
 _held: dict[Path, lease.Lease] = {}
@@ -122,7 +122,7 @@ def lost(study: Study, paths: StudyPaths, batches: int) -> list[Path]:
     numbers = range(study.simulate.experiments)
     experiments = _gone([paths.experiment(number) for number in numbers])
     coefficients = _gone([paths.coefficients(number) for number in numbers])
-    results = [path for path in _results(paths) if not path.exists()]
+    results = [path for path in _results(study, paths) if not path.exists()]
     if not (paths.records.exists() or paths.assignment.exists()):
         unmade = {path.name for path in coefficients}
         return results + [path for path in experiments if path.name not in unmade]
@@ -130,17 +130,22 @@ def lost(study: Study, paths: StudyPaths, batches: int) -> list[Path]:
     return results + experiments + coefficients + packed
 
 
-def _results(paths: StudyPaths) -> Iterator[Path]:
+def _results(study: Study, paths: StudyPaths) -> Iterator[Path]:
     """Yield the files of a study that are not shards or batches."""
     yield from (paths.assignment, paths.records)
-    for view in VIEWS:
+    sequence = [SEQUENCE.name] if study.sequence.sequences else []
+    for view in [*VIEWS, *sequence]:
         model = ModelFolder(paths.model(view))
         yield from model.files()
         yield from (paths.leg(view, leg) for leg in model.legs())
-    for view in evaluated():
+    for view in [*evaluated(), *sequence]:
         yield from (paths.evaluation(view), paths.scores(view))
     yield from (paths.tagger / name for name in (bundle.DESCRIPTION, bundle.CARD, bundle.STUDY))
-    yield from (paths.tagger / bundle.network_file(view) for view in VIEWS)
+    yield from (paths.tagger / bundle.network_file(view) for view in [*VIEWS, *sequence])
+    if sequence:
+        yield paths.embedder / bundle.DESCRIPTION
+        yield from (paths.embedder / bundle.network_file(view) for view in VIEWS)
+        yield from (paths.features(number) for number in range(study.sequence.sequences))
 
 
 def _gone(wanted: list[Path]) -> list[Path]:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from snakemake.common import overwrite_function_params
+from snakemake.executors import dryrun
 from snakemake.persistence import PersistenceBase
 from snakemake.resources import Resource
+from snakemake.settings.types import OutputSettings, Quietness
 
 from xscatter.store.paths import is_leg
 
@@ -43,3 +45,13 @@ def _ignore_legs() -> None:
         return [path for path in listed(self, job) if not is_leg(path)]
 
     PersistenceBase._input = without_legs
+
+
+def skip_unprinted(settings: OutputSettings) -> None:
+    """Let a dry run that is quiet about its jobs not describe each of them.
+
+    Snakemake would format the lines of every job and then drop them: most of the time of such a
+    run.
+    """
+    if settings.dryrun and {Quietness.ALL, Quietness.RULES} & set(settings.quiet or ()):
+        dryrun.Executor.printjob = lambda *_: None

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from operator import itemgetter
@@ -20,6 +20,7 @@ from xscatter.store.checks import (
     checkpoint_problem,
     coefficients_problem,
     experiment_problem,
+    features_problem,
     json_problem,
     network_problem,
     page_problem,
@@ -31,7 +32,7 @@ from xscatter.store.checks import (
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study, load_recorded_study
-from xscatter.views import VIEWS, evaluated
+from xscatter.views import SEQUENCE, VIEWS, evaluated
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,9 @@ def _checks(study: Study, paths: StudyPaths, deep: bool) -> Iterator[_Check]:
         log = paths.log("simulate_sequence", f"{number:05d}")
         wanted = (deep, study.sequence.frames, number, hashed)
         yield _Check(paths.sequence(number), log, sequence_problem, wanted)
+        log = paths.log("embed", f"{number:05d}")
+        frames = (deep, study.sequence.frames, paths.sequence(number))
+        yield _Check(paths.features(number), log, features_problem, frames)
     yield _Check(paths.assignment, paths.log("assign"), json_problem, (deep,))
     keys = ("batches", "fields", "record_length")
     yield _Check(paths.records, paths.log("index"), json_problem, (deep, *keys))
@@ -149,24 +153,34 @@ def _checks(study: Study, paths: StudyPaths, deep: bool) -> Iterator[_Check]:
         log = paths.log("pack", name.removeprefix("batch-").removesuffix(".bin"))
         entry = stated.get(name, (None, None))
         yield _Check(paths.batches / name, log, batch_problem, (deep, *entry))
-    yield from _training_checks(paths, deep)
-    for view in evaluated():
+    sequence = [SEQUENCE.name] if study.sequence.sequences else []
+    yield from _training_checks(paths, [*VIEWS, *sequence], deep)
+    for view in [*evaluated(), *sequence]:
         yield _Check(paths.evaluation(view), paths.log("test", view), json_problem, (deep,))
         yield _Check(paths.scores(view), paths.log("test", view), zip_problem, (deep,))
     yield _Check(paths.report, paths.log("report"), page_problem, (deep,))
     log = paths.log("bundle")
-    yield _Check(paths.tagger / DESCRIPTION, log, json_problem, (deep, "format", "networks"))
+    folders = {paths.tagger: [*VIEWS, *sequence], **({paths.embedder: VIEWS} if sequence else {})}
     for name in (CARD, STUDY):
         yield _Check(paths.tagger / name, log, text_problem, (deep,))
-    checksums = _networks(paths)
-    for view in VIEWS:
-        name = network_file(view)
-        yield _Check(paths.tagger / name, log, network_problem, (deep, checksums.get(name)))
+    for folder, views in folders.items():
+        keys = ("format", "networks")
+        yield _Check(folder / DESCRIPTION, log, json_problem, (deep, *keys))
+        checksums = _networks(folder)
+        for view in views:
+            name = network_file(view)
+            yield _Check(folder / name, log, network_problem, (deep, checksums.get(name)))
 
 
-def _training_checks(paths: StudyPaths, deep: bool) -> Iterator[_Check]:
-    """Yield the check of every file that the trainings make."""
-    for view in VIEWS:
+def _training_checks(paths: StudyPaths, views: Iterable[str], deep: bool) -> Iterator[_Check]:
+    """Yield the check of every file that the trainings make.
+
+    Args:
+        paths: of the study.
+        views: that are trained.
+        deep: compare checksums.
+    """
+    for view in views:
         model, log = ModelFolder(paths.model(view)), paths.log("train", view)
         for path in sorted(paths.training(view).glob("*/*.h5")):
             yield _Check(path, log, checkpoint_problem, (deep,))
@@ -192,10 +206,11 @@ def _batches(paths: StudyPaths) -> dict[str, tuple[int, str]]:
         return {}
 
 
-def _networks(paths: StudyPaths) -> dict[str, str]:
-    """Return the SHA-256 of every network that the description of the tagger names."""
+def _networks(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every network that the description of a tagger names."""
     try:
-        networks = json.loads((paths.tagger / DESCRIPTION).read_text())["networks"].values()
+        content = json.loads((folder / DESCRIPTION).read_text())
+        networks = [*content["networks"].values(), *filter(None, [content.get("sequence")])]
         return {network["file"]: network["sha256"] for network in networks}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
@@ -216,6 +231,8 @@ def _strangers(study: Study, paths: StudyPaths) -> Iterator[Finding]:
     ):
         folder = name(0).parent
         expected = {name(number).name for number in range(count)}
+        if name == paths.sequence:
+            expected |= {paths.features(number).name for number in range(count)}
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.name not in expected and path.suffix != ".part":
                 yield Finding(path, "stranger: this study does not make it; it is kept")
