@@ -4,6 +4,7 @@ HDF5 crashes on some damaged files, and loops for ever on others. A process that
 far longer than its file can need, costs the answer for that file only.
 """
 
+import faulthandler
 import multiprocessing
 import os
 import resource
@@ -118,7 +119,9 @@ def _serve(pipe: Connection, parent: int) -> None:
     """Run what comes through `pipe`, each within its processor seconds."""
     # Ctrl-C reaches all processes of a terminal; only the first reports it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A crash is an answer here, and not worth a dump.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    faulthandler.disable()
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
     while True:
         # The pipe stays open when the parent is killed, since other workers have it, too.
