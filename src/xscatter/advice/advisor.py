@@ -60,7 +60,7 @@ class Advisor:
 
     def __init__(self, at_rest: bool = False):
         self.finished = False
-        self._stream = FrameStream(at_rest, record=False, measure=False)
+        self._stream = FrameStream(at_rest, record=False)
         self._rule = FinishRule()
         self._sequence = 0
         self._begin = (0, 0)

@@ -100,10 +100,10 @@ class ProcessLog:
             state = load_state(self._state)
             self._stream = FrameStream.from_state(state["stream"])
             self._taken, self._events = state["taken"], state["events"]
-            if advisor is not None and state["advisor"] is not None:
+            if advisor is not None and state.get("advisor") is not None:
                 advisor.restore(state["advisor"])
             if frames is not None:
-                length = state["frames"].get(str(frames.absolute()))
+                length = state.get("frames", {}).get(str(frames.absolute()))
             if state["table"] != str(table.absolute()):
                 self._file.close()
                 raise UserError(
