@@ -12,7 +12,7 @@ STOP, EXPOSE = "stop", "expose"
 
 
 class Advice(NamedTuple):
-    """What to do, and why.
+    """One piece of advice, with its evidence.
 
     Attributes:
         action: "stop" (the process is over), "move" (beam damage, at rest), "pause" (no beam),
