@@ -110,7 +110,11 @@ class ProcessLog:
                     f"{path}: belongs to another table than {table}; choose another file with "
                     "--processes, or the table it was made with"
                 )
-        self._frames = None if frames is None else FrameTable(frames, length)
+        try:
+            self._frames = None if frames is None else FrameTable(frames, length)
+        except UserError:
+            self._file.close()
+            raise
         self._stream.measure = frames is not None
         # A crash may have cut off rows of the table: these frames are tagged, but not taken, again.
         self._known = max(self._taken - len(rows), 0)
