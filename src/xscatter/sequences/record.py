@@ -1,6 +1,7 @@
 """Processes of a finished record: change points, joined where one process made several of them."""
 
 from dataclasses import replace
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.special import ndtri
 from xscatter.sequences.events import BEAM_LOST, UNKNOWN, ProcessSpan
 from xscatter.sequences.evidence import Axis, compare
 from xscatter.sequences.history import Block, BlockRecord
+from xscatter.sequences.polar import Sums
 from xscatter.sequences.segments import Cut, cuts, vectors_of
 
 _SHORT = 8  # blocks between two change points of one process, at least
@@ -17,7 +19,11 @@ _DONE = 0.02  # progress at which a process has begun, and from the end at which
 
 
 def processes_of(
-    history: BlockRecord, online: list[ProcessSpan], axis: Axis, frames: int
+    history: BlockRecord,
+    online: list[ProcessSpan],
+    axis: Axis,
+    frames: int,
+    allowed: np.ndarray | None = None,
 ) -> list[ProcessSpan]:
     """Return the processes of a record, the earliest first.
 
@@ -27,10 +33,11 @@ def processes_of(
             its time of detection, what it does not resolve is kept.
         axis: along the rings.
         frames: number of frames.
+        allowed: largest squares (2,) of the moves of the beam in quiet frames; None: any.
     """
     # A block that is not full yet would have another noise than all others.
     blocks = [block for block in history.blocks if block.frames == history.together]
-    spans = _spans(blocks, axis, frames) if blocks else []
+    spans = _spans(blocks, axis, frames, allowed) if blocks else []
     for one in online:
         near = [
             place
@@ -52,8 +59,10 @@ def processes_of(
     return sorted(spans, key=lambda span: span.begin)
 
 
-def _spans(blocks: list[Block], axis: Axis, frames: int) -> list[ProcessSpan]:
-    vectors = vectors_of([block.sums for block in blocks], axis.weights)
+def _spans(
+    blocks: list[Block], axis: Axis, frames: int, allowed: np.ndarray | None
+) -> list[ProcessSpan]:
+    vectors = vectors_of([block.sums for block in blocks], axis.weights, allowed)
     poisson = all(block.sums.poisson for block in blocks)
     photons = float(np.mean([block.sums.total for block in blocks])) if poisson else None
     spans = []
@@ -107,11 +116,7 @@ def _span(
     most = 1 - max(_DONE, 2 * float(np.std(progress[last : borders[1]])))
     while end < borders[1] and progress[end] < most:
         end += 1
-    counts, usable = zip(
-        _sum(blocks[borders[0] : first]), _sum(blocks[last : borders[1]]), strict=True
-    )
-    both = usable[0] & usable[1]
-    evidence = compare(*counts, both, axis, blocks[0].sums.poisson)
+    evidence = compare(_sum(blocks[borders[0] : first]), _sum(blocks[last : borders[1]]), axis)
     light = _total(blocks[last : borders[1]]) / max(_total(blocks[borders[0] : first]), 1e-300)
     probability = max(point.probability for point in group)
     words = f"{evidence.text}; total intensity {light - 1:+.1%}"
@@ -130,11 +135,8 @@ def _span(
     )
 
 
-def _sum(blocks: list[Block]) -> tuple[np.ndarray, np.ndarray]:
-    total = blocks[0]
-    for block in blocks[1:]:
-        total = total.joined(block)
-    return total.sums.counts, total.sums.usable
+def _sum(blocks: list[Block]) -> Sums:
+    return reduce(Sums.plus, (block.sums for block in blocks))
 
 
 def _total(blocks: list[Block]) -> float:

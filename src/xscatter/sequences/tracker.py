@@ -114,7 +114,7 @@ class Tracker:
                 self.bursts.append(burst)
                 self._history.drop(burst)
         if verdict.change is not None:
-            events += self._alarm(verdict.change, step, step.sums.poisson)
+            events += self._alarm(verdict.change, step)
         return events + self._settle(number, step)
 
     @property
@@ -136,7 +136,8 @@ class Tracker:
         lost = [self._lost] if self._lost else []
         if not self._record:
             return sorted([*online, *lost], key=lambda span: span.begin)
-        return processes_of(self._history, [*online, *lost], self.axis, self.number)
+        allowed = self._scan.moves.allowed
+        return processes_of(self._history, [*online, *lost], self.axis, self.number, allowed)
 
     def _is_dark(self, total: float) -> bool:
         median = float(np.median(self._totals)) if self._totals else 0.0
@@ -167,7 +168,7 @@ class Tracker:
         self._keep(lost)
         return [self._event("end", lost, number, step, None)]
 
-    def _alarm(self, change: Change, step: Step, poisson: bool) -> list[Event]:
+    def _alarm(self, change: Change, step: Step) -> list[Event]:
         probability = max(1 - change.probability * TESTS, 0.0)
         before = self._changing
         if before is not None and change.low - before.end <= SETTLED:
@@ -177,7 +178,7 @@ class Tracker:
             self._alarmed = change.detected
             return []
         events = [] if before is None else self._ended(before, change.detected, step)
-        evidence = compare(change.before, change.after, change.usable, self.axis, poisson)
+        evidence = compare(change.before, change.after, self.axis)
         # The scan says when something changes, a network what it is.
         named = step.answer is not None and step.answer.probability >= _NAMED
         self._changing = ProcessSpan(
