@@ -13,7 +13,7 @@ from xscatter.store import bundle
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import ResolutionPaths, study_paths
 from xscatter.study import parse_study
-from xscatter.views import VIEWS, averaged, evaluated
+from xscatter.views import SEQUENCE, VIEWS, averaged, evaluated
 
 graphs.tune()
 
@@ -39,6 +39,7 @@ try:
         COST = cost.of(STUDY, PATHS.plan)
         COST.check()
         EXPERIMENTS = range(STUDY.simulate.experiments)
+        SEQUENCES = range(STUDY.sequence.sequences)
         # Arguments of every command: the study, and where its files are.
         HERE = f"{PATHS.study} -o {PATHS.root}"
     if workflow.is_main_process:
