@@ -86,6 +86,7 @@ def run(args: argparse.Namespace) -> None:
     from xscatter.tagging.follow import FollowOptions, follow
     from xscatter.tagging.journal import Journal
     from xscatter.tagging.process_log import ProcessLog
+    from xscatter.tagging.temporal import TemporalNamer
 
     read = read_options(args)
     _check_processes(args)
@@ -99,9 +100,9 @@ def run(args: argparse.Namespace) -> None:
         _print(f"watch: following {args.source}, adding to {journal.path}; Ctrl-C stops")
         log = None
         if args.processes:
-            stream = FrameStream(args.at_rest, record=False)
+            stream = FrameStream(args.at_rest, record=False, namer=TemporalNamer.of(tagger))
             log = closing_log.enter_context(
-                closing(ProcessLog(args.processes, stream, args.output, read))
+                closing(ProcessLog(args.processes, stream, args.output, read, tagger, args.view))
             )
         for rows in follow(tagger, source, journal, options, _print, log):
             for tagged in rows:
