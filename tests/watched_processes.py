@@ -22,7 +22,7 @@ CENTER = (31.5, 31.5)
 
 
 # The first ring is named after the scan has seen it; the strain is seen by the network alone.
-PLAN = {"crystallisation": (17, 24), "strain": (45, 52)}
+PLAN = {"crystallisation": (19, 28), "strain": (45, 52)}
 
 
 def main(frames, table, events, kill_at):

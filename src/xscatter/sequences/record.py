@@ -5,16 +5,18 @@ from functools import reduce
 from itertools import pairwise
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import chdtrc, ndtri
 
 from xscatter.sequences.events import BEAM_LOST, UNKNOWN, ProcessSpan
 from xscatter.sequences.evidence import Axis, compare
 from xscatter.sequences.history import Block, BlockRecord
+from xscatter.sequences.nuisances import compared, steadied
 from xscatter.sequences.polar import Sums
 from xscatter.sequences.segments import Cut, cuts, vectors_of
 
 _SHORT = 8  # blocks between two change points of one process, at least
 _ALIKE = 0.5  # cosine between changes of one process
+_CHANCE = 1e-3  # that photons alone differ so much
 _DONE = 0.02  # progress at which a process has begun, and from the end at which it has ended
 
 
@@ -66,9 +68,25 @@ def _spans(
     poisson = all(block.sums.poisson for block in blocks)
     photons = float(np.mean([block.sums.total for block in blocks])) if poisson else None
     spans = []
-    for group, before, after in _grouped(cuts(vectors, photons), vectors):
-        spans.append(_span(blocks, vectors, group, (before, after), axis, frames))
+    for group, begin, end in _grouped(cuts(vectors, photons), vectors):
+        before = _sum(blocks[begin : group[0].place])
+        after = _sum(blocks[group[-1].place : end])
+        if _by_chance(before, after, axis, allowed) < _CHANCE:
+            spans.append(_span(blocks, vectors, group, (begin, end), axis, frames))
     return spans
+
+
+def _by_chance(before: Sums, after: Sums, axis: Axis, allowed: np.ndarray | None) -> float:
+    """Return the probability of such a difference of two sums of photons; 0 for other values.
+
+    Square roots of few counts depend on the flux, so a step of it may look like a change point.
+    """
+    if not (before.poisson and after.poisson):
+        return 0.0
+    counts = steadied(after, before, allowed).counts
+    values = compared(after, before, axis.weights, counts).values()
+    chances = [chdtrc(max(np.count_nonzero(v), 1), float((v**2).sum())) for v in values]
+    return len(chances) * min(chances)
 
 
 def _grouped(points: list[Cut], vectors: np.ndarray) -> list[tuple[list[Cut], int, int]]:
