@@ -102,8 +102,10 @@ def test_growth_and_damage_have_no_reverse(name):
 def test_nothing_backwards_is_nothing_and_a_lost_beam_stays_one():
     assert not reversed_in_time(track(process=None), GROUPS).active.any()
     lost = processes.INDEX["beam lost"]
-    back = reversed_in_time(track(process=lost, begin=10, end=14), GROUPS)
+    there = track(process=lost, begin=10, end=14)
+    back = reversed_in_time(there, GROUPS)
     assert np.flatnonzero(back.active[:, lost]).tolist() == [26, 27, 28, 29]
+    assert back.progress[28, lost] == there.progress[11, lost]
 
 
 def test_every_second_frame_is_the_same_process_faster():
@@ -213,13 +215,12 @@ def products(folder):
 
 def test_a_training_that_was_stopped_at_any_step_ends_with_the_same_bytes(tmp_path):
     assert run(tmp_path / "whole")[0]
-    for _ in range(3):  # a step each
+    for _ in range(2):  # a step each
         assert not run(tmp_path / "legs", deadline=time.monotonic())[0]
     assert run(tmp_path / "legs")[0]
     assert products(tmp_path / "legs") == products(tmp_path / "whole")
-    assert run(tmp_path / "legs")[1] == [
-        "sequence: converged already (max_epochs, 1, is reached); nothing to do"
-    ]
+    (line,) = run(tmp_path / "legs")[1]
+    assert line == "sequence: converged already (max_epochs, 1, is reached); nothing to do"
 
 
 def test_test_validation_and_training_sequences_are_apart_and_stay(tmp_path):

@@ -78,9 +78,6 @@ def _test_sequences(study: "Study", paths: "StudyPaths") -> None:
     scores.write(paths.scores(SEQUENCE.name))
     write_json(paths.evaluation(SEQUENCE.name), figures)
     for name, own in figures["methods"].items():
-        named = own.get("mean_average_precision")
-        print(
-            f"{name}: mean average precision "
-            + ("not defined" if named is None else f"{named:.4f}")
-            + f", of any change {own['change']['average_precision']:.4f}"
-        )
+        figure = [own.get("mean_average_precision"), own["change"]["average_precision"]]
+        named, change = ("not defined" if x is None else f"{x:.4f}" for x in figure)
+        print(f"{name}: mean average precision {named}, of any change {change}")

@@ -3,9 +3,9 @@
 If a training is interrupted, run the same command again: it resumes from its last checkpoint, and
 the result is identical to that of an uninterrupted run with the same number of threads on the
 same kind of CPU. The joint network starts from the image and the coefficient network, so train
-these first. The temporal network, `sequence`, learns from features of frames: see `xscatter embed`.
-Writes model.keras, calibration.json, history.csv, timings.csv, training.json and tensorboard/ to
-results/<study>/models/<view>/.
+these first. The temporal network, `sequence`, learns from the features of sequences, which
+`xscatter embed` makes. Writes model.keras, calibration.json, history.csv, timings.csv,
+training.json and tensorboard/ to results/<study>/models/<view>/.
 """
 
 import argparse

@@ -151,7 +151,7 @@ def text(cost: Cost, cores: int, measured: bool, root: Path) -> str:
     lines = [
         f"{cost.study.name}: {simulate.experiments} experiments of {simulate.images} images, "
         f"{images} images of {simulate.size} x {simulate.size}, below {root}",
-        f"{'stage':<10}{'jobs':>8}{'cores':>7}{'asks for':>11}{'memory':>11}"
+        f"{'stage':<15}{'jobs':>8}{'cores':>7}{'asks for':>11}{'memory':>11}"
         f"{'hours':>10}{'disk':>12}",
     ]
     for row in table:
@@ -159,7 +159,7 @@ def text(cost: Cost, cores: int, measured: bool, root: Path) -> str:
         memory = f"{row.memory_mb} MB"
         size = _size(row.disk_gib) if row.disk_gib else ""
         lines.append(
-            f"{row.stage:<10}{row.jobs:>8}{row.cores:>7}{ask:>11}{memory:>11}"
+            f"{row.stage:<15}{row.jobs:>8}{row.cores:>7}{ask:>11}{memory:>11}"
             f"{row.hours:>10.2f}{size:>12}"
         )
     lines += [

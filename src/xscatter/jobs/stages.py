@@ -71,6 +71,10 @@ def _has_sequences(study: Study) -> int:
     return int(study.sequence.sequences > 0)
 
 
+def _tested_frames(study: Study) -> int:
+    return study.sequence.frames * math.ceil(study.sequence.sequences / study.pack.batches)
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage.
@@ -136,9 +140,7 @@ STAGE_COSTS: dict[str, Stage] = {
     ),
     "test_sequence": Stage(
         Law(30.0, 5e-4, 0.0, 2.0, 2000),
-        lambda study: (
-            study.sequence.frames * math.ceil(study.sequence.sequences / study.pack.batches)
-        ),
+        _tested_frames,
         _has_sequences,
     ),
 }

@@ -15,7 +15,7 @@ from xscatter.networks.run import SequenceNetwork
 from xscatter.scores import calibration
 from xscatter.scores.tracks import ONSET
 from xscatter.store.bundle import BundledSequence, network_file
-from xscatter.store.models import ModelFolder
+from xscatter.store.models import SEQUENCE_FACTS, ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.views import SEQUENCE
 
@@ -39,7 +39,7 @@ def bundled_sequence(
     folder = ModelFolder(paths.model(SEQUENCE.name))
     if not folder.network.exists():
         raise UserError(f"{folder.network}: missing; train --view {SEQUENCE.name} first")
-    facts = folder.facts("columns", "networks", "weights_sha256")
+    facts = folder.facts(*SEQUENCE_FACTS)
     if facts["networks"] != dict(weights):
         raise UserError(
             f"{folder.path}: was trained on features of other networks than the tagger has; run "

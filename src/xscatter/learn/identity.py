@@ -10,7 +10,7 @@ from xscatter.learn.data import RecordSource
 from xscatter.learn.source import Source
 from xscatter.records.read import open_records
 from xscatter.scores import calibration
-from xscatter.store.models import FACTS, ModelFolder
+from xscatter.store.models import FACTS, SEQUENCE_FACTS, ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
 from xscatter.views import SEQUENCE, View, trained
@@ -98,7 +98,8 @@ def exported(folder: ModelFolder, identity: Identity, step: int) -> bool:
         step: number of steps after which it ended.
     """
     try:
-        facts = folder.facts("fingerprint", "step", *FACTS)
+        entries = SEQUENCE_FACTS if folder.view == SEQUENCE.name else FACTS
+        facts = folder.facts("fingerprint", "step", *entries)
         calibration.load(folder.calibration)
     except UserError:
         return False

@@ -14,7 +14,7 @@ from xscatter.scores.calibration import Calibration, sigmoid
 from xscatter.scores.processes import Segment
 from xscatter.scores.sequence_evaluation import SequenceTruth, nuisance_of
 from xscatter.scores.tracks import segments_of
-from xscatter.store.models import ModelFolder
+from xscatter.store.models import SEQUENCE_FACTS, ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
 from xscatter.views import SEQUENCE
@@ -83,7 +83,7 @@ def predict_sequences(study: Study, paths: StudyPaths) -> Predicted:
     source = open_sequences_of(study, paths)
     subset, folder = source.test_set(), ModelFolder(paths.model(SEQUENCE.name))
     again = f"train --view {SEQUENCE.name} again"
-    facts = folder.facts("tags", "split", "columns", "networks", "weights_sha256")
+    facts = folder.facts(*SEQUENCE_FACTS)
     if {key: facts[key] for key in ("columns", "networks")} != source.layout:
         raise UserError(f"{folder.path}: was trained on other features; {again}")
     if facts["tags"] != source.tags or set(source.tested) & {

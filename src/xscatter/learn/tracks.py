@@ -12,11 +12,10 @@ _FAMILY = np.array([processes.FAMILIES.index(one.family) for one in processes.PR
 _REVERSE = np.array(
     [processes.INDEX[one.reverse] if one.reverse else -1 for one in processes.PROCESSES]
 )
+_INSTRUMENT = np.array([one.family == "instrument" for one in processes.PROCESSES])
 # Events of the instrument without a reverse are not processes of their own backwards: beam comes
 # and goes.
-_SYMMETRIC = np.array(
-    [one.family == "instrument" and one.name != "flux step" for one in processes.PROCESSES]
-)
+_SYMMETRIC = _INSTRUMENT & (np.array(processes.NAMES) != "flux step")
 _LEAST_CHANGE = 0.3  # of X within a record, below which a process in it cannot be judged
 UNKNOWN = -1.0  # target of what cannot be judged
 
@@ -68,7 +67,7 @@ class Track:
             low, high = np.fmin.reduce(shown, axis=0), np.fmax.reduce(shown, axis=0)
             hidden = self.active.any(axis=0) & (high - low < _LEAST_CHANGE)
         # Faults and events of the instrument come and go at once.
-        hidden &= ~np.array([one.family == "instrument" for one in processes.PROCESSES])
+        hidden &= ~_INSTRUMENT
         families = np.zeros((len(self), len(processes.FAMILIES)), np.float32)
         np.maximum.at(families.T, _FAMILY, active.T)
         for family in np.unique(_FAMILY[hidden]):
@@ -117,7 +116,8 @@ def reversed_in_time(track: Track, columns: Columns) -> Track | None:
     active, progress = np.zeros_like(track.active), np.full_like(track.progress, np.nan)
     # One to one: reverses are pairs.
     active[:, name] = track.active[::-1]
-    progress[:, name] = 1.0 - track.progress[::-1]
+    # An event of the instrument is at X = 1 while it lasts, and comes back from it.
+    progress[:, name] = np.where(_INSTRUMENT, track.progress, 1.0 - track.progress)[::-1]
     present = np.zeros_like(track.present)
     present[name] = track.present
     return Track(features, active, present, progress)

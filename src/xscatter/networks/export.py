@@ -179,8 +179,10 @@ def _rename(graph: Any) -> None:
     nodes, weights = [_copy(one) for one in nodes], [_copy(one) for one in weights]
     inputs = sorted((_copy(one) for one in graph.input), key=lambda one: one.name)
     for one in (*inputs, *graph.output):
-        # The number of records has a name, too.
-        one.type.tensor_type.shape.dim[0].dim_param = "records"
+        # The numbers of records and of frames have names, too.
+        for place, size in enumerate(one.type.tensor_type.shape.dim):
+            if place == 0 or size.dim_param:
+                size.dim_param = ("records", "frames")[min(place, 1)]
     for field, content in (("node", nodes), ("initializer", weights), ("input", inputs)):
         graph.ClearField(field)
         getattr(graph, field).extend(content)
