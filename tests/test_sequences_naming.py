@@ -1,5 +1,8 @@
 """Processes are named by the temporal network of a tagger, where it has one."""
 
+import csv
+import io
+
 import numpy as np
 import pytest
 
@@ -9,6 +12,7 @@ from xscatter.core.errors import UserError
 from xscatter.sequences.events import UNKNOWN
 from xscatter.sequences.state import load_state, save_state
 from xscatter.sequences.stream import FrameStream
+from xscatter.sequences.tables import frames_csv
 from xscatter.tagging.sequence import SequenceTagger
 from xscatter.tagging.temporal import TemporalNamer
 
@@ -77,6 +81,14 @@ def test_two_processes_at_once_are_two():
     plan = {"crystallisation": (20, 40), "expansion": (30, 45)}
     processes = [span.process for _, span in named(plan).tag(frames()).processes]
     assert processes == ["crystallisation", "expansion"]
+
+
+def test_the_table_of_frames_has_a_column_for_each_named_process():
+    result = named({"crystallisation": (22, 36)}).tag(frames())
+    rows = list(csv.DictReader(io.StringIO(frames_csv(result.frames))))
+    chance = [float(row["p(crystallisation)"]) for row in rows]
+    assert max(chance[:22]) < 0.01 < 0.9 < min(chance[22:36])
+    assert sum(name.startswith("p(") for name in rows[0]) == 2
 
 
 def test_frames_one_by_one_give_what_all_at_once_give():

@@ -152,6 +152,17 @@ def evidence_of(answer: Answer, name: str) -> str:
     return f"temporal network: {name} with probability {answer.named[name]:.2f}"
 
 
+def chances(answers: Sequence[Answer | None]) -> list[dict[str, float]]:
+    """Return, for each frame, the probability of every process that is named in any frame."""
+    names = list(dict.fromkeys(name for one in answers if one is not None for name in one.named))
+    return [
+        {}
+        if one is None
+        else {name: float(one.active[one.naming.processes.index(name)]) for name in names}
+        for one in answers
+    ]
+
+
 def named_record(
     spans: Sequence[ProcessSpan],
     answers: Sequence[Answer | None],

@@ -1,7 +1,7 @@
 """A stream of frames or profiles, divided into sequences: their rows, events and messages."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
@@ -41,6 +41,7 @@ class FrameRow:
         z: significance of a change at this frame.
         tags: that the networks gave.
         note: why it was left out.
+        chances: probability of each process that is named in the sequence.
     """
 
     file: str
@@ -53,6 +54,7 @@ class FrameRow:
     z: float = 0.0
     tags: tuple[str, ...] = ()
     note: str = ""
+    chances: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -249,6 +251,8 @@ class FrameStream:
         for numbers, note in ((tracker.bursts, _BURST), (tracker.dark, _DARK)):
             for number in numbers:
                 rows[number].note = note
+        for number, chances in enumerate(tracker.chances):
+            rows[number].chances = chances
         self.records.append(SequenceRecord(self._sequence, tracker.axis, tracker.blocks))
         self.processes += [(self._sequence, span) for span in tracker.finish()]
         read = sum(not np.isnan(row.total) for row in rows.values())

@@ -47,9 +47,11 @@ def processes_csv(processes: Sequence[tuple[int, ProcessSpan]]) -> str:
 def frames_csv(rows: Sequence[FrameRow]) -> str:
     """Return the table of frames, one a row."""
     covariates = list(dict.fromkeys(name for row in rows for name in row.covariates))
+    named = list(dict.fromkeys(name for row in rows for name in row.chances))
     tagged = any(row.tags for row in rows)
     header = [
-        "file", "frame", "time", *covariates, CHANGE, "total", "total_sd", "change_z",
+        "file", "frame", "time", *covariates, CHANGE, *(f"p({name})" for name in named),
+        "total", "total_sd", "change_z",
         *(["tags"] if tagged else []), "note", "index", "sequence",
     ]  # fmt: skip
     lines = [
@@ -59,6 +61,7 @@ def frames_csv(rows: Sequence[FrameRow]) -> str:
             _text(row.time),
             *(_text(row.covariates.get(name)) for name in covariates),
             f"{float(2 * ndtr(row.z) - 1):.4f}",
+            *(_text(row.chances.get(name)) for name in named),
             _text(row.total),
             _text(math.sqrt(row.total) if row.total > 0 else math.nan),
             f"{row.z:.2f}",

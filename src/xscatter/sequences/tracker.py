@@ -14,6 +14,7 @@ from xscatter.sequences.naming import (
     Answer,
     Ask,
     NamedProcesses,
+    chances,
     evidence_of,
     named_record,
 )
@@ -156,6 +157,11 @@ class Tracker:
             float(-ndtri(np.clip(chance * len(CHANNELS), 1e-300, 0.5)))
             for chance in self._scan.chances.values()
         ]
+
+    @property
+    def chances(self) -> list[dict[str, float]]:
+        """Probability of each process that was named, for every frame, while there is a record."""
+        return chances(self._answers)
 
     def finish(self) -> list[ProcessSpan]:
         """Return the processes of the sequence, as the finished record shows them."""
