@@ -1,4 +1,4 @@
-"""Names for changes: what a temporal network says of frames, online and in a finished record.
+"""Names for changes: the answers of a temporal network, online and in a finished record.
 
 The scan says when something changes, the network what it is. A change that the network cannot name
 keeps the family that it is sure of, or that of the evidence, and is of unknown kind.
@@ -44,7 +44,7 @@ class Naming:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a temporal network says of one frame, from all frames up to it.
+    """The answer of a temporal network to one frame, from all frames up to it.
 
     Attributes:
         naming: what its numbers are about.
@@ -148,7 +148,7 @@ def _span(name: str, probability: float, number: int, answer: Answer) -> Process
 
 
 def evidence_of(answer: Answer, name: str) -> str:
-    """Return what the network says of a process in words."""
+    """Return the answer of the network about a process in words."""
     return f"temporal network: {name} with probability {answer.named[name]:.2f}"
 
 

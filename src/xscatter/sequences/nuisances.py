@@ -1,4 +1,4 @@
-"""What a moving beam and another dark level do to a frame, fitted and taken out of comparisons.
+"""Effects of a moving beam and of the dark level, fitted and taken out of comparisons.
 
 A dark level does not follow the flux, so that every change of the flux looks like one of the
 pattern; a beam that wanders takes the whole pattern with it. To first order both are known changes
@@ -26,7 +26,7 @@ _FORGET = 400  # quiet frames that are remembered
 
 
 class QuietMoves:
-    """How far the beam moves in the quiet frames of a stream.
+    """The distances by which the beam moves in the quiet frames of a stream.
 
     A beam that has kept its place does not explain rings that move: on a detector that sees a part
     of their circle, both look the same.

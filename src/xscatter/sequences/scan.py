@@ -82,6 +82,7 @@ class _Kept:
     residuals: dict[str, np.ndarray] = field(default_factory=dict)
     squares: dict[tuple[str, int], float] = field(default_factory=dict)
     moves: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    steady: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 
     def state(self) -> dict[str, Any]:
         """Return plain values and arrays."""
@@ -91,13 +92,15 @@ class _Kept:
             "residuals": self.residuals,
             "squares": [[*key, value] for key, value in self.squares.items()],
             "moves": self.moves,
+            "steady": self.steady,
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "_Kept":
         squares = {(name, scale): value for name, scale, value in state["squares"]}
         sums = Sums(**state["sums"])
-        return cls(state["number"], sums, state["residuals"], squares, state["moves"])
+        moves, steady = state["moves"], state["steady"]
+        return cls(state["number"], sums, state["residuals"], squares, moves, steady)
 
 
 class Scan:
@@ -216,13 +219,16 @@ class Scan:
     def _measure(self, frame: _Kept, tested: list[_Kept], scale: int) -> None:
         """Compare the sum of `tested` with the reference; the result is kept with `frame`."""
         assert self._reference is not None
-        sums = _sum(tested)
-        steady = steadied(sums, self._reference, self.moves.allowed)
-        values = compared(sums, self._reference, self._weights, steady.counts)
+        if scale == 1:
+            steady = steadied(frame.sums, self._reference, self.moves.allowed)
+            frame.steady, frame.moves = steady.counts, steady.squares
+        # The fit is linear, so sums of frames need none of their own.
+        counts = np.sum([one.steady for one in tested], axis=0)
+        values = compared(_sum(tested), self._reference, self._weights, counts)
         for name, some in values.items():
             frame.squares[name, scale] = mean_square(some)
         if scale == 1:
-            frame.residuals, frame.moves = values, steady.squares
+            frame.residuals = values
 
     def _least(self, frame: _Kept, scale: int) -> tuple[float, str]:
         """The least probability at a scale, and its channel."""

@@ -89,7 +89,13 @@ class Namer(Protocol):
         """Begin a sequence, with the number of live pixels (rings, sectors) of each cell."""
 
     def answer(self, reduced: Reduced, z: Sequence[float], time: float | None) -> Answer:
-        """Return what it says of the next frame; `z` is that of the scan at each scale."""
+        """Return its answer to the next frame.
+
+        Args:
+            reduced: the frame, with its logits.
+            z: significance of a change at each scale of the scan.
+            time: in seconds, or None.
+        """
 
     def state(self) -> dict[str, Any]:
         """Return all that is needed to go on, as plain values and arrays."""

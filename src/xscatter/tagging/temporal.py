@@ -38,7 +38,7 @@ def logits_of(probability: np.ndarray) -> np.ndarray:
 
 
 class TemporalNamer:
-    """What a temporal network says of the frames of one sequence after the other.
+    """The answers of a temporal network to the frames of one sequence after the other.
 
     Args:
         bundle: description of a tagger with a temporal network.
@@ -85,7 +85,7 @@ class TemporalNamer:
         self._memory, self._embedder = self._network.start(), Embedder(live)
 
     def answer(self, reduced: Reduced, z: Sequence[float], time: float | None) -> Answer:
-        """Return what the network says of the next frame.
+        """Return the answer of the network to the next frame.
 
         Args:
             reduced: the frame, with its logits.
