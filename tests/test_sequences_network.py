@@ -10,7 +10,7 @@ from xscatter.learn.sequences import LearntSequence, SequenceSource
 from xscatter.learn.tracks import (
     ONSET,
     UNKNOWN,
-    Columns,
+    FeatureColumns,
     Track,
     changed,
     reversed_in_time,
@@ -26,7 +26,7 @@ from xscatter.study import parse_study
 P, K = len(processes.NAMES), len(processes.FAMILIES)
 SIZES = columns(3)
 F = sum(SIZES.values())
-GROUPS = Columns(SIZES)
+GROUPS = FeatureColumns(SIZES)
 CRYSTALLISATION, MELTING = processes.INDEX["crystallisation"], processes.INDEX["melting"]
 
 

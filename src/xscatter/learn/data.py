@@ -66,7 +66,13 @@ class RecordSubset:
         return experiments(self)
 
     def build(self, view: View, train: Train, branches: Sequence[Any] = ()) -> Any:
-        """Return the network of `view`, see :func:`xscatter.learn.learner.build`."""
+        """Return the network of `view`, see :func:`xscatter.learn.learner.build`.
+
+        Args:
+            view: which network.
+            train: the keys of the study.
+            branches: trained networks of the view's parents.
+        """
         from xscatter.learn import learner
 
         return learner.build(view, self, len(self.records.tags), train, branches)

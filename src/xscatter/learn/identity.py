@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from xscatter.core.errors import UserError
 from xscatter.learn.data import RecordSource
-from xscatter.learn.source import Source
+from xscatter.learn.source import LearningSource
 from xscatter.records.read import open_records
 from xscatter.scores import calibration
 from xscatter.store.models import FACTS, SEQUENCE_FACTS, ModelFolder
@@ -31,7 +31,9 @@ class Identity:
     batches: list[str]
 
 
-def identify(study: Study, source: Source, view: View, branches: Sequence[str] = ()) -> Identity:
+def identify(
+    study: Study, source: LearningSource, view: View, branches: Sequence[str] = ()
+) -> Identity:
     """Return the identity of the training of `view` on `source`.
 
     Args:

@@ -12,7 +12,7 @@ from xscatter.core.errors import UserError
 from xscatter.core.files import file_sha256
 from xscatter.core.progress import track as progress
 from xscatter.core.seeds import Purpose, generator
-from xscatter.learn.tracks import UNKNOWN, Columns, Track, changed
+from xscatter.learn.tracks import UNKNOWN, FeatureColumns, Track, changed
 from xscatter.records.assign import tested
 from xscatter.store.features import open_features
 from xscatter.store.paths import StudyPaths
@@ -57,7 +57,7 @@ class SequenceSubset:
     """
 
     sequences: Sequence[LearntSequence]
-    columns: Columns
+    columns: FeatureColumns
     window: int
     pictured: ClassVar[bool] = False
 
@@ -131,7 +131,13 @@ class SequenceSubset:
         return sorted(one.number for one in self.sequences)
 
     def build(self, view: View, train: Train, branches: Sequence[Any] = ()) -> Any:
-        """Return the temporal network, its inputs scaled to this training set."""
+        """Return the temporal network, its inputs scaled to this training set.
+
+        Args:
+            view: not used.
+            train: the keys of the study.
+            branches: not used.
+        """
         from xscatter.networks.sequence import sequence_network
 
         size = self.sequences[0].track.features.shape[1]
@@ -192,7 +198,7 @@ class SequenceSource:
 
     def _subset(self, numbers: set[int]) -> SequenceSubset:
         some = [one for one in self._all if one.number in numbers]
-        return SequenceSubset(some, Columns(self.columns), self._window)
+        return SequenceSubset(some, FeatureColumns(self.columns), self._window)
 
     def test_set(self) -> SequenceSubset:
         """Return the sequences that no training sees."""

@@ -23,13 +23,26 @@ class Subset(Protocol):
     def drawn(
         self, view: View, index: np.ndarray, random: np.random.Generator, train: Train
     ) -> tuple[Inputs, np.ndarray]:
-        """Return inputs and labels of a training step, randomly changed."""
+        """Return inputs and labels of a training step, randomly changed.
+
+        Args:
+            view: of the network.
+            index: which of them.
+            random: of this step.
+            train: the keys of the study.
+        """
 
     def labels(self, index: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Return the labels (n, T), 0 or 1, float32."""
 
     def logits(self, view: View, network: Callable[[Inputs], Any], label: str = "") -> np.ndarray:
-        """Return the logits (n, T) that `network` gives."""
+        """Return the logits (n, T) that a network gives.
+
+        Args:
+            view: of the network.
+            network: from inputs to logits.
+            label: of the progress; none is shown without.
+        """
 
     def named(self, index: np.ndarray) -> str:
         """Return what is at `index`, for a message."""
@@ -38,13 +51,19 @@ class Subset(Protocol):
         """Return the experiments or sequences, ascending."""
 
     def build(self, view: View, train: Train, branches: Sequence[Any]) -> Any:
-        """Return the network of `view`, its inputs scaled to this training set."""
+        """Return a network, its inputs scaled to this training set.
+
+        Args:
+            view: which network.
+            train: the keys of the study.
+            branches: trained networks that it is built on.
+        """
 
     def loss(self, train: Train) -> Callable[[Any, Any], Any]:
         """Return the loss of a training step, of labels and the network's output."""
 
 
-class Source(Protocol):
+class LearningSource(Protocol):
     """All that a training may learn from.
 
     Attributes:

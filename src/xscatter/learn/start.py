@@ -13,7 +13,7 @@ from xscatter.learn import checkpoint
 from xscatter.learn.checkpoint import Checkpoint
 from xscatter.learn.identity import Identity
 from xscatter.learn.progress import Progress
-from xscatter.learn.source import Source, Subset
+from xscatter.learn.source import LearningSource, Subset
 from xscatter.networks.load import load_model
 from xscatter.networks.quiet import import_tensorflow
 from xscatter.store.models import ModelFolder
@@ -54,7 +54,7 @@ class Training:
     identity: Identity
     checkpoints: Path
     model: ModelFolder
-    source: Source
+    source: LearningSource
     training: Subset
     validation: Subset
     batch_size: int
@@ -87,7 +87,7 @@ def start(
     study: Study,
     paths: StudyPaths,
     view: View,
-    source: Source,
+    source: LearningSource,
     identity: Identity,
     saved: Checkpoint | None = None,
     parent: Checkpoint | None = None,

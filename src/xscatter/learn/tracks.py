@@ -50,7 +50,7 @@ class Track:
 
     @property
     def targets(self) -> np.ndarray:
-        """What a network should answer (n, 3 P + families): active, onset, progress, family.
+        """Right answers of a network (n, 3 P + families): active, onset, progress, family.
 
         `UNKNOWN` where it cannot be judged: the progress of what does not go on, and processes of
         which too little is left in a part of a sequence.
@@ -79,8 +79,8 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Where the groups of features are.
+class FeatureColumns:
+    """Places of the groups of features.
 
     Attributes:
         sizes: number of columns of each group, in order.
@@ -97,7 +97,7 @@ class Columns:
         raise KeyError(name)
 
 
-def reversed_in_time(track: Track, columns: Columns) -> Track | None:
+def reversed_in_time(track: Track, columns: FeatureColumns) -> Track | None:
     """Return the track backwards, its processes renamed; None where one has no reverse.
 
     The significance of a change, which compares with earlier frames, is not known backwards: 0.
@@ -123,7 +123,7 @@ def reversed_in_time(track: Track, columns: Columns) -> Track | None:
     return Track(features, active, present, progress)
 
 
-def _step(features: np.ndarray, before: np.ndarray, columns: Columns) -> None:
+def _step(features: np.ndarray, before: np.ndarray, columns: FeatureColumns) -> None:
     """Write change of flux and time step of `features`, which are `before` backwards."""
     flux, step = columns["log flux change"], columns["log step"]
     features[0, flux] = 0.0
@@ -132,7 +132,7 @@ def _step(features: np.ndarray, before: np.ndarray, columns: Columns) -> None:
     features[1:, step] = before[:0:-1, step]
 
 
-def thinned(track: Track, every: int, columns: Columns) -> Track:
+def thinned(track: Track, every: int, columns: FeatureColumns) -> Track:
     """Return every n-th frame: the same process, faster.
 
     Args:
@@ -143,7 +143,7 @@ def thinned(track: Track, every: int, columns: Columns) -> Track:
     return _spaced(track.at(np.arange(0, len(track), every)), every, columns)
 
 
-def summed(track: Track, together: int, columns: Columns) -> Track:
+def summed(track: Track, together: int, columns: FeatureColumns) -> Track:
     """Return frames of several exposures: less noise, the same process faster.
 
     Args:
@@ -160,7 +160,7 @@ def summed(track: Track, together: int, columns: Columns) -> Track:
     return _spaced(replace(last, features=features), together, columns)
 
 
-def _spaced(track: Track, every: int, columns: Columns) -> Track:
+def _spaced(track: Track, every: int, columns: FeatureColumns) -> Track:
     """Return the track with the change of flux and the time step of frames further apart."""
     features = track.features.copy()
     total, flux = columns["log total"], columns["log flux change"]
@@ -170,7 +170,7 @@ def _spaced(track: Track, every: int, columns: Columns) -> Track:
     return replace(track, features=features)
 
 
-def with_gap(track: Track, first: int, length: int, columns: Columns) -> Track:
+def with_gap(track: Track, first: int, length: int, columns: FeatureColumns) -> Track:
     """Return the track without some frames.
 
     Args:
@@ -190,7 +190,9 @@ def with_gap(track: Track, first: int, length: int, columns: Columns) -> Track:
     return replace(without, features=features)
 
 
-def changed(track: Track, window: int, random: np.random.Generator, columns: Columns) -> Track:
+def changed(
+    track: Track, window: int, random: np.random.Generator, columns: FeatureColumns
+) -> Track:
     """Return the track as it might have been measured as well: a draw of all changes above.
 
     Args:

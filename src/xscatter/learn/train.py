@@ -15,7 +15,7 @@ from xscatter.core.seeds import Purpose, generator
 from xscatter.learn import checkpoint, data, export
 from xscatter.learn.board import Board
 from xscatter.learn.identity import exported, identify
-from xscatter.learn.source import Source
+from xscatter.learn.source import LearningSource
 from xscatter.learn.start import Training, find_parent, start
 from xscatter.scores import metrics
 from xscatter.scores.groups import columns_of_groups, single_logits
@@ -30,7 +30,7 @@ _LAG = 8  # steps that may be in flight before their loss is read, so that the d
 def train(
     study: Study,
     paths: StudyPaths,
-    source: Source,
+    source: LearningSource,
     view: str,
     deadline: float | None = None,
     carry_on: bool = False,
@@ -67,7 +67,7 @@ def train(
 def _train(
     study: Study,
     paths: StudyPaths,
-    source: Source,
+    source: LearningSource,
     view: str,
     deadline: float | None,
     carry_on: bool,

@@ -34,7 +34,7 @@ _AT = 0.25  # intersection over union of a segment that counts, of each process
 
 @dataclass(frozen=True)
 class SequenceTruth:
-    """What happens in the N sequences of a test.
+    """All that happens in the N sequences of a test.
 
     Attributes:
         labels: (N, P) whether each process is detectable.
