@@ -361,6 +361,7 @@ def test_a_file_is_laid_out_as_documented(tmp_path):
         assert spans.dtype.names == ("process", "begin", "end", "seen", "open")
         values = file["entry/quantities/values"]
         assert values.shape == (FRAMES, len(file["entry/quantities/names"]))
+        assert file["entry/quantities/least_errors"].shape == values.shape
         assert json.loads(file["entry/law"][()])["photons"] > 0
         assert file["entry/tags/labels"].shape == (FRAMES, len(tags.NAMES))
     with open_sequence(path) as sequence:
@@ -370,6 +371,7 @@ def test_a_file_is_laid_out_as_documented(tmp_path):
         assert set(np.flatnonzero(sequence.process_labels)) <= set(np.flatnonzero(present))
         assert set(sequence.spans["process"]) <= set(np.flatnonzero(present))
         assert (sequence.quantities["photons"][1] >= 0).all()
+        assert all((errors > 0).all() for errors in sequence.least_errors.values())
         assert set(sequence.covariates) <= {"temperature", "strain"}
 
 

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from toy_naming import tagger_and_namer
+from xscatter.advice.advisor import Advisor
 from xscatter.sequences.stream import FrameStream
 from xscatter.sources.folder import Folder
 from xscatter.tagging import follow
@@ -41,13 +42,11 @@ def main(frames, table, events, kill_at):
     options = follow.FollowOptions(patience=0.1, once=True)
     read = {"center": CENTER}
     source = Folder(Path(frames), settle=0.01, read=read)
+    table, events = Path(table), Path(events)
+    stream, frames = FrameStream(record=False, namer=namer), events.with_suffix(".csv")
     with (
-        closing(Journal(Path(table), tagger.tags)) as journal,
-        closing(
-            ProcessLog(
-                Path(events), FrameStream(record=False, namer=namer), Path(table), read, tagger
-            )
-        ) as log,
+        closing(Journal(table, tagger.tags)) as journal,
+        closing(ProcessLog(events, stream, table, read, Advisor(), frames, tagger)) as log,
     ):
         for _ in follow.follow(tagger, source, journal, options, lambda line: None, log):
             pass

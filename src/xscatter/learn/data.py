@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +40,6 @@ class RecordSubset:
 
     records: Records
     where: np.ndarray
-    pictured: ClassVar[bool] = True
 
     def __len__(self) -> int:
         return len(self.where)

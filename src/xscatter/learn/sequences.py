@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +59,6 @@ class SequenceSubset:
     sequences: Sequence[LearntSequence]
     columns: FeatureColumns
     window: int
-    pictured: ClassVar[bool] = False
 
     def __len__(self) -> int:
         return len(self.sequences)

@@ -254,7 +254,7 @@ class Loop:
             f"{images / seconds:.0f} images/s{consequence.get(decision, '')}"
         )
         self.board.add(row, timing)
-        if training.validation.pictured:
+        if isinstance(training.validation, data.RecordSubset):
             self.board.examples(progress.step, training.validation, training.tags, logits)
 
     def _save(self) -> None:
@@ -282,7 +282,7 @@ class Loop:
         # The best epoch is exported, not the last one.
         self.learner.swap(training.best)
         logits = self.learner.logits(training.validation, training.view)
-        if training.validation.pictured:
+        if isinstance(training.validation, data.RecordSubset):
             shown = single_logits(logits, columns_of_groups(training.tags))
             self.board.examples(progress.step, training.validation, training.tags, shown, last=True)
         finished = export.Finished(

@@ -116,9 +116,10 @@ def _named(method: Method, tested: SequenceTruth, seed: int) -> dict[str, Any]:
     means = mean_precision(drawn)
     by_family = {}
     for f, family in enumerate(processes.FAMILIES):
-        own = labels[:, f == _FAMILY].any(axis=1)
+        members = np.flatnonzero(np.equal(_FAMILY, f))
+        own = labels[:, members].max(axis=1)
         if method.families is None:
-            score = scores[:, f == _FAMILY].max(axis=1)
+            score = scores[:, members].max(axis=1)
         else:
             score = np.array([one[:, f].max() for one in method.families])
         by_family[family] = _plain(metrics.average_precision(own, score))

@@ -15,6 +15,7 @@ from xscatter.sequences.noise import SCALES
 from xscatter.sequences.page import SequenceRecord
 from xscatter.sequences.polar import Sums
 from xscatter.sequences.profiles import Profile
+from xscatter.sequences.quantities import Measured, all_quantities
 from xscatter.sequences.reduction import Item, Reduction
 from xscatter.sequences.tracker import Step, Tracker
 
@@ -41,7 +42,9 @@ class FrameRow:
         z: significance of a change at this frame.
         tags: that the networks gave.
         note: why it was left out.
-        chances: probability of each process that is named in the sequence.
+        probabilities: of all tags, and of each process that is named in the sequence, by name.
+        quantities: by name, with the error of each.
+        noise_factor: with which these errors were made.
     """
 
     file: str
@@ -54,7 +57,17 @@ class FrameRow:
     z: float = 0.0
     tags: tuple[str, ...] = ()
     note: str = ""
-    chances: dict[str, float] = field(default_factory=dict)
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    quantities: dict[str, Measured] = field(default_factory=dict)
+    noise_factor: float = 1.0
+
+    def renoised(self, factor: float) -> None:
+        """Give the quantities the errors of another noise factor."""
+        grown = np.sqrt(factor / self.noise_factor)
+        self.noise_factor = factor
+        for name, one in self.quantities.items():
+            if all_quantities()[name].of_noise:
+                self.quantities[name] = Measured(one.value, float(one.sd * grown))
 
 
 @dataclass(frozen=True)
@@ -113,10 +126,13 @@ class FrameStream:
         at_rest: nobody changes the sample on purpose.
         new_after: a pause of so many seconds begins a new sequence; None: 20 times the median.
         record: keep rows, and a bounded record for :meth:`close`; False: events alone.
+        measure: measure the quantities of each frame.
         namer: temporal network that names processes in frames that were tagged; None: none.
 
     Attributes:
+        row: of the last frame.
         rows: of all frames, while there is a record.
+        units: unit of each quantity, by name, while frames are measured.
         processes: of sequences that are closed, each with the number of its sequence.
         records: sums of sequences that are closed, for pictures.
         messages: about frames that were left out and sequences that begin; the caller empties it.
@@ -127,10 +143,14 @@ class FrameStream:
         at_rest: bool = False,
         new_after: float | None = None,
         record: bool = True,
+        measure: bool = True,
         namer: Namer | None = None,
     ):
         self.namer = namer
         self.at_rest, self.new_after, self.record = at_rest, new_after, record
+        self.measure = measure
+        self.row: FrameRow | None = None
+        self.units: dict[str, str] = {}
         self.rows: list[FrameRow] = []
         self.processes: list[tuple[int, ProcessSpan]] = []
         self.records: list[SequenceRecord] = []
@@ -147,6 +167,7 @@ class FrameStream:
         return {
             "at_rest": self.at_rest,
             "new_after": self.new_after,
+            "measure": self.measure,
             "reduction": None if reduction is None else reduction.state(),
             "tracker": None if tracker is None else tracker.state(),
             "namer": None if self.namer is None else self.namer.state(),
@@ -167,7 +188,7 @@ class FrameStream:
                 "began with another tagger, with or without a network for processes; choose "
                 "another file with --processes, or the tagger it began with"
             )
-        stream = cls(state["at_rest"], state["new_after"], record=False, namer=namer)
+        stream = cls(state["at_rest"], state["new_after"], False, state["measure"], namer)
         if namer is not None:
             namer.resume(state["namer"])
         if state["reduction"] is not None:
@@ -198,6 +219,7 @@ class FrameStream:
         time: float | None = None,
         covariates: Mapping[str, float] | None = None,
         tags: tuple[str, ...] = (),
+        probabilities: Mapping[str, float] | None = None,
     ) -> list[tuple[int, Event]]:
         """Take the next frame; return the events that it causes, with the sequence of each.
 
@@ -206,6 +228,7 @@ class FrameStream:
             time: in seconds.
             covariates: values by name.
             tags: that the networks gave to it.
+            probabilities: of all tags, by name.
         """
         why = reduced.begins or self._pause(reduced, time)
         if why and self._tracker is not None:
@@ -224,29 +247,48 @@ class FrameStream:
         step = Step(reduced.file, reduced.sums, time, ask)
         frame = 0 if self._tracker is None else self._tracker.number
         events = [] if self._tracker is None else self._tracker.push(step)
+        self.row = FrameRow(
+            reduced.file,
+            reduced.index,
+            max(self._sequence, 0),
+            frame,
+            time,
+            dict(covariates or {}),
+            float("nan") if reduced.sums is None else reduced.sums.total,
+            0.0 if self._tracker is None else self._tracker.z,
+            tags,
+            reduced.reason,
+            probabilities or {},
+        )
+        if self.measure and reduced.sums is not None:
+            self._measured(self.row, reduced)
         if self.record:
-            total = float("nan") if reduced.sums is None else reduced.sums.total
-            z = 0.0 if self._tracker is None else self._tracker.z
-            row = FrameRow(
-                reduced.file,
-                reduced.index,
-                max(self._sequence, 0),
-                frame,
-                time,
-                dict(covariates or {}),
-                total,
-                z,
-                tags,
-                reduced.reason,
-            )
-            self.rows.append(row)
+            self.rows.append(self.row)
         return [(self._sequence, event) for event in events]
+
+    def _measured(self, row: FrameRow, reduced: Reduced) -> None:
+        assert self._tracker is not None
+        assert reduced.reduction is not None
+        assert reduced.sums is not None
+        row.noise_factor = self._tracker.noise_factor if reduced.sums.poisson else 1.0
+        row.quantities = reduced.reduction.quantities(reduced.sums, row.noise_factor)
+        self.units = reduced.reduction.units()
 
     @property
     def z(self) -> list[float]:
         """Significance of a change at the last frame, at each scale of the scan."""
         scales = [] if self._tracker is None else self._tracker.scales
         return scales or [0.0] * len(SCALES)
+
+    @property
+    def beam(self) -> bool:
+        """Whether the last frame had beam."""
+        return self._tracker is not None and self._tracker.beam
+
+    @property
+    def noise_factor(self) -> float:
+        """Variance of a quiet frame over that of photons alone, as learnt so far."""
+        return 1.0 if self._tracker is None else self._tracker.noise_factor
 
     def close(self) -> None:
         """Finish the sequence that is going on."""
@@ -258,7 +300,11 @@ class FrameStream:
             for number in numbers:
                 rows[number].note = note
         for number, chances in enumerate(tracker.chances):
-            rows[number].chances = chances
+            rows[number].probabilities = {**rows[number].probabilities, **chances}
+        for row in rows.values():
+            # The first frames were measured before the noise of the stream was known.
+            if row.quantities and self._reduction is not None and self._reduction.poisson:
+                row.renoised(tracker.noise_factor)
         self.records.append(SequenceRecord(self._sequence, tracker.axis, tracker.blocks))
         self.processes += [(self._sequence, span) for span in tracker.finish()]
         read = sum(not np.isnan(row.total) for row in rows.values())

@@ -150,8 +150,8 @@ def _checks(study: Study, paths: StudyPaths, deep: bool) -> Iterator[_Check]:
         wanted = (deep, study.sequence.frames, number, hashed)
         yield _Check(paths.sequence(number), log, sequence_problem, wanted)
         log = paths.log("embed", f"{number:05d}")
-        own = (deep, study.sequence.frames, paths.sequence(number))
-        yield _Check(paths.features(number), log, features_problem, own)
+        frames = (deep, study.sequence.frames, paths.sequence(number))
+        yield _Check(paths.features(number), log, features_problem, frames)
     yield _Check(paths.assignment, paths.log("assign"), json_problem)
     yield _Check(
         paths.records, paths.log("index"), json_problem, ("batches", "fields", "record_length")

@@ -8,23 +8,46 @@ start, and gives the same events, of which those that are in the file already ar
 import csv
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from xscatter.core.errors import UserError
 from xscatter.frames import Frame, Unreadable
 from xscatter.frames.reading import read
+from xscatter.sequences.events import Event
 from xscatter.sequences.order import frame_number, natural_key
 from xscatter.sequences.reduction import centred
 from xscatter.sequences.state import load_state, save_state
 from xscatter.sequences.stream import FrameStream, Reduced
 from xscatter.sequences.tables import event_line
 from xscatter.sources.source import Item
+from xscatter.tagging.frame_table import FrameTable
 from xscatter.tagging.tagged import Tagged
 from xscatter.tagging.tagger import Ready, Tagger
 from xscatter.tagging.temporal import logits_of
+
+
+class Follower(Protocol):
+    """Something that follows a stream and adds events to it, such as advice."""
+
+    def follow(
+        self, stream: FrameStream, reduced: Reduced, events: Sequence[tuple[int, Event]]
+    ) -> list[tuple[int, Event]]:
+        """Return further events of a frame.
+
+        Args:
+            stream: that took it.
+            reduced: the frame.
+            events: that it caused.
+        """
+
+    def state(self) -> dict[str, Any]:
+        """Return plain values and arrays."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
 
 
 class ProcessLog:
@@ -35,6 +58,8 @@ class ProcessLog:
         stream: that finds processes; used if there is no state to resume from.
         table: the journal's file.
         options: `mask`, `poni` and `center` with which frames are read.
+        advisor: that adds advice, or None.
+        frames: file of a table of the frames with their quantities, or None.
         tagger: that tags the frames; needed where the stream has a network that names processes.
         view: with which it tags them; None: the best for each.
 
@@ -51,6 +76,8 @@ class ProcessLog:
         stream: FrameStream,
         table: Path,
         options: Mapping[str, Any] | None = None,
+        advisor: Follower | None = None,
+        frames: Path | None = None,
         tagger: Tagger | None = None,
         view: str | None = None,
     ):
@@ -76,6 +103,7 @@ class ProcessLog:
             ) from error
         # Frames of the table whose events were counted, and those events.
         self._taken, self._events = len(rows), written
+        self._advisor, length = advisor, None
         if self._state.exists():
             state = load_state(self._state)
             try:
@@ -83,12 +111,18 @@ class ProcessLog:
             except UserError as error:
                 raise UserError(f"{path}: {error}") from error
             self._taken, self._events = state["taken"], state["events"]
+            if advisor is not None and state["advisor"] is not None:
+                advisor.restore(state["advisor"])
+            if frames is not None:
+                length = state["frames"].get(str(frames.absolute()))
             if state["table"] != str(table.absolute()):
                 self._file.close()
                 raise UserError(
                     f"{path}: belongs to another table than {table}; choose another file with "
                     "--processes, or the table it was made with"
                 )
+        self._frames = None if frames is None else FrameTable(frames, length)
+        self._stream.measure = frames is not None
         # A crash may have cut off rows of the table: these frames are tagged, but not taken, again.
         self._known = max(self._taken - len(rows), 0)
         self._repeated = max(written - self._events, 0)
@@ -108,6 +142,8 @@ class ProcessLog:
         """Write the state and close the file."""
         self._save()
         self._file.close()
+        if self._frames is not None:
+            self._frames.close()
 
     def order(self, items: list[Item], patience: float) -> list[Item]:
         """Return the items that may be taken now, by the numbers in their names.
@@ -189,7 +225,17 @@ class ProcessLog:
             self._stream.messages.append(f"missing frames: {self._last[0]} {gap}")
 
     def _take(self, reduced: Reduced) -> None:
-        for sequence, event in self._stream.take(reduced, _modified(reduced.file)):
+        events = self._stream.take(reduced, _modified(reduced.file))
+        if self._advisor is not None:
+            events += self._advisor.follow(self._stream, reduced, events)
+            self._stream.messages += [
+                f"advice: {event.advice}: {event.why} (probability {event.probability:.2f})"
+                for _, event in events
+                if event.advice
+            ]
+        if self._frames is not None and self._stream.row is not None:
+            self._frames.add(self._stream.row)
+        for sequence, event in events:
             self._events += 1
             if self._repeated:
                 self._repeated -= 1
@@ -198,11 +244,14 @@ class ProcessLog:
         self._taken += 1
 
     def _save(self) -> None:
+        frames = self._frames
         state = {
             "table": str(self._table.absolute()),
             "taken": self._taken,
             "events": self._events,
             "stream": self._stream.state(),
+            "advisor": None if self._advisor is None else self._advisor.state(),
+            "frames": {} if frames is None else {str(frames.path.absolute()): frames.flush()},
         }
         save_state(self._state, state)
 

@@ -28,6 +28,7 @@ class TaggedSequence:
         events: as a stream reports them, each with the number of its sequence.
         messages: about frames that were left out and sequences that begin.
         records: sums of each sequence, for pictures.
+        units: of the quantities of the frames, by name.
     """
 
     frames: list[FrameRow] = field(default_factory=list)
@@ -35,6 +36,7 @@ class TaggedSequence:
     events: list[tuple[int, Event]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     records: list[SequenceRecord] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)
 
 
 class SequenceTagger:
@@ -77,7 +79,7 @@ class SequenceTagger:
         record: bool = True,
     ):
         self.tagger = tagger
-        self.stream = FrameStream(at_rest, new_after, record, TemporalNamer.of(tagger))
+        self.stream = FrameStream(at_rest, new_after, record, namer=TemporalNamer.of(tagger))
         self._events: list[tuple[int, Event]] = []
         self._messages: list[str] = []
 
@@ -127,21 +129,28 @@ class SequenceTagger:
         self._collect()
         stream = self.stream
         return TaggedSequence(
-            stream.rows, stream.processes, self._events, self._messages, stream.records
+            stream.rows,
+            stream.processes,
+            self._events,
+            self._messages,
+            stream.records,
+            stream.units,
         )
 
     def _push(
         self, item: Item | Ready, time: float | None, covariates: Mapping[str, float]
     ) -> list[tuple[int, Event]]:
         tags: tuple[str, ...] = ()
+        probabilities: dict[str, float] = {}
         logits = None
         if self.tagger is not None and not isinstance(item, (Profile, Unreadable)):
             item = item if isinstance(item, Ready) else self.tagger.ready(item)
             tagged = self.tagger.tag([item])[0]
             tags, logits = tagged.tags, logits_of(tagged.probability)
+            probabilities = dict(zip(self.tagger.tags, tagged.probability.tolist(), strict=False))
         frame = item.frame if isinstance(item, Ready) else item
         reduced = replace(self.stream.reduce(frame), logits=logits)
-        events = self.stream.take(reduced, time, covariates, tags)
+        events = self.stream.take(reduced, time, covariates, tags, probabilities)
         if self.stream.record:
             self._events += events
             self._collect()
