@@ -103,7 +103,7 @@ def _filled(record: Sequence[Sums]) -> list[Sums]:
     """Return the record with the mean of other frames in cells that lost a pixel in one frame."""
     counts = np.array([sums.counts for sums in record])
     usable = np.array([sums.usable for sums in record])
-    some, always = usable.any(axis=0), usable.all(axis=0)
+    some, always = np.asarray(usable.any(axis=0)), np.asarray(usable.all(axis=0))
     totals = counts[:, always].sum(axis=1)[:, None, None]
     known = np.maximum((totals * usable).sum(axis=0), 1e-300)
     filled = np.where(usable | ~some, counts, totals * (counts * usable).sum(axis=0) / known)
