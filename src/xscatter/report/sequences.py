@@ -108,17 +108,14 @@ def _read(paths: StudyPaths) -> SequenceScoresFile:
             if key.startswith("baseline/")
         }
         scores[NETWORK] = np.split(file["active"], first[1:-1])
-        true = [
-            Segment(*(int(row[k]) for k in ("sequence", "process", "begin", "end")),
-                    seen=int(row["seen"]))
-            for row in file["spans"]
-        ]  # fmt: skip
-        predicted = [
-            Segment(*(int(row[k]) for k in ("sequence", "process", "begin", "end")),
-                    float(row["score"]))
-            for row in file["segments"]
-        ]  # fmt: skip
+        true = [_segment(row, seen=int(row["seen"])) for row in file["spans"]]
+        predicted = [_segment(row, score=float(row["score"])) for row in file["segments"]]
         return SequenceScoresFile(file["numbers"], scores, file["detectability"], true, predicted)
+
+
+def _segment(row: Any, score: float = 1.0, seen: int = -1) -> Segment:
+    sequence, process, begin, end = (int(row[k]) for k in ("sequence", "process", "begin", "end"))
+    return Segment(sequence, process, begin, end, score, seen)
 
 
 def _row(name: str, entry: Mapping[str, Any]) -> dict[str, str]:
