@@ -2,12 +2,15 @@
 
     python benchmarks/sequences.py speed [--model results/demo/models] [--frames 60]
     python benchmarks/sequences.py power [--sequences 25]
+    python benchmarks/sequences.py quiet [--sequences 25] [--seed 202]
 
 `speed` measures the CPU time of features and scan of a frame of 256×256 against that of `predict`,
 in turns: they may add 20 %. The beam centre is known, and without --model predict is the reading of
 the frame and its expansion alone: both are less than it really takes. `power` prints the part of
 the sequences in which a ring that grows out of a halo is found, by its detectability D, at 5 %
-false alarms a sequence. PCA with kernel change points needs the package ruptures.
+false alarms a sequence. `quiet` prints the part of simulated sequences without a process of the
+sample in which a change is found; a sample that leaves the beam and an obstruction change the
+pattern, and are counted apart. PCA with kernel change points needs the package ruptures.
 """
 
 import argparse
@@ -159,16 +162,59 @@ def power(sequences):
         print(f"D {np.mean(d):.1f}: {cells}", flush=True)
 
 
+CHANGING = {"sample_moved", "obstruction"}  # what they do to the pattern is no false change
+
+
+def quiet(sequences, seed):
+    from xscatter import Study
+    from xscatter.sequences.events import BEAM_LOST
+    from xscatter.simulate.sequence import draw_sequence, sequence_experiment
+
+    study = Study(name="quiet", seed=seed, simulate={"size": 64}, sequence={"frames": 60})
+    counts, number, alarms = {}, -1, 0
+    while sum(total for total, _ in counts.values()) < sequences:
+        number += 1
+        experiment = sequence_experiment(study, number)
+        sequence = draw_sequence(experiment)
+        if any(law.kind == "sample" for law in sequence.laws):
+            continue
+        names = sorted(law.name for law in sequence.laws)
+        kind = "changing" if CHANGING & set(names) else "disturbed" if names else "undisturbed"
+        stream = FrameStream()
+        for n in range(len(sequence)):
+            image = np.zeros((64, 64), np.uint32)
+            sequence.simulate(n, image)
+            saturation = experiment.setup.detector.saturation
+            frame = from_array(image, saturation=saturation, center=experiment.geometry.center)
+            events = stream.take(stream.reduce(frame), float(n))
+            alarms += sum(
+                event.kind == "onset" and event.process != BEAM_LOST for _, event in events
+            ) * (kind != "changing")
+        stream.close()
+        false = [span for _, span in stream.processes if span.family != "instrument"]
+        total, some = counts.get(kind, (0, 0))
+        counts[kind] = (total + 1, some + bool(false))
+        if false:
+            print(f"{number} {', '.join(names)}: {false[0].begin} {false[0].evidence}", flush=True)
+    for kind, (total, some) in counts.items():
+        print(f"{kind}: a change in {some} of {total} = {some / total:.2f}")
+    frames = 60 * sum(total for kind, (total, _) in counts.items() if kind != "changing")
+    print(f"live: {alarms} reports in {frames} frames")
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("speed", "power"))
+    parser.add_argument("what", choices=("speed", "power", "quiet"))
     parser.add_argument("--model", type=Path)
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--sequences", type=int, default=25)
+    parser.add_argument("--seed", type=int, default=202, help="of the simulated sequences")
     arguments = parser.parse_args()
-    if arguments.what == "speed":
+    if arguments.what == "quiet":
+        quiet(arguments.sequences, arguments.seed)
+    elif arguments.what == "speed":
         speed(arguments.model, arguments.frames)
     else:
         power(arguments.sequences)

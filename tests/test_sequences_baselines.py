@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from toy_sequences import growing_ring, sums_of
+from xscatter import processes, tags
 from xscatter.sequences import baselines
 from xscatter.sequences.features import Embedder, columns
 from xscatter.sequences.polar import PolarGrid
@@ -36,6 +37,21 @@ def test_a_cumulated_sum_ends_high_after_a_shift_of_one_deviation():
     score = baselines.cumulated(values)
     assert score[199] > 5 * score[:100].max() / 2
     assert baselines.cumulated(-values, two_sided=False)[199] < score[199] / 3
+
+
+def test_the_rules_are_about_known_tags_and_processes():
+    assert set(baselines.SIGNS) <= set(processes.NAMES)
+    assert {tag for signs in baselines.SIGNS.values() for tag in signs} <= set(tags.NAMES)
+
+
+def test_one_frame_does_not_turn_the_presence_of_a_tag_and_three_do():
+    logits = np.full((40, 1), -2.5)
+    logits[10] = 2.5
+    logits[20:] = 2.5
+    there = baselines.presence(logits)[:, 0]
+    assert there[10:20].max() < 0.5
+    assert there[22:].min() > 0.9
+    assert np.array_equal(baselines.presence(logits[:25])[:, 0], there[:25])
 
 
 def test_tags_name_a_process_by_their_signs():

@@ -20,7 +20,6 @@ from toy_sequences import (
 )
 from xscatter import SequenceTagger, Tagger
 from xscatter.frames import Unreadable, from_array
-from xscatter.sequences.events import Answer
 from xscatter.sequences.polar import PolarGrid
 from xscatter.sequences.profiles import Profile
 from xscatter.sequences.residuals import RADIAL, residuals
@@ -267,18 +266,6 @@ def test_events_are_plain_json():
     assert " ".join(record) == ("kind process frame file time probability begin advice why model")
     assert record["advice"] == "move"
     assert "beam damage" in record["why"]
-
-
-def test_a_network_names_what_the_scan_finds():
-    stream, events = FrameStream(), []
-    for number, frame in enumerate(frames_of(growing_ring(frames=50, onset=20))):
-        answer = Answer("crystallisation", 0.9 if number > 18 else 0.1, "abc")
-        events += stream.take(stream.reduce(frame), number, answer=answer)
-    stream.close()
-    assert {(event.process, event.model) for _, event in events} == {("crystallisation", "abc")}
-    assert [(span.process, span.model) for _, span in stream.processes] == [
-        ("crystallisation", "abc")
-    ]
 
 
 def test_angles_and_radii_of_the_toys_agree():

@@ -64,7 +64,12 @@ def test_events_of_a_folder(whole):
     told = [(event["kind"], event["process"]) for event in whole]
     assert told[0] == ("onset", "change of unknown kind")
     assert told[-1] == ("onset", "beam lost")
-    assert [kind for kind, name in told if name == "change of unknown kind"].count("onset") >= 2
+    assert ("onset", "crystallisation") in told
+    assert ("end", "crystallisation") in told
+    assert ("onset", "strain") in told
+    named = next(event for event in whole if event["process"] == "crystallisation")
+    assert named["model"] == "a" * 64
+    assert f"unknown kind at frame {whole[0]['frame']}" in named["why"]
     stop = next(event for event in whole if event["advice"] == "stop")
     assert stop["kind"] == "advice"
     assert 18 <= stop["frame"] <= 30  # of a ring that grows from frame 14 on, in 3 frames

@@ -11,26 +11,19 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-import numpy as np
-
+from toy_naming import tagger_and_namer
 from xscatter.advice.advisor import Advisor
 from xscatter.sequences.stream import FrameStream
 from xscatter.sources.folder import Folder
-from xscatter.store.bundle import Bundle, BundledNetwork
-from xscatter.tagging import Tagger, follow
+from xscatter.tagging import follow
 from xscatter.tagging.journal import Journal
 from xscatter.tagging.process_log import ProcessLog
 
 CENTER = (31.5, 31.5)
 
 
-class Constant:
-    """A network with one answer."""
-
-    inputs = ("image",)
-
-    def logits(self, inputs):
-        return np.zeros((len(inputs["image"]), 1))
+# The first ring is named after the scan has seen it; the strain is seen by the network alone.
+PLAN = {"crystallisation": (19, 28), "strain": (45, 52)}
 
 
 def main(frames, table, events, kill_at):
@@ -45,18 +38,15 @@ def main(frames, table, events, kill_at):
 
     os.fsync = counted
     follow.TOGETHER = 4
-    known = {"slope": 1, "offset": 0, "threshold": 0.5, "precision": None, "prevalence": 0.5}
-    entry = BundledNetwork("image.onnx", "0" * 64, ["image"], {"ring": known})
-    bundle = Bundle("constant", {"ring": "A ring."}, 64, {}, {"image": entry})
-    tagger = Tagger(bundle, {"image": Constant()})
+    tagger, namer = tagger_and_namer(PLAN)
     options = follow.FollowOptions(patience=0.1, once=True)
     read = {"center": CENTER}
     source = Folder(Path(frames), settle=0.01, read=read)
     table, events = Path(table), Path(events)
-    stream, frames = FrameStream(record=False), events.with_suffix(".csv")
+    stream, frames = FrameStream(record=False, namer=namer), events.with_suffix(".csv")
     with (
         closing(Journal(table, tagger.tags)) as journal,
-        closing(ProcessLog(events, stream, table, read, Advisor(), frames)) as log,
+        closing(ProcessLog(events, stream, table, read, Advisor(), frames, tagger)) as log,
     ):
         for _ in follow.follow(tagger, source, journal, options, lambda line: None, log):
             pass

@@ -104,6 +104,7 @@ def run(args: argparse.Namespace) -> None:
     from xscatter.tagging.follow import FollowOptions, follow
     from xscatter.tagging.journal import Journal
     from xscatter.tagging.process_log import ProcessLog
+    from xscatter.tagging.temporal import TemporalNamer
 
     read = read_options(args)
     _check_processes(args)
@@ -118,9 +119,20 @@ def run(args: argparse.Namespace) -> None:
         log = None
         advisor = Advisor() if args.advise or args.until else None
         if args.processes:
-            stream = FrameStream(args.at_rest, record=False)
+            stream = FrameStream(args.at_rest, record=False, namer=TemporalNamer.of(tagger))
             log = closing_log.enter_context(
-                closing(ProcessLog(args.processes, stream, args.output, read, advisor, args.frames))
+                closing(
+                    ProcessLog(
+                        args.processes,
+                        stream,
+                        args.output,
+                        read,
+                        advisor,
+                        args.frames,
+                        tagger,
+                        args.view,
+                    )
+                )
             )
         for rows in follow(tagger, source, journal, options, _print, log):
             for tagged in rows:

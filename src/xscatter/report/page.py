@@ -20,6 +20,7 @@ from xscatter.report.results import (
     read_training,
     read_views,
 )
+from xscatter.report.sequences import process_section
 from xscatter.report.summary import summarise
 from xscatter.report.svg import inline_svg, page_style
 from xscatter.report.times import time_tables
@@ -38,6 +39,7 @@ _CONTENTS = (
     ("mistakes", "The most confident mistakes"),
     ("samples", "Sample images of each tag"),
     ("coefficients", "An image, its coefficients, and back"),
+    ("processes", "Processes in sequences"),
     ("times", "Time and memory"),
     ("reproduce", "What was run, and how to run it again"),
 )
@@ -54,6 +56,7 @@ def write_report(study: Study, paths: StudyPaths) -> None:
     histories = {view: read_history(model.history) for view, model in models.items()}
     trainings = [_training_row(view, read_training(model)) for view, model in models.items()]
     labels = samples.read_labels(study, paths)
+    happening = process_section(paths)
     package = files("xscatter.report")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
     template = environment.from_string(
@@ -66,7 +69,8 @@ def write_report(study: Study, paths: StudyPaths) -> None:
         "colours": {view.name: charts.look(view.name)["color"] for view in scores},
         "study": study,
         "study_file": dump_study(study),
-        "contents": _CONTENTS,
+        "contents": [one for one in _CONTENTS if happening or one[0] != "processes"],
+        "happening": happening,
         "detectable": f"{DETECTABLE:g}",
         "contrast": f"{CONTRAST:g}",
         "masked": pictures.MASKED_COLOUR,

@@ -12,6 +12,8 @@ import numpy as np
 _QUIET = 8  # first frames, which set the scale of a quantity
 _SLACK = 0.5  # standard deviations of which a cumulated sum takes no notice: half a shift of 1
 _COMPONENTS = 5
+_STAYS = 0.98  # probability that a tag stays as it is from one frame to the next
+_LOUDEST = 3.0  # logit beyond which a single frame says no more
 
 # The tags that a process gives to a frame (+1) or takes from it (-1).
 SIGNS: Mapping[str, Mapping[str, int]] = {
@@ -78,8 +80,28 @@ def scan_score(z: np.ndarray) -> np.ndarray:
     return z.max(axis=1)
 
 
+def presence(logits: np.ndarray) -> np.ndarray:
+    """Return the probability (n, T) that each tag is there, from all frames up to each.
+
+    A hidden Markov model of two states, there or not, which seldom change (Rabiner 1989): one
+    frame that is tagged otherwise does not turn it, a few do.
+
+    Args:
+        logits: (n, T) of single frames.
+    """
+    belief, beliefs = np.full(logits.shape[1], 0.5), np.zeros(logits.shape)
+    for n, row in enumerate(np.clip(logits, -_LOUDEST, _LOUDEST)):
+        expected = _STAYS * belief + (1 - _STAYS) * (1 - belief)
+        odds = expected / (1 - expected) * np.exp(row)
+        beliefs[n] = belief = odds / (1 + odds)
+    return beliefs
+
+
 def tags_alone(logits: np.ndarray, tags: Sequence[str], processes: Sequence[str]) -> np.ndarray:
     """Return the evidence (n, P) of frame tags for each process, by the signs of `SIGNS`.
+
+    It is the mean over the tags of a process by how much each has become more, or less, likely to
+    be there than in the first frames.
 
     Args:
         logits: (n, T).
@@ -88,11 +110,15 @@ def tags_alone(logits: np.ndarray, tags: Sequence[str], processes: Sequence[str]
     """
     place = {tag: t for t, tag in enumerate(tags)}
     scores = np.zeros((len(logits), len(processes)))
+    there = presence(logits)
+    number = np.minimum(np.arange(len(there)), _QUIET - 1)
+    first = (np.cumsum(there, axis=0) / np.arange(1, len(there) + 1)[:, None])[number]
     for p, process in enumerate(processes):
         known = {tag: sign for tag, sign in SIGNS.get(process, {}).items() if tag in place}
         if known:
-            total = np.mean([sign * logits[:, place[tag]] for tag, sign in known.items()], axis=0)
-            scores[:, p] = cumulated(total, two_sided=False)
+            columns, signs = [place[tag] for tag in known], np.array(list(known.values()))
+            change = (there - first)[:, columns] @ signs / len(signs)
+            scores[:, p] = np.maximum(change, 0)
     return scores
 
 

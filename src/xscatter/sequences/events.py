@@ -8,21 +8,6 @@ BEAM_LOST = "beam lost"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The name that a temporal network gives to what goes on at a frame.
-
-    Attributes:
-        process: the most probable process.
-        probability: that it is active.
-        model: hash of the network's weights.
-    """
-
-    process: str
-    probability: float
-    model: str
-
-
-@dataclass(frozen=True)
 class Event:
     """One line of a stream of events.
 
@@ -61,7 +46,7 @@ class ProcessSpan:
 
     Attributes:
         process: its name.
-        family: "position", "intensity", "width", "order", "instrument"; "": not known.
+        family: of `xscatter.processes.FAMILIES`; "": not known.
         probability: that it is there.
         begin: number of its first frame.
         low: first frame at which it may have begun.

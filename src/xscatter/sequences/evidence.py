@@ -5,8 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from xscatter.sequences.polar import SECTORS
-from xscatter.sequences.residuals import ANGULAR, GROUPS, ORDERS, RADIAL, residuals, shapes
+from xscatter.sequences.nuisances import compared, steadied
+from xscatter.sequences.polar import SECTORS, Sums
+from xscatter.sequences.residuals import (
+    ANGULAR,
+    GROUPS,
+    ORDERS,
+    RADIAL,
+    residuals,
+    shapes,
+)
 
 _EXPLAINS = 0.6  # part of the change of a profile that a shift or a broadening must explain
 _MOST_MOVED = 0.1  # part of the radius by which rings may move at once
@@ -46,37 +54,41 @@ class Evidence:
     text: str
 
 
-def compare(
-    before: np.ndarray, after: np.ndarray, usable: np.ndarray, axis: Axis, poisson: bool = True
-) -> Evidence:
-    """Return the evidence in two sums of frames.
+def compare(before: Sums, after: Sums, axis: Axis) -> Evidence:
+    """Return the evidence in two sums of frames: those before a change, and those after it.
 
     Args:
-        before: (rings, sectors) sums of the frames before the change.
-        after: (rings, sectors) sums of those after it.
-        usable: (rings, sectors) bool, the cells of both.
+        before: of the frames before the change.
+        after: of those after it.
         axis: along the rings.
-        poisson: whether the sums are counts.
     """
-    values = residuals(after, before, usable, poisson, axis.weights)
+    usable, poisson = before.usable & after.usable, before.poisson
+    still = residuals(after.counts, before.counts, usable, poisson, axis.weights)
+    counts = steadied(after, before).counts
+    values = compared(after, before, axis.weights, counts)
     radial = values[RADIAL]
-    strength = {
-        name: float((some**2).sum()) - np.count_nonzero(some)
-        for name, some in values.items()
-        if name in (RADIAL, ANGULAR)
-    }
-    total = sum(max(value, 0.0) for value in strength.values()) or 1.0
-    if strength.get(ANGULAR, 0.0) > _TURNS * total:
-        powers = (values[ANGULAR].reshape(GROUPS, len(ORDERS), 2) ** 2).sum(axis=(0, 2))
-        order = ORDERS[int(np.argmax(powers))]
-        if order == 1:
+    if ANGULAR in values:
+        moved, order = _turned(still)
+        if moved and order == 1:
             return Evidence("instrument", "the beam or the detector has moved (angular order 1)")
-        return Evidence("order", f"orientation: the angular order {order} changes most")
-    family, words = _profile(before, after, usable, axis, radial, poisson)
+        turned, order = _turned(values)
+        if turned:
+            return Evidence("order", f"orientation: the angular order {order} changes most")
+    family, words = _profile(before.counts, counts, usable, axis, radial, poisson)
     first, last = _strongest(radial)
-    wide = len(before) // len(radial)
+    wide = len(usable) // len(radial)
     where = axis.between(first * wide, last * wide + wide - 1)
     return Evidence(family, f"{words}, most at {where}")
+
+
+def _turned(values: dict[str, np.ndarray]) -> tuple[bool, int]:
+    """Whether most of a change is in the angular orders, and the order that changes most."""
+    strength = [
+        max(float((values[name] ** 2).sum()) - np.count_nonzero(values[name]), 0.0)
+        for name in (ANGULAR, RADIAL)
+    ]
+    powers = (values[ANGULAR].reshape(GROUPS, len(ORDERS), 2) ** 2).sum(axis=(0, 2))
+    return strength[0] > _TURNS * (sum(strength) or 1.0), ORDERS[int(np.argmax(powers))]
 
 
 def _strongest(radial: np.ndarray) -> tuple[int, int]:

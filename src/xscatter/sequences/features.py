@@ -6,6 +6,7 @@ so that it is there for every frame, whether or not a network or its expansion i
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -68,6 +69,17 @@ class Embedder:
         self._live = live
         self._total: float | None = None
         self._time: float | None = None
+
+    def state(self) -> dict[str, Any]:
+        """Return plain values and arrays."""
+        return {"live": self._live, "total": self._total, "time": self._time}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "Embedder":
+        """Return the embedder with this :meth:`state`."""
+        embedder = cls(state["live"])
+        embedder._total, embedder._time = state["total"], state["time"]
+        return embedder
 
     def push(
         self,

@@ -24,12 +24,7 @@ class Block:
 
     def joined(self, other: "Block") -> "Block":
         """Return the sum of two blocks."""
-        sums = Sums(
-            self.sums.counts + other.sums.counts,
-            self.sums.usable & other.sums.usable,
-            self.sums.poisson and other.sums.poisson,
-        )
-        return Block(self.first, other.last, self.frames + other.frames, sums)
+        return Block(self.first, other.last, self.frames + other.frames, self.sums.plus(other.sums))
 
 
 class BlockRecord:

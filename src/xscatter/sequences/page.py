@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 
 from xscatter.pictures import COLOURS, new_figure, to_bytes
-from xscatter.sequences.events import ProcessSpan
+from xscatter.sequences.events import UNKNOWN, ProcessSpan
 from xscatter.sequences.evidence import Axis
 from xscatter.sequences.history import Block
 from xscatter.sequences.polar import binned
@@ -18,11 +18,11 @@ _STYLE = """body{font:15px/1.4 system-ui,sans-serif;margin:2rem auto;max-width:7
 section{border-top:1px solid #ccc;padding:1rem 0}img{max-width:100%}
 td,th{padding:.1rem .8rem .1rem 0;text-align:left;vertical-align:top}.note{color:#8a4b00}"""
 _HELP = (
-    "Left: difference between every two frames, in units of the difference of neighbours; a quiet "
-    "time is a dark square, a change the border between two, and a drift a slow fading away from "
-    "the diagonal. Middle: the radial profile of each frame relative to its mean over the record. "
-    "Right: the total. Bars: the processes, from first to last frame; lines: where each "
-    "may have begun."
+    "Time runs downwards. Left: difference between every two frames, in units of the difference of "
+    "neighbours; a quiet time is a dark square, a change the border between two, and a drift a "
+    "slow fading away from the diagonal. Middle: the radial profile of each frame against its mean "
+    "over the record; red is more, blue less. Right: the total. Bars: the processes, from first to "
+    "last frame; lines: where each may have begun."
 )
 _COLUMNS = ("process", "family", "frames", "began", "probability", "evidence")
 
@@ -108,8 +108,7 @@ def _draw(record: SequenceRecord, spans: list[ProcessSpan]) -> bytes:
         aspect="auto",
         vmin=-0.5,
     )
-    two_time.set_xlabel("frame")
-    two_time.set_ylabel("frame")
+    two_time.set(xlabel="frame", ylabel="frame", title="difference of two frames")
     levels = np.array([binned(block.sums.counts.sum(axis=1)) for block in blocks])
     levels = levels / np.maximum(levels.sum(axis=1, keepdims=True), 1e-300)
     ratio = np.log2(np.maximum(levels, 1e-12) / np.maximum(levels.mean(axis=0), 1e-12))
@@ -122,15 +121,20 @@ def _draw(record: SequenceRecord, spans: list[ProcessSpan]) -> bytes:
         vmin=-limit,
         vmax=limit,
     )
-    profiles.set_xlabel(f"{axis.name} {f'({axis.unit})' if axis.unit else ''}")
+    profiles.set(xlabel=f"{axis.name} {f'({axis.unit})' if axis.unit else ''}", title="profile")
     middle = [0.5 * (block.first + block.last) for block in blocks]
     total.plot([block.sums.total / block.frames for block in blocks], middle, linewidth=1)
-    total.set_xlabel("total")
+    total.set(xlabel="counts", title="total")
     total.set_xlim(left=0)
+    total.locator_params(axis="x", nbins=2)
     total.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4))
     for place, span in enumerate(spans):
-        bars.bar(place, span.frames, bottom=span.begin - 0.5, color=f"C{place % 10}")
+        bars.bar(place, span.frames, 0.6, bottom=span.begin - 0.5, color=f"C{place % 10}")
         bars.vlines(place, span.low - 0.5, span.high + 0.5, color="black", linewidth=1)
-    bars.set_xticks(range(len(spans)), [span.family or span.process for span in spans], rotation=90)
+    # Of an unknown process the family says more.
+    names = [s.family if s.process == UNKNOWN and s.family else s.process for s in spans]
+    bars.set_xticks(range(len(spans)), names, rotation=90)
+    bars.set_xlim(-0.7, max(len(spans), 2) - 0.3)
+    bars.set_title("processes")
     bars.set_ylim(last, first)
     return to_bytes(figure, dpi=80)

@@ -5,6 +5,7 @@ size of the detector. A cell that lost a pixel, because it is saturated or hot i
 marked, and left out of comparisons with frames that have it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,15 +27,33 @@ class Sums:
         counts: (rings, sectors) sums over live pixels; a profile has one sector.
         usable: (rings, sectors) bool, False = a pixel of the cell is missing in this frame.
         poisson: whether the counts have at least the noise of photons.
+        nuisances: (3, rings, sectors) changes of the counts that are no process: the beam moves by
+            a row, by a column, and every pixel counts one more; None: not known, as of profiles.
+        frames: number of frames in the sums.
     """
 
     counts: np.ndarray
     usable: np.ndarray
     poisson: bool = True
+    nuisances: np.ndarray | None = None
+    frames: int = 1
 
     def state(self) -> dict[str, Any]:
         """Return plain values and arrays."""
-        return {"counts": self.counts, "usable": self.usable, "poisson": self.poisson}
+        return dict(vars(self))
+
+    def plus(self, other: "Sums") -> "Sums":
+        """Return the sums of both; a cell that lacks a pixel in one of them is not usable."""
+        nuisances = None
+        if self.nuisances is not None and other.nuisances is not None:
+            nuisances = self.nuisances + other.nuisances
+        return Sums(
+            self.counts + other.counts,
+            self.usable & other.usable,
+            self.poisson and other.poisson,
+            nuisances,
+            self.frames + other.frames,
+        )
 
     @property
     def total(self) -> float:
@@ -68,6 +87,8 @@ class PolarGrid:
         # Pixels that are never usable are collected in one more cell, which is dropped.
         self._cell = np.where(mask, self.rings * SECTORS, cell).astype(np.int32)
         self._live = self._count(None)
+        # Neighbours in which the slope of a pixel is seen: pixels at a gap have one.
+        self._pairs = [~mask[1:] & ~mask[:-1], ~mask[:, 1:] & ~mask[:, :-1]]
 
     @property
     def radii(self) -> np.ndarray:
@@ -87,7 +108,23 @@ class PolarGrid:
         if lost.any():
             cells = np.unique(self._cell[lost])
             usable.reshape(-1)[cells] = False
-        return Sums(self._count(values), usable)
+        moved = [self._count(slope) for slope in self._slopes(values)]
+        return Sums(self._count(values), usable, nuisances=np.stack([*moved, self._live]))
+
+    def _slopes(self, values: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the slopes (rows, cols) of an image along its rows and columns."""
+        values = values.astype(np.float32, copy=False)
+        for axis, pairs in enumerate(self._pairs):
+            step = np.diff(values, axis=axis) * pairs
+            slope, number = np.zeros(values.shape, np.float32), np.zeros(values.shape, np.float32)
+            upper, lower = np.s_[1:], np.s_[:-1]
+            if axis:
+                upper, lower = np.s_[:, 1:], np.s_[:, :-1]  # type: ignore[assignment]
+            slope[upper] += step
+            slope[lower] += step
+            number[upper] += pairs
+            number[lower] += pairs
+            yield slope / np.maximum(number, 1)
 
     def _count(self, values: np.ndarray | None) -> np.ndarray:
         weights = None if values is None else values.ravel()

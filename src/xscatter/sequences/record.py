@@ -1,23 +1,31 @@
 """Processes of a finished record: change points, joined where one process made several of them."""
 
 from dataclasses import replace
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import chdtrc, ndtri
 
 from xscatter.sequences.events import BEAM_LOST, UNKNOWN, ProcessSpan
 from xscatter.sequences.evidence import Axis, compare
 from xscatter.sequences.history import Block, BlockRecord
+from xscatter.sequences.nuisances import compared, steadied
+from xscatter.sequences.polar import Sums
 from xscatter.sequences.segments import Cut, cuts, vectors_of
 
 _SHORT = 8  # blocks between two change points of one process, at least
 _ALIKE = 0.5  # cosine between changes of one process
+_CHANCE = 1e-3  # that photons alone differ so much
 _DONE = 0.02  # progress at which a process has begun, and from the end at which it has ended
 
 
 def processes_of(
-    history: BlockRecord, online: list[ProcessSpan], axis: Axis, frames: int
+    history: BlockRecord,
+    online: list[ProcessSpan],
+    axis: Axis,
+    frames: int,
+    allowed: np.ndarray | None = None,
 ) -> list[ProcessSpan]:
     """Return the processes of a record, the earliest first.
 
@@ -27,10 +35,11 @@ def processes_of(
             its time of detection, what it does not resolve is kept.
         axis: along the rings.
         frames: number of frames.
+        allowed: largest squares (2,) of the moves of the beam in quiet frames; None: any.
     """
     # A block that is not full yet would have another noise than all others.
     blocks = [block for block in history.blocks if block.frames == history.together]
-    spans = _spans(blocks, axis, frames) if blocks else []
+    spans = _spans(blocks, axis, frames, allowed) if blocks else []
     for one in online:
         near = [
             place
@@ -52,14 +61,32 @@ def processes_of(
     return sorted(spans, key=lambda span: span.begin)
 
 
-def _spans(blocks: list[Block], axis: Axis, frames: int) -> list[ProcessSpan]:
-    vectors = vectors_of([block.sums for block in blocks], axis.weights)
+def _spans(
+    blocks: list[Block], axis: Axis, frames: int, allowed: np.ndarray | None
+) -> list[ProcessSpan]:
+    vectors = vectors_of([block.sums for block in blocks], axis.weights, allowed)
     poisson = all(block.sums.poisson for block in blocks)
     photons = float(np.mean([block.sums.total for block in blocks])) if poisson else None
     spans = []
-    for group, before, after in _grouped(cuts(vectors, photons), vectors):
-        spans.append(_span(blocks, vectors, group, (before, after), axis, frames))
+    for group, begin, end in _grouped(cuts(vectors, photons), vectors):
+        before = _sum(blocks[begin : group[0].place])
+        after = _sum(blocks[group[-1].place : end])
+        if _by_chance(before, after, axis, allowed) < _CHANCE:
+            spans.append(_span(blocks, vectors, group, (begin, end), axis, frames))
     return spans
+
+
+def _by_chance(before: Sums, after: Sums, axis: Axis, allowed: np.ndarray | None) -> float:
+    """Return the probability of such a difference of two sums of photons; 0 for other values.
+
+    Square roots of few counts depend on the flux, so a step of it may look like a change point.
+    """
+    if not (before.poisson and after.poisson):
+        return 0.0
+    counts = steadied(after, before, allowed).counts
+    values = compared(after, before, axis.weights, counts).values()
+    chances = [chdtrc(max(np.count_nonzero(v), 1), float((v**2).sum())) for v in values]
+    return len(chances) * min(chances)
 
 
 def _grouped(points: list[Cut], vectors: np.ndarray) -> list[tuple[list[Cut], int, int]]:
@@ -107,11 +134,7 @@ def _span(
     most = 1 - max(_DONE, 2 * float(np.std(progress[last : borders[1]])))
     while end < borders[1] and progress[end] < most:
         end += 1
-    counts, usable = zip(
-        _sum(blocks[borders[0] : first]), _sum(blocks[last : borders[1]]), strict=True
-    )
-    both = usable[0] & usable[1]
-    evidence = compare(*counts, both, axis, blocks[0].sums.poisson)
+    evidence = compare(_sum(blocks[borders[0] : first]), _sum(blocks[last : borders[1]]), axis)
     light = _total(blocks[last : borders[1]]) / max(_total(blocks[borders[0] : first]), 1e-300)
     probability = max(point.probability for point in group)
     words = f"{evidence.text}; total intensity {light - 1:+.1%}"
@@ -130,11 +153,8 @@ def _span(
     )
 
 
-def _sum(blocks: list[Block]) -> tuple[np.ndarray, np.ndarray]:
-    total = blocks[0]
-    for block in blocks[1:]:
-        total = total.joined(block)
-    return total.sums.counts, total.sums.usable
+def _sum(blocks: list[Block]) -> Sums:
+    return reduce(Sums.plus, (block.sums for block in blocks))
 
 
 def _total(blocks: list[Block]) -> float:

@@ -8,13 +8,16 @@ kept is some sums: the memory does not grow with the stream.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from xscatter.sequences.noise import SCALES, QuietNoise
+from xscatter.sequences.nuisances import QuietMoves, compared, steadied
 from xscatter.sequences.polar import Sums
-from xscatter.sequences.residuals import CHANNELS, RADIAL, mean_square, residuals, sizes
+from xscatter.sequences.residuals import CHANNELS, RADIAL, mean_square, sizes
 
 FALSE_ALARMS = 1e-4  # a frame, in a stream without changes
 TESTS = len(SCALES) * len(CHANNELS)
@@ -38,9 +41,8 @@ class Change:
         probability: of such an alarm in a stream without changes, for this test alone.
         scale: number of frames that were tested together.
         channel: one of `CHANNELS`.
-        before: (rings, sectors) sums before the change.
-        after: (rings, sectors) sums since the change.
-        usable: (rings, sectors) bool, the cells of both.
+        before: sums before the change.
+        after: sums since the change.
         factors: by channel: mean square of the residuals of quiet frames.
     """
 
@@ -51,9 +53,8 @@ class Change:
     probability: float
     scale: int
     channel: str
-    before: np.ndarray
-    after: np.ndarray
-    usable: np.ndarray
+    before: Sums
+    after: Sums
     factors: dict[str, float]
 
 
@@ -80,6 +81,8 @@ class _Kept:
     sums: Sums
     residuals: dict[str, np.ndarray] = field(default_factory=dict)
     squares: dict[tuple[str, int], float] = field(default_factory=dict)
+    moves: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    steady: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 
     def state(self) -> dict[str, Any]:
         """Return plain values and arrays."""
@@ -88,12 +91,16 @@ class _Kept:
             "sums": self.sums.state(),
             "residuals": self.residuals,
             "squares": [[*key, value] for key, value in self.squares.items()],
+            "moves": self.moves,
+            "steady": self.steady,
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "_Kept":
         squares = {(name, scale): value for name, scale, value in state["squares"]}
-        return cls(state["number"], Sums(**state["sums"]), state["residuals"], squares)
+        sums = Sums(**state["sums"])
+        moves, steady = state["moves"], state["steady"]
+        return cls(state["number"], sums, state["residuals"], squares, moves, steady)
 
 
 class Scan:
@@ -106,6 +113,7 @@ class Scan:
     Attributes:
         limit: probability below which a single test raises an alarm.
         chances: least probability at each scale, of the last frame.
+        moves: of the beam, in quiet frames.
     """
 
     def __init__(self, false_alarms: float = FALSE_ALARMS, weights: np.ndarray | None = None):
@@ -113,7 +121,8 @@ class Scan:
         self.limit = false_alarms / TESTS
         self.chances: dict[int, float] = {}
         self._noise: dict[str, QuietNoise] = {}
-        self._reference = self._usable = np.zeros((0, 0))
+        self.moves = QuietMoves()
+        self._reference: Sums | None = None
         self._age = 0  # frames since the reference began
         self._waiting: list[_Kept] = []
         self._suspect: _Kept | None = None
@@ -123,8 +132,8 @@ class Scan:
         """Return all that is needed to go on, as plain values and arrays."""
         return {
             "noise": {name: noise.state() for name, noise in self._noise.items()},
-            "reference": self._reference,
-            "usable": self._usable,
+            "moves": self.moves.state(),
+            "reference": None if self._reference is None else self._reference.state(),
             "age": self._age,
             "waiting": [frame.state() for frame in self._waiting],
             "suspect": None if self._suspect is None else self._suspect.state(),
@@ -136,7 +145,9 @@ class Scan:
         """Return the scan with this :meth:`state`."""
         scan = cls(weights=weights)
         scan._noise = {name: QuietNoise.from_state(one) for name, one in state["noise"].items()}
-        scan._reference, scan._usable = state["reference"], state["usable"]
+        scan.moves = QuietMoves(**state["moves"])
+        if state["reference"] is not None:
+            scan._reference = Sums(**state["reference"])
         scan._age = state["age"]
         scan._waiting = [_Kept.from_state(one) for one in state["waiting"]]
         scan._suspect = None if state["suspect"] is None else _Kept.from_state(state["suspect"])
@@ -158,7 +169,7 @@ class Scan:
         """
         frame = _Kept(number, sums)
         self.chances = dict.fromkeys(SCALES, 1.0)
-        if not self._reference.size:
+        if self._reference is None:
             self._first.append(frame)
             return self._start() if len(self._first) == _WARM else Verdict()
         return self._test(frame)
@@ -213,9 +224,13 @@ class Scan:
 
     def _measure(self, frame: _Kept, tested: list[_Kept], scale: int) -> None:
         """Compare the sum of `tested` with the reference; the result is kept with `frame`."""
-        counts = np.sum([one.sums.counts for one in tested], axis=0)
-        usable = np.logical_and.reduce([self._usable, *(one.sums.usable for one in tested)])
-        values = residuals(counts, self._reference, usable, frame.sums.poisson, self._weights)
+        assert self._reference is not None
+        if scale == 1:
+            steady = steadied(frame.sums, self._reference, self.moves.allowed)
+            frame.steady, frame.moves = steady.counts, steady.squares
+        # The fit is linear, so sums of frames need none of their own.
+        counts = np.sum([one.steady for one in tested], axis=0)
+        values = compared(_sum(tested), self._reference, self._weights, counts)
         for name, some in values.items():
             frame.squares[name, scale] = mean_square(some)
         if scale == 1:
@@ -254,31 +269,28 @@ class Scan:
             for (name, scale), square in frame.squares.items():
                 if scale > 1:
                     self._noise[name].add_window(scale, square)
-            self._add(frame.sums)
-
-    def _add(self, sums: Sums) -> None:
-        self._reference = self._reference + sums.counts
-        self._usable = self._usable & sums.usable
+            self.moves.add(frame.moves)
+            assert self._reference is not None
+            self._reference = self._reference.plus(frame.sums)
 
     def _begin(self, frames: list[_Kept]) -> None:
         """Begin a new reference with `frames`."""
-        self._reference = np.zeros_like(frames[0].sums.counts)
-        self._usable = np.ones_like(frames[0].sums.usable)
-        for frame in frames:
-            self._add(frame.sums)
+        self._reference = _sum(frames)
         self._age, self._waiting, self._suspect = len(frames), [], None
 
     def _change(self, more: list[_Kept], probability: float, scale: int, channel: str) -> Change:
         """Return the change that the last frame completes, and begin a new reference after it."""
         frames = self._waiting + more
-        usable = np.logical_and.reduce([self._usable, *(one.sums.usable for one in frames)])
-        counts = np.cumsum([self._reference, *(one.sums.counts for one in frames)], axis=0)
+        assert self._reference is not None
+        sums = [self._reference, *(one.sums for one in frames)]
+        # Sums of the first 1, 2, … and of the last 1, 2, …: the border is the best of all.
+        earlier = list(accumulate(sums[:-1], Sums.plus))
+        later = list(accumulate(sums[:0:-1], Sums.plus))[::-1]
         factors = {name: noise.factor() for name, noise in self._noise.items()}
         gains = []
-        for before in counts[:-1]:
-            values = residuals(
-                counts[-1] - before, before, usable, frames[0].sums.poisson, self._weights
-            )
+        for before, after in zip(earlier, later, strict=True):
+            steady = steadied(after, before, self.moves.allowed)
+            values = compared(after, before, self._weights, steady.counts)
             gains.append(sum(float((values[n] ** 2).sum()) / factors[n] for n in values))
         best = int(np.argmax(gains))
         near = np.flatnonzero(np.array(gains) >= gains[best] - _INTERVAL)
@@ -290,9 +302,8 @@ class Scan:
             probability,
             scale,
             channel,
-            counts[best],
-            counts[-1] - counts[best],
-            usable,
+            earlier[best],
+            later[best],
             factors,
         )
         # The last frames since the change: a change that continues has left the first ones behind.
@@ -301,13 +312,16 @@ class Scan:
         return change
 
 
+def _sum(frames: list[_Kept]) -> Sums:
+    return reduce(Sums.plus, (frame.sums for frame in frames))
+
+
 def _lone(frames: list[_Kept]) -> int | None:
     """Return the number of the one frame that differs from all others, or None."""
     distance = np.zeros((len(frames), len(frames)))
     for i, one in enumerate(frames):
         for j, other in enumerate(frames[:i]):
-            usable = one.sums.usable & other.sums.usable
-            values = residuals(one.sums.counts, other.sums.counts, usable, one.sums.poisson)
+            values = compared(one.sums, other.sums)
             distance[i, j] = distance[j, i] = mean_square(values[RADIAL])
     np.fill_diagonal(distance, np.inf)
     nearest = distance.min(axis=1)
@@ -321,5 +335,9 @@ def _lone(frames: list[_Kept]) -> int | None:
 
 def _alike(one: _Kept, other: _Kept, channel: str) -> bool:
     """Whether two frames differ from the reference in the same way."""
-    a, b = one.residuals[channel], other.residuals[channel]
+    a, b = (frame.residuals[channel] for frame in (one, other))
+    if len(a) == 1:  # one number alone has the same sign in half of all cases
+        a, b = (
+            np.append(frame.residuals[RADIAL], frame.residuals[channel]) for frame in (one, other)
+        )
     return float(a @ b) > _SAME * float(np.sqrt((a @ a) * (b @ b)))

@@ -9,7 +9,8 @@ wandering looks like segments: there, a change must also be larger than what wan
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy import ndimage
 from scipy.special import fdtrc
 
 from xscatter.sequences.noise import WANDERS
+from xscatter.sequences.nuisances import steadied
 from xscatter.sequences.polar import SECTORS, Sums, binned
 from xscatter.sequences.residuals import GROUPS, WAVES, shapes
 
@@ -63,7 +65,9 @@ def vector(sums: Sums) -> np.ndarray:
     return np.concatenate([radial, (grouped @ WAVES / weight).ravel()])
 
 
-def vectors_of(record: Sequence[Sums], weights: np.ndarray | None = None) -> np.ndarray:
+def vectors_of(
+    record: Sequence[Sums], weights: np.ndarray | None = None, allowed: np.ndarray | None = None
+) -> np.ndarray:
     """Return the vectors (n, size) of a record.
 
     Those of counts have two more numbers about all rings together: rings that move or widen by a
@@ -73,7 +77,11 @@ def vectors_of(record: Sequence[Sums], weights: np.ndarray | None = None) -> np.
     Args:
         record: sums of the frames.
         weights: (rings,) pixels or points in each; None: as many in each.
+        allowed: largest squares (2,) of the moves of the beam, of `QuietMoves`; None: any.
     """
+    record = _filled(record)
+    mean = reduce(Sums.plus, record)
+    record = [replace(sums, counts=steadied(sums, mean, allowed).counts) for sums in record]
     vectors = np.array([vector(sums) for sums in record])
     if not all(sums.poisson for sums in record):
         return vectors
@@ -89,6 +97,19 @@ def vectors_of(record: Sequence[Sums], weights: np.ndarray | None = None) -> np.
     templates = np.where(some, templates / error, 0)
     templates /= np.maximum(np.linalg.norm(templates, axis=1, keepdims=True), 1e-300)
     return np.hstack([vectors, np.where(some, (profiles - mean) / error, 0) @ templates.T])
+
+
+def _filled(record: Sequence[Sums]) -> list[Sums]:
+    """Return the record with the mean of other frames in cells that lost a pixel in one frame."""
+    counts = np.array([sums.counts for sums in record])
+    usable = np.array([sums.usable for sums in record])
+    some, always = np.asarray(usable.any(axis=0)), np.asarray(usable.all(axis=0))
+    totals = counts[:, always].sum(axis=1)[:, None, None]
+    known = np.maximum((totals * usable).sum(axis=0), 1e-300)
+    filled = np.where(usable | ~some, counts, totals * (counts * usable).sum(axis=0) / known)
+    return [
+        replace(sums, counts=one, usable=some) for sums, one in zip(record, filled, strict=True)
+    ]
 
 
 def cuts(

@@ -10,7 +10,7 @@ import numpy as np
 from xscatter.core.errors import UserError
 from xscatter.core.files import complete_file
 
-VERSION = 1
+VERSION = 2
 _TREE = "tree"
 
 

@@ -1,16 +1,20 @@
 """A stream of frames or profiles, divided into sequences: their rows, events and messages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 
+from xscatter.core.errors import UserError
 from xscatter.frames import Unreadable
-from xscatter.sequences.events import Answer, Event, ProcessSpan
+from xscatter.sequences.events import Event, ProcessSpan
+from xscatter.sequences.naming import Answer
 from xscatter.sequences.noise import SCALES
 from xscatter.sequences.page import SequenceRecord
 from xscatter.sequences.polar import Sums
+from xscatter.sequences.profiles import Profile
 from xscatter.sequences.quantities import Measured, all_quantities
 from xscatter.sequences.reduction import Item, Reduction
 from xscatter.sequences.tracker import Step, Tracker
@@ -38,7 +42,7 @@ class FrameRow:
         z: significance of a change at this frame.
         tags: that the networks gave.
         note: why it was left out.
-        probabilities: of all tags, by name.
+        probabilities: of all tags, and of each process that is named in the sequence, by name.
         quantities: by name, with the error of each.
         noise_factor: with which these errors were made.
     """
@@ -77,6 +81,8 @@ class Reduced:
         begins: why it begins a new sequence; "" if it does not.
         reason: why it could not be read.
         reduction: that made the sums.
+        center: row and column in parts of the sides, and confidence.
+        logits: (T,) of the networks that tag frames; None: there are none.
     """
 
     file: str
@@ -85,6 +91,30 @@ class Reduced:
     begins: str = ""
     reason: str = ""
     reduction: Reduction | None = None
+    center: tuple[float, float, float] = (0.5, 0.5, 0.0)
+    logits: np.ndarray | None = None
+
+
+class Namer(Protocol):
+    """A temporal network, as a stream uses it."""
+
+    def start(self, live: np.ndarray) -> None:
+        """Begin a sequence, with the number of live pixels (rings, sectors) of each cell."""
+
+    def answer(self, reduced: Reduced, z: Sequence[float], time: float | None) -> Answer:
+        """Return its answer to the next frame.
+
+        Args:
+            reduced: the frame, with its logits.
+            z: significance of a change at each scale of the scan.
+            time: in seconds, or None.
+        """
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is needed to go on, as plain values and arrays."""
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a :meth:`state`."""
 
 
 class FrameStream:
@@ -97,6 +127,7 @@ class FrameStream:
         new_after: a pause of so many seconds begins a new sequence; None: 20 times the median.
         record: keep rows, and a bounded record for :meth:`close`; False: events alone.
         measure: measure the quantities of each frame; None: while there is a record.
+        namer: temporal network that names processes in frames that were tagged; None: none.
 
     Attributes:
         row: of the last frame.
@@ -113,7 +144,9 @@ class FrameStream:
         new_after: float | None = None,
         record: bool = True,
         measure: bool | None = None,
+        namer: Namer | None = None,
     ):
+        self.namer = namer
         self.at_rest, self.new_after, self.record = at_rest, new_after, record
         self.measure = record if measure is None else measure
         self.row: FrameRow | None = None
@@ -137,15 +170,27 @@ class FrameStream:
             "measure": self.measure,
             "reduction": None if reduction is None else reduction.state(),
             "tracker": None if tracker is None else tracker.state(),
+            "namer": None if self.namer is None else self.namer.state(),
             "sequence": self._sequence,
             "time": self._time,
             "steps": self._steps,
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> "FrameStream":
-        """Return the stream with this :meth:`state`; it keeps no record."""
-        stream = cls(state["at_rest"], state["new_after"], False, state.get("measure"))
+    def from_state(cls, state: dict[str, Any], namer: Namer | None = None) -> "FrameStream":
+        """Return the stream with this :meth:`state`; it keeps no record.
+
+        Raises:
+            UserError: the state is of another temporal network, or of none.
+        """
+        if (namer is None) != (state["namer"] is None):
+            raise UserError(
+                "began with another tagger, with or without a network for processes; choose "
+                "another file with --processes, or the tagger it began with"
+            )
+        stream = cls(state["at_rest"], state["new_after"], False, state["measure"], namer)
+        if namer is not None:
+            namer.resume(state["namer"])
         if state["reduction"] is not None:
             stream._reduction = Reduction.from_state(state["reduction"])
             if state["tracker"] is not None:
@@ -162,7 +207,11 @@ class FrameStream:
         if self._reduction is None or why:
             self._reduction = Reduction.of(item)
         sums = self._reduction.sums(item)
-        return Reduced(item.source, item.index, sums, why, reduction=self._reduction)
+        place = (0.5, 0.5, 0.0)
+        if not isinstance(item, Profile) and item.center is not None:
+            (row, col), (rows, cols) = item.center, item.shape
+            place = ((row + 0.5) / rows, (col + 0.5) / cols, item.confidence)
+        return Reduced(item.source, item.index, sums, why, "", self._reduction, place)
 
     def take(
         self,
@@ -170,7 +219,6 @@ class FrameStream:
         time: float | None = None,
         covariates: Mapping[str, float] | None = None,
         tags: tuple[str, ...] = (),
-        answer: Answer | None = None,
         probabilities: Mapping[str, float] | None = None,
     ) -> list[tuple[int, Event]]:
         """Take the next frame; return the events that it causes, with the sequence of each.
@@ -180,7 +228,6 @@ class FrameStream:
             time: in seconds.
             covariates: values by name.
             tags: that the networks gave to it.
-            answer: of a temporal network.
             probabilities: of all tags, by name.
         """
         why = reduced.begins or self._pause(reduced, time)
@@ -190,9 +237,14 @@ class FrameStream:
         if self._tracker is None and reduced.reduction is not None:
             self._tracker = Tracker(reduced.reduction.axis, self.at_rest, self.record)
             self._sequence += 1
+            if self.namer is not None and reduced.reduction.grid is not None:
+                self.namer.start(reduced.reduction.grid.live)
         if reduced.reason:
             self.messages.append(reduced.reason)
-        step = Step(reduced.file, reduced.sums, time, answer)
+        ask = None
+        if self.namer is not None and reduced.logits is not None and reduced.sums is not None:
+            ask = partial(self.namer.answer, reduced, time=time)
+        step = Step(reduced.file, reduced.sums, time, ask)
         frame = 0 if self._tracker is None else self._tracker.number
         events = [] if self._tracker is None else self._tracker.push(step)
         self.row = FrameRow(
@@ -247,6 +299,8 @@ class FrameStream:
         for numbers, note in ((tracker.bursts, _BURST), (tracker.dark, _DARK)):
             for number in numbers:
                 rows[number].note = note
+        for number, chances in enumerate(tracker.chances):
+            rows[number].probabilities = {**rows[number].probabilities, **chances}
         for row in rows.values():
             # The first frames were measured before the noise of the stream was known.
             if row.quantities and self._reduction is not None and self._reduction.poisson:

@@ -72,7 +72,7 @@ def frames_line(row: FrameRow, covariates: Sequence[str] = (), tags: Sequence[st
         covariates: names of their columns.
         tags: names of the tags that have columns.
     """
-    line = [
+    line: list[Any] = [
         row.file,
         row.frame,
         _text(row.time),

@@ -7,9 +7,18 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from xscatter.sequences.events import BEAM_LOST, UNKNOWN, Answer, Event, ProcessSpan
+from xscatter.sequences.events import BEAM_LOST, UNKNOWN, Event, ProcessSpan
 from xscatter.sequences.evidence import Axis, Evidence, compare
 from xscatter.sequences.history import Block, BlockRecord
+from xscatter.sequences.naming import (
+    Answer,
+    Ask,
+    NamedProcesses,
+    chances,
+    evidence_of,
+    named_record,
+)
+from xscatter.sequences.noise import SCALES
 from xscatter.sequences.polar import Sums
 from xscatter.sequences.record import processes_of
 from xscatter.sequences.residuals import CHANNELS
@@ -18,7 +27,6 @@ from xscatter.sequences.scan import TESTS, Change, Scan
 SETTLED = 8  # frames without an alarm after which a process has ended
 _NO_BEAM = 0.05  # part of the median total below which there is no beam
 _RECENT = 64  # totals of which the median is taken
-_NAMED = 0.5  # probability of a process from which it is named
 _LOST = 2  # frames without beam before it is reported
 
 
@@ -30,13 +38,13 @@ class Step:
         file: name of its file.
         sums: of the frame; None: it could not be read.
         time: in seconds, or None.
-        answer: of a temporal network, or None.
+        ask: a temporal network, which answers when the scan has seen the frame; None: none.
     """
 
     file: str
     sums: Sums | None
     time: float | None = None
-    answer: Answer | None = None
+    ask: Ask | None = None
 
 
 class Tracker:
@@ -64,6 +72,9 @@ class Tracker:
         self._history = BlockRecord()
         self._spans: list[ProcessSpan] = []
         self._changing: ProcessSpan | None = None
+        self._named = NamedProcesses()
+        self._alone: list[ProcessSpan] = []  # that the network reported by itself
+        self._answers: list[Answer | None] = []
         self._totals: deque[float] = deque(maxlen=_RECENT)
         self._alarmed = 0  # number of the frame of the last alarm
         self._without_beam = 0
@@ -77,6 +88,7 @@ class Tracker:
             "number": self.number,
             "scan": self._scan.state(),
             "changing": changing,
+            "named": self._named.state(),
             "alarmed": self._alarmed,
             "totals": list(self._totals),
             "without_beam": self._without_beam,
@@ -92,6 +104,7 @@ class Tracker:
         tracker._changing, tracker._lost = (
             None if s is None else ProcessSpan(**s) for s in (state["changing"], state["lost"])
         )
+        tracker._named = NamedProcesses.from_state(state["named"])
         tracker._totals.extend(state["totals"])
         tracker._without_beam = state["without_beam"]
         return tracker
@@ -101,8 +114,10 @@ class Tracker:
         number, self.number, self.z = self.number, self.number + 1, 0.0
         events: list[Event] = []
         if step.sums is None:
+            self._keep_answer(None)
             return self._settle(number, step)
         if self._is_dark(step.sums.total):
+            self._ask(step)
             return self._darkness(number, step)
         if self._without_beam:
             events += self._light(number, step)
@@ -113,9 +128,22 @@ class Tracker:
             for burst in verdict.bursts:
                 self.bursts.append(burst)
                 self._history.drop(burst)
+        answer = self._ask(step)
         if verdict.change is not None:
-            events += self._alarm(verdict.change, step, step.sums.poisson)
+            events += self._alarm(verdict.change, step, answer)
+        if answer is not None:
+            events += self._name(number, step, answer)
         return events + self._settle(number, step)
+
+    def _ask(self, step: Step) -> Answer | None:
+        """Ask the network about a frame that the scan has seen; it sees dark frames, too."""
+        answer = step.ask(self.scales or [0.0] * len(SCALES)) if step.ask else None
+        self._keep_answer(answer)
+        return answer
+
+    def _keep_answer(self, answer: Answer | None) -> None:
+        if self._record:
+            self._answers.append(answer)
 
     @property
     def blocks(self) -> list[Block]:
@@ -140,13 +168,24 @@ class Tracker:
             for chance in self._scan.chances.values()
         ]
 
+    @property
+    def chances(self) -> list[dict[str, float]]:
+        """Probability of each process that was named, for every frame, while there is a record."""
+        return chances(self._answers)
+
     def finish(self) -> list[ProcessSpan]:
         """Return the processes of the sequence, as the finished record shows them."""
         online = [*self._spans, *([self._changing] if self._changing else [])]
         lost = [self._lost] if self._lost else []
+        named = [*self._alone, *self._named.on.values()]
         if not self._record:
-            return sorted([*online, *lost], key=lambda span: span.begin)
-        return processes_of(self._history, [*online, *lost], self.axis, self.number)
+            return sorted([*online, *lost, *named], key=lambda span: span.begin)
+        named += [span for span in online if span.model]
+        # Changes come from the scan, their names from the second pass.
+        online = [replace(s, process=UNKNOWN, model=None) if s.model else s for s in online]
+        allowed = self._scan.moves.allowed
+        spans = processes_of(self._history, [*online, *lost], self.axis, self.number, allowed)
+        return named_record(spans, self._answers, named)
 
     def _is_dark(self, total: float) -> bool:
         median = float(np.median(self._totals)) if self._totals else 0.0
@@ -177,7 +216,35 @@ class Tracker:
         self._keep(lost)
         return [self._event("end", lost, number, step, None)]
 
-    def _alarm(self, change: Change, step: Step, poisson: bool) -> list[Event]:
+    def _name(self, number: int, step: Step, answer: Answer) -> list[Event]:
+        """Name the change that goes on, and report processes that the scan does not see."""
+        events, changing = [], self._changing
+        if changing is not None and changing.process == UNKNOWN:
+            name = self._named.name_of(answer)
+            if name != UNKNOWN:
+                before = f"reported as {UNKNOWN} at frame {changing.detected}"
+                words = f"{evidence_of(answer, name)}; {before}: {changing.evidence}"
+                changing = self._changing = replace(
+                    changing,
+                    process=name,
+                    family=answer.family(name),
+                    probability=answer.named[name],
+                    evidence=words,
+                    model=answer.naming.model,
+                )
+                events.append(self._event("onset", changing, number, step, "look"))
+        if changing is not None and changing.process in answer.named:
+            # It goes on while the network says so, whether or not the scan sees more of it.
+            self._changing = changing.extended(number + 1, answer.named[changing.process])
+            self._alarmed = number
+        begun, ended = self._named.push(number, answer, changing.process if changing else "")
+        events += [self._event("onset", span, number, step, "look") for span in begun]
+        for span in ended:
+            self._alone += [span] * self._record
+            events.append(self._event("end", span, number, step, None))
+        return events
+
+    def _alarm(self, change: Change, step: Step, answer: Answer | None) -> list[Event]:
         probability = max(1 - change.probability * TESTS, 0.0)
         before = self._changing
         if before is not None and change.low - before.end <= SETTLED:
@@ -187,12 +254,15 @@ class Tracker:
             self._alarmed = change.detected
             return []
         events = [] if before is None else self._ended(before, change.detected, step)
-        evidence = compare(change.before, change.after, change.usable, self.axis, poisson)
-        # The scan says when something changes, a network what it is.
-        named = step.answer is not None and step.answer.probability >= _NAMED
+        evidence = compare(change.before, change.after, self.axis)
+        name = self._named.name_of(answer)
+        family = answer.family(name) if answer is not None else ""
+        words = self._words(evidence, change)
+        if answer is not None and name != UNKNOWN:
+            words, probability = f"{words}; {evidence_of(answer, name)}", answer.named[name]
         self._changing = ProcessSpan(
-            step.answer.process if named and step.answer else UNKNOWN,
-            evidence.family,
+            name,
+            family or evidence.family,
             probability,
             change.begin,
             change.low,
@@ -200,8 +270,8 @@ class Tracker:
             change.begin,
             True,
             change.detected,
-            self._words(evidence, change),
-            step.answer.model if named and step.answer else None,
+            words,
+            answer.naming.model if answer is not None and name != UNKNOWN else None,
         )
         self._alarmed = change.detected
         advice = "move" if self.at_rest and evidence.family != "instrument" else "look"

@@ -66,6 +66,11 @@ def _example(experiment: Experiment, law: ProcessLaw) -> Sequence | None:
     return Sequence(experiment, Timeline(PHOTONS, 1.0, places, still, (event,), flux, zingers))
 
 
+def _between(x: np.ndarray) -> int:
+    """Return the number of frames in which a change is under way."""
+    return int(np.count_nonzero((x > 0.1) & (x < 0.9)))
+
+
 def law_figure(law: ProcessLaw, size: int = 192) -> Any:
     """Return a figure of a law: frames at X from 0 to its largest value.
 
@@ -77,6 +82,8 @@ def law_figure(law: ProcessLaw, size: int = 192) -> Any:
     examples = examples or [sequence for sequence in drawn if sequence]
     if not examples:
         raise UserError(f"{law.name}: no experiment shows it")
+    # Of a change within one frame there is nothing to see between its first and last state.
+    examples = [s for s in examples if _between(s.progress[0]) >= SHOWN - 2] or examples
     # The clearest change, of those that begin and end in the record.
     best = max(examples, key=lambda sequence: np.nan_to_num(sequence.detect(0).strength))
     x, panels = best.progress[0], []

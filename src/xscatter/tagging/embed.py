@@ -15,8 +15,7 @@ from xscatter.sequences.reduction import centred
 from xscatter.sequences.stream import FrameStream
 from xscatter.store.features import write_features
 from xscatter.tagging.tagger import Ready, Tagger
-
-_LEAST = 1e-6  # probability: logits of certain answers are finite
+from xscatter.tagging.temporal import logits_of
 
 
 def embed(
@@ -49,11 +48,7 @@ def embed(
         embedder = embedder or Embedder(grid.live)
         time = _time(name, item.index)
         stream.take(reduced)
-        row, col = (
-            (place + 0.5) / side for place, side in zip(item.center, item.shape, strict=True)
-        )
-        place = (row, col, item.confidence)
-        rows.append(embedder.push(reduced.sums, stream.z, place, time, answer))
+        rows.append(embedder.push(reduced.sums, stream.z, reduced.center, time, answer))
         logits.append(answer)
         times.append(np.nan if time is None else time)
     models = {} if tagger is None else tagger.weights
@@ -69,8 +64,8 @@ def _answers(name: str, tagger: Tagger | None, options: Mapping[str, Any]) -> An
         return
     for batch in tagger.batches(name, **options):
         for ready, tagged in zip(batch, tagger.tag(batch), strict=True):
-            p = np.clip(tagged.probability, _LEAST, 1 - _LEAST)
-            yield (ready.frame if isinstance(ready, Ready) else ready), np.log(p / (1 - p))
+            frame = ready.frame if isinstance(ready, Ready) else ready
+            yield frame, logits_of(tagged.probability)
 
 
 def _time(name: str, index: int) -> float | None:

@@ -9,11 +9,12 @@ import csv
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from xscatter.core.errors import UserError
-from xscatter.frames import Unreadable
+from xscatter.frames import Frame, Unreadable
 from xscatter.frames.reading import read
 from xscatter.sequences.events import Event
 from xscatter.sequences.order import frame_number, natural_key
@@ -24,7 +25,8 @@ from xscatter.sequences.tables import event_line
 from xscatter.sources.source import Item
 from xscatter.tagging.frame_table import FrameTable
 from xscatter.tagging.tagged import Tagged
-from xscatter.tagging.tagger import Ready
+from xscatter.tagging.tagger import Ready, Tagger
+from xscatter.tagging.temporal import logits_of
 
 
 class Follower(Protocol):
@@ -58,6 +60,8 @@ class ProcessLog:
         options: `mask`, `poni` and `center` with which frames are read.
         advisor: that adds advice, or None.
         frames: file of a table of the frames with their quantities, or None.
+        tagger: that tags the frames; needed where the stream has a network that names processes.
+        view: with which it tags them; None: the best for each.
 
     Attributes:
         messages: about frames and sequences; the caller empties it.
@@ -74,7 +78,11 @@ class ProcessLog:
         options: Mapping[str, Any] | None = None,
         advisor: Follower | None = None,
         frames: Path | None = None,
+        tagger: Tagger | None = None,
+        view: str | None = None,
     ):
+        # Frames that are read again need their tags where processes are named by them.
+        self._tagger, self._view = None if stream.namer is None else tagger, view
         self.path, self._table, self._options = path, table, dict(options or {})
         self._state = path.with_name(f".{path.name}.state")
         self._stream = stream
@@ -98,7 +106,10 @@ class ProcessLog:
         self._advisor, length = advisor, None
         if self._state.exists():
             state = load_state(self._state)
-            self._stream = FrameStream.from_state(state["stream"])
+            try:
+                self._stream = FrameStream.from_state(state["stream"], stream.namer)
+            except UserError as error:
+                raise UserError(f"{path}: {error}") from error
             self._taken, self._events = state["taken"], state["events"]
             if advisor is not None and state.get("advisor") is not None:
                 advisor.restore(state["advisor"])
@@ -161,8 +172,12 @@ class ProcessLog:
 
     def see(self, item: Ready | Unreadable, tagged: Tagged) -> None:
         """Keep what is needed of a frame until it is in the journal."""
-        frame = item.frame if isinstance(item, Ready) else item
-        self._seen[tagged.source, tagged.index] = self._stream.reduce(frame)
+        self._seen[tagged.source, tagged.index] = self._reduce(item, tagged)
+
+    def _reduce(self, item: Ready | Unreadable, tagged: Tagged) -> Reduced:
+        reduced = self._stream.reduce(item.frame if isinstance(item, Ready) else item)
+        logits = logits_of(tagged.probability) if isinstance(item, Ready) else None
+        return replace(reduced, logits=logits)
 
     def add(self, rows: Iterable[Tagged]) -> None:
         """Take frames that were added to the journal."""
@@ -185,13 +200,18 @@ class ProcessLog:
         """Read frames again that the journal holds and the state does not."""
         for row in rows:
             name, index = row["file"], int(row["frame"])
-            item: Any = Unreadable(name, index, row["note"])
+            item: Frame | Unreadable = Unreadable(name, index, row["note"])
             if row["center_from"]:
                 try:
-                    item = centred(read(name, index, **self._options))
+                    item = read(name, index, **self._options)
                 except UserError as error:
                     item = Unreadable(name, index, f"{error}; its events are lost")
-            self._take(self._stream.reduce(item))
+            if self._tagger is None:
+                item = item if isinstance(item, Unreadable) else centred(item)
+                self._take(self._stream.reduce(item))
+            else:
+                ready = self._tagger.ready(item, self._view)
+                self._take(self._reduce(ready, self._tagger.tag([ready], self._view)[0]))
         self._file.flush()
         if rows:
             self._save()

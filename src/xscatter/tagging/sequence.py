@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from xscatter.sequences.profiles import Profile, is_profile, read_profiles
 from xscatter.sequences.reduction import Item
 from xscatter.sequences.stream import FrameRow, FrameStream
 from xscatter.tagging.tagger import Ready, Tagger
+from xscatter.tagging.temporal import TemporalNamer, logits_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class SequenceTagger:
     """Find processes in frames or profiles that follow one another.
 
     Without a network a process is a "change of unknown kind", whose family (position, intensity,
-    width, order, instrument) follows from what changed.
+    width, order, instrument) follows from what changed. Where the tagger has a temporal network,
+    processes in frames are named by it; a change that it cannot name stays of unknown kind.
 
     Args:
         tagger: networks that tag each frame; None: none.
@@ -77,7 +79,7 @@ class SequenceTagger:
         record: bool = True,
     ):
         self.tagger = tagger
-        self.stream = FrameStream(at_rest, new_after, record)
+        self.stream = FrameStream(at_rest, new_after, record, namer=TemporalNamer.of(tagger))
         self._events: list[tuple[int, Event]] = []
         self._messages: list[str] = []
 
@@ -140,14 +142,15 @@ class SequenceTagger:
     ) -> list[tuple[int, Event]]:
         tags: tuple[str, ...] = ()
         probabilities: dict[str, float] = {}
+        logits = None
         if self.tagger is not None and not isinstance(item, (Profile, Unreadable)):
-            ready = item if isinstance(item, Ready) else self.tagger.ready(item)
-            tagged = self.tagger.tag([ready])[0]
-            tags = tagged.tags
+            item = item if isinstance(item, Ready) else self.tagger.ready(item)
+            tagged = self.tagger.tag([item])[0]
+            tags, logits = tagged.tags, logits_of(tagged.probability)
             probabilities = dict(zip(self.tagger.tags, tagged.probability.tolist(), strict=False))
         frame = item.frame if isinstance(item, Ready) else item
-        reduced = self.stream.reduce(frame)
-        events = self.stream.take(reduced, time, covariates, tags, probabilities=probabilities)
+        reduced = replace(self.stream.reduce(frame), logits=logits)
+        events = self.stream.take(reduced, time, covariates, tags, probabilities)
         if self.stream.record:
             self._events += events
             self._collect()

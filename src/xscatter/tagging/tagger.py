@@ -100,7 +100,7 @@ class Tagger:
         self.name, self.folder = bundle.name, folder or Path(bundle.name)
         self.tags, self.definitions = list(bundle.tags), list(bundle.tags.values())
         self.size = bundle.size
-        self._bundle, self._networks = bundle, networks
+        self.bundle, self._networks = bundle, networks
         self._calibrations = {
             view: Calibration(
                 self.tags,
@@ -143,7 +143,7 @@ class Tagger:
     @property
     def weights(self) -> dict[str, str]:
         """SHA-256 of the file of each network."""
-        return {view: network.sha256 for view, network in self._bundle.networks.items()}
+        return {view: network.sha256 for view, network in self.bundle.networks.items()}
 
     def needs(self, view: str) -> tuple[str, ...]:
         """Return the names of the inputs of a network."""
@@ -151,7 +151,7 @@ class Tagger:
 
     def threshold(self, view: str) -> np.ndarray:
         """Return the least probability (T,) at which each tag is given, from the validation set."""
-        return self._bundle.networks[view].column("threshold")
+        return self.bundle.networks[view].column("threshold")
 
     def precision(self, view: str) -> np.ndarray:
         """Return the fraction (T,) of the test images given each tag that have it.
@@ -162,7 +162,7 @@ class Tagger:
         Returns:
             NaN for a tag that no test image was given.
         """
-        return self._bundle.networks[view].column("precision")
+        return self.bundle.networks[view].column("precision")
 
     def predict(
         self,
@@ -240,7 +240,7 @@ class Tagger:
         # The expansion takes most of the time, so it is left out where no network asks for it.
         asked = [v for v in self._preferred if view in (None, v.name) and v.needs_center]
         told = any(CENTER_CONFIDENCE in self.needs(v.name) for v in asked)
-        sure, transform = frame.confidence >= CONFIDENT, self._bundle.transform
+        sure, transform = frame.confidence >= CONFIDENT, self.bundle.transform
         expanded = coefficients(prepared, transform) if asked and (sure or told) else None
         if told:
             # At confidence 0 a network does not look at the coefficients.
@@ -339,7 +339,7 @@ class Tagger:
             frame.source,
             frame.index,
             view,
-            None if view is None else self._bundle.networks[view].sha256[:_HASH],
+            None if view is None else self.bundle.networks[view].sha256[:_HASH],
             probability,
             () if view is None else self._given(view, probability),
             frame.center,
