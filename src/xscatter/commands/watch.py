@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pattern", default="*", help="names of the frames, such as '*.cbf' (default: all)"
     )
+    parser.add_argument("--recursive", action="store_true", help="also search folders in DIR")
     parser.add_argument(
         "--settle",
         type=seconds,
@@ -89,7 +90,9 @@ def run(args: argparse.Namespace) -> None:
 
     read = read_options(args)
     _check_processes(args)
-    source = open_source(args.source, SourceOptions(args.pattern, args.settle, read))
+    source = open_source(
+        args.source, SourceOptions(args.pattern, args.settle, read, args.recursive)
+    )
     check_options(**read)
     tagger = load_tagger(args)
     options = FollowOptions(args.patience, args.every, args.once, args.view, args.threads)
