@@ -63,6 +63,21 @@ def test_whatever_fails_in_one_frame_fails_for_it_alone(tagger, monkeypatch):
     assert rows[1].note == "a: frame 1: could not be prepared (of a kind that nobody thought of)"
 
 
+def test_whatever_fails_in_the_network_fails_for_one_frame_alone(tagger, tmp_path):
+    class Failing(Constant):
+        def logits(self, inputs):
+            if (inputs["image"].mean(axis=(1, 2)) > 20).any():
+                raise RuntimeError("out of range")
+            return super().logits(inputs)
+
+    tagger._networks["image"] = Failing()
+    np.save(tmp_path / "a.npy", np.stack([counts(), 5 * counts(), counts()]))
+    rows = list(tagger.predict(tmp_path / "a.npy"))
+    assert [row.failed for row in rows] == [False, True, False]
+    assert rows[1].note.endswith("frame 1: could not be tagged (out of range)")
+    assert [row.tags for row in rows] == [("ring",), (), ("ring",)]
+
+
 @pytest.mark.parametrize("shape", [(32, 2200), (3000, 33), (32, 32), (40, 700)])
 def test_strips_have_tags_and_an_estimate(shape, tagger):
     frame = from_array(counts(shape))

@@ -117,6 +117,7 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
 def run(args: argparse.Namespace) -> int:
     from xscatter.core.progress import track
     from xscatter.tagging.tables import Tables
+    from xscatter.tagging.tree import summary
 
     names, options = listed(args.files), read_options(args)
     tables = Tables(args.output, html=args.html)
@@ -137,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
                 if tagged.failed:
                     print(f"xscatter predict: {tagged.note}", file=sys.stderr)
                 elif len(lines) <= _SHOWN:
-                    lines.append(f"{tagged.source} [{tagged.index}]: {', '.join(tagged.tags)}")
+                    lines.append(f"{tagged.source} [{tagged.index}]: {summary(tagger, tagged)}")
     # The tags of many frames are for the table, those of a few are also for the terminal.
     if len(lines) <= _SHOWN:
         print(*lines, sep="\n")

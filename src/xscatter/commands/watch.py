@@ -87,6 +87,7 @@ def run(args: argparse.Namespace) -> None:
     from xscatter.tagging.follow import FollowOptions, follow
     from xscatter.tagging.journal import Journal
     from xscatter.tagging.process_log import ProcessLog
+    from xscatter.tagging.tree import summary
 
     read = read_options(args)
     _check_processes(args)
@@ -109,7 +110,7 @@ def run(args: argparse.Namespace) -> None:
         for rows in follow(tagger, source, journal, options, _print, log):
             for tagged in rows:
                 name = f"{tagged.source} [{tagged.index}]"
-                print(tagged.note if tagged.failed else f"{name}: {', '.join(tagged.tags)}")
+                print(tagged.note if tagged.failed else f"{name}: {summary(tagger, tagged)}")
             if log is not None:
                 for message in log.messages:
                     _print(f"watch: {message}")
