@@ -2,7 +2,8 @@
 
 Writes OUT/tags.csv and OUT/tags.json with calibrated probabilities, the network that was used, and
 the beam centre with its confidence. OUT/legend.csv has the meaning of each tag and its precision on
-the test set. With --html, OUT/tags.html shows each frame and highlights the evidence for its tags.
+the test set. With --html, OUT/tags.html shows each frame and highlights the evidence for its tags;
+of more than 50 frames it is an index of the pages in OUT/tags-pages.
 A file that cannot be read is reported, and the others are tagged.
 
 Exit status 0: every file was tagged; 1: some files could not be read, the others are tagged and the
@@ -130,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
     _check_writable(args.output)
     tagger = load_tagger(args)
     lines: list[str] = []
-    with tables.written(tagger, names):
+    with tables.written(tagger):
         shown = track(names, "predict", end=False)
         for batch in tagger.batches(shown, args.view, args.threads, **options):
             for item, tagged in zip(batch, tagger.tag(batch, args.view), strict=True):
