@@ -64,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="nobody changes the sample on purpose: a change may be beam damage",
     )
+    parser.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="also write a page with the last frames, which refreshes itself",
+    )
     parser.add_argument("--once", action="store_true", help="stop when all present files are done")
     add_model(parser)
 
@@ -86,11 +92,14 @@ def run(args: argparse.Namespace) -> None:
     from xscatter.sources.source import SourceOptions
     from xscatter.tagging.follow import FollowOptions, follow
     from xscatter.tagging.journal import Journal
+    from xscatter.tagging.live import LivePage, check_page
     from xscatter.tagging.process_log import ProcessLog
     from xscatter.tagging.tree import summary
 
     read = read_options(args)
     _check_processes(args)
+    if args.html:
+        check_page(args.html, args.source)
     source = open_source(
         args.source, SourceOptions(args.pattern, args.settle, read, args.recursive)
     )
@@ -107,7 +116,8 @@ def run(args: argparse.Namespace) -> None:
             log = closing_log.enter_context(
                 closing(ProcessLog(args.processes, stream, args.output, read))
             )
-        for rows in follow(tagger, source, journal, options, _print, log):
+        page = LivePage(args.html, tagger, f"watch {args.source}") if args.html else None
+        for rows in follow(tagger, source, journal, options, _print, log, page):
             for tagged in rows:
                 name = f"{tagged.source} [{tagged.index}]"
                 print(tagged.note if tagged.failed else f"{name}: {summary(tagger, tagged)}")
