@@ -21,6 +21,9 @@ from xscatter.core.errors import UserError
 from xscatter.views import VIEWS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xscatter.frames import Frame, Unreadable
     from xscatter.tagging import Tagger
 
 EXAMPLE = """examples:
@@ -132,8 +135,9 @@ def run(args: argparse.Namespace) -> int:
     tagger = load_tagger(args)
     lines: list[str] = []
     with tables.written(tagger):
-        shown = track(names, "predict", end=False)
-        for batch in tagger.batches(shown, args.view, args.threads, **options):
+        frames = _Frames(names, options)
+        shown = track(frames, "predict", lambda: frames.total, end=False)
+        for batch in tagger.batches(shown, args.view, args.threads):
             for item, tagged in zip(batch, tagger.tag(batch, args.view), strict=True):
                 tables.add(item, tagged)
                 if tagged.failed:
@@ -147,6 +151,25 @@ def run(args: argparse.Namespace) -> int:
     paths = ", ".join(map(str, tables.paths.values()))
     print(f"{some} tagged, {tables.failed} could not be read; {paths}")
     return 1 if tables.failed else 0
+
+
+class _Frames:
+    """The frames of all files, and how many there are; a file not yet opened counts as one."""
+
+    def __init__(self, names: list[str], options: dict[str, Any]):
+        self._names, self._options, self.total = names, options, len(names)
+
+    def __iter__(self) -> "Iterator[Frame | Unreadable]":
+        from xscatter.frames import Frame
+        from xscatter.frames.reading import read_each
+
+        for name in self._names:
+            counted = 1
+            for item in read_each(name, **self._options):
+                if isinstance(item, Frame) and item.index == 0:
+                    self.total += item.frames - counted
+                    counted = 0  # the next series of the file was not counted at all
+                yield item
 
 
 def _check_readable(names: list[str], options: dict[str, Any]) -> None:
