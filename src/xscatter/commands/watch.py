@@ -70,6 +70,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="also write a page with the last frames, which refreshes itself",
     )
+    parser.add_argument(
+        "--frames",
+        type=Path,
+        metavar="FILE",
+        help="with --processes: also write each frame's quantities to this table, for "
+        "`xscatter trend`",
+    )
+    parser.add_argument(
+        "--advise",
+        action="store_true",
+        help="with --processes: also advise: stop, move, pause, expose, look",
+    )
+    parser.add_argument(
+        "--until",
+        choices=["finished"],
+        help="with --processes: advise, and end with status 0 when a process is finished",
+    )
     parser.add_argument("--once", action="store_true", help="stop when all present files are done")
     add_model(parser)
 
@@ -86,6 +103,7 @@ def seconds(text: str) -> float:
 
 
 def run(args: argparse.Namespace) -> None:
+    from xscatter.advice.advisor import Advisor
     from xscatter.frames.reading import check_options
     from xscatter.sequences.stream import FrameStream
     from xscatter.sources.registry import open_source
@@ -110,11 +128,11 @@ def run(args: argparse.Namespace) -> None:
         if len(journal):
             _print(f"watch: {journal.path} holds {len(journal)} files already")
         _print(f"watch: following {args.source}, adding to {journal.path}; Ctrl-C stops")
-        log = None
+        log, advisor = None, Advisor() if args.advise or args.until else None
         if args.processes:
             stream = FrameStream(args.at_rest, record=False)
             log = closing_log.enter_context(
-                closing(ProcessLog(args.processes, stream, args.output, read))
+                closing(ProcessLog(args.processes, stream, args.output, read, advisor, args.frames))
             )
         page = LivePage(args.html, tagger, f"watch {args.source}") if args.html else None
         for rows in follow(tagger, source, journal, options, _print, log, page):
@@ -127,14 +145,21 @@ def run(args: argparse.Namespace) -> None:
                 log.told()
             if rows:
                 sys.stdout.flush()
+            if args.until and advisor is not None and advisor.finished:
+                _print("watch: finished")
+                return
 
 
 def _check_processes(args: argparse.Namespace) -> None:
-    """The file of events must not be taken for a frame."""
-    if args.processes and args.processes.absolute().parent == Path(args.source).absolute():
-        raise UserError(
-            f"{args.processes}: is in the folder that is followed; choose a file outside of it"
-        )
+    """The file of events must not be taken for a frame; what follows from events needs them."""
+    for name in ("frames", "advise", "until"):
+        if getattr(args, name) and not args.processes:
+            raise UserError(f"--{name}: also needs --processes FILE, where events are written")
+    for path in (args.processes, args.frames):
+        if path and path.absolute().parent == Path(args.source).absolute():
+            raise UserError(
+                f"{path}: is in the folder that is followed; choose a file outside of it"
+            )
 
 
 def _print(line: str) -> None:
