@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from xscatter.core.errors import UserError
-from xscatter.jobs import driver
+from xscatter.jobs import driver, times
+from xscatter.store.paths import StudyPaths
 
 HOLD = "import sys, time; from pathlib import Path; from xscatter.jobs import driver; "
 HOLD += "print(driver.take_over(Path('results/a')), flush=True); time.sleep(60)"
@@ -120,3 +122,33 @@ def test_who_works_on_a_study_is_told(folder):
     assert driver.living(Path("results/b")) == ""
     end(process)
     assert driver.living(Path("results/a")) == ""
+
+
+def test_jobs_keep_the_study_that_they_were_submitted_with(folder):
+    results = Path("results/a")
+    first = driver.submitted({"name": "a", "seed": 1}, results)
+    second = driver.submitted({"name": "a", "seed": 2}, results)
+    assert first != second == driver.submitted({"seed": 2, "name": "a"}, results)
+    assert first.is_absolute()
+    assert yaml.safe_load(first.read_text()) == {"name": "a", "seed": 1}
+    second.write_text("damaged")
+    again = driver.submitted({"name": "a", "seed": 2}, results)
+    assert yaml.safe_load(again.read_text()) == {"name": "a", "seed": 2}
+
+
+def test_times_in_the_future_are_set_and_nothing_is_newer_than_what_is_made_from_it(folder):
+    paths, now = StudyPaths(Path("results/a")), 10**18
+    stages = [paths.experiment(0), paths.coefficients(0), paths.assignment, paths.batch(0)]
+    stages += [paths.records, paths.model("joint") / "model.keras", paths.report]
+    for age, path in enumerate(reversed(stages)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, ns=(now - age * 10**9,) * 2)
+    assert times.settle(paths, now) == []
+    ahead = {paths.experiment(0), paths.batch(0), paths.report}
+    for path in ahead:
+        os.utime(path, ns=(now + 10**14,) * 2)
+    assert set(times.settle(paths, now)) == ahead
+    order = [path.stat().st_mtime_ns for path in stages]
+    assert order == sorted(order)
+    assert order[-1] == now

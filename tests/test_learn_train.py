@@ -239,16 +239,20 @@ def test_a_damaged_state_is_named_and_the_one_before_it_used(paths, whole):
     assert products(paths, "coefficient") == products(whole, "coefficient")
 
 
-def test_states_that_are_all_damaged_or_foreign_are_refused(paths):
+def test_states_that_are_all_damaged_or_foreign_are_set_aside_and_made_again(paths, whole):
+    train(paths, "coefficient", deadline=time.monotonic() + 0.2)
     train(paths, "coefficient", deadline=time.monotonic())
     folder = checkpoint_folder(paths, "coefficient")
-    for path in checkpoint.files(folder):
-        path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(UserError, match="none of its 1 checkpoints can be used"):
-        train(paths, "coefficient")
-    checkpoint.save(folder, "another", 7, {"model": [np.zeros(3)]}, {}, keep=2)
-    with pytest.raises(UserError, match="none of its"):
-        train(paths, "coefficient")
+    checkpoint.save(folder, "another", 777, {"model": [np.zeros(3)]}, {}, keep=3)
+    bad = checkpoint.files(folder)
+    for path in bad[1:]:
+        damage(path)
+    done, lines = train(paths, "coefficient")
+    assert done
+    assert any("no checkpoint can be used: the training starts again" in line for line in lines)
+    assert all(any(str(path) in line for line in lines) for path in bad)
+    assert products(paths, "coefficient") == products(whole, "coefficient")
+    assert {path.name for path in folder.glob("damaged-*")} == {f"damaged-{p.name}" for p in bad}
 
 
 def test_a_state_of_another_version_is_refused_in_one_line(paths):
@@ -440,10 +444,10 @@ def test_a_kill_while_the_model_is_written_leaves_none_that_is_half_old(copied, 
     (copied.model("image") / "history.csv").unlink()  # so that it is written again
     complete_file = files.complete_file
 
-    def full(path):
+    def full(path, sealed=False):
         if str(path).endswith("model.keras"):
             raise UserError("no space left")
-        return complete_file(path)
+        return complete_file(path, sealed)
 
     with monkeypatch.context() as patch:
         patch.setattr("xscatter.learn.export.complete_file", full)
@@ -754,3 +758,20 @@ def test_past_states_go_when_a_training_is_finished_and_parents_stay(tmp_path):
     assert len(said) == 4
     checkpoint.tidy(tmp_path, "none", said.append)
     assert {path.name for path in tmp_path.iterdir()} == left
+
+
+def test_damaged_checkpoints_never_push_good_ones_out(tmp_path):
+    folder, said = tmp_path / "f", []
+    for step in (5, 10):
+        checkpoint.save(folder, "f", step, {"model": [np.arange(9000.0)]}, {"step": step}, keep=2)
+    damage(folder / "state-000000010.h5")
+    assert checkpoint.newest(folder, "f", said.append).facts == {"step": 5}
+    for step in (6, 7):
+        checkpoint.save(folder, "f", step, {"model": [np.arange(9000.0)]}, {"step": step}, keep=2)
+    assert [path.name[6:15] for path in checkpoint.files(folder)] == ["000000007", "000000006"]
+    for path in checkpoint.files(folder):
+        damage(path)
+    assert checkpoint.newest(folder, "f", said.append) is None
+    assert not checkpoint.files(folder)
+    assert "the training starts again" in said[-1]
+    assert len(list(folder.glob("damaged-*"))) == 3

@@ -10,7 +10,8 @@ from toy_shards import TAGS, toy_study, write_coefficients, write_experiment, wr
 from xscatter import records, tags
 from xscatter.cli import main
 from xscatter.core.errors import UserError
-from xscatter.records import assign, layout, marks, pack
+from xscatter.records import assign, layout, pack
+from xscatter.store import marks
 from xscatter.store.paths import StudyPaths
 from xscatter.study import dump_study, load_study
 from xscatter.views import VIEWS
@@ -161,6 +162,35 @@ def test_a_batch_that_was_damaged_before_the_index_is_written_again(packed):
     assert pack.index(study, paths) == manifest
     assert paths.batch(1).read_bytes() == before
     records.open_records(paths.batches, verify=True)
+
+
+@pytest.mark.parametrize("size", [None, 0, 100])
+def test_a_batch_that_was_cut_short_or_lost_before_the_index_is_written_again(packed, size):
+    study, paths = packed
+    before = paths.batch(1).read_bytes()
+    paths.records.unlink()
+    if size is None:
+        paths.batch(1).unlink()
+    else:
+        os.truncate(paths.batch(1), size)
+    pack.index(study, paths)
+    assert paths.batch(1).read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["experiment", "coefficients"])
+def test_a_shard_that_was_damaged_after_the_assignment_is_never_packed(tmp_path, kind):
+    study, paths = toy_study(), StudyPaths(tmp_path)
+    write_shards(study, paths)
+    assign.assign(study, paths)
+    import h5py
+
+    path = getattr(paths, kind)(1)
+    with h5py.File(path, "r+") as file:
+        name = "entry/tags/labels" if kind == "experiment" else "entry/coefficients"
+        file[name][0, 0] = file[name][0, 0] + 1
+    with pytest.raises(UserError, match=r"00001\.h5: corrupt"):
+        for batch in range(3):
+            pack.write_batch(study, paths, batch)
 
 
 def test_growth_survives_outputs_that_a_workflow_removed(packed):

@@ -46,12 +46,12 @@ def paths(tmp_path_factory):
     paths.study.unlink()  # the toy's own
     here = (study, "-o", paths.root)
     xscatter("simulate", *here, "--sequences", "0-7")
-    make_tagger(paths.root, paths.embedder, say=lambda _: None)
+    make_tagger(paths.root, paths.embedder, ["image"], say=lambda _: None)
     files = [paths.sequence(n) for n in range(8)]
     xscatter("embed", *files, "--model", paths.embedder)
     xscatter("train", *here, "--view", "sequence")
     xscatter("test", *here, "--view", "sequence")
-    xscatter("bundle", paths.root)
+    xscatter("bundle", paths.root, "--view", "image", "sequence")
     return paths
 
 
@@ -68,7 +68,7 @@ def test_the_evaluation_has_the_network_and_what_it_is_compared_with(paths):
 @pytest.mark.floats
 def test_the_tagger_answers_as_the_test_did(paths):
     folder, bundle = open_bundle(paths.root)
-    assert set(bundle.sequence.networks) == {"image", "coefficient", "joint"}
+    assert set(bundle.sequence.networks) == {"image"}
     network = SequenceNetwork(read_network(folder, bundle.sequence))
     with np.load(paths.scores("sequence")) as scores:
         number, expected = int(scores["numbers"][0]), scores["active"][:16]

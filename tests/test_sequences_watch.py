@@ -81,7 +81,7 @@ def test_killed_at_every_write_it_ends_with_the_same_events(frames, whole, tmp_p
     random, kills = np.random.default_rng(1), 0
     while True:
         # The state that is written first at each start is two of them.
-        at = 0 if kills == 14 else int(random.integers(1, 14))
+        at = 0 if kills == 14 else int(random.integers(1, 18))
         done = subprocess.run([sys.executable, SCRIPT, frames, table, events, str(at)], check=False)
         if done.returncode != -signal.SIGKILL:
             break

@@ -12,6 +12,7 @@ import pytest
 
 from xscatter.cli import main
 from xscatter.core import files, shards
+from xscatter.store import marks
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.store.verify import delete_bad, verify
@@ -30,9 +31,15 @@ SHA256 = hashlib.sha256(b"network").hexdigest()
 
 
 @pytest.fixture
-def paths(tmp_path):
-    """A study that is whole."""
-    paths = StudyPaths(tmp_path / "small")
+def paths(whole, tmp_path):
+    """A copy of a study that is whole."""
+    return StudyPaths(shutil.copytree(whole, tmp_path / "small"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of a study that is whole."""
+    paths = StudyPaths(tmp_path_factory.mktemp("whole") / "small")
     files.write_text(paths.study, dump_study(STUDY))
     for number in range(10):
         write_experiment(paths, number)
@@ -43,33 +50,45 @@ def paths(tmp_path):
         paths.batches.mkdir(exist_ok=True)
         paths.batch(number).write_bytes(content)
         sha256 = files.file_sha256(paths.batch(number))
+        marks.write_mark(paths.batch(number), "content", sha256)
         batches.append(
             {"file": paths.batch(number).name, "records": 4, "sha256": sha256, "experiments": []}
         )
-    files.write_json(paths.records, {"fields": [], "record_length": 20, "batches": batches})
-    files.write_json(paths.assignment, {})
+    manifest = {"fields": [], "record_length": 20, "batches": batches}
+    files.write_json(paths.records, manifest, sealed=True)
+    files.write_json(paths.assignment, {"seed": 123456789}, sealed=True)
     models = [ModelFolder(paths.model(view)) for view in VIEWS]
     for path in [model.network for model in models] + [paths.scores(v) for v in evaluated()]:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(path, "w") as archive:
+        with files.complete_file(path, sealed=True) as part, zipfile.ZipFile(part, "w") as archive:
             archive.writestr("part", b"x" * 1000)
     for model in models:
-        for path in (model.training, model.calibration):
-            files.write_json(path, {})
+        files.write_json(model.training, {"legs": 2, "step": 123456789}, sealed=True)
+        files.write_json(model.calibration, {"slope": [1.23456789]}, sealed=True)
+        files.write_json(paths.leg(model.view, 1), {"view": "", "converged": True}, sealed=True)
         for path in (model.history, model.timings):
-            files.write_text(path, "epoch\n1\n")
+            files.write_text(path, "epoch\n123456789\n", sealed=True)
+        with shards.new_shard(checkpoint(paths, model.view), fingerprint="f" * 16) as file:
+            file["facts"] = np.arange(5000)
     for view in evaluated():
-        files.write_json(paths.evaluation(view), {"mean_average_precision": 0.5})
-    files.write_text(paths.report, "<html></html>\n")
+        scores = {"mean_average_precision": 0.123456789}
+        files.write_json(paths.evaluation(view), scores, sealed=True)
+    files.write_text(paths.report, f"<html>{'x' * 900}</html>\n", sealed=True)
     networks = [{"file": f"{view}.onnx", "sha256": SHA256} for view in VIEWS]
     description = {"format": 1, "networks": dict(zip(VIEWS, networks, strict=True))}
-    files.write_json(paths.tagger / "tagger.json", description)
+    files.write_json(paths.tagger / "tagger.json", description, sealed=True)
+    for name in ("card.md", "study.yaml"):
+        files.write_text(paths.tagger / name, "name: small\n", sealed=True)
     for view in VIEWS:
         (paths.tagger / f"{view}.onnx").write_bytes(b"network")
     log = paths.log("simulate", "00003")
     log.parent.mkdir(parents=True)
     log.write_text("log")
-    return paths
+    return paths.root
+
+
+def checkpoint(paths, view):
+    return paths.training(view) / ("f" * 16) / "state-000000007.h5"
 
 
 def write_experiment(paths, number, images=3, study_hash=None):
@@ -98,6 +117,13 @@ def flip(path, where=0.5):
     content = bytearray(path.read_bytes())
     content[int(len(content) * where)] ^= 0xFF
     path.write_bytes(content)
+
+
+def flip_digit(path):
+    """Change one digit of a text that stays readable."""
+    text = path.read_text()
+    path.write_text(text.replace("456", "457"))
+    assert path.read_text() != text
 
 
 def test_a_whole_study_has_nothing_wrong(paths, capsys):
@@ -163,10 +189,33 @@ def test_a_damaged_shard_is_found_and_deleted(paths, damage, kind, processes, ca
         (
             lambda paths: paths.model("image") / "history.csv",
             lambda path: path.write_text("epoch\n1"),
+            "corrupt",
+        ),
+        (
+            lambda paths: paths.model("image") / "history.csv",
+            lambda path: (files.seal_of(path).unlink(), path.write_text("epoch\n1")),
+            "partial",
+        ),
+        (lambda paths: paths.model("joint") / "timings.csv", flip_digit, "corrupt"),
+        (lambda paths: paths.model("joint") / "training.json", flip_digit, "corrupt"),
+        (lambda paths: paths.model("joint") / "calibration.json", flip_digit, "corrupt"),
+        (lambda paths: paths.leg("joint", 1), lambda path: path.unlink(), "missing"),
+        (lambda paths: paths.leg("joint", 1), lambda path: os.truncate(path, 9), "corrupt"),
+        (lambda paths: checkpoint(paths, "joint"), flip, "corrupt"),
+        (lambda paths: checkpoint(paths, "joint"), lambda path: os.truncate(path, 9), "corrupt"),
+        (lambda paths: paths.evaluation("mean"), flip_digit, "corrupt"),
+        (lambda paths: paths.assignment, flip_digit, "corrupt"),
+        (lambda paths: paths.report, flip, "corrupt"),
+        (lambda paths: paths.tagger / "card.md", flip, "corrupt"),
+        (lambda paths: paths.tagger / "study.yaml", lambda path: path.unlink(), "missing"),
+        (lambda paths: paths.batch(0), lambda path: marks.mark_of(path).unlink(), "partial"),
+        (
+            lambda paths: paths.batch(0),
+            lambda path: os.truncate(marks.mark_of(path), 9),
             "partial",
         ),
         (lambda paths: paths.scores("mean"), lambda path: os.truncate(path, 100), "corrupt"),
-        (lambda paths: paths.report, lambda path: path.write_text("<html>"), "partial"),
+        (lambda paths: paths.report, lambda path: path.write_text("<html>"), "corrupt"),
         (lambda paths: paths.tagger / "joint.onnx", flip, "corrupt"),
         (lambda paths: paths.tagger / "image.onnx", lambda path: path.unlink(), "missing"),
         (lambda paths: paths.tagger / "tagger.json", lambda path: path.write_text("{"), "corrupt"),

@@ -53,6 +53,15 @@ class Executor(JudgingExecutor):
 
     # Submission ---------------------------------------------------------------------------------
 
+    @property
+    def tmpdir(self) -> Path:
+        """Snakemake's folder for job scripts.
+
+        Snakemake quotes a path for the shell; a text that holds both a quote and a dollar it does
+        not.
+        """
+        return Path(super().tmpdir)
+
     def run_jobs(self, jobs: list[Any]) -> None:
         """Submit ready jobs: those that run already are taken up, plain ones wait for others."""
         for job in jobs:

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from toy_shards import toy_study, write_experiment, write_shards
 from xscatter.records import pack
+from xscatter.store.models import ModelFolder
 from xscatter.store.paths import study_paths
 from xscatter.study import dump_study
 from xscatter.views import VIEWS, evaluated
@@ -85,11 +87,7 @@ def finished(tmp_path_factory):
     ]
     files += [names.batch(number) for number in range(10)]
     files += [name(view) for view in evaluated() for name in (names.evaluation, names.scores)]
-    files += [
-        names.model(view) / file
-        for view in VIEWS
-        for file in ("model.keras", "history.csv", "timings.csv")
-    ]
+    files += [file for view in VIEWS for file in ModelFolder(names.model(view)).files()]
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
@@ -126,6 +124,29 @@ def test_one_changed_key_reruns_only_what_depends_on_it(finished, key, value, ru
     changed = folder / "changed.yaml"
     changed.write_text(yaml.safe_dump(content))
     assert set(planned(folder, changed)) == rules
+
+
+def test_another_number_of_legs_reruns_no_training(finished):
+    folder, path = finished
+    content = yaml.safe_load(path.read_text())
+    content["walltime"] = {"training_legs": 3, "training_hours": 0.5}
+    legs = folder / "legs.yaml"
+    legs.write_text(yaml.safe_dump(content))
+    assert planned(folder, legs) == {}
+
+
+def test_times_in_the_future_make_nothing_again(finished, tmp_path):
+    folder, study = finished
+    shutil.copytree(folder, tmp_path / "copy")
+    names = study_paths("small", tmp_path / "copy" / "results")
+    ahead = time.time() + 1e5
+    for path in (names.experiment(1), names.coefficients(2), names.batch(4), names.records):
+        os.utime(path, (ahead, ahead))
+    snakemake(tmp_path / "copy", "--cores", "1", "--configfile", str(study))
+    assert (
+        not (tmp_path / "copy/.snakemake/log").exists() or planned(tmp_path / "copy", study) == {}
+    )
+    assert names.experiment(1).stat().st_size == 0  # it was not simulated
 
 
 def test_sequences_are_jobs_of_their_own_and_change_no_other_file(finished):
@@ -189,6 +210,10 @@ def test_a_deleted_file_is_made_again_though_the_report_is_there(finished):
         (names.experiment(1), {"simulate", "transform"} | PACK),
         (names.coefficients(2), {"transform"} | PACK),
         (names.batch(4), {"pack", "index"} | TRAIN),
+        (names.assignment, PACK),
+        (names.model("joint") / "calibration.json", {"train_joint"} | TEST - {"test_mean"}),
+        (names.scores("mean"), {"test_mean", "report", "all"}),
+        (names.tagger / "card.md", {"bundle", "all"}),
     ):
         content, times = file.read_bytes(), file.stat()
         file.unlink()

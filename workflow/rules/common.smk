@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 from xscatter.core.errors import UserError
 from xscatter.jobs import cost, driver, graphs, local, spelling
+from xscatter.records import assign
 from xscatter.resolution.description import parse_resolution
 from xscatter.store import bundle
 from xscatter.store.models import ModelFolder
@@ -50,10 +51,16 @@ try:
         # What a killed driver left is cleared here, so that running the command again is enough. A
         # second driver is refused before Snakemake meets the locks of the first: its advice would
         # be to remove them.
-        driver.start(
-            COMPARISON_PATHS.root if IS_COMPARISON else PATHS.root,
-            looks_only=workflow.output_settings.dryrun or not (asked.cores or asked.nodes),
-        )
+        results = COMPARISON_PATHS.root if IS_COMPARISON else PATHS.root
+        looks_only = workflow.output_settings.dryrun or not (asked.cores or asked.nodes)
+        driver.start(results, looks_only)
+        if not looks_only:
+            # Jobs read the study that they were submitted with, not the user's file again.
+            workflow.config_settings.configfiles = [driver.submitted(config, results)]
+            workflow.config_settings.config_args = []
+        if not (looks_only or IS_COMPARISON):
+            driver.settle_times(PATHS)
+            assign.keep_copies(PATHS)
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -63,6 +70,16 @@ wildcard_constraints:
     batch=r"\d+",
     leg=r"\d+",
     view="|".join(VIEWS),
+
+
+def splittable(wildcards):
+    """Refuse a study that cannot be split before anything of it is made; ask for no file."""
+    if workflow.is_main_process and not workflow.dag_settings.until:
+        try:
+            assign.check_split(STUDY, PATHS)
+        except UserError as error:
+            raise WorkflowError(f"{STUDY_FILE}: {error}")
+    return []
 
 
 def runtime(stage):
@@ -76,9 +93,7 @@ def memory(stage):
 @cache
 def foreseen():
     """The batches there will be, by what was packed before."""
-    from xscatter.records.assign import foresee
-
-    return foresee(STUDY, PATHS)
+    return assign.foresee(STUDY, PATHS)
 
 
 def parents(paths, view):

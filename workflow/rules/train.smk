@@ -8,7 +8,7 @@
 rule train_leg:
     input:
         lambda wildcards: [
-            PATHS.leg(wildcards.view, leg) for leg in [int(wildcards.leg) - 1] if leg
+            ancient(PATHS.leg(wildcards.view, leg)) for leg in [int(wildcards.leg) - 1] if leg
         ],
         lambda wildcards: list(parents(PATHS, wildcards.view).values()),
         records=PATHS.records,
@@ -24,13 +24,13 @@ rule train_leg:
         mem_mb=memory("train"),
     params:
         training=lambda wildcards: STUDY.train.decides(wildcards.view),
-        minutes=COST.leg_minutes,
         here=HERE,
     message:
         "train the {wildcards.view} network, leg {wildcards.leg}"
     shell:
+        # The minutes are no parameter: another walltime does not make another training.
         "xscatter train {params.here} --view {wildcards.view} --continue"
-        " --leg-minutes {params.minutes} --leg-file {output} >> {log} 2>&1"
+        " --leg-minutes {COST.leg_minutes} --leg-file {output} >> {log} 2>&1"
 
 
 for view in VIEWS:
@@ -39,7 +39,7 @@ for view in VIEWS:
         name:
             f"train_{view}"
         input:
-            [PATHS.leg(view, legs) for legs in [STUDY.walltime.training_legs - 1] if legs],
+            [ancient(PATHS.leg(view, legs)) for legs in [STUDY.walltime.training_legs - 1] if legs],
             **{"records": PATHS.records} | parents(PATHS, view),
         output:
             model=ModelFolder(PATHS.model(view)).network,

@@ -12,7 +12,7 @@ STOP, EXPOSE = "stop", "expose"
 
 
 class Advice(NamedTuple):
-    """What to do, and why.
+    """One piece of advice, with its evidence.
 
     Attributes:
         action: "stop" (the process is over), "move" (beam damage, at rest), "pause" (no beam),
@@ -60,7 +60,7 @@ class Advisor:
 
     def __init__(self, at_rest: bool = False):
         self.finished = False
-        self._stream = FrameStream(at_rest, record=False, measure=False)
+        self._stream = FrameStream(at_rest, record=False)
         self._rule = FinishRule()
         self._sequence = 0
         self._begin = (0, 0)

@@ -1,4 +1,4 @@
-"""How far the pattern of a stream has changed, on a scale from 0 (before) to 1 (now).
+"""The change of a stream's pattern so far, on a scale from 0 (before) to 1 (now).
 
 The patterns are kept as photons in rings and in sectors of groups of rings. Their change from the
 frames before a process to the last ones is a direction; each frame's place along it is the weighted

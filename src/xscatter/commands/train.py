@@ -52,13 +52,17 @@ def run(args: argparse.Namespace) -> int:
     belongs(args.study, study, paths)
     from xscatter.learn.identity import open_records_of
     from xscatter.learn.sequences import open_sequences_of
+    from xscatter.learn.source import LearningSource
     from xscatter.learn.train import train
 
     # Before anything is written, so that a wrong study leaves no files.
-    opened = open_sequences_of if args.view == SEQUENCE.name else open_records_of
-    source = opened(study, paths)
+    source: LearningSource
+    if args.view == SEQUENCE.name:
+        source = open_sequences_of(study, paths)
+    else:
+        source = open_records_of(study, paths)
     keep_study(args.study, study, paths)
     converged = train(study, paths, source, args.view, deadline, args.carry_on)
     if args.leg_file:
-        write_json(args.leg_file, {"view": args.view, "converged": converged})
+        write_json(args.leg_file, {"view": args.view, "converged": converged}, sealed=True)
     return 0

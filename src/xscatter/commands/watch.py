@@ -128,7 +128,8 @@ def run(args: argparse.Namespace) -> None:
         if len(journal):
             _print(f"watch: {journal.path} holds {len(journal)} files already")
         _print(f"watch: following {args.source}, adding to {journal.path}; Ctrl-C stops")
-        log, advisor = None, Advisor() if args.advise or args.until else None
+        log = None
+        advisor = Advisor() if args.advise or args.until else None
         if args.processes:
             stream = FrameStream(args.at_rest, record=False)
             log = closing_log.enter_context(

@@ -1,4 +1,9 @@
-"""Files and folders that are complete or absent: write elsewhere, flush to disk, rename."""
+"""Files and folders that are complete or absent: write elsewhere, flush to disk, rename.
+
+A sealed file has its SHA-256 in a small hidden file beside it, so that `xscatter verify` notices
+damage that can still be read. HDF5 shards and record batches need no seal: their checksums are
+kept otherwise.
+"""
 
 import errno
 import hashlib
@@ -13,13 +18,18 @@ from pathlib import Path
 from xscatter.core.errors import UserError
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what systems report for a full disk
+_HEX_DIGITS = 64  # of a SHA-256
 
 
 @contextmanager
-def complete_file(path: str | Path) -> Iterator[Path]:
+def complete_file(path: str | Path, sealed: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success flush it to disk and rename it to `path`.
 
     On any exception the temporary file is removed and `path` is untouched.
+
+    Args:
+        path: name of the file.
+        sealed: keep its SHA-256 beside it, see :func:`seal_problem`.
 
     Raises:
         UserError: the disk is full, or the folder cannot be written.
@@ -40,8 +50,14 @@ def complete_file(path: str | Path) -> Iterator[Path]:
         # Before the rename: a name must never be on disk before its content.
         with open(part, "rb+") as stream:
             os.fsync(stream.fileno())
+        # The old seal goes first: a kill in between leaves a file without one, never with a wrong
+        # one.
+        seal_of(path).unlink(missing_ok=True)
+        digest = file_sha256(part) if sealed else ""
         os.replace(part, path)
         _flush_folder(path.parent)
+        if sealed:
+            write_text(seal_of(path), f"{digest}\n")
     except (OSError, RuntimeError) as error:  # h5py raises both when a disk is full
         raise _explain(error, path) from error
     finally:
@@ -107,19 +123,66 @@ def _explain(error: OSError | RuntimeError, path: Path) -> Exception:
     return error
 
 
-def write_json(path: str | Path, value: object) -> None:
-    """Write `value` as indented JSON, completely or not at all."""
-    write_text(path, json.dumps(value, indent=1) + "\n")
+def seal_of(path: Path) -> Path:
+    """Return the name of the seal of the file at `path`."""
+    return path.with_name(f".{path.name}.sha256")
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Write `text` as UTF-8, completely or not at all."""
-    write_bytes(path, text.encode())
+def seal_problem(path: Path) -> str | None:
+    """Return in a few words what is wrong with a sealed file; None: nothing, or it has no seal."""
+    try:
+        stated = seal_of(path).read_text().strip()
+    except (OSError, ValueError):
+        return None
+    # A seal that was itself cut short says nothing about the file.
+    if len(stated) != _HEX_DIGITS or file_sha256(path) == stated:
+        return None
+    return f"corrupt: its content does not match its checksum in {seal_of(path).name}"
 
 
-def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write `content`, completely or not at all."""
-    with complete_file(path) as part:
+def read_sealed(path: str | Path) -> str:
+    """Return the text of a sealed file.
+
+    Raises:
+        ValueError: it is damaged.
+        OSError: it cannot be read.
+    """
+    if wrong := seal_problem(Path(path)):
+        raise ValueError(wrong)
+    return Path(path).read_text()
+
+
+def write_json(path: str | Path, value: object, sealed: bool = False) -> None:
+    """Write `value` as indented JSON, completely or not at all.
+
+    Args:
+        path: name of the file.
+        value: what JSON can hold.
+        sealed: keep its checksum beside it.
+    """
+    write_text(path, json.dumps(value, indent=1) + "\n", sealed)
+
+
+def write_text(path: str | Path, text: str, sealed: bool = False) -> None:
+    """Write `text` as UTF-8, completely or not at all.
+
+    Args:
+        path: name of the file.
+        text: the content.
+        sealed: keep its checksum beside it.
+    """
+    write_bytes(path, text.encode(), sealed)
+
+
+def write_bytes(path: str | Path, content: bytes, sealed: bool = False) -> None:
+    """Write `content`, completely or not at all.
+
+    Args:
+        path: name of the file.
+        content: the bytes.
+        sealed: keep its checksum beside it.
+    """
+    with complete_file(path, sealed) as part:
         part.write_bytes(content)
 
 

@@ -56,6 +56,8 @@ def _access() -> h5py.h5p.PropFAID:
     access.set_libver_bounds(h5py.h5f.LIBVER_EARLIEST, h5py.h5f.LIBVER_V110)
     access.set_cache(0, 0, 0, 0.75)
     access.set_sieve_buf_size(0)
+    # Nobody else knows the temporary name, and some file systems refuse locks.
+    access.set_file_locking(False, True)
     return access
 
 
@@ -128,6 +130,14 @@ def _add_data(digest, data: h5py.Dataset) -> None:
         digest.update(data.id.read_direct_chunk(offset)[1])
 
 
+def read_file(path: str | Path) -> h5py.File:
+    """Open an HDF5 file for reading, without a lock.
+
+    A shard never changes under its name, and some file systems refuse locks.
+    """
+    return h5py.File(path, "r", locking=False)
+
+
 def problem(path: str | Path, deep: bool = True, **expected: object) -> str | None:
     """Return in a few words what is wrong with the HDF5 shard at `path`; None: nothing.
 
@@ -140,7 +150,7 @@ def problem(path: str | Path, deep: bool = True, **expected: object) -> str | No
     if not path.exists():
         return "missing"
     try:
-        with h5py.File(path, "r") as file:
+        with read_file(path) as file:
             if not file.attrs.get("complete", False):
                 return "partial: its mark of completeness is missing"
             for key, value in expected.items():
@@ -168,5 +178,5 @@ def open_shard(path: str | Path, **expected: object) -> Iterator[h5py.File]:
         raise UserError(
             f"{path}: {wrong}; if it belongs to a study, `xscatter verify` says what to do"
         )
-    with h5py.File(path, "r") as file:
+    with read_file(path) as file:
         yield file

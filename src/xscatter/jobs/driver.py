@@ -8,17 +8,27 @@ marks mean nothing here, because every file of a study is complete or absent. A 
 not get the lease leaves them alone, and reports which process works on the study.
 """
 
+import hashlib
+import json
 import os
 import sys
 import time
 from base64 import urlsafe_b64decode
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import yaml
+
 from xscatter.core import lease
 from xscatter.core.errors import UserError
+from xscatter.core.files import write_text
+from xscatter.jobs import times
+from xscatter.store import bundle
+from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
+from xscatter.views import SEQUENCE, VIEWS, evaluated
 
 _NAME = ".driver.json"
 _held: dict[Path, lease.Lease] = {}
@@ -99,10 +109,10 @@ def living(results: Path) -> str:
 
 
 def lost(study: Study, paths: StudyPaths, batches: int) -> list[Path]:
-    """Return files that were deleted although files made from them exist.
+    """Return files that are not there, although files made from them may exist.
 
-    No rule would ask for them. As long as the batches are not indexed these can only be
-    experiments, because rules ask for everything else.
+    No rule would ask for those. As long as no record was assigned, only experiments among the
+    shards can be lost, because rules ask for everything else.
 
     Args:
         study: the study.
@@ -112,10 +122,30 @@ def lost(study: Study, paths: StudyPaths, batches: int) -> list[Path]:
     numbers = range(study.simulate.experiments)
     experiments = _gone([paths.experiment(number) for number in numbers])
     coefficients = _gone([paths.coefficients(number) for number in numbers])
-    if not paths.records.exists():
+    results = [path for path in _results(study, paths) if not path.exists()]
+    if not (paths.records.exists() or paths.assignment.exists()):
         unmade = {path.name for path in coefficients}
-        return [path for path in experiments if path.name not in unmade]
-    return experiments + coefficients + _gone([paths.batch(number) for number in range(batches)])
+        return results + [path for path in experiments if path.name not in unmade]
+    packed = _gone([paths.batch(number) for number in range(batches)])
+    return results + experiments + coefficients + packed
+
+
+def _results(study: Study, paths: StudyPaths) -> Iterator[Path]:
+    """Yield the files of a study that are not shards or batches."""
+    yield from (paths.assignment, paths.records)
+    sequence = [SEQUENCE.name] if study.sequence.sequences else []
+    for view in [*VIEWS, *sequence]:
+        model = ModelFolder(paths.model(view))
+        yield from model.files()
+        yield from (paths.leg(view, leg) for leg in model.legs())
+    for view in [*evaluated(), *sequence]:
+        yield from (paths.evaluation(view), paths.scores(view))
+    yield from (paths.tagger / name for name in (bundle.DESCRIPTION, bundle.CARD, bundle.STUDY))
+    yield from (paths.tagger / bundle.network_file(view) for view in [*VIEWS, *sequence])
+    if sequence:
+        yield paths.embedder / bundle.DESCRIPTION
+        yield from (paths.embedder / bundle.network_file(view) for view in VIEWS)
+        yield from (paths.features(number) for number in range(study.sequence.sequences))
 
 
 def _gone(wanted: list[Path]) -> list[Path]:
@@ -153,3 +183,38 @@ def insist(results: Path, state: Path = Path(".snakemake"), patience: float = 5.
                 f"that host is gone, delete {results / _NAME}"
             )
         time.sleep(1)
+
+
+def settle_times(paths: StudyPaths) -> None:
+    """Set times that are in the future, see :mod:`xscatter.jobs.times`, and say so.
+
+    The driver of the study has just written its lease, which tells the clock of the file system.
+
+    Args:
+        paths: of the study.
+    """
+    settled = times.settle(paths, (paths.root / _NAME).stat().st_mtime_ns)
+    if settled:
+        others = f" and {len(settled) - 1} other files" if len(settled) > 1 else ""
+        print(
+            f"xscatter: the times of {settled[0]}{others} were in the future, and were set; is the "
+            "clock of a node or of the file server ahead?",
+            file=sys.stderr,
+        )
+
+
+def submitted(config: Mapping[str, object], results: Path) -> Path:
+    """Write the study as it is now, and return the file that jobs submitted now shall read.
+
+    The user may change the study file while they wait: a job does what it was submitted for.
+
+    Args:
+        config: all keys, with those of the command line.
+        results: folder of the study.
+    """
+    text = yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=True)
+    name = hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = results.absolute() / ".studies" / f"{name}.yaml"
+    if not path.exists() or path.read_bytes() != text.encode():
+        write_text(path, text)
+    return path

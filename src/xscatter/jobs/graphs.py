@@ -7,8 +7,11 @@ from typing import Any
 
 from snakemake.common import overwrite_function_params
 from snakemake.executors import dryrun
+from snakemake.persistence import PersistenceBase
 from snakemake.resources import Resource
 from snakemake.settings.types import OutputSettings, Quietness
+
+from xscatter.store.paths import is_leg
 
 
 def with_signature(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,6 +31,20 @@ def tune() -> None:
     """
     gc.set_threshold(200_000, 20, 100)
     with_signature(Resource.evaluate)
+    _ignore_legs()
+
+
+def _ignore_legs() -> None:
+    """Keep a changed number of legs from counting as a changed input of a training.
+
+    Legs order the jobs of a training, and do not decide what it makes.
+    """
+    listed = PersistenceBase._input
+
+    def without_legs(self, job: Any) -> list[str]:
+        return [path for path in listed(self, job) if not is_leg(path)]
+
+    PersistenceBase._input = without_legs
 
 
 def skip_unprinted(settings: OutputSettings) -> None:

@@ -23,7 +23,9 @@ def card(bundle: Bundle) -> str:
     images = facts["training"]["images"]
     trained = "an unknown number of images" if images is None else f"{images:,} images"
     physics = facts["physics"] or "of an earlier version"
-    files = [*bundle.networks.values(), *([bundle.sequence] if bundle.sequence else [])]
+    files: list[BundledNetwork | BundledSequence] = list(bundle.networks.values())
+    if bundle.sequence:
+        files.append(bundle.sequence)
     parts = [f"# Tagger {bundle.name}\n"]
     if images is not None and images < _FEW:
         parts.append(

@@ -16,6 +16,7 @@ import numpy as np
 
 from xscatter.core import shards
 from xscatter.core.errors import UserError
+from xscatter.store.paths import CHECKPOINTS, SET_ASIDE
 
 
 class Checkpoint(NamedTuple):
@@ -64,7 +65,7 @@ def save(
 def files(folder: Path) -> list[Path]:
     """Return the checkpoints in `folder`, newest first."""
     # Steps have nine digits, so the order of names is the order of steps.
-    return sorted(folder.glob("state-*.h5"), reverse=True)
+    return sorted(folder.glob(CHECKPOINTS), reverse=True)
 
 
 def newest(folder: Path, fingerprint: str, say: Callable[[str], None] = print) -> Checkpoint | None:
@@ -82,15 +83,13 @@ def newest(folder: Path, fingerprint: str, say: Callable[[str], None] = print) -
 def newest_path(folder: Path, fingerprint: str, say: Callable[[str], None] = print) -> Path | None:
     """Return the newest checkpoint that is complete to the last byte, or None when there is none.
 
-    A checkpoint that is damaged or foreign is reported, and the one before it is tried.
+    A checkpoint that is damaged or foreign is reported and set aside, and the one before it is
+    tried. Under its name it would count as the newest, and good ones would be removed for it.
 
     Args:
         folder: of the checkpoints of one training.
         fingerprint: of the training.
         say: takes a line for each checkpoint that is not used.
-
-    Raises:
-        UserError: there are checkpoints, and none of them can be used.
     """
     paths = files(folder)
     for path in paths:
@@ -98,11 +97,11 @@ def newest_path(folder: Path, fingerprint: str, say: Callable[[str], None] = pri
         problem = shards.problem(path, deep=True, fingerprint=fingerprint)
         if problem is None:
             return path
-        say(f"{path}: {problem}; it is not used")
+        aside = path.with_name(f"{SET_ASIDE}{path.name}")
+        path.replace(aside)
+        say(f"{path}: {problem}; it is not used, and is kept as {aside.name}")
     if paths:
-        raise UserError(
-            f"{folder}: none of its {len(paths)} checkpoints can be used; delete it to start again"
-        )
+        say(f"{folder}: no checkpoint can be used: the training starts again")
     return None
 
 

@@ -12,6 +12,7 @@ from xscatter.core.files import complete_file, write_json, write_text
 from xscatter.core.provenance import run_record
 from xscatter.learn.progress import Progress
 from xscatter.networks.load import weights_sha256
+from xscatter.networks.save import save_model
 from xscatter.scores import calibration
 from xscatter.store.models import ModelFolder
 from xscatter.study import Train
@@ -33,6 +34,7 @@ class Finished:
         inputs: facts about the inputs: size of images and keys of the expansion, or the columns of
             features.
         split: experiments of training and validation set.
+        legs: number of jobs that it was divided into.
         train: the section of this name of the study.
     """
 
@@ -46,6 +48,7 @@ class Finished:
     tags: list[str]
     inputs: dict[str, Any]
     split: dict[str, list[int]]
+    legs: int
     train: Train
 
 
@@ -63,14 +66,8 @@ def write(folder: ModelFolder, finished: Finished) -> None:
     fitted.save(folder.calibration)
     write_table(folder.history, finished.progress.history)
     write_table(folder.timings, finished.progress.timings)
-    with complete_file(folder.network) as part:
-        # Keras writes only to names that end in .keras.
-        named = part.with_suffix(".keras")
-        try:
-            finished.model.save(named)
-            named.replace(part)
-        finally:
-            named.unlink(missing_ok=True)
+    with complete_file(folder.network, sealed=True) as part:
+        save_model(finished.model, part)
     rule = finished.progress.rule
     facts = {
         "view": finished.view,
@@ -87,10 +84,11 @@ def write(folder: ModelFolder, finished: Finished) -> None:
         "tags": finished.tags,
         **finished.inputs,
         "split": finished.split,
+        "legs": finished.legs,
         "settings": finished.train.model_dump(mode="json"),
         "run": run_record(),
     }
-    write_json(folder.training, facts)
+    write_json(folder.training, facts, sealed=True)
 
 
 def write_table(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -100,4 +98,4 @@ def write_table(path: Path, rows: list[dict[str, Any]]) -> None:
     writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(path, text.getvalue())
+    write_text(path, text.getvalue(), sealed=True)

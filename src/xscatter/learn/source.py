@@ -66,14 +66,18 @@ class LearningSource(Protocol):
     Attributes:
         tags: names of what is learnt, T.
         layout: what decides the inputs of a network, plain values.
-        contents: checksums; of a larger study, those of the smaller one are among them.
-        tested: experiments or sequences of the test set, which no training sees.
     """
 
     tags: list[str]
     layout: Any
-    contents: list[str]
-    tested: list[int]
+
+    @property
+    def contents(self) -> list[str]:
+        """Checksums; of a larger study, those of the smaller one are among them."""
+
+    @property
+    def tested(self) -> list[int]:
+        """Experiments or sequences of the test set, which no training sees."""
 
     def split(
         self, study: Study, known: Mapping[str, list[int]] | None = None

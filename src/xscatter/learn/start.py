@@ -227,11 +227,7 @@ def find_parent(folder: Path, identity: Identity, say: Callable[[str], None]) ->
         # With other settings it is another training.
         if kept is None or kept["settings"] != identity.settings_hash:
             continue
-        try:
-            path = checkpoint.newest_path(other, other.name, say)
-        except UserError as error:
-            say(f"{error}")
-            continue
+        path = checkpoint.newest_path(other, other.name, say)
         if path is None:
             continue
         facts = checkpoint.facts_of(path)

@@ -296,6 +296,7 @@ class Loop:
             tags=training.tags,
             inputs=training.source.facts(),
             split=training.split,
+            legs=training.study.walltime.training_legs,
             train=self.train,
         )
         export.write(training.model, finished)

@@ -5,11 +5,12 @@ where it is: experiments that are added later fill new batches, and never the te
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from xscatter.core.errors import UserError
-from xscatter.core.files import write_text
+from xscatter.core.files import read_sealed, seal_problem, write_text
 from xscatter.core.progress import track
 from xscatter.core.seeds import Purpose, generator
 from xscatter.records.assignment import (
@@ -21,7 +22,7 @@ from xscatter.records.assignment import (
     load,
 )
 from xscatter.records.check import check_experiment, first_tags
-from xscatter.records.marks import made_from
+from xscatter.store.marks import made_from
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
 
@@ -88,8 +89,8 @@ def assign(study: Study, paths: StudyPaths, say=print) -> Assignment:
     text = json.dumps(assignment.to_json(), indent=1) + "\n"
     for path in _copies(paths):
         # An unchanged file keeps its time, so that nothing that depends on it is made again.
-        if not path.exists() or path.read_text() != text:
-            write_text(path, text)
+        if not path.exists() or path.read_bytes() != text.encode():
+            write_text(path, text, sealed=True)
     return assignment
 
 
@@ -100,6 +101,60 @@ def _copies(paths: StudyPaths) -> tuple[Path, Path]:
     a hidden copy, which is no output, comes first.
     """
     return paths.batches / ".assignment.json", paths.assignment
+
+
+def check_split(study: Study, paths: StudyPaths) -> None:
+    """Refuse a study whose experiments cannot be split, before any of them is simulated.
+
+    Args:
+        study: the study.
+        paths: where its files are.
+
+    Raises:
+        UserError: too few experiments for test, training and validation; more batches than the
+            study was packed in, and nothing to put in them.
+    """
+    numbers = list(range(study.simulate.experiments))
+    training = [n for n in numbers if n not in tested(study.seed, numbers, study.pack.batches)]
+    drawn = [generator(study.seed, Purpose.SPLIT, n).random() for n in training]
+    unfamiliar = study.train.validation_set == "unfamiliar"
+    if len(training) < 2 or not (unfamiliar or max(drawn) >= study.train.validation_fraction):
+        raise UserError(
+            f"simulate.experiments: {len(numbers)} cannot be split into training, validation and "
+            "test; simulate more"
+        )
+    known = foresee(study, paths)
+    if known.contents and study.pack.batches > known.batches:
+        raise UserError(_too_many_batches(study, known.batches))
+
+
+def _too_many_batches(study: Study, packed: int) -> str:
+    return (
+        f"pack.batches: {study.pack.batches} asked for, the study is packed in {packed} and has "
+        f"no new experiments; set it back to {packed}, or raise simulate.experiments"
+    )
+
+
+def assigned(paths: StudyPaths) -> Assignment:
+    """Return what was assigned, from the copy that is not damaged.
+
+    Raises:
+        UserError: nothing was, or both copies are damaged.
+    """
+    return _earlier(paths, print) or load(paths.assignment)
+
+
+def keep_copies(paths: StudyPaths) -> None:
+    """Write the hidden copy again if it is lost or damaged and assignment.json is not.
+
+    No job would: it is no output of the workflow.
+    """
+    hidden, visible = _copies(paths)
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        text = read_sealed(visible)
+        from_json(json.loads(text))
+        if not hidden.exists() or seal_problem(hidden) or hidden.read_bytes() != text.encode():
+            write_text(hidden, text, sealed=True)
 
 
 def _earlier(paths: StudyPaths, say) -> Assignment | None:
@@ -140,10 +195,7 @@ def extend(
     groups = list(earlier.groups)
     added = sorted(sources.keys() - earlier.sources.keys())
     if batches > earlier.batches and not added:
-        raise UserError(
-            f"pack.batches: {batches} asked for, the study is packed in {earlier.batches} and has "
-            f"no new experiments; set it back to {earlier.batches}, or raise simulate.experiments"
-        )
+        raise UserError(_too_many_batches(study, earlier.batches))
     if added:
         more = _more_batches(study, earlier, sum(sources[n].images for n in added))
         groups.append(Group(earlier.batches, more, added))
@@ -185,10 +237,12 @@ class Foreseen:
 def foresee(study: Study, paths: StudyPaths) -> Foreseen:
     """Return the batches that `study` will have, from what was packed before."""
     nothing = Foreseen(paths, study.pack.batches, [])
-    try:
-        content = json.loads(_copies(paths)[0].read_text())
-        earlier, contents = from_json(content), content["contents"]
-    except (OSError, ValueError, KeyError, TypeError):
+    for path in _copies(paths):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            content = json.loads(read_sealed(path))
+            earlier, contents = from_json(content), content["contents"]
+            break
+    else:
         return nothing
     added = study.simulate.experiments - len(earlier.sources)
     if earlier.identity != identity(study) or added < 0:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from xscatter.core.errors import UserError
+from xscatter.core.files import read_sealed
 from xscatter.core.seeds import Purpose, generator
 from xscatter.study import Study
 
@@ -147,7 +148,7 @@ def load(path: Path) -> Assignment:
         UserError: it is missing or damaged.
     """
     try:
-        return from_json(json.loads(path.read_text()))
+        return from_json(json.loads(read_sealed(path)))
     except FileNotFoundError as error:
         raise UserError(f"{path}: missing; run `xscatter pack STUDY --assign` first") from error
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -10,6 +10,8 @@ from xscatter.store.experiments import open_experiment
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
 
+_intact: set[tuple] = set()  # shards that this process has read to the last byte
+
 
 def first_tags(study: Study, paths: StudyPaths, number: int) -> list[str]:
     """Return the tags of experiment `number`, the first of the study: all others have the same.
@@ -52,12 +54,26 @@ def check_experiment(
         (expansion, coefficients, known and known.coefficients),
     ):
         # The checksum as stated tells what is new; only those are read to the last byte.
-        problem = shards.problem(path) if checksum != before else None
-        if problem:
-            raise UserError(
-                f"{path}: {problem}; run `xscatter verify --delete-bad`, then make it again"
-            )
+        if checksum != before:
+            intact(path, checksum)
     return PackedExperiment(number, images, counts, coefficients, kinds)
+
+
+def intact(path: Path, checksum: str) -> None:
+    """Refuse a shard whose content is not that of `checksum`; each is read once in a process.
+
+    Raises:
+        UserError: it is missing, damaged, or another one.
+    """
+    status = path.stat() if path.exists() else None
+    key = path, checksum, status and (status.st_ino, status.st_size, status.st_mtime_ns)
+    if key in _intact:
+        return
+    if problem := shards.problem(path, checksum=checksum):
+        raise UserError(
+            f"{path}: {problem}; run `xscatter verify --delete-bad`, then make it again"
+        )
+    _intact.add(key)
 
 
 def _check_images(

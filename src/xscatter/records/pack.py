@@ -6,17 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from xscatter.core.errors import UserError
 from xscatter.core.files import complete_file, file_sha256, write_text
 from xscatter.core.progress import track
 from xscatter.core.version import __version__
 from xscatter.records import code, layout
-from xscatter.records.assign import assign
-from xscatter.records.assignment import Assignment, load
-from xscatter.records.check import first_tags
-from xscatter.records.marks import made_from, mark_of, read_mark, write_mark
+from xscatter.records.assign import assign, assigned
+from xscatter.records.assignment import Assignment
+from xscatter.records.check import first_tags, intact
 from xscatter.store.coefficients import open_coefficients
 from xscatter.store.experiments import open_experiment
+from xscatter.store.marks import made_from, mark_of, read_mark, write_mark
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
 
@@ -46,7 +45,7 @@ def write_batch(
         UserError: there is no assignment or no such batch; a shard is missing or has changed since;
             the disk is full.
     """
-    assignment = assignment or load(paths.assignment)
+    assignment = assignment or assigned(paths)
     rows, content, path = assignment.rows(batch), assignment.content(batch), paths.batch(batch)
     if made_from(path) == content:
         return False
@@ -73,6 +72,9 @@ def _read(
 ) -> Iterator[np.void]:
     """Yield the records of `images` (n,), rising, of an experiment."""
     source = assignment.sources[experiment]
+    # Damage since the assignment may decompress without an error.
+    intact(paths.experiment(experiment), source.counts)
+    intact(paths.coefficients(experiment), source.coefficients)
     with (
         open_experiment(paths.experiment(experiment), checksum=source.counts) as shard,
         open_coefficients(paths.coefficients(experiment), checksum=source.coefficients) as file,
@@ -94,8 +96,8 @@ def _read(
 def index(study: Study, paths: StudyPaths, assignment: Assignment | None = None) -> dict[str, Any]:
     """Write records.json from the marks of the batches; return its content.
 
-    The checksums are those of the bytes as they were written; a batch that was damaged since is
-    written again.
+    The checksums are those of the bytes as they were written; a batch that is missing, was cut
+    short or was damaged since is written again.
 
     Args:
         study: the study.
@@ -103,14 +105,15 @@ def index(study: Study, paths: StudyPaths, assignment: Assignment | None = None)
         assignment: which record goes where; default: assignment.json.
 
     Raises:
-        UserError: a batch is missing or not of the size that the assignment says.
+        UserError: a shard is missing or has changed since it was assigned; the disk is full.
     """
-    assignment = assignment or load(paths.assignment)
+    assignment = assignment or assigned(paths)
     tags = first_tags(study, paths, min(assignment.sources))
     dtype = _record_dtype(study, len(tags))
-    batches = []
-    for batch in track(range(assignment.batches), "batches"):
-        batches.append(_describe(study, paths, batch, assignment, dtype.itemsize))
+    batches = [
+        _describe(study, paths, batch, assignment)
+        for batch in track(range(assignment.batches), "batches")
+    ]
     manifest = {
         "format": layout.FORMAT,
         "xscatter_version": __version__,
@@ -131,8 +134,8 @@ def index(study: Study, paths: StudyPaths, assignment: Assignment | None = None)
         manifest["kinds"] = kinds
     text = json.dumps(manifest, indent=1) + "\n"
     # An unchanged file keeps its time, so that Snakemake does not run later stages again.
-    if not paths.records.exists() or paths.records.read_text() != text:
-        write_text(paths.records, text)
+    if not paths.records.exists() or paths.records.read_bytes() != text.encode():
+        write_text(paths.records, text, sealed=True)
     return manifest
 
 
@@ -144,15 +147,12 @@ def _record_dtype(study: Study, tags: int) -> np.dtype:
 
 
 def _describe(
-    study: Study, paths: StudyPaths, batch: int, assignment: Assignment, record_length: int
+    study: Study, paths: StudyPaths, batch: int, assignment: Assignment
 ) -> dict[str, Any]:
     """Return what records.json says about one batch."""
     rows, path = assignment.rows(batch), paths.batch(batch)
-    size, wanted = path.stat().st_size if path.exists() else None, len(rows) * record_length
-    if size != wanted:
-        problem = "missing" if size is None else f"truncated: {size} bytes, not {wanted}"
-        raise UserError(f"{path}: {problem}; run `xscatter pack STUDY --batch {batch}`")
-    # Complete already, unless a shard was made again on another kind of computer with other bytes.
+    # Complete already, unless it was cut short, or a shard was made again on another kind of
+    # computer with other bytes.
     write_batch(study, paths, batch, assignment)
     if file_sha256(path) != (read_mark(path) or {})["sha256"]:
         # Damaged since it was written.

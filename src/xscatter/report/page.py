@@ -79,7 +79,7 @@ def write_report(study: Study, paths: StudyPaths) -> None:
         **time_tables(study, paths),
         "facts": _facts(study, scores),
     }
-    write_text(paths.report, template.render(content))
+    write_text(paths.report, template.render(content), sealed=True)
 
 
 def _charts(scores: Sequence[ViewScores], histories: dict[str, History]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Calibration:
 
     def save(self, path: str | Path) -> None:
         """Write as JSON."""
-        write_json(path, asdict(self))
+        write_json(path, asdict(self), sealed=True)
 
 
 def load(path: str | Path) -> Calibration:

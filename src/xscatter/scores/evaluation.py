@@ -137,7 +137,7 @@ class Evaluation:
 
     def write(self, path: str | Path) -> None:
         """Write as JSON."""
-        write_json(path, asdict(self))
+        write_json(path, asdict(self), sealed=True)
 
 
 def read_evaluation(path: str | Path) -> Evaluation:
@@ -186,7 +186,7 @@ class RecordScores:
 
     def write(self, path: str | Path) -> None:
         """Write as a compressed NumPy archive."""
-        with complete_file(path) as name, open(name, "wb") as stream:
+        with complete_file(path, sealed=True) as name, open(name, "wb") as stream:
             arrays = {entry.name: getattr(self, entry.name) for entry in fields(self)}
             np.savez_compressed(stream, **arrays)
 

@@ -96,7 +96,7 @@ class FrameStream:
         at_rest: nobody changes the sample on purpose.
         new_after: a pause of so many seconds begins a new sequence; None: 20 times the median.
         record: keep rows, and a bounded record for :meth:`close`; False: events alone.
-        measure: measure the quantities of each frame.
+        measure: measure the quantities of each frame; None: while there is a record.
 
     Attributes:
         row: of the last frame.
@@ -112,10 +112,10 @@ class FrameStream:
         at_rest: bool = False,
         new_after: float | None = None,
         record: bool = True,
-        measure: bool = True,
+        measure: bool | None = None,
     ):
         self.at_rest, self.new_after, self.record = at_rest, new_after, record
-        self.measure = measure
+        self.measure = record if measure is None else measure
         self.row: FrameRow | None = None
         self.units: dict[str, str] = {}
         self.rows: list[FrameRow] = []
@@ -145,7 +145,7 @@ class FrameStream:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "FrameStream":
         """Return the stream with this :meth:`state`; it keeps no record."""
-        stream = cls(state["at_rest"], state["new_after"], False, state["measure"])
+        stream = cls(state["at_rest"], state["new_after"], False, state.get("measure"))
         if state["reduction"] is not None:
             stream._reduction = Reduction.from_state(state["reduction"])
             if state["tracker"] is not None:

@@ -141,7 +141,7 @@ def _text(value: float | None, digits: int = 10) -> str:
     return "" if value is None or math.isnan(value) else f"{value:.{digits}g}"
 
 
-def _csv(header: list[str], rows: Iterable[list[Any]]) -> str:
+def _csv(header: list[Any], rows: Iterable[list[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

@@ -14,10 +14,15 @@ from typing import Any
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.core.files import complete_folder, write_bytes, write_json, write_text
+from xscatter.core.files import (
+    complete_folder,
+    write_bytes,
+    write_json,
+    write_text,
+)
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
-from xscatter.views import VIEWS
+from xscatter.views import SEQUENCE, VIEWS
 
 FORMAT = 2
 """Version of ``tagger.json``, raised by a change that an earlier xscatter cannot read.
@@ -130,18 +135,25 @@ class Bundle:
         Raises:
             UserError: the folder holds something else, or cannot be written.
         """
-        if folder.exists() and not (folder / DESCRIPTION).exists() and any(folder.iterdir()):
+        if folder.exists() and not (folder / DESCRIPTION).exists() and _others(folder):
             raise UserError(f"{folder}: holds something else than a tagger; choose another with -o")
         with complete_folder(folder) as part:
             for view, content in contents.items():
                 write_bytes(part / network_file(view), content)
-            write_text(part / CARD, card)
-            write_text(part / STUDY, study)
+            write_text(part / CARD, card, sealed=True)
+            write_text(part / STUDY, study, sealed=True)
             entries = asdict(self)
             if self.sequence is None:  # earlier versions read it
                 del entries["sequence"]
             made = FORMAT if self.sequence else 1
-            write_json(part / DESCRIPTION, {"format": made, **entries})
+            write_json(part / DESCRIPTION, {"format": made, **entries}, sealed=True)
+
+
+def _others(folder: Path) -> list[str]:
+    """Return the files in `folder` that no tagger has; a damaged tagger may have lost some."""
+    own = {CARD, STUDY, *map(network_file, [*VIEWS, SEQUENCE.name])}
+    names = (path.name for path in folder.iterdir())
+    return [name for name in names if name not in own and not name.startswith(".")]
 
 
 def open_bundle(folder: str | Path) -> tuple[Path, Bundle]:

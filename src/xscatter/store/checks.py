@@ -8,14 +8,14 @@ import json
 import zipfile
 from pathlib import Path
 
-import h5py
-
 from xscatter.core import shards
-from xscatter.core.files import file_sha256
+from xscatter.core.files import file_sha256, seal_problem
 from xscatter.processes import NAMES
 from xscatter.store.coefficients import COEFFICIENTS
 from xscatter.store.experiments import COUNTS_DATASET, LABELS
 from xscatter.store.features import FEATURES
+from xscatter.store.marks import read_mark
+from xscatter.store.paths import SET_ASIDE
 from xscatter.store.sequences import PROCESS_LABELS, TIME
 
 
@@ -86,7 +86,7 @@ def coefficients_problem(
     # Coefficients of a shard that was made again since are out of date.
     if problem is None and source.exists():
         try:
-            with h5py.File(path, "r") as file, h5py.File(source, "r") as origin:
+            with shards.read_file(path) as file, shards.read_file(source) as origin:
                 if file.attrs.get("source_checksum") != origin.attrs.get("checksum"):
                     return f"foreign: it was made from another version of {source.name}"
         except OSError:
@@ -96,7 +96,7 @@ def coefficients_problem(
 
 def _entries(path: Path, wanted: dict[str, int]) -> str | None:
     """Check that the datasets of a shard have as many entries as `wanted`."""
-    with h5py.File(path, "r") as file:
+    with shards.read_file(path) as file:
         for name, count in wanted.items():
             have = file[name].shape[0] if name in file else 0
             if have != count:
@@ -104,22 +104,35 @@ def _entries(path: Path, wanted: dict[str, int]) -> str | None:
     return None
 
 
-def batch_problem(path: Path, deep: bool, size: int, sha256: str) -> str | None:
-    """Check a record batch.
+def batch_problem(path: Path, deep: bool, size: int | None, sha256: str | None) -> str | None:
+    """Check a record batch, and the mark beside it.
 
     Args:
         path: the batch.
-        deep: compare its content with `sha256`.
-        size: bytes that it must have.
+        deep: compare its content with its checksum.
+        size: bytes that records.json says; None: it does not say anything.
         sha256: checksum that records.json states.
     """
     if not path.exists():
         return "missing"
-    if path.stat().st_size != size:
+    if size is not None and path.stat().st_size != size:
         return f"partial: {path.stat().st_size} bytes, records.json says {size}"
-    if deep and file_sha256(path) != sha256:
-        return "corrupt: its content does not match its checksum in records.json"
+    mark = read_mark(path)
+    if mark is None:
+        return "partial: the mark beside it is missing or damaged, or names another size"
+    stated = sha256 or mark["sha256"]
+    if mark["sha256"] != stated:
+        return "foreign: the mark beside it names another checksum than records.json"
+    if deep and file_sha256(path) != stated:
+        return "corrupt: its content does not match its checksum"
     return None
+
+
+def checkpoint_problem(path: Path, deep: bool) -> str | None:
+    """Check a checkpoint of a training; `deep`: compare its content with its checksum."""
+    if path.name.startswith(SET_ASIDE):
+        return "corrupt: a training found it damaged and set it aside"
+    return shards.problem(path, deep, fingerprint=path.parent.name)
 
 
 def network_problem(path: Path, deep: bool, sha256: str | None) -> str | None:
@@ -137,29 +150,44 @@ def network_problem(path: Path, deep: bool, sha256: str | None) -> str | None:
     return None
 
 
-def json_problem(path: Path, *keys: str) -> str | None:
-    """Check a JSON file that must have `keys`."""
+def text_problem(path: Path, deep: bool) -> str | None:
+    """Check a text that is not empty; `deep`: compare it with its checksum."""
+    if not path.exists():
+        return "missing"
+    if not path.stat().st_size:
+        return "partial: it is empty"
+    return seal_problem(path) if deep else None
+
+
+def json_problem(path: Path, deep: bool, *keys: str) -> str | None:
+    """Check a JSON file that must have `keys`; `deep`: compare it with its checksum."""
     if not path.exists():
         return "missing"
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         return f"corrupt: not JSON ({error})"
+    if deep and (wrong := seal_problem(path)):
+        return wrong
     lost = [key for key in keys if key not in content]
     return f"corrupt: it has no {', '.join(lost)}" if lost else None
 
 
-def table_problem(path: Path) -> str | None:
-    """Check a CSV table, whose last line must have an end."""
+def table_problem(path: Path, deep: bool) -> str | None:
+    """Check a CSV table, whose last line must have an end; `deep`: compare it with its checksum."""
     if not path.exists():
         return "missing"
+    if deep and (wrong := seal_problem(path)):
+        return wrong
     return None if path.read_bytes().endswith(b"\n") else "partial: its last line has no end"
 
 
-def zip_problem(path: Path) -> str | None:
-    """Check a model or scores: zip files with a checksum for every part."""
+def zip_problem(path: Path, deep: bool) -> str | None:
+    """Check a model or scores: zip files with a checksum for every part, and for the file."""
     if not path.exists():
         return "missing"
+    if deep and (wrong := seal_problem(path)):
+        return wrong
     try:
         with zipfile.ZipFile(path) as archive:
             part = archive.testzip()
@@ -168,10 +196,12 @@ def zip_problem(path: Path) -> str | None:
     return f"corrupt: its part {part}" if part else None
 
 
-def page_problem(path: Path) -> str | None:
-    """Check the report: the end of a page is written last."""
+def page_problem(path: Path, deep: bool) -> str | None:
+    """Check a page: its end is written last; `deep`: compare it with its checksum."""
     if not path.exists():
         return "missing"
+    if deep and (wrong := seal_problem(path)):
+        return wrong
     with open(path, "rb") as stream:
         # The end is enough, and reports may be large.
         stream.seek(max(0, path.stat().st_size - 200))

@@ -66,8 +66,18 @@ class ModelFolder:
 
     def complete(self) -> bool:
         """Whether every file is there; TensorBoard's are not needed."""
-        files = (self.network, self.training, self.calibration, self.history, self.timings)
-        return all(file.exists() for file in files)
+        return all(file.exists() for file in self.files())
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the files of a finished training, without TensorBoard's."""
+        return self.network, self.training, self.calibration, self.history, self.timings
+
+    def legs(self) -> range:
+        """Return the numbers of the jobs before the last that the training was divided into."""
+        try:
+            return range(1, int(self.facts("legs")["legs"]))
+        except (UserError, ValueError, TypeError):
+            return range(0)  # not trained yet, or by an earlier version
 
     def facts(self, *entries: str, fix: str | None = None) -> dict[str, Any]:
         """Return the content of ``training.json``, which must have `entries`.

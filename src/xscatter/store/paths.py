@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+# Files in a folder of checkpoints, and what comes before the names of those that are damaged.
+CHECKPOINTS, SET_ASIDE = "state-*.h5", "damaged-"
+
 
 @dataclass(frozen=True)
 class StudyPaths:
@@ -141,6 +144,11 @@ def _digits(number: int | str) -> str:
     """Return five digits or more; a text is a wildcard of the workflow and stays as it is."""
     # Five digits sort by name up to 100 000 experiments.
     return number if isinstance(number, str) else f"{number:05d}"
+
+
+def is_leg(path: str | Path) -> bool:
+    """Return whether `path` is the report of one job of a training, see :meth:`StudyPaths.leg`."""
+    return Path(path).parts[-3:-1] == ("models", "legs")
 
 
 def study_paths(name: str, results: str | Path = "results") -> StudyPaths:

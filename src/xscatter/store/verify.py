@@ -3,20 +3,21 @@
 import json
 import os
 import shutil
-import signal
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from xscatter.core import apart
 from xscatter.core.errors import UserError
 from xscatter.core.progress import track
-from xscatter.store.bundle import DESCRIPTION, network_file
+from xscatter.store.bundle import CARD, DESCRIPTION, STUDY, network_file
 from xscatter.store.checks import (
     batch_problem,
+    checkpoint_problem,
     coefficients_problem,
     experiment_problem,
     features_problem,
@@ -25,6 +26,7 @@ from xscatter.store.checks import (
     page_problem,
     sequence_problem,
     table_problem,
+    text_problem,
     zip_problem,
 )
 from xscatter.store.models import ModelFolder
@@ -60,9 +62,16 @@ class _Check:
     function: Callable[..., str | None]
     arguments: tuple[Any, ...] = ()
 
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
     def run(self) -> Finding | None:
         problem = self.function(self.path, *self.arguments)
         return Finding(self.path, problem, self.log) if problem else None
+
+    def gave_up(self, why: str) -> Finding:
+        return Finding(self.path, f"corrupt: the library that reads it {why}", self.log)
 
 
 def study_of_results(results: Path) -> Study:
@@ -97,25 +106,9 @@ def verify(results: Path, deep: bool = True, processes: int | None = None) -> li
     study, paths = study_of_results(results), StudyPaths(results)
     checks = list(_checks(study, paths, deep))
     processes = processes or min(16, len(os.sched_getaffinity(0)))
-    findings: list[Finding | None]
-    # A few files are checked before processes have started.
-    if processes == 1 or len(checks) < 8:
-        findings = [check.run() for check in track(checks, "files checked")]
-    else:
-        # Ctrl-C reaches all processes of a terminal. Only this one reports it, and it does not wait
-        # for the others.
-        with ProcessPoolExecutor(
-            processes, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
-        ) as pool:
-            done = pool.map(
-                _Check.run, checks, chunksize=max(1, min(32, len(checks) // (4 * processes)))
-            )
-            try:
-                findings = list(track(done, "files checked", total=len(checks)))
-            except KeyboardInterrupt:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    return [finding for finding in findings if finding] + list(_strangers(study, paths))
+    done = track(apart.each(checks, processes), "files checked", total=len(checks))
+    findings = [finding for _, finding in sorted(done, key=itemgetter(0)) if finding]
+    return findings + list(_strangers(study, paths))
 
 
 def delete_bad(findings: list[Finding]) -> list[Path]:
@@ -152,33 +145,53 @@ def _checks(study: Study, paths: StudyPaths, deep: bool) -> Iterator[_Check]:
         log = paths.log("embed", f"{number:05d}")
         frames = (deep, study.sequence.frames, paths.sequence(number))
         yield _Check(paths.features(number), log, features_problem, frames)
-    yield _Check(paths.assignment, paths.log("assign"), json_problem)
-    yield _Check(
-        paths.records, paths.log("index"), json_problem, ("batches", "fields", "record_length")
-    )
-    for name, entry in _batches(paths).items():
+    yield _Check(paths.assignment, paths.log("assign"), json_problem, (deep,))
+    keys = ("batches", "fields", "record_length")
+    yield _Check(paths.records, paths.log("index"), json_problem, (deep, *keys))
+    stated = _batches(paths)
+    for name in stated or [path.name for path in sorted(paths.batches.glob("batch-*.bin"))]:
         log = paths.log("pack", name.removeprefix("batch-").removesuffix(".bin"))
+        entry = stated.get(name, (None, None))
         yield _Check(paths.batches / name, log, batch_problem, (deep, *entry))
     sequence = [SEQUENCE.name] if study.sequence.sequences else []
-    for view in [*VIEWS, *sequence]:
-        model, log = ModelFolder(paths.model(view)), paths.log("train", view)
-        yield _Check(model.network, log, zip_problem)
-        for path in (model.training, model.calibration):
-            yield _Check(path, log, json_problem)
-        for path in (model.history, model.timings):
-            yield _Check(path, log, table_problem)
+    yield from _training_checks(paths, [*VIEWS, *sequence], deep)
     for view in [*evaluated(), *sequence]:
-        yield _Check(paths.evaluation(view), paths.log("test", view), json_problem)
-        yield _Check(paths.scores(view), paths.log("test", view), zip_problem)
-    yield _Check(paths.report, paths.log("report"), page_problem)
+        yield _Check(paths.evaluation(view), paths.log("test", view), json_problem, (deep,))
+        yield _Check(paths.scores(view), paths.log("test", view), zip_problem, (deep,))
+    yield _Check(paths.report, paths.log("report"), page_problem, (deep,))
     log = paths.log("bundle")
-    yield _Check(paths.tagger / DESCRIPTION, log, json_problem, ("format", "networks"))
     folders = {paths.tagger: [*VIEWS, *sequence], **({paths.embedder: VIEWS} if sequence else {})}
+    for name in (CARD, STUDY):
+        yield _Check(paths.tagger / name, log, text_problem, (deep,))
     for folder, views in folders.items():
+        keys = ("format", "networks")
+        yield _Check(folder / DESCRIPTION, log, json_problem, (deep, *keys))
         checksums = _networks(folder)
         for view in views:
             name = network_file(view)
             yield _Check(folder / name, log, network_problem, (deep, checksums.get(name)))
+
+
+def _training_checks(paths: StudyPaths, views: Iterable[str], deep: bool) -> Iterator[_Check]:
+    """Yield the check of every file that the trainings make.
+
+    Args:
+        paths: of the study.
+        views: that are trained.
+        deep: compare checksums.
+    """
+    for view in views:
+        model, log = ModelFolder(paths.model(view)), paths.log("train", view)
+        for path in sorted(paths.training(view).glob("*/*.h5")):
+            yield _Check(path, log, checkpoint_problem, (deep,))
+        for leg in model.legs():
+            own = paths.log("train_leg", f"{view}-{leg}")
+            yield _Check(paths.leg(view, leg), own, json_problem, (deep, "view", "converged"))
+        yield _Check(model.network, log, zip_problem, (deep,))
+        yield _Check(model.training, log, json_problem, (deep,))
+        yield _Check(model.calibration, log, json_problem, (deep,))
+        for path in (model.history, model.timings):
+            yield _Check(path, log, table_problem, (deep,))
 
 
 def _batches(paths: StudyPaths) -> dict[str, tuple[int, str]]:

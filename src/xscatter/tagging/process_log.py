@@ -100,17 +100,21 @@ class ProcessLog:
             state = load_state(self._state)
             self._stream = FrameStream.from_state(state["stream"])
             self._taken, self._events = state["taken"], state["events"]
-            if advisor is not None and state["advisor"] is not None:
+            if advisor is not None and state.get("advisor") is not None:
                 advisor.restore(state["advisor"])
             if frames is not None:
-                length = state["frames"].get(str(frames.absolute()))
+                length = state.get("frames", {}).get(str(frames.absolute()))
             if state["table"] != str(table.absolute()):
                 self._file.close()
                 raise UserError(
                     f"{path}: belongs to another table than {table}; choose another file with "
                     "--processes, or the table it was made with"
                 )
-        self._frames = None if frames is None else FrameTable(frames, length)
+        try:
+            self._frames = None if frames is None else FrameTable(frames, length)
+        except UserError:
+            self._file.close()
+            raise
         self._stream.measure = frames is not None
         # A crash may have cut off rows of the table: these frames are tagged, but not taken, again.
         self._known = max(self._taken - len(rows), 0)
