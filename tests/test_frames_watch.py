@@ -3,7 +3,6 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -120,7 +119,9 @@ def test_a_file_that_grows_while_or_after_it_is_tagged_gives_each_frame_once(mod
 
 
 def rows_of(source, frames):
-    return [tagging.Tagged(source, n, center_from="user", tags=()) for n in range(frames)]
+    return [
+        tagging.Tagged(source, n, center_from="user", content=f"{n:016x}") for n in range(frames)
+    ]
 
 
 def test_rows_of_a_file_are_all_in_the_table_or_none(tmp_path):
@@ -170,7 +171,8 @@ except UserError as error:
 
 def test_a_frame_that_failed_has_a_row_when_it_can_be_read(tmp_path):
     path, frames = tmp_path / "tags.csv", rows_of("a.h5", 4)
-    first = [*frames[:1], replace(frames[1], failed=True, center_from=None), *frames[2:]]
+    failed = tagging.Tagged("a.h5", 1, failed=True, note="damaged")
+    first = [frames[0], failed, *frames[2:]]
     for _ in range(2):
         with closing(Journal(path, ["ring"])) as journal:
             journal.add(journal.lacking("a.h5", first))
@@ -185,6 +187,7 @@ def test_a_frame_that_failed_has_a_row_when_it_can_be_read(tmp_path):
 
 def test_names_of_files_with_ends_of_lines(tmp_path):
     path, names = tmp_path / "tags.csv", ["a\u2028b.h5", "c\nd.h5", "e\x0b\x85f.h5", 'g,"h".h5']
+    names += ["i\rj.h5", "k\r\nl.h5"]
     for number, name in enumerate(names):
         with closing(Journal(path, ["ring"])) as journal:
             assert len(journal) == number

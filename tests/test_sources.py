@@ -11,7 +11,7 @@ import pytest
 from xscatter import sources
 from xscatter.core.errors import UserError
 from xscatter.sources import registry
-from xscatter.sources.folder import Folder
+from xscatter.sources.folder import FileState, Folder
 from xscatter.sources.registry import open_source
 from xscatter.sources.source import SourceOptions
 from xscatter.tagging.follow import FollowOptions, follow
@@ -25,12 +25,14 @@ def names(batch):
 class Done(NamedTuple):
     """A memory of some items."""
 
-    items: tuple
+    states: dict
     path: object = None
-    changed: float = 0.0
 
     def __contains__(self, name):
-        return name in self.items
+        return name in self.states
+
+    def state(self, name):
+        return self.states.get(name)
 
 
 def test_a_folder_waits_for_files_that_are_being_written(tmp_path):
@@ -49,7 +51,8 @@ def test_a_folder_waits_for_files_that_are_being_written(tmp_path):
     assert names(look.wait()) == ([], 1)
     time.sleep(0.2)
     assert names(look.wait()) == ([str(folder / "a.npy")], 0)
-    look.resume(Done((str(folder / "a.npy"),), folder / "tags.csv", time.time() + 1))
+    known = {str(folder / "a.npy"): str(FileState.of(folder / "a.npy"))}
+    look.resume(Done(known, folder / "tags.csv"))
     assert names(look.wait()) == ([], 0)
 
 

@@ -98,7 +98,7 @@ def show_frame(
     full = saturated(counts, masked, saturation)
     low, high = limits or count_limits(counts, masked | full)
     block = max(1, math.ceil(max(counts.shape) / most))
-    shown, masked, full = _reduce(counts, masked, full, block)
+    shown, masked, full = reduced(counts, masked, full, block)
     # A logarithmic scale has no place for 0: without this, empty pixels would look masked.
     shown = np.ma.array(np.maximum(shown, low), mask=masked)
     colours = colormaps[COLOURS].with_extremes(bad=MASKED_COLOUR)
@@ -136,16 +136,18 @@ def count_limits(counts: np.ndarray, hidden: np.ndarray | None = None) -> tuple[
     return low, max(float(high), 4 * low)
 
 
-def _masked(counts: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    return marked(counts) if mask is None else marked(counts) | np.asarray(mask, bool)
-
-
-def _reduce(
+def reduced(
     counts: np.ndarray, masked: np.ndarray, full: np.ndarray, block: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Average the live pixels of every block of `block` x `block`.
+    """Return counts, mask and saturated pixels with every block averaged over its live pixels.
 
     A block without live pixels is masked; a single saturated pixel marks its block as saturated.
+
+    Args:
+        counts: (rows, cols).
+        masked: (rows, cols) bool.
+        full: (rows, cols) bool, saturated pixels.
+        block: pixels a side.
     """
     counts = np.where(masked, 0.0, counts)
     if block > 1:
@@ -160,6 +162,10 @@ def _reduce(
         counts, masked = total(counts, 0) / np.maximum(live, 1), live == 0
         full = total(full, 0) > 0
     return counts, masked, full
+
+
+def _masked(counts: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    return marked(counts) if mask is None else marked(counts) | np.asarray(mask, bool)
 
 
 def _mark(axes: Axes, full: np.ndarray, extent: tuple[float, float, float, float]) -> None:

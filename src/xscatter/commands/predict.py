@@ -2,7 +2,8 @@
 
 Writes OUT/tags.csv and OUT/tags.json with calibrated probabilities, the network that was used, and
 the beam centre with its confidence. OUT/legend.csv has the meaning of each tag and its precision on
-the test set. With --html, OUT/tags.html shows each frame and highlights the evidence for its tags.
+the test set. With --html, OUT/tags.html shows each frame and highlights the evidence for its tags;
+of more than 50 frames it is an index of the pages in OUT/tags-pages.
 A file that cannot be read is reported, and the others are tagged.
 
 Exit status 0: every file was tagged; 1: some files could not be read, the others are tagged and the
@@ -20,6 +21,9 @@ from xscatter.core.errors import UserError
 from xscatter.views import VIEWS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xscatter.frames import Frame, Unreadable
     from xscatter.tagging import Tagger
 
 EXAMPLE = """examples:
@@ -117,6 +121,7 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
 def run(args: argparse.Namespace) -> int:
     from xscatter.core.progress import track
     from xscatter.tagging.tables import Tables
+    from xscatter.tagging.tree import summary
 
     names, options = listed(args.files), read_options(args)
     tables = Tables(args.output, html=args.html)
@@ -129,15 +134,16 @@ def run(args: argparse.Namespace) -> int:
     _check_writable(args.output)
     tagger = load_tagger(args)
     lines: list[str] = []
-    with tables.written(tagger, names):
-        shown = track(names, "predict", end=False)
-        for batch in tagger.batches(shown, args.view, args.threads, **options):
+    with tables.written(tagger):
+        frames = _Frames(names, options)
+        shown = track(frames, "predict", lambda: frames.total, end=False)
+        for batch in tagger.batches(shown, args.view, args.threads):
             for item, tagged in zip(batch, tagger.tag(batch, args.view), strict=True):
                 tables.add(item, tagged)
                 if tagged.failed:
                     print(f"xscatter predict: {tagged.note}", file=sys.stderr)
                 elif len(lines) <= _SHOWN:
-                    lines.append(f"{tagged.source} [{tagged.index}]: {', '.join(tagged.tags)}")
+                    lines.append(f"{tagged.source} [{tagged.index}]: {summary(tagger, tagged)}")
     # The tags of many frames are for the table, those of a few are also for the terminal.
     if len(lines) <= _SHOWN:
         print(*lines, sep="\n")
@@ -145,6 +151,25 @@ def run(args: argparse.Namespace) -> int:
     paths = ", ".join(map(str, tables.paths.values()))
     print(f"{some} tagged, {tables.failed} could not be read; {paths}")
     return 1 if tables.failed else 0
+
+
+class _Frames:
+    """The frames of all files, and how many there are; a file not yet opened counts as one."""
+
+    def __init__(self, names: list[str], options: dict[str, Any]):
+        self._names, self._options, self.total = names, options, len(names)
+
+    def __iter__(self) -> "Iterator[Frame | Unreadable]":
+        from xscatter.frames import Frame
+        from xscatter.frames.reading import read_each
+
+        for name in self._names:
+            counted = 1
+            for item in read_each(name, **self._options):
+                if isinstance(item, Frame) and item.index == 0:
+                    self.total += item.frames - counted
+                    counted = 0  # the next series of the file was not counted at all
+                yield item
 
 
 def _check_readable(names: list[str], options: dict[str, Any]) -> None:

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pattern", default="*", help="names of the frames, such as '*.cbf' (default: all)"
     )
+    parser.add_argument("--recursive", action="store_true", help="also search folders in DIR")
     parser.add_argument(
         "--settle",
         type=seconds,
@@ -62,6 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--at-rest",
         action="store_true",
         help="nobody changes the sample on purpose: a change may be beam damage",
+    )
+    parser.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="also write a page with the last frames, which refreshes itself",
     )
     parser.add_argument(
         "--frames",
@@ -103,12 +110,18 @@ def run(args: argparse.Namespace) -> None:
     from xscatter.sources.source import SourceOptions
     from xscatter.tagging.follow import FollowOptions, follow
     from xscatter.tagging.journal import Journal
+    from xscatter.tagging.live import LivePage, check_page
     from xscatter.tagging.process_log import ProcessLog
     from xscatter.tagging.temporal import TemporalNamer
+    from xscatter.tagging.tree import summary
 
     read = read_options(args)
     _check_processes(args)
-    source = open_source(args.source, SourceOptions(args.pattern, args.settle, read))
+    if args.html:
+        check_page(args.html, args.source)
+    source = open_source(
+        args.source, SourceOptions(args.pattern, args.settle, read, args.recursive)
+    )
     check_options(**read)
     tagger = load_tagger(args)
     options = FollowOptions(args.patience, args.every, args.once, args.view, args.threads)
@@ -134,10 +147,11 @@ def run(args: argparse.Namespace) -> None:
                     )
                 )
             )
-        for rows in follow(tagger, source, journal, options, _print, log):
+        page = LivePage(args.html, tagger, f"watch {args.source}") if args.html else None
+        for rows in follow(tagger, source, journal, options, _print, log, page):
             for tagged in rows:
                 name = f"{tagged.source} [{tagged.index}]"
-                print(tagged.note if tagged.failed else f"{name}: {', '.join(tagged.tags)}")
+                print(tagged.note if tagged.failed else f"{name}: {summary(tagger, tagged)}")
             if log is not None:
                 for message in log.messages:
                     _print(f"watch: {message}")

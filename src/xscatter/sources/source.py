@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from xscatter.core.errors import UserError
 from xscatter.frames import Frame, Unreadable
 
 
@@ -33,8 +34,9 @@ class Item:
 
     Attributes:
         name: unique and the same after a restart; the key under which it is remembered as done.
-        modified: when it last changed, in seconds since 1970.
-        version: differs when the item has changed, such as size and time of a file.
+        modified: when it last changed, in seconds since 1970 by the clock of this machine.
+        version: differs when the item has changed, such as size and time of a file; its text is
+            remembered over restarts.
     """
 
     name: str
@@ -54,14 +56,15 @@ class Memory(Protocol):
 
     Attributes:
         path: its file, which a source must not take for a frame.
-        changed: when it last grew in an earlier run, in seconds since 1970.
     """
 
     path: Path
-    changed: float
 
     def __contains__(self, name: object) -> bool:
         """Whether the item of this name is done."""
+
+    def state(self, name: str) -> str | None:
+        """Text of the `version` of this item when it was done; None: it is not."""
 
 
 @dataclass(frozen=True)
@@ -73,24 +76,30 @@ class SourceOptions:
         settle: seconds for which an item must not change before it is complete, if there is no
             better sign.
         read: options of :func:`xscatter.frames.read`.
+        recursive: also search the folders in a folder.
     """
 
     pattern: str = "*"
     settle: float = 1.0
     read: Mapping[str, Any] = field(default_factory=dict)
+    recursive: bool = False
+
+
+class AwayError(UserError):
+    """A source that cannot be reached: a folder or a server that has vanished and may return."""
 
 
 class Source(Protocol):
     """Source of frames that appear over time."""
 
     def resume(self, memory: Memory) -> None:
-        """Leave out what `memory` contains, but for items that changed after it last grew."""
+        """Leave out items that `memory` holds in the version that they have now."""
 
     def wait(self) -> Batch:
         """Return what is complete and not done; wait a moment if that was nothing before.
 
         Raises:
-            UserError: the source cannot be reached.
+            AwayError: the source cannot be reached now, but may be later.
         """
 
     def frames(self, item: Item) -> Iterator[Frame | Unreadable]:

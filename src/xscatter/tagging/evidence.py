@@ -12,7 +12,7 @@ import numpy as np
 from xscatter.records.constants import NOT_USABLE
 from xscatter.tagging.tagger import Ready, Tagger
 
-PATCHES = 12  # on a side
+PATCHES = 8  # on a side: each costs a call of the network
 _TOGETHER = 16  # inputs in memory at a time
 
 
@@ -54,7 +54,7 @@ def _falls(
 ) -> np.ndarray:
     """Fall of every logit (T, n) with each of n `occluded` arrays as the input `name`."""
     inputs, logits = (item.inputs | {name: values} for values in occluded), []
-    # In pieces: there are 144 images of one frame.
+    # In pieces: there are 64 images of one frame.
     while some := list(islice(inputs, _TOGETHER)):
         logits.append(tagger.logits(view, some))
     return (tagger.logits(view, [item.inputs]) - np.concatenate(logits)).T

@@ -1,16 +1,22 @@
 """Follow a source of frames: tag each item once, whatever stops and starts in between."""
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
-from xscatter.sources.source import Item, Source
+import numpy as np
+
+from xscatter.frames import Unreadable
+from xscatter.sources.source import AwayError, Item, Source
 from xscatter.tagging.journal import Journal, item_of
+from xscatter.tagging.live import LivePage
 from xscatter.tagging.process_log import ProcessLog
-from xscatter.tagging.tagger import Tagged, Tagger
+from xscatter.tagging.tagger import Ready, Tagged, Tagger
 
 _PAUSE = 0.2  # seconds between two looks while frames wait for the ones before them
+_AWAY = 1.0  # seconds between two looks for a source that has vanished
 TOGETHER = 64  # items between two additions to the table
 
 
@@ -19,7 +25,8 @@ class FollowOptions:
     """Options for following a source.
 
     Attributes:
-        patience: seconds since its last change after which an item that cannot be read is given up.
+        patience: seconds since its last change after which an item that cannot be read is given up,
+            until it changes again.
         every: seconds between two lines of rate and backlog.
         once: stop when everything that is there is done.
         view: the network to use; None: the best.
@@ -40,6 +47,7 @@ def follow(
     options: FollowOptions | None = None,
     report: Callable[[str], None] = print,
     processes: ProcessLog | None = None,
+    page: LivePage | None = None,
 ) -> Iterator[list[Tagged]]:
     """Tag items as they are complete; yield the frames that were added to the table.
 
@@ -52,13 +60,23 @@ def follow(
         options: when to give up, report and stop, and which network to use.
         report: where lines of progress go.
         processes: the log of events, or None.
+        page: that shows the last frames, or None.
     """
     options = options or FollowOptions()
     progress = _Progress(options.every, report)
     source.resume(journal)
     while True:
         # Returns after a while also if nothing is new.
-        items, changing = source.wait()
+        try:
+            items, changing = source.wait()
+        except AwayError as error:
+            if options.once:
+                raise
+            progress.away(error)
+            time.sleep(_AWAY)
+            yield []
+            continue
+        progress.returned()
         if processes is not None:
             waiting, items = items, processes.order(items, options.patience)
             if waiting and not items:
@@ -67,15 +85,21 @@ def follow(
         # In pieces, so that rows of a long backlog reach the table while it is worked through.
         for first in range(0, len(items), TOGETHER):
             some = items[first : first + TOGETHER]
-            rows, retried = _tagged(tagger, source, journal, some, options, processes)
+            watchers = [one for one in (processes, page) if one is not None]
+            rows, states, retried = _tagged(tagger, source, journal, some, options, watchers)
             changing += retried
+            journal.add(rows, states)
             if rows:
-                journal.add(rows)
-                if processes is not None:
-                    processes.add(rows)
+                for one in watchers:
+                    one.add(rows)
                 progress.count(rows)
                 yield rows
-            progress.tell(max(len(items) - first - TOGETHER, 0), changing)
+            backlog = max(len(items) - first - TOGETHER, 0)
+            progress.tell(backlog, changing)
+            if page is not None:
+                page.tell(backlog, changing)
+        if page is not None:
+            page.tell(0, changing, now=options.once and not changing)
         if options.once and not changing:
             progress.finish()
             return
@@ -89,18 +113,18 @@ def _tagged(
     journal: Journal,
     items: list[Item],
     options: FollowOptions,
-    processes: ProcessLog | None,
-) -> tuple[list[Tagged], int]:
-    """Rows that the table lacks of `items`, and how many of these must be tagged again later."""
+    watchers: list[ProcessLog | LivePage],
+) -> tuple[list[Tagged], dict[str, str], int]:
+    """Rows that the table lacks, states of items that are done, and how many are to come again."""
     by_item: dict[str, list[Tagged]] = {item.name: [] for item in items}
     frames = chain.from_iterable(source.frames(item) for item in items)
     for batch in tagger.batches(frames, options.view, options.threads):
         for ready, tagged in zip(batch, tagger.tag(batch, options.view), strict=True):
-            if processes is not None:
-                processes.see(ready, tagged)
+            for one in watchers:
+                one.see(ready, tagged)
+            tagged = replace(tagged, content=_content(ready))
             by_item[item_of(tagged.source, by_item)].append(tagged)
-    rows: list[Tagged] = []
-    retried = 0
+    rows, states, retried = list[Tagged](), dict[str, str](), 0
     for item in items:
         tagged_frames = by_item[item.name]
         failed = any(tagged.failed for tagged in tagged_frames)
@@ -109,9 +133,22 @@ def _tagged(
         if (failed and young) or not source.done(item):
             retried += source.again(item)
         else:
-            # A file that has grown since has some of its rows in the table.
+            # A file that has changed since has some of its rows in the table.
             rows.extend(journal.lacking(item.name, tagged_frames))
-    return rows, retried
+            states[item.name] = str(item.version or "")
+    return rows, states, retried
+
+
+def _content(ready: Ready | Unreadable) -> str:
+    """Hash of what was read of a frame; "" if it could not be."""
+    if isinstance(ready, Unreadable):
+        return ""
+    frame = ready.frame
+    known = "" if frame.center_from == "estimate" else repr(frame.center)
+    digest = hashlib.blake2b(known.encode(), digest_size=8)
+    for array in (frame.counts, frame.mask):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 class _Progress:
@@ -121,12 +158,23 @@ class _Progress:
         self._every, self._report = every, report
         self._begin = self._reported = time.monotonic()
         self._tagged = self._failed = self._recent = 0
+        self._away = False
 
     def count(self, rows: list[Tagged]) -> None:
         failed = sum(tagged.failed for tagged in rows)
         self._tagged += len(rows) - failed
         self._failed += failed
         self._recent += len(rows)
+
+    def away(self, error: AwayError) -> None:
+        """Report once that the source has vanished."""
+        if not self._away:
+            self._report(f"watch: {error}; waiting for it to return")
+        self._away = True
+
+    def returned(self) -> None:
+        """Report the next time that the source vanishes."""
+        self._away = False
 
     def tell(self, backlog: int, changing: int) -> None:
         """Report, if it is time."""

@@ -1,22 +1,29 @@
 """The table that grows while a source is followed, and remembers what is done.
 
-An item whose rows are in the table is done. All rows of an item are added and flushed to disk, or
-none: they are first written to a file beside the table, from which the next start completes what a
-crash has cut off. Only one process at a time may add to a table.
+Each row names the state in which its item was read (size and time of a file, and of the files that
+it links to) and a hash of the frame. An item is done as long as it is in that state. When it is
+read again, only frames whose hash differs get a new row, of the next version: the row of the
+highest version is the current one of its frame. All rows of an item are added and flushed to disk,
+or none: they are first written to a file beside the table, from which the next start completes what
+a crash has cut off. Only one process at a time may add to a table.
 """
 
 import contextlib
 import csv
+import errno
 import fcntl
 import io
 import os
-from collections.abc import Container
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from xscatter.core.errors import UserError
 from xscatter.core.files import complete_file
 from xscatter.tagging import table
-from xscatter.tagging.tagger import Tagged
+from xscatter.tagging.tagged import Tagged
+
+GONE = "is no longer in the file"
+_FAILED = "failed"  # in place of the hash of a frame, as is GONE
 
 
 def item_of(source: str, items: Container[str] = ()) -> str:
@@ -35,18 +42,18 @@ class Journal:
     Attributes:
         path: the file.
         tags: names of the tags, one column each.
-        changed: when an earlier process last added to it, in seconds since 1970.
 
     Raises:
         UserError: the table belongs to a model of other tags, is in use, or cannot be written.
     """
 
     def __init__(self, path: Path, tags: list[str]):
-        self.path, self.tags, self.changed = path, tags, 0.0
-        self._items: set[str] = set()
+        self.path, self.tags = path, tags
+        self._states: dict[str, str] = {}  # by item
+        self._sources: dict[str, list[str]] = {}  # by item, where they have other names
+        self._hashes: dict[str, dict[int, str]] = {}  # by source and frame, of the current rows
+        self._versions: dict[tuple[str, int], int] = {}  # those above 1
         self._part = path.with_name(f".{path.name}.adding")
-        self._frames: dict[str, int] = {}  # by source: the number after the last that was read
-        self._failed: dict[str, set[int]] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(path, "a+b", buffering=0)  # noqa: SIM115 - stays open for long
@@ -58,30 +65,58 @@ class Journal:
             ) from error
 
     def __contains__(self, name: object) -> bool:
-        return (
-            table.printable(str(name)) in self._items or table.printable(str(name)) in self._frames
-        )
+        return table.printable(str(name)) in self._states
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._states)
 
-    def lacking(self, name: str, frames: list[Tagged]) -> list[Tagged]:
-        """Return those `frames` of the item `name` that have no row yet, or one that failed."""
-        if name not in self:
-            return frames
-        return [tagged for tagged in frames if not tagged.failed and not self._has(tagged)]
+    def state(self, name: str) -> str | None:
+        """Return the state in which the item `name` was read last; None if it never was."""
+        return self._states.get(table.printable(name))
 
-    def _has(self, tagged: Tagged) -> bool:
-        source = table.printable(tagged.source)
-        failed = self._failed.get(source, set())
-        return tagged.index < self._frames.get(source, 0) and tagged.index not in failed
+    def lacking(self, name: str, frames: Sequence[Tagged]) -> list[Tagged]:
+        """Return those `frames` of the item `name` whose row is missing or no longer true.
 
-    def add(self, frames: list[Tagged]) -> None:
-        """Append the rows of complete items."""
-        lines = [table.csv_line(table.row(tagged, self.tags)) for tagged in frames]
-        self._write("".join(lines).encode())
+        A frame of the table that is not among `frames` any more gets a row that says so.
+        """
+        item = table.printable(name)
+        rows = [tagged for tagged in frames if _hash(tagged) != self._known(tagged)]
+        there = {(table.printable(tagged.source), tagged.index) for tagged in frames}
+        for source in self._sources.get(item, [item]):
+            for index, known in self._hashes.get(source, {}).items():
+                if known != GONE and (source, index) not in there:
+                    note = f"{source}: frame {index} {GONE}"
+                    rows.append(Tagged(source, index, note=note, failed=True))
+        return rows
+
+    def _known(self, tagged: Tagged) -> str | None:
+        return self._hashes.get(table.printable(tagged.source), {}).get(tagged.index)
+
+    def add(self, frames: Sequence[Tagged], states: Mapping[str, str] | None = None) -> None:
+        """Append the rows of complete items.
+
+        Args:
+            frames: of :meth:`lacking`.
+            states: by name of an item: the state in which it was read.
+        """
+        states, lines = states or {}, []
         for tagged in frames:
-            self._remember(tagged.source, tagged.index, tagged.failed)
+            state = states.get(item_of(tagged.source, states), "")
+            row = table.row(tagged, self.tags)
+            row["version"] = self._version(row["file"], tagged.index) + 1
+            row |= {"hash": tagged.content, "state": state}
+            lines.append(table.csv_line(row, table.WATCHED))
+        if lines:
+            self._write("".join(lines).encode())
+        for tagged in frames:
+            state = states.get(item_of(tagged.source, states), "")
+            self._remember(table.printable(tagged.source), tagged.index, _hash(tagged), state)
+        # An item that only got a new time has no new rows.
+        self._states.update({table.printable(name): state for name, state in states.items()})
+
+    def _version(self, source: str, index: int) -> int:
+        """Number of rows of a frame."""
+        return self._versions.get((source, index), int(index in self._hashes.get(source, {})))
 
     def close(self) -> None:
         """Close the file."""
@@ -99,7 +134,7 @@ class Journal:
             ) from error
 
     def _read(self) -> None:
-        header = table.csv_header(self.tags).encode()
+        header = table.csv_header(self.tags, table.WATCHED).encode()
         content = self._recovered()
         # A crash may have cut off the header itself.
         if not (content.startswith(header) or header.startswith(content)):
@@ -107,7 +142,6 @@ class Journal:
             raise UserError(
                 f"{self.path}: is no table of this model's tags; choose another table with -o"
             )
-        self.changed = os.stat(self.path).st_mtime_ns / 1e9
         # What follows the last end of line was cut off by a crash.
         complete = content[: content.rfind(b"\n") + 1]
         if len(complete) < len(content):
@@ -116,18 +150,19 @@ class Journal:
             self._write(header)
         # The names of files may contain any end of a line.
         for row in csv.DictReader(io.StringIO(complete.decode(), newline="")):
-            # A row without a source of the beam centre is of an item that could not be read.
-            self._remember(row["file"], int(row["frame"]), not row["center_from"])
+            without = GONE if row["note"].endswith(GONE) else _FAILED
+            self._remember(row["file"], int(row["frame"]), row["hash"] or without, row["state"])
 
-    def _remember(self, name: str, index: int, failed: bool) -> None:
-        name = table.printable(name)
-        self._items.add(item_of(name))
+    def _remember(self, source: str, index: int, content: str, state: str) -> None:
+        version = self._version(source, index) + 1
+        if version > 1:
+            self._versions[source, index] = version
+        item = item_of(source)
+        if item != source and source not in self._sources.setdefault(item, []):
+            self._sources[item].append(source)
+        self._states[item] = state
         # Rows of one file may come in several pieces.
-        self._frames[name] = max(0 if failed else index + 1, self._frames.get(name, 0))
-        if failed:
-            self._failed.setdefault(name, set()).add(index)
-        elif name in self._failed:
-            self._failed[name].discard(index)
+        self._hashes.setdefault(source, {})[index] = content
 
     def _recovered(self) -> bytes:
         """The content of the table, after rows that a crash left half written are complete."""
@@ -147,6 +182,9 @@ class Journal:
         """Add all rows or none, whenever the process is killed and the disk is full."""
         end = self._file.seek(0, os.SEEK_END)
         try:
+            # Rows added to a table that was removed would be lost with it.
+            if not self._is_there():
+                raise FileNotFoundError(errno.ENOENT, "it was removed or replaced")
             # If this process ends in between, the next one finds here what is missing.
             with complete_file(self._part) as part:
                 part.write_bytes(b"%d\n" % end + data)
@@ -154,12 +192,16 @@ class Journal:
         except (OSError, UserError) as error:
             with contextlib.suppress(OSError):
                 self._file.truncate(end)
-            reason = getattr(error, "strerror", None) or "the disk is full"
-            raise UserError(
-                f"{self.path}: cannot be written ({reason}); free some space, then start again"
-            ) from error
+            reason = getattr(error, "strerror", None) or "no space left on the disk"
+            fix = "free some space, then start again" if "space" in reason else "start again"
+            raise UserError(f"{self.path}: cannot be written ({reason}); {fix}") from error
         finally:
             self._part.unlink(missing_ok=True)
+
+    def _is_there(self) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno()))
+        return False
 
     def _append(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -167,3 +209,7 @@ class Journal:
             rest = rest[self._file.write(rest) :]
         # What is reported as tagged must survive a power failure.
         os.fsync(self._file.fileno())
+
+
+def _hash(tagged: Tagged) -> str:
+    return _FAILED if tagged.failed else tagged.content

@@ -77,9 +77,20 @@ def guarded(
     try:
         return make(frame)
     except Exception as error:  # whatever it is, it is one frame's
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
-        where = f"{frame.source}: frame {frame.index}"
-        return Unreadable(frame.source, frame.index, f"{where}: could not be {what} ({reason})")
+        return unreadable(frame, error, what)
+
+
+def unreadable(frame: Frame, error: Exception, what: str) -> Unreadable:
+    """Return why a frame has no tags.
+
+    Args:
+        frame: as read.
+        error: of any library.
+        what: the frame could not be.
+    """
+    reason = " ".join(str(error).split())[:160] or type(error).__name__
+    where = f"{frame.source}: frame {frame.index}"
+    return Unreadable(frame.source, frame.index, f"{where}: could not be {what} ({reason})")
 
 
 def prepare(frame: Frame, size: int) -> Prepared:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ FIXED = [
     "center_confidence",
     "note",
 ]
+
+# Those of a table that grows while a source is followed.
+WATCHED = [*FIXED, "version", "hash", "state"]
 
 
 def printable(name: str) -> str:
@@ -55,14 +59,14 @@ def row(tagged: Tagged, tags: list[str]) -> dict[str, Any]:
     }
 
 
-def csv_header(tags: list[str]) -> str:
-    """Return the first line of the CSV table."""
-    return _line([*FIXED, *(f"p({tag})" for tag in tags)])
+def csv_header(tags: list[str], columns: Sequence[str] = FIXED) -> str:
+    """Return the first line of the CSV table: `columns`, then those of the tags."""
+    return _line([*columns, *(f"p({tag})" for tag in tags)])
 
 
-def csv_line(row: dict[str, Any]) -> str:
+def csv_line(row: dict[str, Any], columns: Sequence[str] = FIXED) -> str:
     """Return one line of the CSV table; tags are separated by semicolons."""
-    fixed = [";".join(row["tags"]) if name == "tags" else row[name] for name in FIXED]
+    fixed = [";".join(row["tags"]) if name == "tags" else row[name] for name in columns]
     return _line([*fixed, *row["probability"].values()])
 
 
@@ -88,8 +92,9 @@ def legend(tagger: Tagger) -> str:
 
 def _line(values: list[Any]) -> str:
     text = io.StringIO()
-    # The same line ends on every system.
-    csv.writer(text, lineterminator="\n").writerow(
+    # Names that hold either end of a line are quoted.
+    csv.writer(text, lineterminator="\r\n").writerow(
         ["" if value is None else value for value in values]
     )
-    return text.getvalue()
+    # The same line ends on every system.
+    return text.getvalue()[:-2] + "\n"

@@ -27,6 +27,7 @@ class Tagged:
         note: why the best network did not answer, or why none could; that a beam centre given by
             the user is outside the frame.
         failed: whether the frame could not be read.
+        content: hash of the frame as it was read, where a source is followed; else "".
 
     Example:
         >>> from xscatter.tagging import Tagged
@@ -46,6 +47,7 @@ class Tagged:
     confidence: float = 0.0
     note: str = ""
     failed: bool = False
+    content: str = ""
 
 
 def given_tags(

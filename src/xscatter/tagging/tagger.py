@@ -14,20 +14,23 @@ import numpy as np
 
 from xscatter.core.errors import UserError
 from xscatter.frames import Frame, Unreadable, find_center
+from xscatter.frames.center import contradiction
 from xscatter.frames.reading import read_each
 from xscatter.networks.run import TOGETHER, Network
 from xscatter.pretrained import FOLDER as SHIPPED
 from xscatter.scores.calibration import Calibration
 from xscatter.scores.groups import with_known
 from xscatter.store.bundle import Bundle, open_bundle, read_network
-from xscatter.tagging.prepare import Prepared, coefficients, guarded, prepare, taken
+from xscatter.tagging.prepare import Prepared, coefficients, guarded, prepare, taken, unreadable
 from xscatter.tagging.tagged import Tagged, given_tags
+from xscatter.tags import TAGS
 from xscatter.views import by_inputs
 
 CONFIDENT = 0.5  # least confidence of a beam centre for the networks that are not told of it
 CENTER_CONFIDENCE = "center_confidence"  # the input by which a network is told
 TRUSTED = 0.9  # confidence from which on the centre decides whether the beam is on the image
 _OFF_IMAGE = "beam off image"
+_EXPOSURE = {tag.name for tag in TAGS if tag.group == "exposure"}
 _HASH = 12  # hex digits that tell networks apart
 
 
@@ -51,12 +54,14 @@ class Ready:
             network is told how sure it is, `coefficients` (angular_orders, radial_orders) complex64
             and `center_confidence`.
         centered: whether the coefficients are about a beam centre that is sure enough.
+        note: about its beam centre, or "".
     """
 
     frame: Frame
     prepared: Prepared
     inputs: dict[str, np.ndarray]
     centered: bool = False
+    note: str = ""
 
 
 class Tagger:
@@ -229,11 +234,18 @@ class Tagger:
         return guarded(partial(self._ready, view=view), frame)
 
     def _ready(self, frame: Frame, view: str | None) -> Ready:
-        # A centre that the user or a header gives is never overruled.
+        # The confidence was fitted on frames whose hot pixels are not masked.
+        mask = frame.mask if frame.hot is None else frame.mask & ~frame.hot
+        estimate, note = None, ""
+        # A centre that the user gives is never overruled.
         if frame.center is None:
-            # The confidence was fitted on frames whose hot pixels are not masked.
-            mask = frame.mask if frame.hot is None else frame.mask & ~frame.hot
             estimate = find_center(frame.counts, mask)
+        elif frame.center_from == "header":
+            estimate = contradiction(frame.counts, mask, frame.center)
+            if estimate is not None:
+                where = "({:.0f}, {:.0f})".format(*frame.center)
+                note = f"the image contradicts the beam centre {where} of its header"
+        if estimate is not None:
             frame = frame.with_center(estimate.center, "estimate", estimate.confidence)
         prepared = prepare(frame, self.size)
         inputs = {"image": prepared.image}
@@ -254,7 +266,7 @@ class Tagger:
         elif told:
             shape = (transform["angular_orders"], transform["radial_orders"])
             inputs["coefficients"] = np.zeros(shape, np.complex64)
-        return Ready(frame, prepared, inputs, sure and expanded is not None)
+        return Ready(frame, prepared, inputs, sure and expanded is not None, note)
 
     def tag(self, batch: Sequence[Ready | Unreadable], view: str | None = None) -> list[Tagged]:
         """Return the tags of frames that are ready, in order.
@@ -264,30 +276,50 @@ class Tagger:
             view: the network to use; None: the best that can answer for each frame.
         """
         chosen = [self._choose(item, view) for item in batch]
-        probability = [np.full(len(self.tags), np.nan) for _ in batch]
         # One call for all frames of a network.
+        answers: dict[int, np.ndarray | Unreadable] = {}
         for name in self._networks:
-            places = [n for n, (used, _) in enumerate(chosen) if used == name]
-            if places:
-                inputs = [batch[n].inputs for n in places]  # type: ignore[union-attr]
-                logits = self.logits(name, inputs)
-                for n, p in zip(places, self._calibrations[name].probability(logits), strict=True):
-                    probability[n] = self._with_known(name, batch[n], p)
+            asked = {n: batch[n] for n, (used, _) in enumerate(chosen) if used == name}
+            answers |= self._answers(name, asked)  # type: ignore[arg-type]
         return [
-            self._tagged(item, used, p, note)
-            for item, (used, note), p in zip(batch, chosen, probability, strict=True)
+            self._tagged(item, used, answers.get(n), note)
+            for n, (item, (used, note)) in enumerate(zip(batch, chosen, strict=True))
         ]
 
-    def _with_known(
-        self, view: str, item: Ready | Unreadable, probability: np.ndarray
-    ) -> np.ndarray:
-        """Probabilities (T,) in which a trusted beam centre decides whether it is on the image."""
-        if not isinstance(item, Ready) or item.frame.confidence < TRUSTED:
+    def _answers(self, view: str, items: Mapping[int, Ready]) -> dict[int, np.ndarray | Unreadable]:
+        """Probabilities (T,) of each item; where a network fails, why, so that others get theirs.
+
+        Args:
+            view: the network to ask.
+            items: by any number.
+        """
+        if not items:
+            return {}
+        try:
+            logits = self.logits(view, [item.inputs for item in items.values()])
+        except Exception as error:  # whatever it is, it is one frame's
+            if len(items) > 1:
+                one_by_one = [self._answers(view, {n: item}) for n, item in items.items()]
+                return {n: answer for some in one_by_one for n, answer in some.items()}
+            [(n, item)] = items.items()
+            return {n: unreadable(item.frame, error, "tagged")}
+        probability = self._calibrations[view].probability(logits)
+        return {
+            n: self._with_known(view, item.frame, p)
+            for (n, item), p in zip(items.items(), probability, strict=True)
+        }
+
+    def _with_known(self, view: str, frame: Frame, probability: np.ndarray) -> np.ndarray:
+        """Probabilities (T,) in which a trusted beam centre decides whether it is on the image.
+
+        Tags that ask how many photons there are have none, NaN, where the values are no counts.
+        """
+        if frame.confidence >= TRUSTED and _OFF_IMAGE in self.tags:
+            known = {self.tags.index(_OFF_IMAGE): frame.center_outside}
+            probability = with_known(probability[None], known, self._calibrations[view].columns)[0]
+        if frame.unit in (1, None):
             return probability
-        if _OFF_IMAGE not in self.tags:
-            return probability
-        known = {self.tags.index(_OFF_IMAGE): item.frame.center_outside}
-        return with_known(probability[None], known, self._calibrations[view].columns)[0]
+        return np.where([tag in _EXPOSURE for tag in self.tags], np.nan, probability)
 
     def _given(self, view: str, probability: np.ndarray) -> tuple[str, ...]:
         columns = self._calibrations[view].columns
@@ -325,16 +357,23 @@ class Tagger:
         return None, _obstacle(item.frame)
 
     def _tagged(
-        self, item: Ready | Unreadable, view: str | None, probability: np.ndarray, note: str
+        self,
+        item: Ready | Unreadable,
+        view: str | None,
+        answer: np.ndarray | Unreadable | None,
+        note: str,
     ) -> Tagged:
+        item = answer if isinstance(answer, Unreadable) else item
         if isinstance(item, Unreadable):
-            return Tagged(item.source, item.index, note=note, failed=True)
-        frame = item.frame
+            return Tagged(item.source, item.index, note=item.reason, failed=True)
+        unknown = np.full(len(self.tags), np.nan)
+        probability = answer if isinstance(answer, np.ndarray) else unknown
+        frame, note = item.frame, "; ".join(filter(None, [item.note, note]))
         if frame.center_from == "user" and frame.center_outside:
             # Right for an offset detector; more often row and column were swapped.
             rows, cols = frame.shape
             outside = f"the beam centre given is outside the frame of {rows}x{cols}"
-            note = f"{outside}; {note}" if note else outside
+            note = "; ".join(filter(None, [outside, note]))
         return Tagged(
             frame.source,
             frame.index,
