@@ -53,7 +53,7 @@ def main(frames, table, events, kill_at):
     source = Folder(Path(frames), settle=0.01, read=read)
     with (
         closing(Journal(Path(table), tagger.tags)) as journal,
-        closing(ProcessLog(Path(events), FrameStream(record=False), Path(table), read)) as log,
+        closing(ProcessLog(Path(events), FrameStream(record=False), Path(table), source.frame)) as log,
     ):
         for _ in follow.follow(tagger, source, journal, options, lambda line: None, log):
             pass

@@ -13,6 +13,7 @@ tables are written; 2: no file could be read or an argument is wrong, and nothin
 import argparse
 import sys
 import tempfile
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from xscatter.core.errors import UserError
 from xscatter.views import VIEWS
 
 if TYPE_CHECKING:
+    from xscatter.sources.source import SourceOptions
     from xscatter.tagging import Tagger
 
 EXAMPLE = """examples:
@@ -36,8 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="file, folder (all files in it), or file.h5::/path/to/dataset",
+        help="file, folder (all files in it), file.h5::/path/to/dataset, or address of a node of a "
+        "Tiled server",
     )
+    add_run(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -51,6 +55,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--html", action="store_true", help="also write a page with each frame and its evidence"
     )
     add_model(parser)
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which frames of a Bluesky run are meant."""
+    parser.add_argument(
+        "--stream",
+        metavar="NAME",
+        help="stream of a Bluesky run on a Tiled server (default: primary, if it has frames)",
+    )
+    parser.add_argument(
+        "--field", metavar="NAME", help="name of the frames in a run (default: the only image)"
+    )
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -117,10 +133,13 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def run(args: argparse.Namespace) -> int:
     from xscatter.core.progress import track
+    from xscatter.sources.registry import read_address
+    from xscatter.sources.source import SourceOptions
     from xscatter.tagging.tables import Tables
     from xscatter.tagging.tree import summary
 
-    names, options = listed(args.files), read_options(args)
+    names, read = listed(args.files), read_options(args)
+    options = SourceOptions(read=read, stream=args.stream, field=args.field, report=_tell)
     tables = Tables(args.output, html=args.html)
     for path in tables.paths.values():
         if path.exists() and not args.force:
@@ -133,7 +152,8 @@ def run(args: argparse.Namespace) -> int:
     lines: list[str] = []
     with tables.written(tagger):
         shown = track(names, "predict", end=False)
-        for batch in tagger.batches(shown, args.view, args.threads, **options):
+        frames = chain.from_iterable(read_address(name, options) for name in shown)
+        for batch in tagger.batches(frames, args.view, args.threads):
             for item, tagged in zip(batch, tagger.tag(batch, args.view), strict=True):
                 tables.add(item, tagged)
                 if tagged.failed:
@@ -149,24 +169,29 @@ def run(args: argparse.Namespace) -> int:
     return 1 if tables.failed else 0
 
 
-def _check_readable(names: list[str], options: dict[str, Any]) -> None:
+def _tell(line: str) -> None:
+    print(f"xscatter predict: {line}", file=sys.stderr)
+
+
+def _check_readable(names: list[str], options: "SourceOptions") -> None:
     """Find one frame that can be read before networks are loaded and tables begun.
 
     Raises:
         UserError: there is none, or the mask or the PONI file cannot be read.
     """
     from xscatter.frames import Unreadable
-    from xscatter.frames.reading import check_options, read_each
+    from xscatter.frames.reading import check_options
+    from xscatter.sources.registry import read_address
 
-    check_options(**options)
+    check_options(**options.read)
     errors = []
     for name in names:
         reasons = []
-        for frame in read_each(name, **options):
+        for frame in read_address(name, options):
             if not isinstance(frame, Unreadable):
                 return
             reasons.append(frame.reason)
-        errors.append(reasons[0])
+        errors.append(reasons[0] if reasons else f"{name}: holds no frame")
     for earlier in errors[:-1]:
         print(f"xscatter predict: {earlier}", file=sys.stderr)
     more = f"; none of the {len(names)} files can be read, so nothing is written"

@@ -8,13 +8,13 @@ start, and gives the same events, of which those that are in the file already ar
 import csv
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from xscatter.core.errors import UserError
-from xscatter.frames import Unreadable
-from xscatter.frames.reading import read
+from xscatter.frames import Frame, Unreadable
+from xscatter.frames.reading import read as read_file
 from xscatter.sequences.order import frame_number, natural_key
 from xscatter.sequences.reduction import centred
 from xscatter.sequences.state import load_state, save_state
@@ -32,7 +32,7 @@ class ProcessLog:
         path: file of events, one line of JSON each.
         stream: that finds processes; used if there is no state to resume from.
         table: the journal's file.
-        options: `mask`, `poni` and `center` with which frames are read.
+        read: returns a frame of an item again, by the name of the item and the number of the frame.
 
     Attributes:
         messages: about frames and sequences; the caller empties it.
@@ -42,9 +42,13 @@ class ProcessLog:
     """
 
     def __init__(
-        self, path: Path, stream: FrameStream, table: Path, options: Mapping[str, Any] | None = None
+        self,
+        path: Path,
+        stream: FrameStream,
+        table: Path,
+        read: Callable[[str, int], Frame] = read_file,
     ):
-        self.path, self._table, self._options = path, table, dict(options or {})
+        self.path, self._table, self._read = path, table, read
         self._state = path.with_name(f".{path.name}.state")
         self._stream = stream
         self._seen: dict[tuple[str, int], Reduced] = {}
@@ -97,8 +101,11 @@ class ProcessLog:
     def order(self, items: list[Item], patience: float) -> list[Item]:
         """Return the items that may be taken now, by the numbers in their names.
 
-        An item waits for those with the numbers before it until it is `patience` seconds old.
+        An item waits for those with the numbers before it until it is `patience` seconds old. Parts
+        of an array come in its order.
         """
+        if any(item.part is not None for item in items):
+            return items
         ready: list[Item] = []
         last = self._last
         for item in sorted(items, key=lambda item: natural_key(item.name)):
@@ -144,7 +151,7 @@ class ProcessLog:
             item: Any = Unreadable(name, index, row["note"])
             if row["center_from"]:
                 try:
-                    item = centred(read(name, index, **self._options))
+                    item = centred(self._read(name, index))
                 except UserError as error:
                     item = Unreadable(name, index, f"{error}; its events are lost")
             self._take(self._stream.reduce(item))
