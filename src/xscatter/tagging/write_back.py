@@ -80,10 +80,10 @@ class WriteBack:
         self._columns = {f"p({tag})": column(tag) for tag in tagger.tags}
         self._tables: dict[tuple[str, str], NodeTable] = {}
         self._refused: set[tuple[str, str]] = set()
-        tags = _Followed(journal, partial(self._lines_of_tags, journal))
+        tags = _Lines(journal, partial(self._lines_of_tags, journal))
         self._files = [(tags, "tags", self._tag_row)]
         if events is not None:
-            self._files.append((_Followed(events, _json_lines), "processes", _event_row))
+            self._files.append((_Lines(events, _json_lines), "processes", _event_row))
         self._pause, self._next = 0.0, 0.0
         if source.array is not None:
             self._table(source.array, "tags").make(self._metadata)
@@ -187,7 +187,7 @@ def _event_row(event: Mapping[str, Any]) -> Row:
     return {name: values.get(name) for name in _EVENT}
 
 
-class _Followed:
+class _Lines:
     """A file of lines that grows, and how much of it was written back."""
 
     def __init__(self, path: Path, parse: Callable[[str], list[dict[str, Any]]]):

@@ -19,7 +19,7 @@ _RETRY = 60.0  # seconds until a connection that failed is tried again
 
 
 @dataclass(frozen=True)
-class Change:
+class NodeChange:
     """A message about a node.
 
     Attributes:
@@ -43,7 +43,7 @@ class Bell:
     def __init__(self, server: Server):
         self._server = server
         self._rung = threading.Event()
-        self._changes: list[Change] = []
+        self._changes: list[NodeChange] = []
         self._lines: dict[tuple[str, ...], _Line] = {}
 
     def listen(self, nodes: Iterable[Node]) -> None:
@@ -71,13 +71,13 @@ class Bell:
         """Wait until there is a message, or for so many seconds."""
         self._rung.wait(seconds)
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[NodeChange]:
         """Return the messages since the last call."""
         self._rung.clear()
         changes, self._changes = self._changes, []
         return changes
 
-    def _ring(self, change: Change) -> None:
+    def _ring(self, change: NodeChange) -> None:
         self._changes.append(change)
         self._rung.set()
 
@@ -127,19 +127,19 @@ class _Line:
         self._ring(_change(self._node, update))
 
 
-def _change(node: Node, update: Any) -> Change:
+def _change(node: Node, update: Any) -> NodeChange:
     """The frames that a message is about: a patch, a block, or all of an array."""
     patch = getattr(update, "patch", None)
     offset = getattr(update, "offset", None) or getattr(patch, "offset", None)
     shape = getattr(patch, "shape", None) or getattr(update, "shape", None)
     block = getattr(update, "block", None)
     if not shape or len(node.shape) < 3:
-        return Change(node.path)
+        return NodeChange(node.path)
     # Frames of one entry of the first axis.
     each = max(node.count // max(node.shape[0], 1), 1)
     first = offset[0] if offset else sum(node.steps[: block[0]]) if block else 0
     external = offset is None and block is None and getattr(update, "data_source", None) is not None
     if external:
-        return Change(node.path)
+        return NodeChange(node.path)
     rows = shape[0] if len(shape) == len(node.shape) else 1
-    return Change(node.path, first * each, (first + rows) * each)
+    return NodeChange(node.path, first * each, (first + rows) * each)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from xscatter.core.errors import UserError
 from xscatter.frames import Frame, Unreadable
 from xscatter.sources.source import AwayError, Batch, Item, Memory, Source, SourceOptions
-from xscatter.sources.tiled.bell import MOST, Bell, Change
+from xscatter.sources.tiled.bell import MOST, Bell, NodeChange
 from xscatter.sources.tiled.client import Node, Server, open_server
 from xscatter.sources.tiled.nodes import Catalog
-from xscatter.sources.tiled.pixels import Pixels
+from xscatter.sources.tiled.pixels import ArrayPixels
 
 PART = 64  # frames that are handed out together: as many rows reach the table at once
 _POLL = 0.5  # seconds between two looks
@@ -53,7 +53,7 @@ class _Followed:
     """
 
     node: Node
-    pixels: Pixels
+    pixels: ArrayPixels
     known: int = 0
     done: int = 0
     again: list[tuple[float, range]] = field(default_factory=list)
@@ -257,7 +257,7 @@ class TiledFrames:
             self._catalog.check_root()
             del self._followed[self.server.name(followed.node.path)]
 
-    def _hear(self, followed: _Followed, change: Change, before: int) -> None:
+    def _hear(self, followed: _Followed, change: NodeChange, before: int) -> None:
         if change.first is None:
             return
         now = time.monotonic()
@@ -278,7 +278,7 @@ class TiledFrames:
         if before == node:
             return
         followed.changed = now
-        followed.pixels = Pixels(self.server, node, self._options.read, followed.pixels)
+        followed.pixels = ArrayPixels(self.server, node, self._options.read, followed.pixels)
         if before.identity != node.identity or node.count < before.count:
             # Another array under the same name.
             followed.known = max(followed.known, before.count)
@@ -286,7 +286,7 @@ class TiledFrames:
 
     def _new(self, name: str, node: Node) -> _Followed:
         """An array that is followed from now on, with what is done of it."""
-        pixels = Pixels(self.server, node, self._options.read)
+        pixels = ArrayPixels(self.server, node, self._options.read)
         followed = _Followed(node, pixels, changed=time.monotonic())
         hashes = self._memory.hashes(name) if self._memory else {}
         if self._memory and hashes:

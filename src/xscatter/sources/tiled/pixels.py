@@ -14,7 +14,7 @@ _FETCHED = 16  # frames of one request, if they are no larger than
 _BYTES = 2**25
 
 
-class Pixels:
+class ArrayPixels:
     """The frames of an array, by their numbers.
 
     Args:
@@ -29,7 +29,7 @@ class Pixels:
         server: Server,
         node: Node,
         read: Mapping[str, Any],
-        before: "Pixels | None" = None,
+        before: "ArrayPixels | None" = None,
     ):
         self._server, self._node, self._read = server, node, dict(read)
         self._around: list[Mapping[str, Any]] | None = None
