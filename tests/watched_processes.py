@@ -51,9 +51,10 @@ def main(frames, table, events, kill_at):
     options = follow.FollowOptions(patience=0.1, once=True)
     read = {"center": CENTER}
     source = Folder(Path(frames), settle=0.01, read=read)
+    stream = FrameStream(record=False)
     with (
         closing(Journal(Path(table), tagger.tags)) as journal,
-        closing(ProcessLog(Path(events), FrameStream(record=False), Path(table), source.frame)) as log,
+        closing(ProcessLog(Path(events), stream, Path(table), source.frame)) as log,
     ):
         for _ in follow.follow(tagger, source, journal, options, lambda line: None, log):
             pass

@@ -114,7 +114,7 @@ class TagCallback:
         except Exception as error:  # documents of any age and any site
             words = " ".join(str(error).split())[:160]
             reason = f"{self._name('?')}: a document cannot be understood ({name}: {words})"
-            self._push(Unreadable(self._name("?"), self._number, reason), None)
+            self.tagged = Tagged(self._name("?"), self._number, note=reason, failed=True)
 
     def _begin(self, start: Mapping[str, Any]) -> None:
         self._start = start

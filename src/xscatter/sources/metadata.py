@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import h5py
 import numpy as np
@@ -39,8 +40,9 @@ class DescribedFrames:
         self._name, self._count = name, shape[0]
         texts = chain.from_iterable(_texts(values, 0) for values in metadata)
         self._poni = next((text for text in texts if _is_poni(text)), None)
-        # "core": in memory alone. Facts are looked for in the order of names.
-        self._file = h5py.File("metadata", "w", driver="core", backing_store=False)
+        # "core": in memory alone; two files of one name cannot be open. Facts are looked for in the
+        # order of names.
+        self._file = h5py.File(f"{uuid4()}.h5", "w", driver="core", backing_store=False)
         entry = self._file.create_group("entry")
         for number, values in enumerate(metadata):
             _copy(values, entry.create_group(f"{number:02d}"), 0)

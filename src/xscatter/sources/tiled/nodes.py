@@ -1,4 +1,4 @@
-"""Which arrays are frames: those in a container, and one in each run.
+"""Find the arrays of frames: all in a container, and one in each run.
 
 In a run it is the one that is asked for, or the only one there can be.
 """
