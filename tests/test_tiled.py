@@ -190,7 +190,7 @@ def test_a_watch_that_is_killed_resumes(server, catalog, tmp_path):
 
 def run_with(catalog, name, fields, parent=None):
     """A Bluesky run as its writer lays it out."""
-    run = (parent or catalog).create_container(
+    run = (catalog if parent is None else parent).create_container(
         key=name, metadata={"start": {"uid": name, "wavelength": 1.2}}, specs=["BlueskyRun"]
     )
     stream = run.create_container(key="primary", specs=["BlueskyEventStream"])
