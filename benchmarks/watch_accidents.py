@@ -1,6 +1,6 @@
 """Accidents while a folder is watched: does the table end up as that of a quiet run?
 
-    python benchmarks/watch_accidents.py [--accidents 50] [--seed 1]
+    python benchmarks/watch_accidents.py [--accidents 50] [--seed 1] [--first 0]
 
 Each accident happens to a watch in a process of its own, on files of a new folder:
 
@@ -61,6 +61,12 @@ def watch(folder, table, kill_at, most_bytes, once):
     if most_bytes:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+    known = {"slope": 1, "offset": 0, "threshold": 0.5, "precision": None, "prevalence": 0.5}
+    entry = BundledNetwork("image.onnx", "0" * 64, ["image"], {"bright": known})
+    bundle = Bundle("bright", {"bright": "Many counts."}, 64, {}, {"image": entry})
+    tagger = Tagger(bundle, {"image": Bright()})
+    options = FollowOptions(PATIENCE, once=once)
+    source = Folder(Path(folder), settle=SETTLE, read={"center": (30, 30)}, recursive=True)
     flushed, fsync = 0, os.fsync
 
     def counted(handle):
@@ -71,19 +77,16 @@ def watch(folder, table, kill_at, most_bytes, once):
         fsync(handle)
 
     os.fsync = counted
-    known = {"slope": 1, "offset": 0, "threshold": 0.5, "precision": None, "prevalence": 0.5}
-    entry = BundledNetwork("image.onnx", "0" * 64, ["image"], {"bright": known})
-    bundle = Bundle("bright", {"bright": "Many counts."}, 64, {}, {"image": entry})
-    tagger = Tagger(bundle, {"image": Bright()})
-    options = FollowOptions(PATIENCE, once=once)
-    source = Folder(Path(folder), settle=SETTLE, read={"center": (30, 30)}, recursive=True)
     try:
         with closing(Journal(Path(table), tagger.tags)) as journal:
             for _ in follow(tagger, source, journal, options, lambda line: None):
                 pass
     except UserError as error:
         print(error, file=sys.stderr)
-        raise SystemExit(2) from error
+        return 2
+    finally:
+        os.fsync = fsync
+    return 0
 
 
 class Accident:
@@ -267,25 +270,21 @@ def main():
     )
     parser.add_argument("--accidents", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="number of the first accident")
     parser.add_argument("--watch", nargs=5, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.watch:
         folder, table, *numbers = arguments.watch
-        watch(folder, table, *map(int, numbers))
-        return 0
+        return watch(folder, table, *map(int, numbers))
     wrong = 0
-    for number in range(arguments.accidents):
+    for number in range(arguments.first, arguments.first + arguments.accidents):
         kind = KINDS[number % len(KINDS)]
         with tempfile.TemporaryDirectory() as name:
             accident = Accident(Path(name), np.random.default_rng([arguments.seed, number]))
             kind(accident)
-            accident.start(once=True)
-            accident.end(kill=False)
-            ended = accident.running.returncode
-            after, accident.table = current(accident.table), Path(name) / "quiet.csv"
-            accident.start(once=True)
-            accident.end(kill=False)
-            quiet = current(accident.table)
+            ended = watch(accident.folder, accident.table, 0, 0, True)
+            watch(accident.folder, Path(name) / "quiet.csv", 0, 0, True)
+            after, quiet = current(accident.table), current(Path(name) / "quiet.csv")
         lost, other = quiet.keys() - after.keys(), after.keys() - quiet.keys()
         differ = [key for key in quiet.keys() & after.keys() if quiet[key] != after[key]]
         wrong += bool(lost or other or differ or ended)

@@ -78,6 +78,27 @@ def test_whatever_fails_in_the_network_fails_for_one_frame_alone(tagger, tmp_pat
     assert [row.tags for row in rows] == [("ring",), (), ("ring",)]
 
 
+def test_a_header_that_the_image_contradicts_is_reported_and_loses(tagger):
+    y, x = np.mgrid[:200, :160]
+    r = np.hypot(y - 90, x - 70)
+    expected = 2 + 60 * np.exp(-(((r - 50) / 3) ** 2)) + 90 * np.exp(-r / 15)
+    image = from_array(np.random.default_rng(3).poisson(expected), source="a")
+
+    def tagged(frame):
+        return next(tagger.predict(frame))
+
+    wrong = tagged(image.with_center((30, 140), "header", 0.9))
+    assert wrong.center_from == "estimate"
+    assert np.hypot(wrong.center[0] - 90, wrong.center[1] - 70) < 2
+    assert wrong.note.startswith("the image contradicts the beam centre (30, 140) of its header")
+    # One that is not far off, one of the user, and one on a frame that tells nothing, stay.
+    near = tagged(image.with_center((93, 72), "header", 0.9))
+    assert (near.center, near.center_from, near.note) == ((93, 72), "header", "")
+    assert tagged(image.with_center((30, 140), "user", 1.0)).center == (30, 140)
+    flat = from_array(counts((200, 160)), source="b").with_center((30, 140), "header", 0.9)
+    assert tagged(flat).center == (30, 140)
+
+
 @pytest.mark.parametrize("shape", [(32, 2200), (3000, 33), (32, 32), (40, 700)])
 def test_strips_have_tags_and_an_estimate(shape, tagger):
     frame = from_array(counts(shape))

@@ -176,8 +176,8 @@ def test_predict_writes_both_tables_and_the_page(models, files, tmp_path, capsys
     assert items[2]["probability"]["ring"] is None
     page = (out / "tags.html").read_text()
     assert page.count("<section") == 5
-    assert page.count("<a href='#") == len(set(re.findall(r"<section id='([^']*)'", page))) == 4
-    assert page.count("data:image/png;base64") == 4
+    assert page.count("<a href='#") == len(set(re.findall(r"<section id='([^']*)'", page))) == 5
+    assert page.count("<img alt='frame' src='data:image/png;base64") == 4
     assert "http" not in page
     before = (out / "tags.csv").read_bytes()
     assert main(command) == 2

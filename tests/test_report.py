@@ -102,6 +102,8 @@ def test_numbers_of_the_evaluation_are_on_the_page(page):
     assert "0.032" in page
     assert "2040 s" in page
     assert "100 s" in page
+    assert "wedge beamstop" in page
+    assert all(number in page for number in ("0.712", "0.834", "0.043", "0.021"))
     assert "simulate: " in page or "name: small" in page
 
 
@@ -198,7 +200,7 @@ def test_mistakes_are_wrong_confident_first_and_not_all_of_one_tag():
     labels = random.random((200, 3)) < 0.5
     scores = random.random((200, 3))
     view = results.ViewScores(
-        "joint", 0, (0, 0), {}, scores, labels, np.zeros((200, 2)), {}, [], {}
+        "joint", 0, (0, 0), {}, scores, labels, np.zeros((200, 2)), {}, [], None, {}
     )
     for missed in (True, False):
         picked = samples.pick_mistakes(view, missed, count=6)
@@ -231,7 +233,7 @@ def test_a_difference_is_judged_on_the_same_drawn_experiments():
     good = labels + noise
     worse = good + random.normal(0, 0.5, labels.shape)
     views = [
-        results.ViewScores(name, 0, (0, 0), {}, scores, labels, source, {}, [], {})
+        results.ViewScores(name, 0, (0, 0), {}, scores, labels, source, {}, [], None, {})
         for name, scores in {"joint": good, "mean": worse, "image": good}.items()
     ]
     pairs = [("joint", "mean"), ("joint", "image")]

@@ -9,7 +9,8 @@ from PIL import Image
 
 from toy_watch import bright_tagger, frame
 from xscatter.frames import Unreadable, from_array
-from xscatter.tagging import page, tables
+from xscatter.tagging import Tagged, page, tables
+from xscatter.tagging.live import LivePage
 from xscatter.tagging.picture import frame_picture
 
 
@@ -40,6 +41,38 @@ def test_many_frames_are_an_index_and_pages(tmp_path, monkeypatch):
     assert "&lt;3&gt; [0]" in texts[1]
     assert "bad: is &lt;empty&gt;" in texts[2]
     assert max(map(len, texts)) < 2 * 2**18
+
+
+def test_the_live_page_stays_small_whatever_the_number_of_frames(tmp_path):
+    tagger = bright_tagger()
+    live = LivePage(tmp_path / "live.html", tagger, "watch <here>")
+    live.tell(0, 0, now=True)
+    assert "0 frames tagged" in live.path.read_text()
+    sizes = []
+    for turn in range(2):
+        for n in range(320):
+            counts = frame(10 if n < 160 else 40, seed=n)
+            name = f"{'x' * 90}{turn}-{n}"
+            ready = tagger.ready(from_array(counts, source=name, center=(9, 9)))
+            tagged = tagger.tag([ready])[0]
+            live.see(ready, tagged)
+            live.add([tagged])
+        live.add([Tagged("bad.h5", 7, note="bad.h5: is <empty>", failed=True)])
+        live.tell(12, 3, now=True)
+        sizes.append(live.path.stat().st_size)
+    assert max(sizes) < 2e6
+    assert sizes[1] < 1.2 * sizes[0]
+    text = live.path.read_text()
+    assert "640 frames tagged, 2 could not be read" in text
+    assert "12 files waiting, 3 still being written" in text
+    assert text.count("<img") == 39  # and one that could not be read
+    assert "bad.h5: is &lt;empty&gt;" in text
+    assert "320 frames</text>" in text
+    # Half of each turn is bright.
+    points = re.search("<polyline points='([^']*)'", text)[1].split()
+    heights = [float(point.partition(",")[2]) for point in points]
+    middle = sorted(heights)[0] + sorted(heights)[-1]
+    assert sum(height < middle / 2 for height in heights) == len(heights) / 2
 
 
 def test_a_picture_shows_counts_mask_center_and_strength():

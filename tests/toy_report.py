@@ -11,6 +11,7 @@ from xscatter.scores.evaluation import (
     RecordScores,
     Reliability,
     TagEvaluation,
+    UnfamiliarEvaluation,
 )
 from xscatter.simulate import simulate_experiment
 from xscatter.study import parse_study
@@ -74,6 +75,15 @@ def make_evaluation(paths, view, labels, source, random):
         confusions=[Confusion("ring", "halo", records=5, by_chance=1.25, of=7)],
         bootstrap={},
         run={"versions": {"xscatter": "0.1.0"}, "host": "here"},
+        unfamiliar=UnfamiliarEvaluation(
+            kinds=["wedge beamstop"],
+            records=6,
+            experiments=1,
+            mean_average_precision=0.712,
+            familiar_mean_average_precision=0.834,
+            expected_calibration_error=0.043,
+            familiar_expected_calibration_error=0.021,
+        ),
     ).write(paths.evaluation(view))
     scores = scores.astype("f4")
     logits = np.log(scores / (1 - scores))

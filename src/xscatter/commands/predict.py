@@ -13,7 +13,6 @@ tables are written; 2: no file could be read or an argument is wrong, and nothin
 import argparse
 import sys
 import tempfile
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,9 @@ from xscatter.core.errors import UserError
 from xscatter.views import VIEWS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xscatter.frames import Frame, Unreadable
     from xscatter.sources.source import SourceOptions
     from xscatter.tagging import Tagger
 
@@ -133,7 +135,6 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def run(args: argparse.Namespace) -> int:
     from xscatter.core.progress import track
-    from xscatter.sources.registry import read_address
     from xscatter.sources.source import SourceOptions
     from xscatter.tagging.tables import Tables
     from xscatter.tagging.tree import summary
@@ -151,9 +152,9 @@ def run(args: argparse.Namespace) -> int:
     tagger = load_tagger(args)
     lines: list[str] = []
     with tables.written(tagger):
-        shown = track(names, "predict", end=False)
-        frames = chain.from_iterable(read_address(name, options) for name in shown)
-        for batch in tagger.batches(frames, args.view, args.threads):
+        frames = _Frames(names, options)
+        shown = track(frames, "predict", lambda: frames.total, end=False)
+        for batch in tagger.batches(shown, args.view, args.threads):
             for item, tagged in zip(batch, tagger.tag(batch, args.view), strict=True):
                 tables.add(item, tagged)
                 if tagged.failed:
@@ -171,6 +172,25 @@ def run(args: argparse.Namespace) -> int:
 
 def _tell(line: str) -> None:
     print(f"xscatter predict: {line}", file=sys.stderr)
+
+
+class _Frames:
+    """The frames of all files, and how many there are; a file not yet opened counts as one."""
+
+    def __init__(self, names: list[str], options: "SourceOptions"):
+        self._names, self._options, self.total = names, options, len(names)
+
+    def __iter__(self) -> "Iterator[Frame | Unreadable]":
+        from xscatter.frames import Frame
+        from xscatter.sources.registry import read_address
+
+        for name in self._names:
+            counted = 1
+            for item in read_address(name, self._options):
+                if isinstance(item, Frame) and item.index == 0:
+                    self.total += item.frames - counted
+                    counted = 0  # the next series of the file was not counted at all
+                yield item
 
 
 def _check_readable(names: list[str], options: "SourceOptions") -> None:

@@ -82,6 +82,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="nobody changes the sample on purpose: a change may be beam damage",
     )
+    parser.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="also write a page with the last frames, which refreshes itself",
+    )
     parser.add_argument("--once", action="store_true", help="stop when all present files are done")
     add_model(parser)
 
@@ -100,9 +106,12 @@ def seconds(text: str) -> float:
 def run(args: argparse.Namespace) -> int:
     from xscatter.sources.registry import open_source
     from xscatter.sources.source import SourceOptions
+    from xscatter.tagging.live import check_page
 
     read = read_options(args)
     _check_processes(args)
+    if args.html:
+        check_page(args.html, args.source)
     following = SourceOptions(
         args.pattern, args.settle, read, args.recursive, args.stream, args.field, _tell
     )
@@ -116,6 +125,7 @@ def _watch(args: argparse.Namespace, source: "Source", read: dict[str, Any]) -> 
     from xscatter.sources.tiled import TiledFrames
     from xscatter.tagging.follow import FollowOptions, follow
     from xscatter.tagging.journal import Journal
+    from xscatter.tagging.live import LivePage
     from xscatter.tagging.process_log import ProcessLog
     from xscatter.tagging.tree import summary
     from xscatter.tagging.write_back import WriteBack
@@ -138,7 +148,8 @@ def _watch(args: argparse.Namespace, source: "Source", read: dict[str, Any]) -> 
         back = None
         if args.write_back:
             back = WriteBack(source, args.output, tagger, args.processes, _tell)
-        for rows in follow(tagger, source, journal, options, _print, log):
+        page = LivePage(args.html, tagger, f"watch {args.source}") if args.html else None
+        for rows in follow(tagger, source, journal, options, _print, log, page):
             for tagged in rows:
                 name = f"{tagged.source} [{tagged.index}]"
                 print(tagged.note if tagged.failed else f"{name}: {summary(tagger, tagged)}")

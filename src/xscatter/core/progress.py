@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 def track(
     items: Iterable[Item],
     label: str,
-    total: int | None = None,
+    total: int | Callable[[], int] | None = None,
     every: float = 30.0,
     end: bool = True,
 ) -> Iterator[Item]:
@@ -22,14 +22,20 @@ def track(
     Args:
         items: what to go through.
         label: name of the work, at the start of every line.
-        total: number of items; default: their length, if they have one.
+        total: number of items, or a function that returns it as far as it is known so far;
+            default: their length, if they have one.
         every: seconds between two lines in a log; a terminal gets a bar instead.
         end: print a last line in a log; False for work that reports its own end.
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
     if sys.stderr.isatty():
-        yield from tqdm(items, desc=label, total=total, unit_scale=False, leave=False)
+        known = total() if callable(total) else total
+        bar = tqdm(items, desc=label, total=known, unit_scale=False, leave=False)
+        for item in bar:
+            if callable(total):
+                bar.total = total()
+            yield item
         return
     start = last = time.monotonic()
     done = 0
@@ -38,7 +44,8 @@ def track(
         now = time.monotonic()
         if now - last >= every:
             last = now
-            _log(f"{label}: {done}{f' of {total}' if total else ''}, {now - start:.0f} s")
+            known = total() if callable(total) else total
+            _log(f"{label}: {done}{f' of {known}' if known else ''}, {now - start:.0f} s")
     if end:
         _log(f"{label}: {done} done in {time.monotonic() - start:.1f} s")
 

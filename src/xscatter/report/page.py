@@ -72,6 +72,7 @@ def write_report(study: Study, paths: StudyPaths) -> None:
         "masked": pictures.MASKED_COLOUR,
         "saturated": pictures.SATURATED_COLOUR,
         **summarise(study, scores),
+        "unfamiliar": [(view.title, view.unfamiliar) for view in scores if view.unfamiliar],
         **_charts(scores, histories),
         **draw_gallery(study, paths, scores, labels),
         "trainings": trainings,

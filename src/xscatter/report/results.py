@@ -16,6 +16,7 @@ from xscatter.scores import metrics
 from xscatter.scores.evaluation import (
     CalibrationEvaluation,
     Confusion,
+    UnfamiliarEvaluation,
     read_evaluation,
     read_scores,
 )
@@ -60,6 +61,7 @@ class ViewScores:
         source: (n, 2) experiment and image.
         calibration: Reliability before calibration, `raw`, and after it, `per_tag`.
         confusions: Pairs of tags that are confused, the largest excess over chance first.
+        unfamiliar: Figures of kinds of instrument that the training set does not have, or None.
         run: Versions, host and time of the evaluation.
     """
 
@@ -72,6 +74,7 @@ class ViewScores:
     source: np.ndarray
     calibration: CalibrationEvaluation
     confusions: list[Confusion]
+    unfamiliar: UnfamiliarEvaluation | None
     run: dict[str, Any]
 
     @property
@@ -157,6 +160,7 @@ def _read_view(paths: StudyPaths, name: str) -> ViewScores:
         source=test.source,
         calibration=evaluation.calibration,
         confusions=evaluation.confusions,
+        unfamiliar=evaluation.unfamiliar,
         run=evaluation.run,
     )
 

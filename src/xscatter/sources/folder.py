@@ -268,7 +268,7 @@ class Folder:
         return [item for _, item in ready], changing
 
     def _followed(self, before: _Waiting | None, state: FileState, now: float) -> _Waiting:
-        """What is known of a file now; a change teaches how long writers pause."""
+        """Return what is known of a file now; a change teaches how long writers pause."""
         if before is not None and before.state == state:
             return before
         if before is not None:

@@ -11,6 +11,7 @@ import numpy as np
 from xscatter.frames import Unreadable
 from xscatter.sources.source import AwayError, Item, Source
 from xscatter.tagging.journal import Journal, item_of
+from xscatter.tagging.live import LivePage
 from xscatter.tagging.process_log import ProcessLog
 from xscatter.tagging.tagger import Ready, Tagged, Tagger
 
@@ -47,6 +48,7 @@ def follow(
     options: FollowOptions | None = None,
     report: Callable[[str], None] = print,
     processes: ProcessLog | None = None,
+    page: LivePage | None = None,
 ) -> Iterator[list[Tagged]]:
     """Tag items as they are complete; yield the frames that were added to the table.
 
@@ -59,6 +61,7 @@ def follow(
         options: when to give up, report and stop, and which network to use.
         report: where lines of progress go.
         processes: the log of events, or None.
+        page: that shows the last frames, or None.
     """
     options = options or FollowOptions()
     progress = _Progress(options.every, report)
@@ -82,15 +85,21 @@ def follow(
         # In pieces, so that rows of a long backlog reach the table while it is worked through.
         for first in range(0, len(items), TOGETHER):
             some = items[first : first + TOGETHER]
-            rows, states, retried = _tagged(tagger, source, journal, some, options, processes)
+            watchers = [one for one in (processes, page) if one is not None]
+            rows, states, retried = _tagged(tagger, source, journal, some, options, watchers)
             changing += retried
             journal.add(rows, states)
             if rows:
-                if processes is not None:
-                    processes.add(rows)
+                for one in watchers:
+                    one.add(rows)
                 progress.count(rows)
                 yield rows
-            progress.tell(max(len(items) - first - TOGETHER, 0), changing)
+            backlog = max(len(items) - first - TOGETHER, 0)
+            progress.tell(backlog, changing)
+            if page is not None:
+                page.tell(backlog, changing)
+        if page is not None:
+            page.tell(0, changing, now=options.once and not changing)
         if options.once and not changing:
             progress.finish()
             return
@@ -104,15 +113,15 @@ def _tagged(
     journal: Journal,
     items: list[Item],
     options: FollowOptions,
-    processes: ProcessLog | None,
+    watchers: list[ProcessLog | LivePage],
 ) -> tuple[list[Tagged], dict[str, str], int]:
     """Rows that the table lacks, states of items that are done, and how many are to come again."""
     by_item: dict[str, list[Tagged]] = {item.name: [] for item in items}
     frames = chain.from_iterable(source.frames(item) for item in items)
     for batch in tagger.batches(frames, options.view, options.threads):
         for ready, tagged in zip(batch, tagger.tag(batch, options.view), strict=True):
-            if processes is not None:
-                processes.see(ready, tagged)
+            for one in watchers:
+                one.see(ready, tagged)
             tagged = replace(tagged, content=_content(ready))
             by_item[item_of(tagged.source, by_item)].append(tagged)
     rows, states, retried = list[Tagged](), dict[str, str](), 0

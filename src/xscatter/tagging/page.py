@@ -12,6 +12,7 @@ import numpy as np
 
 from xscatter.core.files import complete_folder
 from xscatter.frames import Unreadable
+from xscatter.frames.photons import in_photons
 from xscatter.tagging import evidence
 from xscatter.tagging.picture import frame_picture, lines
 from xscatter.tagging.table import printable
@@ -195,7 +196,8 @@ def _table(
 def _pictures(tagger: Tagger, item: Ready, tagged: Tagged, shown: Sequence[str]) -> str:
     """The frame, and the places and angular orders that speak for the tags `shown`."""
     view, frame, prepared = tagged.view, item.frame, item.prepared
-    picture = frame_picture(frame.counts, frame.mask, _FRAME, frame.center)
+    counts = in_photons(frame.counts, frame.mask, frame.unit)
+    picture = frame_picture(counts, frame.mask, _FRAME, frame.center)
     figures = [_figure(f"<img alt='frame' src='{picture}'>", "frame")]
     patches = evidence.in_image(tagger, view, item) if view else None
     orders = evidence.in_orders(tagger, view, item) if view else None

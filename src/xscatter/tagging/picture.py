@@ -55,16 +55,20 @@ def frame_picture(
     return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
-def lines(values: Mapping[str, np.ndarray], caption: str, width: int = 260) -> str:
+def lines(
+    values: Mapping[str, np.ndarray], caption: str, width: int = 260, top: float | None = None
+) -> str:
     """Return lines over 0, 1, 2 … with their names, as an ``<svg>`` element.
 
     Args:
         values: by name.
         caption: below the lines.
         width: in pixels.
+        top: value at the upper end; None: the largest one.
     """
-    height, every = 110, np.concatenate([[0.0], *values.values()])
-    low, high = float(every.min()), max(float(every.max()), float(every.min()) + 1e-9)
+    height, every = width // 2, np.concatenate([[0.0], *values.values()])
+    low = float(every.min())
+    high = max(float(every.max()) if top is None else top, low + 1e-9)
     parts = []
     for number, (name, line) in enumerate(values.items()):
         colour = _LINES[number % len(_LINES)]
@@ -72,8 +76,8 @@ def lines(values: Mapping[str, np.ndarray], caption: str, width: int = 260) -> s
         y = height - 2 - (line - low) / (high - low) * (height - 4)
         points = " ".join(f"{a:.0f},{b:.1f}" for a, b in zip(x, y, strict=True))
         parts.append(f"<polyline points='{points}' fill=none stroke='{colour}' stroke-width=1.5 />")
-        top = height + 14 * (number + 1)
-        parts.append(f"<text x=2 y={top} font-size=11 fill='{colour}'>{escape(name)}</text>")
+        base = height + 14 * (number + 1)
+        parts.append(f"<text x=2 y={base} font-size=11 fill='{colour}'>{escape(name)}</text>")
     total = height + 14 * (len(values) + 1) + 4
     text = f"<text x=2 y={total - 4} font-size=11>{escape(caption)}</text>"
     return f"<svg width={width} height={total}>{''.join(parts)}{text}</svg>"

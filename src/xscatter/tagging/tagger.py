@@ -14,6 +14,7 @@ import numpy as np
 
 from xscatter.core.errors import UserError
 from xscatter.frames import Frame, Unreadable, find_center
+from xscatter.frames.center import contradiction
 from xscatter.frames.reading import read_each
 from xscatter.networks.run import TOGETHER, Network
 from xscatter.pretrained import FOLDER as SHIPPED
@@ -53,12 +54,14 @@ class Ready:
             network is told how sure it is, `coefficients` (angular_orders, radial_orders) complex64
             and `center_confidence`.
         centered: whether the coefficients are about a beam centre that is sure enough.
+        note: about its beam centre, or "".
     """
 
     frame: Frame
     prepared: Prepared
     inputs: dict[str, np.ndarray]
     centered: bool = False
+    note: str = ""
 
 
 class Tagger:
@@ -231,11 +234,18 @@ class Tagger:
         return guarded(partial(self._ready, view=view), frame)
 
     def _ready(self, frame: Frame, view: str | None) -> Ready:
-        # A centre that the user or a header gives is never overruled.
+        # The confidence was fitted on frames whose hot pixels are not masked.
+        mask = frame.mask if frame.hot is None else frame.mask & ~frame.hot
+        estimate, note = None, ""
+        # A centre that the user gives is never overruled.
         if frame.center is None:
-            # The confidence was fitted on frames whose hot pixels are not masked.
-            mask = frame.mask if frame.hot is None else frame.mask & ~frame.hot
             estimate = find_center(frame.counts, mask)
+        elif frame.center_from == "header":
+            estimate = contradiction(frame.counts, mask, frame.center)
+            if estimate is not None:
+                where = "({:.0f}, {:.0f})".format(*frame.center)
+                note = f"the image contradicts the beam centre {where} of its header"
+        if estimate is not None:
             frame = frame.with_center(estimate.center, "estimate", estimate.confidence)
         prepared = prepare(frame, self.size)
         inputs = {"image": prepared.image}
@@ -256,7 +266,7 @@ class Tagger:
         elif told:
             shape = (transform["angular_orders"], transform["radial_orders"])
             inputs["coefficients"] = np.zeros(shape, np.complex64)
-        return Ready(frame, prepared, inputs, sure and expanded is not None)
+        return Ready(frame, prepared, inputs, sure and expanded is not None, note)
 
     def tag(self, batch: Sequence[Ready | Unreadable], view: str | None = None) -> list[Tagged]:
         """Return the tags of frames that are ready, in order.
@@ -358,12 +368,12 @@ class Tagger:
             return Tagged(item.source, item.index, note=item.reason, failed=True)
         unknown = np.full(len(self.tags), np.nan)
         probability = answer if isinstance(answer, np.ndarray) else unknown
-        frame = item.frame
+        frame, note = item.frame, "; ".join(filter(None, [item.note, note]))
         if frame.center_from == "user" and frame.center_outside:
             # Right for an offset detector; more often row and column were swapped.
             rows, cols = frame.shape
             outside = f"the beam centre given is outside the frame of {rows}x{cols}"
-            note = f"{outside}; {note}" if note else outside
+            note = "; ".join(filter(None, [outside, note]))
         return Tagged(
             frame.source,
             frame.index,

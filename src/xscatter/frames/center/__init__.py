@@ -12,6 +12,6 @@ The counts n are used as t = 2 sqrt(n + 3/8) (Anscombe 1948), whose photon noise
 that the significance of a gradient is known.
 """
 
-from xscatter.frames.center.finder import CenterEstimate, find_center
+from xscatter.frames.center.finder import CenterEstimate, contradiction, find_center
 
-__all__ = ["CenterEstimate", "find_center"]
+__all__ = ["CenterEstimate", "contradiction", "find_center"]

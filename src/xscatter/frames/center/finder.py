@@ -14,6 +14,10 @@ from xscatter.frames.photons import in_photons
 _VOTING = 128  # pixels on the longer side of the image whose gradients vote
 _FITTING = 256  # and of the one on which the centre is fitted
 _LEAST_GRADIENTS = 30
+# Of the gradients, those that point to a centre: 0.13 by chance, more at any true one.
+_NONE_POINT, _MANY_POINT = 0.25, 0.6
+_SURE = 0.95  # confidence of an estimate that overrules a header
+_APART = 0.05  # of the longer side: a header is no more accurate than this
 
 # Logistic regression of "within 1 % of the longer side" on `_evidence`, on simulated frames:
 # samples, standards, spots alone, and blanks (`benchmarks/beam_center.py --fit`).
@@ -85,6 +89,42 @@ def find_center(counts: np.ndarray, mask: np.ndarray | None = None) -> CenterEst
             row, col = rescaled(place, fine_step, 1.0)
             best = CenterEstimate((float(row), float(col)), confidence, evidence)
     return best
+
+
+def contradiction(
+    counts: np.ndarray, mask: np.ndarray, center: tuple[float, float]
+) -> CenterEstimate | None:
+    """Return the centre that the image shows beyond doubt where `center` cannot be it; else None.
+
+    The gradients of the image point to a beam centre, wherever one is seen. Nearly none of them
+    points to `center`, and most point to one that is far from it.
+
+    Args:
+        counts: (rows, cols), in photons or any other unit.
+        mask: (rows, cols) bool, True = not usable.
+        center: (row, column) in pixels, of a header.
+
+    Example:
+        >>> import numpy as np
+        >>> from xscatter.frames.center import contradiction
+        >>> y, x = np.mgrid[:128, :128]
+        >>> radius = np.hypot(y - 60, x - 70)
+        >>> rings = 1 + 50 * np.exp(-(((radius - 40) / 3) ** 2)) + 90 * np.exp(-radius / 12)
+        >>> frame, mask = np.random.default_rng(0).poisson(rings), np.zeros((128, 128), bool)
+        >>> contradiction(frame, mask, (61, 69)) is None
+        True
+        >>> [round(value) for value in contradiction(frame, mask, (20, 20)).center]
+        [60, 70]
+    """
+    level, live, step = reduced(in_photons(counts, mask), mask, _VOTING)
+    gradients = significant_gradients(level, live)
+    place = rescaled(np.array(center, float), 1.0, step)
+    if len(gradients) < _LEAST_GRADIENTS or gradients.aligned(place) > _NONE_POINT:
+        return None
+    estimate = find_center(counts, mask)
+    apart = np.hypot(*np.subtract(estimate.center, center)) > _APART * max(counts.shape)
+    seen = gradients.aligned(rescaled(np.array(estimate.center), 1.0, step)) > _MANY_POINT
+    return estimate if apart and seen and estimate.confidence >= _SURE else None
 
 
 def _evidence(

@@ -31,6 +31,15 @@ class Gradients:
     def __len__(self) -> int:
         return len(self.points)
 
+    def aligned(self, place: np.ndarray) -> float:
+        """Return the fraction of the gradients that point to `place` or away from it."""
+        offset = self.points - place
+        distance = np.hypot(*offset.T)
+        across = np.abs(offset[:, 0] * self.lines[:, 1] - offset[:, 1] * self.lines[:, 0])
+        # Very near the centre any direction points to it.
+        far = distance > 3
+        return float(np.mean(across[far] / distance[far] < 0.2)) if far.any() else 0.0
+
     def voted(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         """Return up to five places through which most gradients point, for an image of `shape`."""
         # Cells of two pixels: votes are uncertain by more than that.
