@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any
 
 from xscatter.sources.tiled.client import Node, Server
@@ -43,7 +44,7 @@ class Bell:
     def __init__(self, server: Server):
         self._server = server
         self._rung = threading.Event()
-        self._changes: list[NodeChange] = []
+        self._changes: SimpleQueue[NodeChange] = SimpleQueue()
         self._lines: dict[tuple[str, ...], _Line] = {}
 
     def listen(self, nodes: Iterable[Node]) -> None:
@@ -74,11 +75,10 @@ class Bell:
     def changes(self) -> list[NodeChange]:
         """Return the messages since the last call."""
         self._rung.clear()
-        changes, self._changes = self._changes, []
-        return changes
+        return [self._changes.get() for _ in range(self._changes.qsize())]
 
     def _ring(self, change: NodeChange) -> None:
-        self._changes.append(change)
+        self._changes.put(change)
         self._rung.set()
 
 
@@ -133,8 +133,10 @@ def _change(node: Node, update: Any) -> NodeChange:
     offset = getattr(update, "offset", None) or getattr(patch, "offset", None)
     shape = getattr(patch, "shape", None) or getattr(update, "shape", None)
     block = getattr(update, "block", None)
-    if not shape or len(node.shape) < 3:
+    if not shape:
         return NodeChange(node.path)
+    if len(node.shape) < 3:
+        return NodeChange(node.path, 0, 1)
     # Frames of one entry of the first axis.
     each = max(node.count // max(node.shape[0], 1), 1)
     first = offset[0] if offset else sum(node.steps[: block[0]]) if block else 0

@@ -22,7 +22,12 @@ _PAGE = 100  # nodes of one answer
 _KINDS = {"metadata": 1, "search": 1, "array": 2, "container": 2, "table": 2, "node": 2}
 _BYTE_ORDERS = {"little": "<", "big": ">", "not_applicable": "|"}
 _CONNECT = 10.0  # seconds in which a server must answer at first
+_MISSING = (404, 410)
 _KEY = "set TILED_API_KEY, or run `tiled login`"
+
+
+class MissingNodeError(AwayError):
+    """A node that is not there, or that this key may not see."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Node:
 
     @property
     def facts(self) -> tuple[Any, ...]:
-        """What stays the same while frames are added."""
+        """Identity and metadata, which stay the same while frames are added."""
         return self.identity, self.metadata
 
 
@@ -69,6 +74,10 @@ class Server:
 
     def __init__(self, context: Any):
         self.context, self.api = context, str(context.api_uri).rstrip("/")
+
+    def close(self) -> None:
+        """End the connections."""
+        self.context.http_client.close()
 
     def name(self, path: tuple[str, ...]) -> str:
         """Return the address of a node, without any key."""
@@ -152,7 +161,8 @@ class Server:
         except Exception as error:  # of httpx, of its certificates, of tiled's own login
             raise AwayError(explained(error, self.name(path))) from None
         if answer.is_error:
-            raise AwayError(refusal(answer.status_code, self.name(path)))
+            kind = MissingNodeError if answer.status_code in _MISSING else AwayError
+            raise kind(refusal(answer.status_code, self.name(path)))
         return answer
 
     def _parsed(self, path: tuple[str, ...], item: Any) -> Node:
@@ -228,10 +238,15 @@ def open_server(address: str) -> tuple[Server, tuple[str, ...]]:
     _check_server(api, where)
     try:
         context = Context(api)
-        from_context(context, node_path_parts=[])  # logs in, where it has to
     except Exception as error:
         raise UserError(explained(error, where)) from None
-    return Server(context), path
+    server = Server(context)
+    try:
+        from_context(context, node_path_parts=[])  # logs in, where it has to
+    except Exception as error:
+        server.close()
+        raise UserError(explained(error, where)) from None
+    return server, path
 
 
 def _divided(path: str) -> tuple[str, tuple[str, ...]]:
@@ -270,7 +285,7 @@ def refusal(status: int, where: str) -> str:
     """
     if status in (401, 403):
         return f"{where}: the server refuses the key, or asks for one (status {status}); {_KEY}"
-    if status in (404, 410):
+    if status in _MISSING:
         return f"{where}: there is no such node, or none that this key may see; check the path"
     fix = "wait, or ask who runs it" if status >= 500 or status == 429 else "check the address"
     return f"{where}: the server answers with status {status}; {fix}"

@@ -14,7 +14,7 @@ from xscatter.core.errors import UserError
 from xscatter.frames import Frame, Unreadable
 from xscatter.sources.source import AwayError, Batch, Item, Memory, Source, SourceOptions
 from xscatter.sources.tiled.bell import MOST, Bell, NodeChange
-from xscatter.sources.tiled.client import Node, Server, open_server
+from xscatter.sources.tiled.client import MissingNodeError, Node, Server, open_server
 from xscatter.sources.tiled.nodes import Catalog
 from xscatter.sources.tiled.pixels import ArrayPixels
 
@@ -25,6 +25,7 @@ _STORED = 0.03  # seconds between two looks for frames that were announced, and 
 _ANNOUNCED = 5.0  # seconds after which they are no longer expected
 _ACTIVE = 60.0  # seconds after its last change in which an array is looked at each time
 _IN_TURN = 2  # others that are looked at each time
+_ATTEMPTS = 4  # to read frames from a server that answers otherwise
 
 
 def connect(address: str, options: SourceOptions) -> Source:
@@ -34,7 +35,11 @@ def connect(address: str, options: SourceOptions) -> Source:
         UserError: it cannot be reached, or holds no frames.
     """
     server, path = open_server(address)
-    return TiledFrames(server, path, options)
+    try:
+        return TiledFrames(server, path, options)
+    except UserError:
+        server.close()
+        raise
 
 
 @dataclass
@@ -50,6 +55,8 @@ class _Followed:
         changed: when frames were added last; monotonic, as all times here.
         checked: hash of the last frame that was done before a restart, which is read again.
         announced: until when frames are expected, and the number after the last one.
+        due: from when on frames are handed out.
+        failures: number of attempts to read its next frames that have failed.
     """
 
     node: Node
@@ -60,6 +67,8 @@ class _Followed:
     changed: float = 0.0
     checked: str | None = None
     announced: tuple[float, int] = (0.0, 0)
+    due: float = 0.0
+    failures: int = 0
 
     @property
     def version(self) -> str:
@@ -77,7 +86,10 @@ class _Followed:
 
     def part(self) -> tuple[range, bool] | None:
         """The frames to hand out next, and whether they were done before."""
-        if self.again and self.again[0][0] <= time.monotonic():
+        now = time.monotonic()
+        if self.due > now:
+            return None
+        if self.again and self.again[0][0] <= now:
             return self.again[0][1], True
         if self.done < self.end:
             return range(self.done, min(self.done + PART, self.end)), False
@@ -110,7 +122,8 @@ class TiledFrames:
         self._followed: dict[str, _Followed] = {}
         self._out: dict[str, bool] = {}  # what is handed out, and whether it was done before
         self._turn = 0
-        self._trouble: AwayError | None = None
+        self._looked = False
+        self._failed: set[str] = set()  # what was handed out, and could not be read
 
     @property
     def array(self) -> str | None:
@@ -128,9 +141,6 @@ class TiledFrames:
         Raises:
             AwayError: the server cannot be reached now.
         """
-        if self._trouble is not None:
-            trouble, self._trouble = self._trouble, None
-            raise trouble
         if not any(followed.part() for followed in self._followed.values()):
             self._bell.wait(self._pause())
         self._look()
@@ -148,7 +158,8 @@ class TiledFrames:
     def frames(self, item: Item) -> Iterator[Frame | Unreadable]:
         """Yield the frames of a part of an array, fetched a few at a time, ahead of their use."""
         followed, part = self._followed[item.name], item.part or range(0)
-        pixels = followed.pixels
+        pixels, read = followed.pixels, part.start
+        self._failed.discard(item.name)
         blocks = pixels.blocks(range(part.start, min(part.stop, followed.node.count)))
         try:
             with ThreadPoolExecutor(1) as pool:
@@ -158,9 +169,16 @@ class TiledFrames:
                     following = blocks[number + 1 : number + 2]
                     ahead += [pool.submit(pixels.fetch, one) for one in following]
                     yield from pixels.frames(block, data)
+                    read = block.stop
         except AwayError as error:
-            # What was read of this part is read again when the server is back.
-            self._trouble = error
+            # What was read of this part is read again, soon or when the server is back.
+            followed.failures += 1
+            if followed.failures < _ATTEMPTS:
+                followed.due = time.monotonic() + 2.0 ** (followed.failures - 2)
+                self._failed.add(item.name)
+                return
+            for number in range(read, part.stop):
+                yield Unreadable(item.name, number, str(error))
 
     def frame(self, name: str, index: int) -> Frame:
         """Return one frame of an array again.
@@ -186,8 +204,9 @@ class TiledFrames:
         """Accept that a part is done; return False if the server or the array has gone."""
         followed = self._followed[item.name]
         part = item.part or range(0)
-        if self._trouble is not None or item.version != followed.version:
+        if item.name in self._failed or item.version != followed.version:
             return False
+        followed.failures = 0
         if self._out[item.name]:
             # Another message about the same frames may have come since.
             now = time.monotonic()
@@ -201,7 +220,7 @@ class TiledFrames:
     def close(self) -> None:
         """End the connections to the server."""
         self._bell.listen([])
-        self.server.context.http_client.close()
+        self.server.close()
 
     def again(self, item: Item) -> bool:
         """Hand out a part again, as any that is not done."""
@@ -213,8 +232,9 @@ class TiledFrames:
             until, count = followed.announced
             if now < until and followed.node.count < count:
                 return _STORED
-            if followed.again:
-                return min(max(followed.again[0][0] - now, _STORED), _POLL)
+            if followed.again or followed.due > now:
+                due = max(followed.due, followed.again[0][0] if followed.again else 0.0)
+                return min(max(due - now, _STORED), _POLL)
         return _POLL_CONNECTED if self._bell.connected else _POLL
 
     def _look(self) -> None:
@@ -236,6 +256,7 @@ class TiledFrames:
         for change in heard:
             if change.path in by_path:
                 self._hear(by_path[change.path], change, before.get(change.path, 0))
+        self._looked = True
         latest = sorted(self._followed.values(), key=lambda one: -one.changed)[: MOST - 1]
         self._bell.listen([self._catalog.root, *(one.node for one in latest)])
 
@@ -252,9 +273,7 @@ class TiledFrames:
     def _refresh(self, followed: _Followed) -> None:
         try:
             self._follow(self.server.node(followed.node.path))
-        except AwayError:
-            # An array may be deleted while others go on; from a server that is away, none comes.
-            self._catalog.check_root()
+        except MissingNodeError:
             del self._followed[self.server.name(followed.node.path)]
 
     def _hear(self, followed: _Followed, change: NodeChange, before: int) -> None:
@@ -272,7 +291,10 @@ class TiledFrames:
         name, now = self.server.name(node.path), time.monotonic()
         followed = self._followed.get(name)
         if followed is None:
-            self._followed[name] = self._new(name, node)
+            followed = self._followed[name] = self._new(name, node)
+            # Some writers make an array first and fill it then.
+            if self._looked:
+                followed.due = now + self._options.settle
             return
         before, followed.node = followed.node, node
         if before == node:

@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 from xscatter.core.errors import UserError
 from xscatter.frames.reading import LEAST
 from xscatter.sources.source import AwayError, SourceOptions
-from xscatter.sources.tiled.client import Node, Server
+from xscatter.sources.tiled.client import MissingNodeError, Node, Server
 
 _DEEPEST = 4  # containers in a run
 _NEWEST = 64  # nodes that are listed each time; more if they are all new
@@ -55,14 +55,6 @@ class Catalog:
                 raise unclear(where, self.root, every) if every else no_image(where, self.root)
             self._open[path] = 0.0
 
-    def check_root(self) -> None:
-        """Ask the server for the node.
-
-        Raises:
-            AwayError: it does not answer, or the node is gone.
-        """
-        self._server.node(self.root.path)
-
     def look(self, rung: set[tuple[str, ...]]) -> list[Node]:
         """Return arrays that are new, and others that the server has shown beside.
 
@@ -95,7 +87,7 @@ class Catalog:
                 if newest_first and len(children) >= _NEWEST and not new:
                     break
         except AwayError:
-            self.check_root()
+            self._server.node(self.root.path)  # raises where the server is away
             self._sorted = False  # some servers cannot sort: then all are listed, the next time
             return []
         if not newest_first:
@@ -118,9 +110,8 @@ class Catalog:
         try:
             run = self._server.node(path)
             some = images(self._server, run, self._options.stream, self._options.field)
-        except AwayError:
-            self.check_root()
-            del self._open[path]  # this run alone is gone
+        except MissingNodeError:
+            del self._open[path]
             return []
         if len(some) > 1:
             error = unclear(self._server.name(path), run, some)

@@ -5,7 +5,7 @@ from typing import Any
 
 from xscatter.core.errors import UserError
 from xscatter.sources.source import AwayError
-from xscatter.sources.tiled.client import Server, explained, refusal
+from xscatter.sources.tiled.client import MissingNodeError, Server, explained, refusal
 
 _ARROW = "application/vnd.apache.arrow.file"
 Row = dict[str, Any]
@@ -79,8 +79,9 @@ class NodeTable:
         """
         from tiled.client.constructors import from_context
 
-        siblings = {node.path for node in self._server.children(self._parent, newest_first=False)}
-        if self._path not in siblings:
+        try:
+            self._server.node(self._path)
+        except MissingNodeError:
             try:
                 container = from_context(self._server.context, node_path_parts=list(self._parent))
                 # A run is often a composite, which takes tables through its base alone.
