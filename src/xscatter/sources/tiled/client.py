@@ -108,7 +108,9 @@ class Server:
             page = {"page[offset]": offset, "page[limit]": _PAGE}
             content = self.json("search", path, include_data_sources=True, **page, **order)
             items = content.get("data")
-            for item in items if isinstance(items, list) else self._nonsense(path):
+            if not isinstance(items, list):
+                self._nonsense(path)
+            for item in items:
                 name = item.get("id") if isinstance(item, dict) else None
                 yield self._parsed((*path, str(name)), item)
             if len(items) < _PAGE:

@@ -85,5 +85,5 @@ class ArrayPixels:
         if self._around is None:
             ends = range(len(node.path) - 1, 0, -1)
             self._around = [server.node(node.path[:end]).metadata for end in ends]
-        shape = (node.count, *node.shape[-2:])
+        shape = (node.count, node.shape[-2], node.shape[-1])
         return DescribedFrames(server.name(node.path), shape, [node.metadata, *self._around])
