@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from xscatter.frames import find_center
+from xscatter.frames.center.reduced import pedestal
 from xscatter.simulate import Experiment, simulate_experiment, simulate_image
 from xscatter.simulate.registry import get
 from xscatter.study import parse_study
@@ -146,3 +147,17 @@ def test_spots_of_a_crystal_alone_leave_the_centre_unknown():
             sure.append(estimate.confidence)
     assert len(sure) > 10
     assert np.mean(sure) < 0.35
+
+
+def test_a_pedestal_is_told_from_photons():
+    random = np.random.default_rng(4)
+    y, x = np.mgrid[:256, :200]
+    r = np.hypot(y - 120, x - 90)
+    photons = random.poisson(2 + 60 * np.exp(-(((r - 60) / 4) ** 2)) + 90 * np.exp(-r / 15))
+    mask = np.zeros(photons.shape, bool)
+    assert pedestal(photons, mask) == 0
+    camera = np.rint(1000 + 1.5 * photons + random.normal(0, 3, photons.shape)).astype(int)
+    # What is left varies like photons: about 3 of signal, and the noise of the camera.
+    assert pedestal(camera, mask) == pytest.approx(1003 - 1.5**2 * 2 - 9, abs=3)
+    mask[:] = True
+    assert pedestal(camera, mask) == 0

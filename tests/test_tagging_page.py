@@ -67,7 +67,7 @@ def test_the_live_page_stays_small_whatever_the_number_of_frames(tmp_path):
     assert "12 files waiting, 3 still being written" in text
     assert text.count("<img") == 39  # and one that could not be read
     assert "bad.h5: is &lt;empty&gt;" in text
-    assert "320 frames</text>" in text
+    assert "frames: 320</text>" in text
     # Half of each turn is bright.
     points = re.search("<polyline points='([^']*)'", text)[1].split()
     heights = [float(point.partition(",")[2]) for point in points]

@@ -47,6 +47,7 @@ class LivePage:
         self._frames: list[int] = []  # frames of each piece
         self._piece = 1  # frames that a piece holds
         self._times: deque[tuple[float, int]] = deque(maxlen=1000)  # of the rows of a minute
+        self._begin = time.monotonic()
         self._tagged = self._failed = self._backlog = self._changing = 0
         self._written = -_EVERY  # below 0: never
 
@@ -104,9 +105,8 @@ class LivePage:
 
     def _page(self) -> str:
         now = time.monotonic()
-        recent = [(when, number) for when, number in self._times if now - when < 60]
-        span = max(now - recent[0][0], 1.0) if recent else 60.0
-        rate = sum(number for _, number in recent) / span
+        recent = sum(number for when, number in self._times if now - when < 60)
+        rate = recent / min(max(now - self._begin, 1.0), 60.0)
         date = time.strftime("%Y-%m-%d %H:%M:%S")
         frames = "".join(self._frame(tagged, prepared) for tagged, prepared in self._last)
         return (
@@ -139,11 +139,11 @@ class LivePage:
         if not self._frames:
             return ""
         parts = np.array(self._given).T / np.array(self._frames)
-        total = np.array(self._given).sum(0)
-        order = [t for t in np.argsort(-total, kind="stable") if total[t]]
+        total = np.array(self._given).sum(0).tolist()
+        order = sorted((t for t, number in enumerate(total) if number), key=lambda t: -total[t])
         tags = self._tagger.tags
         return "".join(
-            lines({tags[t]: parts[t]}, f"{total[t]} frames", width=160, top=1.0) for t in order
+            lines({tags[t]: parts[t]}, f"frames: {total[t]}", width=160, top=1.0) for t in order
         )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from xscatter.frames.center.gradients import Gradients, significant_gradients
 from xscatter.frames.center.profile import RadialProfile
-from xscatter.frames.center.reduced import reduced, rescaled
+from xscatter.frames.center.reduced import reduced, rescaled, without_pedestal
 from xscatter.frames.center.symmetry import HalfTurn
 from xscatter.frames.photons import in_photons
 
@@ -61,7 +61,7 @@ def find_center(counts: np.ndarray, mask: np.ndarray | None = None) -> CenterEst
     """
     mask = np.zeros(counts.shape, bool) if mask is None else mask
     # The noise of t is known only where the counts are photons.
-    counts = in_photons(counts, mask)
+    counts = without_pedestal(in_photons(counts, mask), mask)
     # Confidence 0: any candidate with evidence replaces it.
     best = CenterEstimate(((counts.shape[0] - 1) / 2, (counts.shape[1] - 1) / 2), 0.0)
     level, live, step = reduced(counts, mask, _VOTING)
@@ -116,7 +116,8 @@ def contradiction(
         >>> [round(value) for value in contradiction(frame, mask, (20, 20)).center]
         [60, 70]
     """
-    level, live, step = reduced(in_photons(counts, mask), mask, _VOTING)
+    photons = without_pedestal(in_photons(counts, mask), mask)
+    level, live, step = reduced(photons, mask, _VOTING)
     gradients = significant_gradients(level, live)
     place = rescaled(np.array(center, float), 1.0, step)
     if len(gradients) < _LEAST_GRADIENTS or gradients.aligned(place) > _NONE_POINT:

@@ -3,6 +3,11 @@
 import numpy as np
 from scipy import ndimage
 
+_BLOCK = 8  # pixels a side of the blocks that show a pedestal
+_STRIPES = 40  # of such blocks
+_FEWEST = 40  # blocks
+_QUIET = 0.5  # variance over mean of a pedestal, at most; that of photons is 1
+
 
 def reduced(
     counts: np.ndarray, mask: np.ndarray, side: int
@@ -35,6 +40,42 @@ def reduced(
     around = ndimage.median_filter(np.where(usable, level, 0), 3)
     level = np.where(level > 3 * around + 6, around, level)
     return level.astype(np.float32), usable, float(block)
+
+
+def pedestal(counts: np.ndarray, mask: np.ndarray) -> float:
+    """Return the constant that a camera adds to all counts; 0.0 where there is none.
+
+    The darkest blocks of pixels vary less than as many photons would. What is left after the
+    pedestal varies like photons.
+
+    Args:
+        counts: (rows, cols).
+        mask: (rows, cols), True = not usable.
+    """
+    rows, cols = (length // _BLOCK for length in counts.shape)
+    if not rows or not cols:
+        return 0.0
+    # Some stripes are enough, and the whole frame would take as long as all the rest.
+    stripes = np.unique(np.linspace(0, rows - 1, _STRIPES).astype(int))
+    lines = (stripes[:, None] * _BLOCK + np.arange(_BLOCK)).ravel()
+    shape = (len(stripes), _BLOCK, cols, _BLOCK)
+    blocks = counts[lines, : cols * _BLOCK].reshape(shape).swapaxes(1, 2)
+    hidden = mask[lines, : cols * _BLOCK].reshape(shape).any((1, 3))
+    blocks = blocks.reshape(-1, _BLOCK, _BLOCK)[~hidden.ravel()].astype(np.float32)
+    if len(blocks) < _FEWEST:
+        return 0.0
+    mean = blocks.mean((1, 2))
+    dark = mean <= np.percentile(mean, 10)
+    # Second differences: a slope of the image is no noise.
+    variance = (np.diff(blocks[dark], 2, axis=2) ** 2).mean((1, 2)) / 6
+    level, varies = float(np.median(mean[dark])), float(np.median(variance))
+    return level - varies if varies < _QUIET * level else 0.0
+
+
+def without_pedestal(counts: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return `counts` less their :func:`pedestal`; below 0 where noise takes them there."""
+    constant = pedestal(counts, mask)
+    return counts - np.float32(constant) if constant else counts
 
 
 def rescaled(place: np.ndarray, old: float, new: float) -> np.ndarray:
