@@ -130,7 +130,8 @@ def _watch(args: argparse.Namespace, source: "Source", read: dict[str, Any]) -> 
     from xscatter.tagging.tree import summary
     from xscatter.tagging.write_back import WriteBack
 
-    if args.write_back and not isinstance(source, TiledFrames):
+    server = source if isinstance(source, TiledFrames) else None
+    if args.write_back and server is None:
         raise UserError(f"{args.source}: is no node of a Tiled server; leave out --write-back")
     check_options(**read)
     tagger = load_tagger(args)
@@ -146,8 +147,8 @@ def _watch(args: argparse.Namespace, source: "Source", read: dict[str, Any]) -> 
                 closing(ProcessLog(args.processes, stream, args.output, source.frame))
             )
         back = None
-        if args.write_back:
-            back = WriteBack(source, args.output, tagger, args.processes, _tell)
+        if args.write_back and server is not None:
+            back = WriteBack(server, args.output, tagger, args.processes, _tell)
         page = LivePage(args.html, tagger, f"watch {args.source}") if args.html else None
         for rows in follow(tagger, source, journal, options, _print, log, page):
             for tagged in rows:

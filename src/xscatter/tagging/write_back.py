@@ -10,7 +10,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -181,7 +181,7 @@ def _json_lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def _event_row(event: Mapping[str, Any]) -> Row:
+def _event_row(event: dict[str, Any]) -> Row:
     low, high = event["begin"]
     values = {**event, "begin_low": low, "begin_high": high}
     return {name: values.get(name) for name in _EVENT}
