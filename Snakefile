@@ -62,7 +62,8 @@ rule all:
         list(COMPARISON_PATHS.tables.values())
         if IS_COMPARISON
         else [PATHS.report, PATHS.tagger / bundle.DESCRIPTION],
-        [] if IS_COMPARISON else [PATHS.sequence(n) for n in range(STUDY.sequence.sequences)],
+        [] if IS_COMPARISON else [PATHS.sequence(n) for n in SEQUENCES],
+        [] if IS_COMPARISON or not SEQUENCES else [PATHS.evaluation(SEQUENCE.name)],
         # Shards and batches that somebody deleted are made again, although the report exists.
         driver.lost(STUDY, PATHS, foreseen().batches)
         if workflow.is_main_process and not IS_COMPARISON

@@ -48,10 +48,10 @@ def prepare(root: Path, view: str, size: int, orders: int, keys: dict):
         "transform": {"angular_orders": orders, "radial_orders": orders},
         "pack": {"batches": 2, "test_batch": 1},
     }
-    parsed, found = parse_study(study), records.open_records(root / "batches")
-    identity = identify(parsed, found, VIEWS[view])
+    parsed, source = parse_study(study), data.RecordSource(records.open_records(root / "batches"))
+    identity = identify(parsed, source, VIEWS[view])
     paths = StudyPaths(root)
-    started = start(parsed, paths, VIEWS[view], found, identity, say=lambda _: None)
+    started = start(parsed, paths, VIEWS[view], source, identity, say=lambda _: None)
     return training.Loop(started)
 
 

@@ -1,6 +1,6 @@
 """Frames from a Tiled server on loopback, beside the same frames in a folder.
 
-    python benchmarks/watch_tiled.py [rate] [latency] [memory] [accidents] [--frames 200] [--model DIR]
+    python benchmarks/watch_tiled.py [rate] [latency] [memory] [accidents] [--frames 200]
 
 rate       frames a second of CPU time, interleaved with a folder's (wanted: 90 % of it)
 latency    seconds from writing a frame to its row, 10 frames a second (wanted: median below 1)

@@ -52,7 +52,7 @@ def refused(folder, words, capsys):
 def test_the_folder_holds_all_that_a_contract_names(study):
     folder = study / "tagger"
     content = json.loads((folder / "tagger.json").read_text())
-    assert (content["format"], content["name"], content["size"]) == (FORMAT, "toy", 64)
+    assert (content["format"], content["name"], content["size"]) == (1, "toy", 64)
     assert list(content["tags"]) == TAGS
     assert content["tags"]["ring"].startswith("A ring")
     assert content["transform"]["angular_orders"] == 4

@@ -1,13 +1,17 @@
 """The how-tos about trends: their examples run, and their tables list what there is."""
 
 import ast
+import os
 import re
 import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from toy_sequences import CENTER, growing_ring
+from xscatter.cli import main
 from xscatter.sequences.quantities import all_quantities
 from xscatter.sequences.trends.registry import all_laws
 
@@ -25,7 +29,47 @@ def test_the_examples_of_trends_run(capsys):
         exec(block, names)
     printed = capsys.readouterr().out
     assert "half_time" in printed
-    assert "over at frame" in printed
+
+
+@pytest.fixture(scope="module")
+def crystallisation(tmp_path_factory):
+    """A folder with a folder of simulated frames, one a second."""
+    folder = tmp_path_factory.mktemp("visit")
+    (folder / "frames").mkdir()
+    random = np.random.default_rng(0)
+    expected = growing_ring(frames=36, photons=1e6, amount=0.4, onset=12, time=6.0)
+    for number, image in enumerate(expected):
+        path = folder / "frames" / f"f{number}.npy"
+        np.save(path, random.poisson(image).astype(np.int32))
+        os.utime(path, (1.7e9 + number, 1.7e9 + number))
+    return folder
+
+
+def test_the_commands_of_a_crystallisation_run(crystallisation, monkeypatch, capsys):
+    """In the order of the page; the command that also closes a shutter is left out."""
+    monkeypatch.chdir(crystallisation)
+    page = (DOCS / "howto/follow-crystallisation.md").read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```", page, re.M | re.S)
+    commands = [line.split()[1:] for block in blocks for line in block.splitlines()]
+    watch, trend = (c for c in commands if "&&" not in c)
+    # Without --once: it is the end of the process that ends the watch.
+    assert main([*watch, "--center", *map(str, CENTER), "--settle", "0"]) == 0
+    printed = capsys.readouterr()
+    assert "advice: stop" in printed.err
+    assert "watch: finished" in printed.err
+    # Once more: it is over, and ends at once.
+    assert main([*watch, "--center", *map(str, CENTER), "--settle", "0"]) == 0
+    assert "f12.npy" not in capsys.readouterr().out
+    assert main(trend) == 0
+    assert "half_time" in capsys.readouterr().out
+
+
+def test_the_advisor_of_the_page_says_when_it_is_over(crystallisation, monkeypatch, capsys):
+    monkeypatch.chdir(crystallisation)
+    (block,) = examples("howto/follow-crystallisation.md")
+    exec(block, {})
+    # Less than a twentieth is to come 8.7 frames after the onset.
+    assert int(re.search(r"over at frame (\d+)", capsys.readouterr().out)[1]) in range(20, 30)
 
 
 def test_the_example_of_next_points_finds_the_transition(capsys):

@@ -361,6 +361,7 @@ def test_a_file_is_laid_out_as_documented(tmp_path):
         assert spans.dtype.names == ("process", "begin", "end", "seen", "open")
         values = file["entry/quantities/values"]
         assert values.shape == (FRAMES, len(file["entry/quantities/names"]))
+        assert file["entry/quantities/least_errors"].shape == values.shape
         assert json.loads(file["entry/law"][()])["photons"] > 0
         assert file["entry/tags/labels"].shape == (FRAMES, len(tags.NAMES))
     with open_sequence(path) as sequence:
@@ -370,6 +371,7 @@ def test_a_file_is_laid_out_as_documented(tmp_path):
         assert set(np.flatnonzero(sequence.process_labels)) <= set(np.flatnonzero(present))
         assert set(sequence.spans["process"]) <= set(np.flatnonzero(present))
         assert (sequence.quantities["photons"][1] >= 0).all()
+        assert all((errors > 0).all() for errors in sequence.least_errors.values())
         assert set(sequence.covariates) <= {"temperature", "strain"}
 
 
@@ -441,11 +443,13 @@ def test_verify_knows_sequences(tmp_path):
         findings = verify(root, processes=1)
         return {f.path.name: f.kind for f in findings if f.path.parent.name == "sequences"}
 
-    assert problems() == {}
+    unmade = {"00000.features.h5": "missing", "00001.features.h5": "missing"}
+    assert problems() == unmade
     names.sequence(0).write_bytes(names.sequence(1).read_bytes())
     names.sequence(1).unlink()
     (names.sequence(0).parent / "00007.h5").write_bytes(b"x")
-    assert problems() == {"00000.h5": "foreign", "00001.h5": "missing", "00007.h5": "stranger"}
+    wrong = {"00000.h5": "foreign", "00001.h5": "missing", "00007.h5": "stranger"}
+    assert problems() == unmade | wrong
 
 
 def test_killed_at_any_moment_it_resumes_with_the_same_bytes(tmp_path):

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from toy_sequences import CENTER, SIDE, growing_ring, ring
+from xscatter import SequenceTagger
 from xscatter.cli import main
+from xscatter.frames import from_array
 from xscatter.sequences.header_time import header_time
 from xscatter.store.features import open_features
 
@@ -60,6 +62,47 @@ def test_frames_with_covariates_become_tables_and_a_page(frames, tmp_path, capsy
     assert "data:image/png" in (out / "sequence.html").read_text()
     assert main([*command, *CENTRED]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_quantities_of_frames_become_a_trend(tmp_path, capsys):
+    """A ring that moves outwards: its place in frames.csv, and the law that it follows."""
+    random = np.random.default_rng(0)
+    images = np.array([random.poisson(1e5 * ring(16 + 0.1 * n)) for n in range(30)])
+    np.save(tmp_path / "s.npy", images.astype(np.int32))
+    (tmp_path / "t.csv").write_text("time\n" + "".join(f"{2 * n}\n" for n in range(30)))
+    out = tmp_path / "out"
+    command = ["sequence", str(tmp_path / "s.npy"), "-o", str(out), "--time"]
+    assert main([*command, str(tmp_path / "t.csv"), *CENTRED]) == 0
+    rows = table(out / "frames.csv")
+    value = np.array([float(row["peak_position"]) for row in rows])
+    assert np.abs(value - (16 + 0.1 * np.arange(30))).max() < 0.2
+    assert all(0 < float(row["peak_position_sd"]) < 0.1 for row in rows)
+    # Without wavelength and distance there is no spacing, and q is in pixels.
+    assert {row["spacing"] for row in rows} == {""}
+    units = json.loads((out / "sequence.json").read_text())["units"]
+    assert (units["peak_position"], units["time"]) == ("pixels", "s")
+    arguments = ["--quantity", "peak_position", "--against", "time", "--law", "linear"]
+    assert main(["trend", str(out / "frames.csv"), *arguments]) == 0
+    assert "pixels/s" in capsys.readouterr().out
+    (law,) = json.loads((out / "trend.json").read_text())["laws"]
+    low, high = law["numbers"]["slope"]["interval_90"]
+    assert low < law["numbers"]["slope"]["value"] < high
+    assert low == pytest.approx(0.05, rel=0.1)
+
+
+def test_errors_have_the_noise_of_the_stream():
+    """Frames that scatter twice as much as photons; also the first, measured too early to know."""
+    random = np.random.default_rng(0)
+    errors = {}
+    for grain in (1, 4):
+        tagger = SequenceTagger()
+        for _ in range(24):
+            counts = grain * random.poisson(4e5 / grain * ring())
+            tagger.push(from_array(counts, center=CENTER))
+        rows = tagger.finish().frames
+        errors[grain] = np.array([row.quantities["peak_position"].sd for row in rows])
+    assert np.median(errors[4]) / np.median(errors[1]) == pytest.approx(2, rel=0.15)
+    assert errors[4].max() / errors[4].min() < 1.3
 
 
 def test_missing_and_unreadable_frames_are_named(tmp_path, capsys):

@@ -1,5 +1,6 @@
 """Processes of a folder that is followed: the same events whatever stops and starts in between."""
 
+import csv
 import json
 import os
 import signal
@@ -46,7 +47,7 @@ def lines(path):
 def whole(frames, tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     watched_processes.main(frames, folder / "tags.csv", folder / "events.jsonl", 0)
-    return lines(folder / "events.jsonl")
+    return lines(folder / "events.jsonl"), (folder / "events.csv").read_text()
 
 
 @pytest.fixture(autouse=True)
@@ -59,10 +60,18 @@ def _restored(monkeypatch):
 
 
 def test_events_of_a_folder(whole):
+    whole, table = whole
     told = [(event["kind"], event["process"]) for event in whole]
     assert told[0] == ("onset", "change of unknown kind")
     assert told[-1] == ("onset", "beam lost")
     assert [kind for kind, name in told if name == "change of unknown kind"].count("onset") >= 2
+    stop = next(event for event in whole if event["advice"] == "stop")
+    assert stop["kind"] == "advice"
+    assert 18 <= stop["frame"] <= 30  # of a ring that grows from frame 14 on, in 3 frames
+    rows = list(csv.DictReader(table.splitlines()))
+    assert [Path(row["file"]).name for row in rows] == [f"f{n}.npy" for n in range(60)]
+    place = [float(row["peak_position"]) for row in rows[30:44]]
+    assert abs(np.median(place) - 18) < 0.5
     assert Path(whole[0]["file"]).name in {f"f{n}.npy" for n in range(15, 20)}
     assert whole[0]["time"] > 0
 
@@ -79,7 +88,8 @@ def test_killed_at_every_write_it_ends_with_the_same_events(frames, whole, tmp_p
         kills += 1
     assert done.returncode == 0
     assert kills >= 8
-    assert lines(events) == whole
+    assert lines(events) == whole[0]
+    assert events.with_suffix(".csv").read_text() == whole[1]
 
 
 def test_the_table_of_another_run_is_refused(frames, whole, tmp_path):
@@ -89,6 +99,9 @@ def test_the_table_of_another_run_is_refused(frames, whole, tmp_path):
 
     with pytest.raises(UserError, match="belongs to another table"):
         watched_processes.main(tmp_path, tmp_path / "other.csv", events, 0)
+    events.with_suffix(".csv").write_text("another\n")
+    with pytest.raises(UserError, match="is not the table that this watch began"):
+        watched_processes.main(frames, tmp_path / "one.csv", events, 0)
 
 
 def test_events_are_not_written_into_the_folder_that_is_followed(frames, capsys):

@@ -16,6 +16,7 @@ from snakemake_executor_plugin_slurm_array import (
     Executor,
     arrays,
     check,
+    cores,
     nodes,
     orphans,
     profile,
@@ -70,6 +71,32 @@ def test_a_wave_becomes_tasks_of_about_the_wanted_length(count, minutes, least, 
     if minutes and seconds < 60 * minutes:
         assert max(sizes) * seconds <= 60 * minutes
         assert arrays.task_request(max(found, key=len)).resources.runtime <= max(5, minutes)
+
+
+@pytest.mark.parametrize(
+    ("count", "seconds", "free", "total", "tasks"),
+    [
+        (1000, 3, 100, 100, 100),  # every free core has a task
+        (1000, 3, 0, 100, 50),  # a full cluster: tasks of a minute
+        (1000, 600, 0, 100, 200),  # all cores have work if they become free
+        (50, 3, 100, 100, 50),  # as many as jobs
+        (1000, 3, 0, 0, 8),  # Slurm does not say
+        (40, 3000, 4, 8, 40),
+    ],
+)
+def test_no_free_core_waits_for_another_one(count, seconds, free, total, tasks):
+    jobs = many(count, job_seconds=seconds)
+    assert len(arrays.bundle(jobs, 60, 8, None, cores.Cores(free, total))) == tasks
+
+
+def test_cores_are_those_of_the_partitions_of_a_job(monkeypatch):
+    listing = "long*|3/5/0/8\nshort|0/4/1/5\nall|3/9/1/13\n"
+    monkeypatch.setattr(cores, "_listing", lambda: listing)
+    assert cores.of(()) == cores.Cores(5, 8)
+    assert cores.of({"short", "long"}) == cores.Cores(5, 8)
+    assert cores.of({"all"}) == cores.Cores(9, 12)
+    monkeypatch.setattr(cores, "_listing", lambda: "")
+    assert cores.of({"all"}) == cores.UNKNOWN
 
 
 def test_a_task_asks_for_the_time_of_all_its_jobs_and_a_lone_one_for_its_own():

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from xscatter.core.errors import UserError
 from xscatter.study import (
@@ -156,10 +157,10 @@ def test_fingerprints_outlive_the_renaming_of_keys():
 
 def test_the_study_file_of_an_earlier_run_is_understood(tmp_path):
     study = parse_study({"name": "a", "train": {"max_epochs": 7}, "simulate": {"size": 64}})
-    text = dump_study(study)
-    for names in RENAMED.values():
-        for present, former in names.items():
-            text = text.replace(f"  {present}:", f"  {former}:")
+    content = yaml.safe_load(dump_study(study))
+    for section, names in RENAMED.items():
+        content[section] = {names.get(k, k): value for k, value in content[section].items()}
+    text = yaml.safe_dump(content)
     assert "most_rounds: 7" in text
     (tmp_path / "study.yaml").write_text(text)
     assert load_recorded_study(tmp_path / "study.yaml") == study

@@ -378,6 +378,22 @@ def test_wrong_input_gets_one_line(table, arguments, words, capsys):
     assert words in lines[0]
 
 
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (["1", "2", "3", "", "nan"], "3 usable points of 5; a trend needs at least 5"),
+        (["2", "2", "2", "2", "2", "2"], "all 6 values are equal to 2; there is no trend"),
+        (["", "", "", "", "", ""], "has no number"),
+    ],
+)
+def test_too_little_to_fit_gets_one_line(tmp_path, capsys, values, words):
+    rows = [f"{n},{value}" for n, value in enumerate(values)]
+    (tmp_path / "t.csv").write_text("\n".join(["time,spacing", *rows]) + "\n")
+    assert main(["trend", str(tmp_path / "t.csv"), "--quantity", "spacing"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+
+
 def test_a_missing_table_gets_one_line(tmp_path, capsys):
     assert main(["trend", str(tmp_path / "none.csv"), "--quantity", "spacing"]) == 2
     assert "cannot be read" in capsys.readouterr().err

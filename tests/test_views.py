@@ -17,6 +17,7 @@ from xscatter.commands import train as train_command
 from xscatter.core.errors import UserError
 from xscatter.frames import from_array
 from xscatter.learn.bundle import make_tagger
+from xscatter.learn.data import RecordSource
 from xscatter.networks.run import Network
 from xscatter.report import write_report
 from xscatter.store.paths import StudyPaths
@@ -61,7 +62,7 @@ def test_a_fourth_view_trains_is_tested_and_loaded(study, tmp_path):
     index = json.loads(paths.records.read_text())
     transform = study.transform.model_dump(mode="json") | {"radius": study.radius}
     paths.records.write_text(json.dumps(index | {"transform": transform}))
-    records = open_records(paths.batches)
+    records = RecordSource(open_records(paths.batches))
     assert train(study, paths, records, "polar", say=lambda _: None)
     evaluation = evaluate(study, paths, "polar", say=lambda _: None)
     assert (evaluation.view, list(evaluation.tags)) == ("polar", TAGS)

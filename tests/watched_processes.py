@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from xscatter.advice.advisor import Advisor
 from xscatter.sequences.stream import FrameStream
 from xscatter.sources.folder import Folder
 from xscatter.store.bundle import Bundle, BundledNetwork
@@ -51,10 +52,11 @@ def main(frames, table, events, kill_at):
     options = follow.FollowOptions(patience=0.1, once=True)
     read = {"center": CENTER}
     source = Folder(Path(frames), settle=0.01, read=read)
-    stream = FrameStream(record=False)
+    table, events = Path(table), Path(events)
+    stream, frames = FrameStream(record=False), events.with_suffix(".csv")
     with (
-        closing(Journal(Path(table), tagger.tags)) as journal,
-        closing(ProcessLog(Path(events), stream, Path(table), source.frame)) as log,
+        closing(Journal(table, tagger.tags)) as journal,
+        closing(ProcessLog(events, stream, table, source.frame, Advisor(), frames)) as log,
     ):
         for _ in follow.follow(tagger, source, journal, options, lambda line: None, log):
             pass

@@ -2,7 +2,7 @@
 
 It extends the official Slurm executor, whose own array mode runs wrong shards and deadlocks. Every
 shard stays a Snakemake job of its own, with its own command, outputs, log, retries and resources;
-an array task only runs the command files of its jobs. Groups, MPI jobs, GPU jobs and single jobs
+an array task only runs the commands of its jobs. Groups, MPI jobs, GPU jobs and single jobs
 are submitted by the official executor.
 """
 
@@ -34,14 +34,14 @@ class ExecutorSettings(OfficialSettings):
     )
     task_minutes: int = _setting(  # type: ignore[assignment]
         60,
-        "Length of an array task to aim for, in minutes: shorter jobs, by their resource "
+        "Longest array task of several jobs, in minutes: short jobs, by their resource "
         "`job_seconds` or else by their runtime, run one after another in one task. 0: one job in "
         "each task.",
     )
     least_tasks: int = _setting(  # type: ignore[assignment]
         8,
-        "Number of tasks over which a wave of short jobs is spread at least, so that a small study "
-        "does not wait for one node.",
+        "Number of tasks over which a wave of short jobs is spread at least. If Slurm tells how "
+        "many cores are free, each of them gets a task, too.",
     )
     throttle: int = _setting(  # type: ignore[assignment]
         0, "How many tasks of one array may run at the same time. 0: as many as Slurm allows."

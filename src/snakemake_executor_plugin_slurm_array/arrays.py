@@ -1,6 +1,7 @@
 """One submission to Slurm: its tasks, the jobs in each task, and their files.
 
-The folder of a submission holds, for job k: `k.sh` its command, `k.start` the Slurm job and the
+The folder of a submission holds, for job k: `k.sh` its command (or `k.json`, for a
+task that forks its jobs), `k.start` the Slurm job and the
 node once it began, `k.exit` its exit status once it ended, `k.refused` why its input is wrong if it
 said so. `tasks` names the jobs of each task, one task in a line; `jobs.json` says what each job
 makes. A folder with a file `withdrawn` runs nothing any more.
@@ -9,10 +10,13 @@ makes. A folder with a file `withdrawn` runs nothing any more.
 import hashlib
 import json
 import math
+import shlex
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from .cores import UNKNOWN, Cores
 
 # A task's script. Slurm keeps a copy, so that only the files of the jobs are read when it runs.
 # Whatever sbatch answered, a job runs once: the Slurm job that makes its folder `claim` runs it,
@@ -35,6 +39,17 @@ for job in $(sed -n "${{SLURM_ARRAY_TASK_ID:-1}}p" "$here/tasks"); do
 done
 exit $failed
 """
+
+# The script of tasks whose jobs are plain commands of ours: one process forks each of them, by the
+# same rules.
+FORKING = """#!/bin/sh
+export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+exec {python} -m xscatter.forkserver.task '{folder}'
+"""
+
+# Tasks are not made shorter than this, in seconds, unless cores would stay idle: it is many times
+# what a task costs to start.
+_SHORT = 60.0
 
 # Resources that differ from job to job, or mean nothing to Slurm.
 _PRIVATE = {"tmpdir", "disk_mb", "disk_mib", "disk", "_cores", "_nodes"}
@@ -132,24 +147,38 @@ def kind(job: Any) -> Hashable:
 
 
 def bundle(
-    jobs: list[Any], minutes: int, least: int, longest: int | None = None
+    jobs: list[Any],
+    minutes: int,
+    least: int,
+    longest: int | None = None,
+    cores: Cores = UNKNOWN,
 ) -> list[list[Any]]:
     """Divide jobs of equal kind into tasks.
 
+    Every free core gets a task, as if each job were a task of its own. Where jobs are more than
+    free cores, tasks are so short that all cores which could become free have work, too, but not
+    shorter than a minute.
+
     Args:
         jobs: the jobs.
-        minutes: length of a task to aim for; 0: one job in each task.
+        minutes: length that no task exceeds; 0: one job in each task.
         least: number of tasks that there should be at least, if there are as many jobs.
         longest: minutes that no task of several jobs exceeds; neither does it exceed the resource
             `limit_minutes` of its jobs.
+        cores: those of the partitions that the jobs may go to.
     """
-    size = 1
+    size, each = 1, seconds(jobs[0])
     bounds = [minutes, longest, jobs[0].resources.get("limit_minutes")]
     minutes = min(bound for bound in bounds if isinstance(bound, int))
-    if minutes > 0 and jobs[0].attempt == 1:
-        size = max(1, int(minutes * 60 // seconds(jobs[0]))) if seconds(jobs[0]) else 1
+    if minutes > 0 and jobs[0].attempt == 1 and each:
+        length = minutes * 60.0
+        if cores.all:
+            share = len(jobs) * each * jobs[0].threads / cores.all
+            length = min(length, max(_SHORT, share / 2))
+        size = max(1, int(length // each))
     # As many tasks as needed, all of nearly the same length.
-    count = max(math.ceil(len(jobs) / size), min(len(jobs), least))
+    places = max(least, cores.free // jobs[0].threads)
+    count = max(math.ceil(len(jobs) / size), min(len(jobs), places))
     return [jobs[start::count] for start in range(count)]
 
 
@@ -184,10 +213,19 @@ def fingerprint(job: Any) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def write(folder: Path, tasks: list[list[tuple[Any, str]]]) -> list[tuple[Any, int, Member]]:
-    """Write the files of a submission whose tasks hold (job, command).
+def write(
+    folder: Path, tasks: list[list[tuple[Any, Any]]], python: str | None = None
+) -> list[tuple[Any, int, Member]]:
+    """Write the files of a submission.
 
-    Return (job, task, member) of each job.
+    Args:
+        folder: its folder.
+        tasks: for each task, (job, command) of its jobs.
+        python: the interpreter whose forks run the commands, which are descriptions then, not
+            lines of a shell.
+
+    Returns:
+        (job, task, member) of each job.
     """
     folder.mkdir(parents=True)
     written: list[tuple[Any, int, Member]] = []
@@ -197,11 +235,17 @@ def write(folder: Path, tasks: list[list[tuple[Any, str]]]) -> list[tuple[Any, i
         number += len(members)
         lines.append(" ".join(map(str, numbers)))
         for own, (job, command) in zip(numbers, members, strict=True):
-            (folder / f"{own}.sh").write_text(f"{command}\n")
+            if python:
+                (folder / f"{own}.json").write_text(json.dumps(command))
+            else:
+                (folder / f"{own}.sh").write_text(f"{command}\n")
             written.append((job, index, Member(folder, own, numbers)))
     (folder / "tasks").write_text("\n".join(lines) + "\n")
     quoted = str(folder).replace("'", "'\\''")
-    (folder / "script.sh").write_text(SCRIPT.format(folder=quoted))
+    script = FORKING if python else SCRIPT
+    (folder / "script.sh").write_text(
+        script.format(folder=quoted, python=shlex.quote(python or ""))
+    )
     _write_jobs(folder / "jobs.json", written)
     return written
 

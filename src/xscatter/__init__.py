@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xscatter.advice.advisor import Advisor
     from xscatter.advice.next_point import NextPoint
     from xscatter.core.errors import UserError
     from xscatter.core.version import __version__ as __version__
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from xscatter.tagging.tagger import Tagger
 
 __all__ = [
+    "Advisor",
     "Experiment",
     "ExperimentFile",
     "Frame",
@@ -66,6 +68,7 @@ __all__ = [
 _PLACES = {
     # The version is loaded late, too: importlib.metadata takes 20 ms.
     "__version__": "core.version:__version__",
+    "Advisor": "advice.advisor:Advisor",
     "Experiment": "simulate.experiment:Experiment",
     "ExperimentFile": "store.experiments:ExperimentFile",
     "Frame": "frames.frame:Frame",

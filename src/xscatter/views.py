@@ -1,7 +1,7 @@
 """The views: the inputs of each network, the networks it is built on, and the keys that shape it.
 
-To add a view, add an entry to the table: records, training, test, report, workflow rules and
-taggers read it.
+To add a view of frames, add an entry to the table: records, training, test, report, workflow rules
+and taggers read it. The view `sequence` is of frames in time, and stands alone.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,12 @@ class View:
 
     Attributes:
         name: Name, as in ``models/<name>/`` and ``xscatter train --view <name>``.
-        fields: Fields of a record that the network takes: "image", "coefficients", or both.
+        fields: Fields of a record that the network takes: "image", "coefficients", or both;
+            "features" of every frame of a sequence.
         network: Function that builds the network, as "module:function".
         seed_key: Number that separates its random streams from those of other views. A number
             stays with its view, or old studies would train other weights.
-        parents: Views whose trained networks are its branches.
+        parents: Views whose trained networks are its branches, or made its features.
         keys: Keys of the study's section `train` that this view depends on and some others do not.
             Every view depends on the keys that no view lists.
         learning_rate: Key of the first learning rate.
@@ -77,6 +78,17 @@ _ALL = (
     ),
 )
 VIEWS: dict[str, View] = {view.name: view for view in _ALL}
+"""The views of one frame."""
+
+SEQUENCE = View(
+    "sequence",
+    ("features",),
+    "xscatter.networks.sequence:sequence_network",
+    seed_key=3,
+    parents=("joint",),
+    keys=frozenset({"learning_rate"}),
+)
+"""The view of frames in time; its keys are in the study's section `sequence`."""
 
 MEAN = "mean"
 """Name of the baseline of a view with parents: the mean of the logits of its parents."""
@@ -105,7 +117,12 @@ def title(name: str) -> str:
     return "mean of logits" if name == MEAN else name
 
 
+def trained(sequences: bool = True) -> dict[str, View]:
+    """Return the views that are trained, with `sequence` where a study has sequences."""
+    return {**VIEWS, SEQUENCE.name: SEQUENCE} if sequences else dict(VIEWS)
+
+
 def keys_of_others(view: str) -> set[str]:
     """Return the keys of the study's section `train` that only other views depend on."""
     listed = set[str]().union(*(other.keys for other in VIEWS.values()))
-    return listed - VIEWS[view].keys
+    return listed - trained()[view].keys

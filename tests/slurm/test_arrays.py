@@ -94,16 +94,16 @@ def test_short_shards_share_a_task_and_fail_alone(cluster, run):
         "--slurm-array-throttle",
         "2",
     ]
-    driver = run.start(*options, shards=12, job_seconds=15)
-    until(lambda: 4 in run.starts(), 60, run.output)
+    driver = run.start(*options, shards=36, job_seconds=15)
+    until(lambda: 4 in run.starts(), 120, run.output)
     # The throttle holds the tasks of an array; a shard that is tried again is a job of its own.
     assert len([row for row in cluster.queue() if "_" in row and row.endswith("RUNNING")]) <= 2
     cluster.run("scancel", run.starts()[4][0][2])
     output = run.finish(driver)
     assert driver.returncode == 0, output[-4000:]
-    run.assert_right(12)
-    run.assert_done_once(12)
-    assert submissions(output)[0] == (12, 3)
+    run.assert_right(36)
+    run.assert_done_once(36)
+    assert submissions(output)[0] == (36, 9)  # more than the cluster's 8 cores
     starts = run.starts()
     assert {number for number, rows in starts.items() if len(rows) > 1} == {2, 4}
     # Shards behind the one that was cancelled were not tried, and keep their first request.

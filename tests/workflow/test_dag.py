@@ -23,6 +23,7 @@ COMPARISON = ROOT / "config" / "study-resolution.yaml"
 STUDIES = sorted(set((ROOT / "config").glob("*.yaml")) - {COMPARISON})
 ONCE = {"assign": 1, "index": 1, "train_image": 1, "train_coefficient": 1, "train_joint": 1}
 ONCE |= {"test": 3, "test_mean": 1, "report": 1, "bundle": 1, "all": 1}
+IN_TIME = {"embedder": 1, "train_sequence": 1, "test_sequence": 1}
 
 
 def snakemake(folder, *arguments):
@@ -61,11 +62,10 @@ def test_shipped_studies_run_every_stage(study, tmp_path):
     content = yaml.safe_load(study.read_text())
     experiments = content["simulate"]["experiments"]
     batches = content.get("pack", {}).get("batches", 10)
-    assert planned(tmp_path, study) == ONCE | {
-        "simulate": experiments,
-        "transform": experiments,
-        "pack": batches,
-    }
+    jobs = {"simulate": experiments, "transform": experiments, "pack": batches}
+    if sequences := content.get("sequence", {}).get("sequences", 0):
+        jobs |= {"simulate_sequence": sequences, "embed": sequences} | IN_TIME
+    assert planned(tmp_path, study) == ONCE | jobs
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,8 @@ def test_sequences_are_jobs_of_their_own_and_change_no_other_file(finished):
     content["sequence"] = {"sequences": 3, "frames": 10}
     more = folder / "sequences.yaml"
     more.write_text(yaml.safe_dump(content))
-    assert planned(folder, more) == {"simulate_sequence": 3, "all": 1}
+    jobs = {"simulate_sequence": 3, "embed": 3, "bundle": 1, "all": 1} | IN_TIME
+    assert planned(folder, more) == jobs
 
 
 def test_more_experiments_leave_the_old_ones_alone(finished):

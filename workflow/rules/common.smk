@@ -7,13 +7,13 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from xscatter.core.errors import UserError
-from xscatter.jobs import cost, driver, graphs, spelling
+from xscatter.jobs import cost, driver, graphs, local, spelling
 from xscatter.resolution.description import parse_resolution
 from xscatter.store import bundle
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import ResolutionPaths, study_paths
 from xscatter.study import parse_study
-from xscatter.views import VIEWS, averaged, evaluated
+from xscatter.views import SEQUENCE, VIEWS, averaged, evaluated
 
 graphs.tune()
 
@@ -39,9 +39,12 @@ try:
         COST = cost.of(STUDY, PATHS.plan)
         COST.check()
         EXPERIMENTS = range(STUDY.simulate.experiments)
+        SEQUENCES = range(STUDY.sequence.sequences)
         # Arguments of every command: the study, and where its files are.
         HERE = f"{PATHS.study} -o {PATHS.root}"
     if workflow.is_main_process:
+        local.use_forks()
+        graphs.skip_unprinted(workflow.output_settings)
         asked = workflow.resource_settings
         spelling.check(asked, Path(workflow.basedir) / "workflow" / "rules")
         # What a killed driver left is cleared here, so that running the command again is enough. A

@@ -8,6 +8,7 @@ ENVIRONMENTS = dict.fromkeys(["transform", "resolution_records", "figure_time"],
 ENVIRONMENTS |= dict.fromkeys([f"train_{view}" for view in VIEWS], "gpu")
 ENVIRONMENTS |= dict.fromkeys(["train_leg", "resolution_train"], "gpu")
 ENVIRONMENTS |= dict.fromkeys(["test", "test_mean", "resolution_test", "bundle"], "gpu")
+ENVIRONMENTS |= dict.fromkeys(["embedder", "train_sequence", "test_sequence"], "gpu")
 
 for made in workflow.rules:
     if made.shellcmd:

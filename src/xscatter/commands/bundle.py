@@ -7,7 +7,7 @@ calibration, thresholds and scores, and card.md, which says what the tagger can 
 import argparse
 from pathlib import Path
 
-from xscatter.views import VIEWS
+from xscatter.views import trained
 
 EXAMPLE = """examples:
   xscatter bundle results/demo
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--view",
         nargs="+",
-        choices=tuple(VIEWS),
+        choices=tuple(trained()),
         help="networks to take (default: all that are trained)",
     )
 

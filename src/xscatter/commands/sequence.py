@@ -130,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
         "processes.csv": tables.processes_csv(result.processes),
         "frames.csv": tables.frames_csv(result.frames),
         "sequence.json": tables.sequence_json(
-            settings, weights, result.processes, result.events, result.messages
+            settings, weights, result.processes, result.events, result.messages, result.units
         ),
     }
     if args.html:

@@ -8,6 +8,7 @@ state a unit: "temperature (K)". Writes trend.json and trend.png.
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,9 @@ def run(args: argparse.Namespace) -> None:
     table = _one_sequence(read_columns(args.table), args.sequence)
     x, y = table.numbers(args.against), table.numbers(args.quantity)
     error_column, error = _errors(table, args)
-    axes = TrendAxes(args.against, table.units[args.against], args.quantity, _unit(table, args))
+    axes = TrendAxes(
+        args.against, _unit(table, args.against), args.quantity, _unit(table, args.quantity)
+    )
     trend, x = _fit(args, table, x, y, error)
     if table.kelvin(args.against) is not None:
         axes = axes._replace(x_unit="K")
@@ -89,13 +92,17 @@ def _one_sequence(table: Columns, wanted: str | None) -> Columns:
     return table
 
 
-def _unit(table: Columns, args: argparse.Namespace) -> str:
-    """Return the unit of the quantity: that of its header, or of a quantity of xscatter."""
-    quantity = all_quantities().get(args.quantity)
-    if table.units[args.quantity] or quantity is None:
-        return table.units[args.quantity]
-    # Without a geometry there is no spacing, and what would be in nm⁻¹ is in pixels.
-    return quantity.unit(in_q=any(cell.strip() for cell in table.cells.get("spacing", [])))
+def _unit(table: Columns, name: str) -> str:
+    """Return the unit of a column: that of its header, or of the record beside the table."""
+    if table.units[name]:
+        return table.units[name]
+    try:
+        record = json.loads((table.path.parent / "sequence.json").read_text())
+        return str(record["units"][name])
+    except (OSError, ValueError, KeyError, TypeError):
+        quantity = all_quantities().get(name)
+    # Of a length in q the unit depends on the geometry.
+    return "" if quantity is None or quantity.unit() == "nm⁻¹" else quantity.unit()
 
 
 def _errors(table: Columns, args: argparse.Namespace) -> tuple[str, np.ndarray | None]:

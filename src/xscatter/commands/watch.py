@@ -88,6 +88,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="also write a page with the last frames, which refreshes itself",
     )
+    parser.add_argument(
+        "--frames",
+        type=Path,
+        metavar="FILE",
+        help="with --processes: also write each frame's quantities to this table, for "
+        "`xscatter trend`",
+    )
+    parser.add_argument(
+        "--advise",
+        action="store_true",
+        help="with --processes: also advise: stop, move, pause, expose, look",
+    )
+    parser.add_argument(
+        "--until",
+        choices=["finished"],
+        help="with --processes: advise, and end with status 0 when a process is finished",
+    )
     parser.add_argument("--once", action="store_true", help="stop when all present files are done")
     add_model(parser)
 
@@ -120,6 +137,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _watch(args: argparse.Namespace, source: "Source", read: dict[str, Any]) -> int:
+    from xscatter.advice.advisor import Advisor
     from xscatter.frames.reading import check_options
     from xscatter.sequences.stream import FrameStream
     from xscatter.sources.tiled import TiledFrames
@@ -140,11 +158,15 @@ def _watch(args: argparse.Namespace, source: "Source", read: dict[str, Any]) -> 
         if len(journal):
             _print(f"watch: {journal.path} holds {len(journal)} files already")
         _print(f"watch: following {args.source}, adding to {journal.path}; Ctrl-C stops")
-        log = None
+        log, advisor = None, Advisor() if args.advise or args.until else None
         if args.processes:
             stream = FrameStream(args.at_rest, record=False)
             log = closing_log.enter_context(
-                closing(ProcessLog(args.processes, stream, args.output, source.frame))
+                closing(
+                    ProcessLog(
+                        args.processes, stream, args.output, source.frame, advisor, args.frames
+                    )
+                )
             )
         back = None
         if args.write_back and server is not None:
@@ -162,6 +184,9 @@ def _watch(args: argparse.Namespace, source: "Source", read: dict[str, Any]) -> 
                 sys.stdout.flush()
             if back is not None:
                 back.update()
+            if args.until and advisor is not None and advisor.finished:
+                _print("watch: finished")
+                break
     return 0 if back is None else _finish(back)
 
 
@@ -177,11 +202,15 @@ def _finish(back: "WriteBack") -> int:
 
 
 def _check_processes(args: argparse.Namespace) -> None:
-    """The file of events must not be taken for a frame."""
-    if args.processes and args.processes.absolute().parent == Path(args.source).absolute():
-        raise UserError(
-            f"{args.processes}: is in the folder that is followed; choose a file outside of it"
-        )
+    """The file of events must not be taken for a frame; what follows from events needs them."""
+    for name in ("frames", "advise", "until"):
+        if getattr(args, name) and not args.processes:
+            raise UserError(f"--{name}: also needs --processes FILE, where events are written")
+    for path in (args.processes, args.frames):
+        if path and path.absolute().parent == Path(args.source).absolute():
+            raise UserError(
+                f"{path}: is in the folder that is followed; choose a file outside of it"
+            )
 
 
 def _tell(line: str) -> None:

@@ -9,9 +9,12 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+_functions: list[Any] = []
 
 
 def _use_writable_cache() -> bool:
@@ -61,4 +64,20 @@ def compiled(
     import numba  # reads NUMBA_CACHE_DIR when it is imported
 
     allowed = set(fastmath) if fastmath else False
-    return numba.njit(cache=cache, fastmath=allowed, error_model="numpy", nogil=True)(function)
+    made = numba.njit(cache=cache, fastmath=allowed, error_model="numpy", nogil=True)(function)
+    _functions.append(made)
+    return made
+
+
+def load() -> None:
+    """Load what the cache has of all compiled functions, before their first call.
+
+    It is done before a process forks, so that its children do not each load the same again.
+    """
+    for function in _functions:
+        # The index is numba's own affair. Without it, a child loads what it needs.
+        with suppress(Exception):
+            cache, codegen = function._cache, function.targetctx.codegen()
+            for key in list(cache._cache_file._load_index()):
+                if key == cache._index_key(key[0], codegen):
+                    function.compile(key[0])

@@ -34,7 +34,7 @@ class Cost:
 
     def pixels_of(self, stage: str) -> int:
         """Return the pixels of an image of `stage`: sequences may have a size of their own."""
-        size = self.study.sequence.size if stage == "sequence" else None
+        size = self.study.sequence.size if stage in ("sequence", "embed") else None
         return size**2 if size else self.pixels
 
     @property
@@ -54,7 +54,8 @@ class Cost:
         """Return the cores of one job of `stage`."""
         if stage == "transform":
             return self.ranks
-        return self.study.train.threads if stage in ("train", "test") else 1
+        learning = ("train", "test", "train_sequence", "test_sequence")
+        return self.study.train.threads if stage in learning else 1
 
     def jobs(self, stage: str) -> int:
         """Return the number of jobs of `stage`; a training may take several, one after another."""

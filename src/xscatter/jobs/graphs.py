@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from snakemake.common import overwrite_function_params
+from snakemake.executors import dryrun
 from snakemake.resources import Resource
+from snakemake.settings.types import OutputSettings, Quietness
 
 
 def with_signature(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,3 +28,13 @@ def tune() -> None:
     """
     gc.set_threshold(200_000, 20, 100)
     with_signature(Resource.evaluate)
+
+
+def skip_unprinted(settings: OutputSettings) -> None:
+    """Let a dry run that is quiet about its jobs not describe each of them.
+
+    Snakemake would format the lines of every job and then drop them: most of the time of such a
+    run.
+    """
+    if settings.dryrun and {Quietness.ALL, Quietness.RULES} & set(settings.quiet or ()):
+        dryrun.Executor.printjob = lambda *_: None

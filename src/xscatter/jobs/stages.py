@@ -67,6 +67,14 @@ def _batch(study: Study) -> int:
     return math.ceil(_everything(study) / study.pack.batches)
 
 
+def _has_sequences(study: Study) -> int:
+    return int(study.sequence.sequences > 0)
+
+
+def _tested_frames(study: Study) -> int:
+    return study.sequence.frames * math.ceil(study.sequence.sequences / study.pack.batches)
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage.
@@ -116,6 +124,24 @@ STAGE_COSTS: dict[str, Stage] = {
     ),
     "report": Stage(Law(20.0, 0.0, 0.0, 2.0, 1500, 1e-3)),
     # It loads TensorFlow and converts each network.
-    "bundle": Stage(Law(60.0, 0.0, 0.0, 2.0, 4000)),
+    # Twice where there are sequences: their features are made with a tagger of single frames.
+    "bundle": Stage(Law(60.0, 0.0, 0.0, 2.0, 4000), units=lambda study: 1 + _has_sequences(study)),
+    # The networks look at each frame once.
+    "embed": Stage(
+        Law(6.0, 0.012, 1.0e-7, 2.5, 700, 1e-3, 1e3),
+        lambda study: study.sequence.frames,
+        lambda study: study.sequence.sequences,
+    ),
+    # Small, on a CPU: each sequence counts as often as it is used.
+    "train_sequence": Stage(
+        Law(60.0, 3e-4, 0.0, 2.0, 2000),
+        lambda study: LOOKS * study.sequence.frames * study.sequence.sequences,
+        _has_sequences,
+    ),
+    "test_sequence": Stage(
+        Law(30.0, 5e-4, 0.0, 2.0, 2000),
+        _tested_frames,
+        _has_sequences,
+    ),
 }
 """In the order in which they run."""

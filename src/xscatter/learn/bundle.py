@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from xscatter.core.errors import UserError
 from xscatter.core.provenance import versions
+from xscatter.learn.bundle_sequence import bundled_sequence
 from xscatter.learn.card import card
 from xscatter.networks.export import in_float32, to_onnx
 from xscatter.networks.load import load_model
@@ -23,7 +25,7 @@ from xscatter.store.paths import StudyPaths
 from xscatter.store.verify import study_of_results
 from xscatter.study import PHYSICS, Study, dump_study
 from xscatter.tags import INDEX, TAGS
-from xscatter.views import VIEWS
+from xscatter.views import SEQUENCE, VIEWS
 
 AGREEMENT = 1e-3  # largest difference of a logit between Keras and ONNX
 
@@ -39,7 +41,7 @@ def make_tagger(
     Args:
         results: folder of the study; its networks are trained and tested.
         folder: where to; None: ``tagger`` in `results`.
-        views: of the networks to take; None: all that are trained.
+        views: of the networks to take; None: all that are trained, the temporal one included.
         say: takes one line with the result.
 
     Raises:
@@ -48,7 +50,8 @@ def make_tagger(
     """
     study, paths = study_of_results(results), StudyPaths(results)
     folder = folder or paths.tagger
-    models = {view: ModelFolder(paths.model(view)) for view in views or VIEWS}
+    chosen = [*VIEWS, SEQUENCE.name] if views is None else list(views)
+    models = {view: ModelFolder(paths.model(view)) for view in chosen if view != SEQUENCE.name}
     if views is None:
         models = {view: model for view, model in models.items() if model.network.exists()}
     if not models:
@@ -61,9 +64,15 @@ def make_tagger(
         view: _network(view, fitted[view], evaluations[view], contents[view]) for view in contents
     }
     bundle = _bundle(study, paths, networks, facts, evaluations)
+    temporal = ModelFolder(paths.model(SEQUENCE.name))
+    if SEQUENCE.name in chosen and (views is not None or temporal.network.exists()):
+        weights = {view: network.sha256 for view, network in networks.items()}
+        content, entry = bundled_sequence(paths, weights)
+        contents[SEQUENCE.name] = content
+        bundle = replace(bundle, sequence=entry)
     bundle.write(folder, contents, card(bundle), dump_study(study))
     size = sum(map(len, contents.values())) / 1e6
-    say(f"tagger: {', '.join(networks)} networks, {size:.1f} MB, in {folder}")
+    say(f"tagger: {', '.join(contents)} networks, {size:.1f} MB, in {folder}")
     return folder
 
 

@@ -1,6 +1,6 @@
 """The card of a tagger: what it was trained on, how good it is, and what it cannot do."""
 
-from xscatter.store.bundle import Bundle, BundledNetwork
+from xscatter.store.bundle import Bundle, BundledNetwork, BundledSequence
 from xscatter.views import by_inputs
 
 _FEW = 10_000  # training images below which a tagger is only good to try things out
@@ -23,6 +23,7 @@ def card(bundle: Bundle) -> str:
     images = facts["training"]["images"]
     trained = "an unknown number of images" if images is None else f"{images:,} images"
     physics = facts["physics"] or "of an earlier version"
+    files = [*bundle.networks.values(), *([bundle.sequence] if bundle.sequence else [])]
     parts = [f"# Tagger {bundle.name}\n"]
     if images is not None and images < _FEW:
         parts.append(
@@ -42,15 +43,27 @@ def card(bundle: Bundle) -> str:
         f"## Tags of the {views[0]} network\n",
         "| tag | prevalence | average precision | interval | threshold | precision | recall |\n"
         "|---|---|---|---|---|---|---|\n" + _tags(bundle.networks[views[0]]),
+        *([_sequences(bundle.sequence)] if bundle.sequence else []),
         "## What it cannot do\n",
         _LIMITS,
         "## Files\n",
         "| file | SHA-256 |\n|---|---|\n"
-        + "".join(f"| {one.file} | `{one.sha256}` |\n" for one in bundle.networks.values()),
+        + "".join(f"| {one.file} | `{one.sha256}` |\n" for one in files),
         f"Study hash `{facts['study_hash']}`, physics {physics}. To make it again, run "
         f"`{facts['command']}` with the `study.yaml` beside this card.\n",
     ]
     return "\n".join(parts)
+
+
+def _sequences(network: BundledSequence) -> str:
+    """Return how well processes in sequences are named."""
+    scores = network.scores
+    return (
+        "## Processes in sequences\n\nMean average precision "
+        f"{_number(scores['mean_average_precision'])} ({_interval(scores['interval'])}) over "
+        f"{scores['processes_that_occur']} processes in {scores['sequences']} simulated sequences "
+        "of other instruments.\n"
+    )
 
 
 def _scores(view: str, network: BundledNetwork) -> str:

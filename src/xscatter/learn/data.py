@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,14 @@ import numpy as np
 from xscatter.core.errors import UserError
 from xscatter.core.progress import track
 from xscatter.core.seeds import Purpose, generator
+from xscatter.learn.augment import augmented, without_center
 from xscatter.networks.run import network_input
 from xscatter.records.constants import NOT_USABLE
 from xscatter.records.read import Records
+from xscatter.scores.groups import columns_of_groups
+from xscatter.store.models import ModelFolder
+from xscatter.store.paths import StudyPaths
+from xscatter.study import Study, Train
 from xscatter.views import View
 
 # Second number of the key of the stream that draws kinds of instrument; `records.assign` has 1.
@@ -37,6 +43,45 @@ class RecordSubset:
 
     def __len__(self) -> int:
         return len(self.where)
+
+    def drawn(
+        self, view: View, index: np.ndarray, random: np.random.Generator, train: Train
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Return inputs and labels of a training step, turned, shifted, or without a centre.
+
+        Args:
+            view: of the network.
+            index: which records.
+            random: of this step.
+            train: the keys of the study.
+        """
+        inputs, labels = self.inputs(view, index), self.labels(index)
+        turn, shift, tags = train.augment, train.max_shift, list(self.records.tags)
+        inputs, labels = augmented(inputs, labels, tags, random, turn, shift)
+        return without_center(inputs, random, train.view_dropout), labels
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of the experiments, ascending."""
+        return experiments(self)
+
+    def build(self, view: View, train: Train, branches: Sequence[Any] = ()) -> Any:
+        """Return the network of `view`, see :func:`xscatter.learn.learner.build`.
+
+        Args:
+            view: which network.
+            train: the keys of the study.
+            branches: trained networks of the view's parents.
+        """
+        from xscatter.learn import learner
+
+        return learner.build(view, self, len(self.records.tags), train, branches)
+
+    def loss(self, train: Train) -> Callable[[Any, Any], Any]:
+        """Return the loss of a step, see :func:`xscatter.learn.learner.loss_of`."""
+        from xscatter.learn import learner
+
+        groups = columns_of_groups(list(self.records.tags))
+        return learner.loss_of(train, self.labels().mean(0), groups)
 
     def field(self, name: str, index: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Return one field of the records at `index`, as stored, (n, ...)."""
@@ -120,6 +165,54 @@ class RecordSubset:
         return ", ".join(f"({e}, {i})" for e, i in self.field("source", index).tolist())
 
 
+class RecordSource:
+    """The record batches of a study, as what a training learns from.
+
+    Args:
+        records: the open record batches.
+    """
+
+    def __init__(self, records: Records):
+        self.records, self.tags = records, list(records.tags)
+        # The number of the experiment in a record is no input of a network.
+        self.layout = [f for f in records.manifest["fields"] if f["name"] not in ("source",)]
+        batches = records.manifest["batches"]
+        self.contents = [batches[n]["sha256"] for n in records.training_batches]
+
+    @cached_property
+    def tested(self) -> list[int]:
+        """Experiments of the test batch."""
+        return experiments(all_records(self.records, [self.records.test_batch]))
+
+    def split(
+        self, study: Study, known: Mapping[str, list[int]] | None = None
+    ) -> tuple[RecordSubset, RecordSubset]:
+        """Return training and validation set, see :func:`split`."""
+        train = study.train
+        unfamiliar = train.validation_set == "unfamiliar"
+        return split(self.records, study.seed, train.validation_fraction, known, unfamiliar)
+
+    def parents(self, paths: StudyPaths, view: View) -> list[str]:
+        """Return the SHA-256 of the weights of the branches of `view`.
+
+        Raises:
+            UserError: a branch is missing, does not fit the records, or has seen the test batch.
+        """
+        hashes = []
+        for name in view.parents:
+            fix = f"train --view {name} before --view {view.name}"
+            facts = ModelFolder(paths.model(name)).fitting_facts(self.tags, self.tested, fix)
+            hashes.append(facts["weights_sha256"])
+        return hashes
+
+    def facts(self) -> dict[str, Any]:
+        """Return size and transform of the inputs."""
+        return {
+            "size": self.records.dtype["image"].shape[0],
+            "transform": self.records.manifest.get("transform"),
+        }
+
+
 def all_records(records: Records, numbers: Sequence[int] | None = None) -> RecordSubset:
     """Return all records of the batches `numbers` (default: those for training), in order."""
     return RecordSubset(records, records.where(numbers))
@@ -129,7 +222,7 @@ def split(
     records: Records,
     seed: int,
     fraction: float,
-    known: dict[str, list[int]] | None = None,
+    known: Mapping[str, list[int]] | None = None,
     unfamiliar: bool = False,
 ) -> tuple[RecordSubset, RecordSubset]:
     """Split the training batches into training and validation set, by experiment.

@@ -30,8 +30,8 @@ class Finished:
         validation_labels: (n, T) of the validation set.
         validation_logits: (n, T) of the validation set.
         tags: names, T.
-        size: side of the images in pixels.
-        transform: keys of the expansion of the coefficients, as the records name them.
+        inputs: facts about the inputs: size of images and keys of the expansion, or the columns of
+            features.
         split: experiments of training and validation set.
         train: the section of this name of the study.
     """
@@ -44,8 +44,7 @@ class Finished:
     validation_labels: np.ndarray
     validation_logits: np.ndarray
     tags: list[str]
-    size: int
-    transform: dict[str, Any] | None
+    inputs: dict[str, Any]
     split: dict[str, list[int]]
     train: Train
 
@@ -86,8 +85,7 @@ def write(folder: ModelFolder, finished: Finished) -> None:
         "training_records": finished.training_records,
         "validation_records": len(finished.validation_labels),
         "tags": finished.tags,
-        "size": finished.size,
-        "transform": finished.transform,
+        **finished.inputs,
         "split": finished.split,
         "settings": finished.train.model_dump(mode="json"),
         "run": run_record(),

@@ -1,4 +1,4 @@
-"""The identity of a training, and whether records, branches and an earlier result fit it."""
+"""The identity of a training, and whether records and an earlier result fit it."""
 
 import hashlib
 import json
@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xscatter.core.errors import UserError
-from xscatter.learn import data
-from xscatter.records.read import Records, open_records
+from xscatter.learn.data import RecordSource
+from xscatter.learn.source import LearningSource
+from xscatter.records.read import open_records
 from xscatter.scores import calibration
-from xscatter.store.models import FACTS, ModelFolder
+from xscatter.store.models import FACTS, SEQUENCE_FACTS, ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
-from xscatter.views import View
+from xscatter.views import SEQUENCE, View, trained
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Identity:
 
     Attributes:
         fingerprint: of everything.
-        settings_hash: of everything but the content of the records and the branches.
-        batches: SHA-256 of every training batch.
+        settings_hash: of everything but the content of what is learnt from, and the branches.
+        batches: SHA-256 of every training batch, or of the features of every sequence.
     """
 
     fingerprint: str
@@ -30,22 +31,24 @@ class Identity:
     batches: list[str]
 
 
-def identify(study: Study, records: Records, view: View, branches: Sequence[str] = ()) -> Identity:
-    """Return the identity of the training of `view` on `records`.
+def identify(
+    study: Study, source: LearningSource, view: View, branches: Sequence[str] = ()
+) -> Identity:
+    """Return the identity of the training of `view` on `source`.
 
     Args:
         study: its keys, as far as they decide this training.
-        records: the open record batches.
+        source: what it learns from.
         view: the view.
-        branches: SHA-256 of the weights of its branches.
+        branches: hashes of what its network is built on.
     """
-    # The number of the experiment in a record is no input of a network.
-    fields = [f for f in records.manifest["fields"] if f["name"] not in ("source",)]
     # A network holds its branches: what shapes them decides whether its weights can be taken over.
-    keys = [study.train.decides(name) for name in (*view.parents, view.name)]
-    settings_hash = _hash([study.seed, view.name, keys, fields, list(records.tags)])
-    batches = [records.manifest["batches"][n]["sha256"] for n in records.training_batches]
-    return Identity(_hash([settings_hash, batches, list(branches)]), settings_hash, batches)
+    # Features of sequences state the networks that made them.
+    own = [view.name] if view == SEQUENCE else [*view.parents, view.name]
+    keys = [study.decides(trained()[name]) for name in own]
+    settings_hash = _hash([study.seed, view.name, keys, source.layout, source.tags])
+    contents = source.contents
+    return Identity(_hash([settings_hash, contents, list(branches)]), settings_hash, contents)
 
 
 def _hash(content: object) -> str:
@@ -53,8 +56,8 @@ def _hash(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def open_records_of(study: Study, paths: StudyPaths) -> Records:
-    """Return the record batches of a study.
+def open_records_of(study: Study, paths: StudyPaths) -> RecordSource:
+    """Return the record batches of a study, to learn from.
 
     Raises:
         UserError: they are missing or damaged, or of another size, truncation or transform than
@@ -85,27 +88,7 @@ def open_records_of(study: Study, paths: StudyPaths) -> Records:
             f"records.json: packed with another transform.{', transform.'.join(different)} than "
             "the study's; transform and pack this study, or name another folder with -o"
         )
-    return records
-
-
-def branch_hashes(paths: StudyPaths, records: Records, view: View) -> list[str]:
-    """Return the SHA-256 of the weights of the branches of `view`.
-
-    Args:
-        paths: of the study.
-        records: its record batches.
-        view: the view whose parents are its branches.
-
-    Raises:
-        UserError: a branch is missing, does not fit the records, or has seen the test batch.
-    """
-    tested = data.experiments(data.all_records(records, [records.test_batch]))
-    hashes = []
-    for name in view.parents:
-        fix = f"train --view {name} before --view {view.name}"
-        facts = ModelFolder(paths.model(name)).fitting_facts(list(records.tags), tested, fix)
-        hashes.append(facts["weights_sha256"])
-    return hashes
+    return RecordSource(records)
 
 
 def exported(folder: ModelFolder, identity: Identity, step: int) -> bool:
@@ -117,7 +100,8 @@ def exported(folder: ModelFolder, identity: Identity, step: int) -> bool:
         step: number of steps after which it ended.
     """
     try:
-        facts = folder.facts("fingerprint", "step", *FACTS)
+        entries = SEQUENCE_FACTS if folder.view == SEQUENCE.name else FACTS
+        facts = folder.facts("fingerprint", "step", *entries)
         calibration.load(folder.calibration)
     except UserError:
         return False

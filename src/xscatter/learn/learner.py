@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ import tensorflow as tf
 
 from xscatter.core.errors import UserError
 from xscatter.core.seeds import Purpose, sequence
-from xscatter.learn.data import RecordSubset
+from xscatter.learn.source import Subset
 from xscatter.networks import strips
 from xscatter.networks.build import builder
 from xscatter.study import Train
@@ -91,7 +92,7 @@ def strategy(devices: int) -> tf.distribute.Strategy:
 
 def build(
     view: View,
-    subset: RecordSubset,
+    subset: Any,
     tags: int,
     train: Train,
     branches: Sequence[keras.Model] = (),
@@ -100,7 +101,7 @@ def build(
 
     Args:
         view: which network.
-        subset: records of the training set.
+        subset: records of the training set, a :class:`xscatter.learn.data.RecordSubset`.
         tags: number of tags, T.
         train: the keys of the study.
         branches: trained networks of the view's parents.
@@ -286,7 +287,7 @@ class Learner:
 
         return {name: cut(value) for name, value in inputs.items()}, cut(labels)
 
-    def logits(self, subset: RecordSubset, view: View) -> np.ndarray:
+    def logits(self, subset: Subset, view: View) -> np.ndarray:
         """Return the logits (n, T) of all records of `subset`, with the weights as they are."""
         return subset.logits(view, self._logits)
 

@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xscatter.core.errors import UserError
-from xscatter.learn import checkpoint, data
+from xscatter.learn import checkpoint
 from xscatter.learn.checkpoint import Checkpoint
-from xscatter.learn.data import RecordSubset
 from xscatter.learn.identity import Identity
 from xscatter.learn.progress import Progress
+from xscatter.learn.source import LearningSource, Subset
 from xscatter.networks.load import load_model
 from xscatter.networks.quiet import import_tensorflow
-from xscatter.records.read import Records
-from xscatter.scores.groups import columns_of_groups
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
-from xscatter.views import View
+from xscatter.views import SEQUENCE, View
 
 if TYPE_CHECKING:
     from xscatter.learn.learner import Learner
@@ -40,8 +38,9 @@ class Training:
         identity: what makes it this training.
         checkpoints: folder of its checkpoints.
         model: folder of its result.
-        training: the records to train on.
-        validation: the records of the validation set.
+        source: what it learns from.
+        training: the records, or sequences, to train on.
+        validation: those of the validation set.
         batch_size: records of a step.
         steps_per_epoch: steps between two looks at the validation set.
         learner: the network with its optimizer.
@@ -55,8 +54,9 @@ class Training:
     identity: Identity
     checkpoints: Path
     model: ModelFolder
-    training: RecordSubset
-    validation: RecordSubset
+    source: LearningSource
+    training: Subset
+    validation: Subset
     batch_size: int
     steps_per_epoch: int
     learner: "Learner"
@@ -67,7 +67,7 @@ class Training:
     @property
     def tags(self) -> list[str]:
         """Names of the tags, T."""
-        return list(self.training.records.tags)
+        return self.source.tags
 
     @property
     def pass_steps(self) -> int:
@@ -76,10 +76,10 @@ class Training:
 
     @cached_property
     def split(self) -> dict[str, list[int]]:
-        """Experiments of training and validation set."""
+        """Experiments, or sequences, of training and validation set."""
         return {
-            "training": data.experiments(self.training),
-            "validation": data.experiments(self.validation),
+            "training": self.training.numbers(),
+            "validation": self.validation.numbers(),
         }
 
 
@@ -87,7 +87,7 @@ def start(
     study: Study,
     paths: StudyPaths,
     view: View,
-    records: Records,
+    source: LearningSource,
     identity: Identity,
     saved: Checkpoint | None = None,
     parent: Checkpoint | None = None,
@@ -99,7 +99,7 @@ def start(
         study: its study.
         paths: the files of the study.
         view: which network.
-        records: the open record batches.
+        source: what it learns from.
         identity: of this training.
         saved: its own checkpoint, to resume from.
         parent: without one, the checkpoint of a training on fewer batches, to continue from.
@@ -112,44 +112,35 @@ def start(
     import_tensorflow()
     from xscatter.learn import learner
 
-    train = study.train
+    train = study.train_of(view)
     taken = saved or parent or Checkpoint({}, {})
-    training, validation = data.split(
-        records,
-        study.seed,
-        train.validation_fraction,
-        taken.facts.get("split"),
-        train.validation_set == "unfamiliar",
-    )
+    training, validation = source.split(study, taken.facts.get("split"))
     # A multiple of the devices: each takes an equal share.
     batch_size = min(train.batch_size, len(training)) // train.devices * train.devices
     if not batch_size:
         raise UserError(
             f"train: {len(training)} training records are too few for {train.devices} devices"
         )
-    labels = training.labels()
-    _report_absent(view, list(records.tags), labels, say)
+    _report_absent(view, source.tags, training.labels(), say)
     learner.prepare(train.threads, study.seed, view.seed_key, train.precision)
     for warning in (learner.unused_gpu(), learner.slow_precision(train.precision)):
         if warning:
             say(f"{view.name}: {warning}")
+    # Features hold the answers of the parents of a temporal network.
+    parents = () if view == SEQUENCE else view.parents
     # Variables made here exist on every device.
     strategy = learner.strategy(train.devices)
     with strategy.scope():
-        branches = [load_model(ModelFolder(paths.model(name))) for name in view.parents]
-        model = learner.build(view, training, len(records.tags), train, branches)
-    own = learner.Learner(
-        model,
-        train,
-        learner.loss_of(train, labels.mean(0), columns_of_groups(list(records.tags))),
-        strategy,
-    )
+        branches = [load_model(ModelFolder(paths.model(name))) for name in parents]
+        model = training.build(view, train, branches)
+    own = learner.Learner(model, train, training.loss(train), strategy)
     started = Training(
         study=study,
         view=view,
         identity=identity,
         checkpoints=paths.training(view.name) / identity.fingerprint,
         model=ModelFolder(paths.model(view.name)),
+        source=source,
         training=training,
         validation=validation,
         batch_size=batch_size,
@@ -160,6 +151,7 @@ def start(
         best=own.average_values(),
         say=say,
     )
+    what = "sequences" if view == SEQUENCE else "records"
     if taken.arrays:
         _restore(started, taken)
     if saved:
@@ -168,7 +160,7 @@ def start(
         _continue(started, parent.facts)
     else:
         say(
-            f"{view.name}: starts; {model.count_params():,} weights, {len(training)} records to "
+            f"{view.name}: starts; {model.count_params():,} weights, {len(training)} {what} to "
             f"train, {len(validation)} to validate, {started.steps_per_epoch} steps of "
             f"{batch_size} an epoch"
         )
@@ -184,7 +176,7 @@ def _report_absent(
             "records: no tag is true in any training record; nothing can be learnt from them"
         )
     if absent:
-        say(f"{view.name}: no training record shows {', '.join(absent)}: not learnt")
+        say(f"{view.name}: no training example shows {', '.join(absent)}: not learnt")
 
 
 def _restore(started: Training, taken: Checkpoint) -> None:
@@ -205,12 +197,10 @@ def _restore(started: Training, taken: Checkpoint) -> None:
 
 def _continue(started: Training, facts: dict[str, Any]) -> None:
     """Make a restored checkpoint of fewer batches the beginning of this training."""
-    records = started.training.records
     # The study may have been split again since the earlier training.
-    tested = set(data.experiments(data.all_records(records, [records.test_batch])))
-    if tested & set(facts["split"]["training"] + facts["split"]["validation"]):
+    if set(started.source.tested) & set(facts["split"]["training"] + facts["split"]["validation"]):
         raise UserError(
-            "--continue: the earlier training has seen experiments of the test batch; train "
+            "--continue: the earlier training has seen experiments of the test set; train "
             "without it"
         )
     progress, batches = started.progress, started.identity.batches

@@ -34,7 +34,7 @@ def evaluate(
     Raises:
         UserError: no model or batches, or they do not fit each other or the study.
     """
-    records = open_records_of(study, paths)
+    records = open_records_of(study, paths).records
     tested = data.all_records(records, [records.test_batch])
     if not len(tested):
         raise UserError(f"{paths.batches}: the test batch is empty; simulate more experiments")

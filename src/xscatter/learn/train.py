@@ -13,17 +13,16 @@ from xscatter.core.errors import UserError
 from xscatter.core.progress import track
 from xscatter.core.seeds import Purpose, generator
 from xscatter.learn import checkpoint, data, export
-from xscatter.learn.augment import augmented, without_center
 from xscatter.learn.board import Board
-from xscatter.learn.identity import branch_hashes, exported, identify
+from xscatter.learn.identity import exported, identify
+from xscatter.learn.source import LearningSource
 from xscatter.learn.start import Training, find_parent, start
-from xscatter.records.read import Records
 from xscatter.scores import metrics
 from xscatter.scores.groups import columns_of_groups, single_logits
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
-from xscatter.views import VIEWS
+from xscatter.views import trained
 
 _LAG = 8  # steps that may be in flight before their loss is read, so that the device never waits
 
@@ -31,7 +30,7 @@ _LAG = 8  # steps that may be in flight before their loss is read, so that the d
 def train(
     study: Study,
     paths: StudyPaths,
-    records: Records,
+    source: LearningSource,
     view: str,
     deadline: float | None = None,
     carry_on: bool = False,
@@ -45,7 +44,8 @@ def train(
     Args:
         study: the study.
         paths: its files.
-        records: its record batches, see :func:`identity.open_records_of`.
+        source: its record batches, see :func:`identity.open_records_of`, or its sequences, see
+            :func:`sequences.open_sequences_of`.
         view: name of the view.
         deadline: time to stop at, as of ``time.monotonic()``; None: not before it has converged.
         carry_on: continue a training of the same settings on fewer batches with all of them.
@@ -59,7 +59,7 @@ def train(
     if isinstance(held, lease.Holder):
         raise UserError(f"{paths.model(view)}: {held} trains this view; wait until it has finished")
     try:
-        return _train(study, paths, records, view, deadline, carry_on, say)
+        return _train(study, paths, source, view, deadline, carry_on, say)
     finally:
         held.release()
 
@@ -67,15 +67,15 @@ def train(
 def _train(
     study: Study,
     paths: StudyPaths,
-    records: Records,
+    source: LearningSource,
     view: str,
     deadline: float | None,
     carry_on: bool,
     say: Callable[[str], None],
 ) -> bool:
     """Train as :func:`train` does, as the only process that trains this view."""
-    what = VIEWS[view]
-    identity = identify(study, records, what, branch_hashes(paths, records, what))
+    what = trained()[view]
+    identity = identify(study, source, what, source.parents(paths, what))
     saved = checkpoint.newest(
         paths.training(view) / identity.fingerprint, identity.fingerprint, say
     )
@@ -87,7 +87,7 @@ def _train(
     parent = None
     if carry_on and not saved:
         parent = find_parent(paths.training(view), identity, say)
-    training = start(study, paths, what, records, identity, saved, parent, say)
+    training = start(study, paths, what, source, identity, saved, parent, say)
     return Loop(training, deadline).run()
 
 
@@ -96,7 +96,7 @@ class Loop:
 
     def __init__(self, training: Training, deadline: float | None = None):
         self.training, self.deadline = training, deadline
-        self.name, self.train = training.view.name, training.study.train.of(training.view)
+        self.name, self.train = training.view.name, training.study.train_of(training.view)
         self.progress, self.learner = training.progress, training.learner
         self.interrupted = False
 
@@ -135,13 +135,9 @@ class Loop:
         number, place = divmod(step - self.progress.since, training.pass_steps)
         chosen = data.order(seed, key, self.progress.since + number, len(training.training))
         chosen = chosen[place * size : (place + 1) * size]
-        inputs = training.training.inputs(training.view, chosen)
-        labels = training.training.labels(chosen)
         # A stream for each step: a resumed training draws the same as one that never stopped.
         random = generator(seed, Purpose.TRAINING, key, 2, step)
-        turn, shift = self.train.augment, self.train.max_shift
-        inputs, labels = augmented(inputs, labels, training.tags, random, turn, shift)
-        return without_center(inputs, random, self.train.view_dropout), labels, chosen
+        return (*training.training.drawn(training.view, chosen, random, self.train), chosen)
 
     def _rate(self, step: int) -> float:
         train = self.train
@@ -258,7 +254,8 @@ class Loop:
             f"{images / seconds:.0f} images/s{consequence.get(decision, '')}"
         )
         self.board.add(row, timing)
-        self.board.examples(progress.step, training.validation, training.tags, logits)
+        if isinstance(training.validation, data.RecordSubset):
+            self.board.examples(progress.step, training.validation, training.tags, logits)
 
     def _save(self) -> None:
         training = self.training
@@ -285,9 +282,9 @@ class Loop:
         # The best epoch is exported, not the last one.
         self.learner.swap(training.best)
         logits = self.learner.logits(training.validation, training.view)
-        shown = single_logits(logits, columns_of_groups(training.tags))
-        self.board.examples(progress.step, training.validation, training.tags, shown, last=True)
-        records = training.training.records
+        if isinstance(training.validation, data.RecordSubset):
+            shown = single_logits(logits, columns_of_groups(training.tags))
+            self.board.examples(progress.step, training.validation, training.tags, shown, last=True)
         finished = export.Finished(
             view=self.name,
             fingerprint=training.identity.fingerprint,
@@ -297,8 +294,7 @@ class Loop:
             validation_labels=training.validation.labels(),
             validation_logits=logits,
             tags=training.tags,
-            size=records.dtype["image"].shape[0],
-            transform=records.manifest.get("transform"),
+            inputs=training.source.facts(),
             split=training.split,
             train=self.train,
         )

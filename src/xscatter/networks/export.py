@@ -25,19 +25,58 @@ def to_onnx(model: Any) -> bytes:
     import_tensorflow()
     require("tf2onnx")
     import tensorflow as tf
-    from tf2onnx import optimizer, tf_loader, tfonnx
 
     exact = in_float32(model)
-    function = tf.function(lambda inputs: exact(inputs, training=False)).get_concrete_function(
-        {
-            name: tf.TensorSpec((None, *x.shape[1:]), tf.float32, name=name)
-            for name, x in exact.input.items()
-        }
-    )
+    signature = {
+        name: tf.TensorSpec((None, *x.shape[1:]), tf.float32, name=name)
+        for name, x in exact.input.items()
+    }
+    return _converted(lambda inputs: exact(inputs, training=False), signature, ["logits"])
+
+
+def to_onnx_stream(model: Any) -> bytes:
+    """Return a temporal network as an ONNX file that carries its memory from call to call.
+
+    Its inputs are `features` (n, T, F) and `state` (n, S), zeros at the beginning; its outputs are
+    `logits` (n, T, 3 P + families) and `next_state` (n, S).
+
+    Args:
+        model: a Keras network of :mod:`xscatter.networks.sequence`.
+
+    Raises:
+        UserError: tf2onnx is not installed.
+    """
+    import_tensorflow()
+    require("tf2onnx")
+    import tensorflow as tf
+
+    from xscatter.networks.sequence import state_size, stream
+
+    run, features = stream(model), model.input["features"].shape[-1]
+    signature = {
+        "features": tf.TensorSpec((None, None, features), tf.float32, name="features"),
+        "state": tf.TensorSpec((None, state_size(model)), tf.float32, name="state"),
+    }
+    names = ["logits", "next_state"]
+    return _converted(lambda x: run(x["features"], x["state"]), signature, names)
+
+
+def _converted(compute: Any, signature: dict[str, Any], names: list[str]) -> bytes:
+    """Return a function of TensorFlow as an ONNX file.
+
+    Args:
+        compute: from inputs by name to one output, or several.
+        signature: type of each input, by name.
+        names: of the outputs.
+    """
+    import tensorflow as tf
+    from tf2onnx import optimizer, tf_loader, tfonnx
+
+    function = tf.function(compute).get_concrete_function(signature)
     # The variables are inputs of the function, too; they become constants.
     inputs = [x.name for x in function.inputs if x.dtype != tf.resource]
-    (output,) = (x.name for x in function.outputs)
-    frozen = tf_loader.from_function(function, inputs, [output])
+    outputs = [x.name for x in function.outputs]
+    frozen = tf_loader.from_function(function, inputs, outputs)
     with tf.Graph().as_default() as tf_graph:
         tf.import_graph_def(frozen, name="")
         graph = tfonnx.process_tf_graph(
@@ -45,8 +84,9 @@ def to_onnx(model: Any) -> bytes:
             opset=OPSET,
             custom_op_handlers={"Log1p": (_log1p, []), "Erfc": (_erfc, [])},
             input_names=inputs,
-            output_names=[output],
-            tensors_to_rename={x: x.partition(":")[0] for x in inputs} | {output: "logits"},
+            output_names=outputs,
+            tensors_to_rename={x: x.partition(":")[0] for x in inputs}
+            | dict(zip(outputs, names, strict=True)),
         )
         # The runtime optimizes what it loads. All others of tf2onnx bring nothing, and give other
         # graphs from run to run.
@@ -139,8 +179,10 @@ def _rename(graph: Any) -> None:
     nodes, weights = [_copy(one) for one in nodes], [_copy(one) for one in weights]
     inputs = sorted((_copy(one) for one in graph.input), key=lambda one: one.name)
     for one in (*inputs, *graph.output):
-        # The number of records has a name, too.
-        one.type.tensor_type.shape.dim[0].dim_param = "records"
+        # The numbers of records and of frames have names, too.
+        for place, size in enumerate(one.type.tensor_type.shape.dim):
+            if place == 0 or size.dim_param:
+                size.dim_param = ("records", "frames")[min(place, 1)]
     for field, content in (("node", nodes), ("initializer", weights), ("input", inputs)):
         graph.ClearField(field)
         getattr(graph, field).extend(content)

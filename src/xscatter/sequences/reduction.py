@@ -10,9 +10,12 @@ from xscatter.geometry import Geometry
 from xscatter.sequences.evidence import Axis
 from xscatter.sequences.polar import PolarGrid, Sums, pieces_of, profile_sums
 from xscatter.sequences.profiles import Profile
+from xscatter.sequences.quantities import Measured, Rings, all_quantities, measure_quantities
 
 Item = Frame | Profile | Unreadable
 _CONFIDENT = 0.5  # least confidence of a beam centre that is estimated
+_IN_Q = "1/nm"
+_TOTAL = "total"
 _MOVED = 2.0  # pixels between two beam centres in headers that make another geometry
 
 
@@ -94,6 +97,34 @@ class Reduction:
         assert self.grid is not None
         return self.grid.sums(item)
 
+    def quantities(self, sums: Sums, noise_factor: float) -> dict[str, Measured]:
+        """Return the quantities of a frame of this sequence; without a centre, the total alone.
+
+        Args:
+            sums: of the frame.
+            noise_factor: variance of a quiet frame of this stream over that of photons alone.
+        """
+        pixels = self.axis.weights[:, None] if self.grid is None else self.grid.live
+        rings = Rings(
+            sums.counts * sums.usable,
+            pixels * sums.usable,
+            self.axis.values,
+            in_q=self.axis.unit == _IN_Q,
+            noise_factor=noise_factor if sums.poisson else 1.0,
+            poisson=sums.poisson,
+        )
+        if self.grid is not None and self.grid.center is None:
+            return {_TOTAL: all_quantities()[_TOTAL].measure(rings)}
+        return measure_quantities(rings)
+
+    def units(self) -> dict[str, str]:
+        """Return the unit of each quantity; lengths in q have that of the axis of the rings."""
+        in_q = self.axis.unit == _IN_Q
+        return {
+            name: self.axis.unit if not in_q and one.unit() == "nm⁻¹" else one.unit()
+            for name, one in all_quantities().items()
+        }
+
     def differs(self, item: Frame | Profile) -> str:
         """Return why an item cannot belong to the sequence; "" if it can."""
         shape = item.values.shape if isinstance(item, Profile) else item.shape
@@ -138,4 +169,4 @@ def _axis(known: BeamGeometry, grid: PolarGrid) -> Axis:
         return Axis(radii, "radius", "pixels", weights)
     place = Geometry(known.wavelength, known.distance, known.pixel_size, grid.center)
     q, _ = place.q_chi(np.full(len(radii), grid.center[0]), grid.center[1] + radii)
-    return Axis(q, "q", "1/nm", weights)
+    return Axis(q, "q", _IN_Q, weights)

@@ -143,6 +143,12 @@ class Scan:
         scan._first = [_Kept.from_state(one) for one in state["first"]]
         return scan
 
+    @property
+    def noise_factor(self) -> float:
+        """Variance of the rings of a quiet frame over that of photons, as learnt so far."""
+        noise = self._noise.get(RADIAL)
+        return 1.0 if noise is None or noise.number < _LEAST_QUIET else noise.factor()
+
     def push(self, number: int, sums: Sums) -> Verdict:
         """Test the next frame.
 

@@ -1,7 +1,7 @@
 """A stream of frames or profiles, divided into sequences: their rows, events and messages."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from xscatter.sequences.events import Answer, Event, ProcessSpan
 from xscatter.sequences.noise import SCALES
 from xscatter.sequences.page import SequenceRecord
 from xscatter.sequences.polar import Sums
+from xscatter.sequences.quantities import Measured, all_quantities
 from xscatter.sequences.reduction import Item, Reduction
 from xscatter.sequences.tracker import Step, Tracker
 
@@ -37,6 +38,9 @@ class FrameRow:
         z: significance of a change at this frame.
         tags: that the networks gave.
         note: why it was left out.
+        probabilities: of all tags, by name.
+        quantities: by name, with the error of each.
+        noise_factor: with which these errors were made.
     """
 
     file: str
@@ -49,6 +53,17 @@ class FrameRow:
     z: float = 0.0
     tags: tuple[str, ...] = ()
     note: str = ""
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    quantities: dict[str, Measured] = field(default_factory=dict)
+    noise_factor: float = 1.0
+
+    def renoised(self, factor: float) -> None:
+        """Give the quantities the errors of another noise factor."""
+        grown = np.sqrt(factor / self.noise_factor)
+        self.noise_factor = factor
+        for name, one in self.quantities.items():
+            if all_quantities()[name].of_noise:
+                self.quantities[name] = Measured(one.value, float(one.sd * grown))
 
 
 @dataclass(frozen=True)
@@ -81,16 +96,28 @@ class FrameStream:
         at_rest: nobody changes the sample on purpose.
         new_after: a pause of so many seconds begins a new sequence; None: 20 times the median.
         record: keep rows, and a bounded record for :meth:`close`; False: events alone.
+        measure: measure the quantities of each frame.
 
     Attributes:
+        row: of the last frame.
         rows: of all frames, while there is a record.
+        units: unit of each quantity, by name, while frames are measured.
         processes: of sequences that are closed, each with the number of its sequence.
         records: sums of sequences that are closed, for pictures.
         messages: about frames that were left out and sequences that begin; the caller empties it.
     """
 
-    def __init__(self, at_rest: bool = False, new_after: float | None = None, record: bool = True):
+    def __init__(
+        self,
+        at_rest: bool = False,
+        new_after: float | None = None,
+        record: bool = True,
+        measure: bool = True,
+    ):
         self.at_rest, self.new_after, self.record = at_rest, new_after, record
+        self.measure = measure
+        self.row: FrameRow | None = None
+        self.units: dict[str, str] = {}
         self.rows: list[FrameRow] = []
         self.processes: list[tuple[int, ProcessSpan]] = []
         self.records: list[SequenceRecord] = []
@@ -107,6 +134,7 @@ class FrameStream:
         return {
             "at_rest": self.at_rest,
             "new_after": self.new_after,
+            "measure": self.measure,
             "reduction": None if reduction is None else reduction.state(),
             "tracker": None if tracker is None else tracker.state(),
             "sequence": self._sequence,
@@ -117,7 +145,7 @@ class FrameStream:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "FrameStream":
         """Return the stream with this :meth:`state`; it keeps no record."""
-        stream = cls(state["at_rest"], state["new_after"], record=False)
+        stream = cls(state["at_rest"], state["new_after"], False, state["measure"])
         if state["reduction"] is not None:
             stream._reduction = Reduction.from_state(state["reduction"])
             if state["tracker"] is not None:
@@ -143,6 +171,7 @@ class FrameStream:
         covariates: Mapping[str, float] | None = None,
         tags: tuple[str, ...] = (),
         answer: Answer | None = None,
+        probabilities: Mapping[str, float] | None = None,
     ) -> list[tuple[int, Event]]:
         """Take the next frame; return the events that it causes, with the sequence of each.
 
@@ -152,6 +181,7 @@ class FrameStream:
             covariates: values by name.
             tags: that the networks gave to it.
             answer: of a temporal network.
+            probabilities: of all tags, by name.
         """
         why = reduced.begins or self._pause(reduced, time)
         if why and self._tracker is not None:
@@ -165,29 +195,48 @@ class FrameStream:
         step = Step(reduced.file, reduced.sums, time, answer)
         frame = 0 if self._tracker is None else self._tracker.number
         events = [] if self._tracker is None else self._tracker.push(step)
+        self.row = FrameRow(
+            reduced.file,
+            reduced.index,
+            max(self._sequence, 0),
+            frame,
+            time,
+            dict(covariates or {}),
+            float("nan") if reduced.sums is None else reduced.sums.total,
+            0.0 if self._tracker is None else self._tracker.z,
+            tags,
+            reduced.reason,
+            probabilities or {},
+        )
+        if self.measure and reduced.sums is not None:
+            self._measured(self.row, reduced)
         if self.record:
-            total = float("nan") if reduced.sums is None else reduced.sums.total
-            z = 0.0 if self._tracker is None else self._tracker.z
-            row = FrameRow(
-                reduced.file,
-                reduced.index,
-                max(self._sequence, 0),
-                frame,
-                time,
-                dict(covariates or {}),
-                total,
-                z,
-                tags,
-                reduced.reason,
-            )
-            self.rows.append(row)
+            self.rows.append(self.row)
         return [(self._sequence, event) for event in events]
+
+    def _measured(self, row: FrameRow, reduced: Reduced) -> None:
+        assert self._tracker is not None
+        assert reduced.reduction is not None
+        assert reduced.sums is not None
+        row.noise_factor = self._tracker.noise_factor if reduced.sums.poisson else 1.0
+        row.quantities = reduced.reduction.quantities(reduced.sums, row.noise_factor)
+        self.units = reduced.reduction.units()
 
     @property
     def z(self) -> list[float]:
         """Significance of a change at the last frame, at each scale of the scan."""
         scales = [] if self._tracker is None else self._tracker.scales
         return scales or [0.0] * len(SCALES)
+
+    @property
+    def beam(self) -> bool:
+        """Whether the last frame had beam."""
+        return self._tracker is not None and self._tracker.beam
+
+    @property
+    def noise_factor(self) -> float:
+        """Variance of a quiet frame over that of photons alone, as learnt so far."""
+        return 1.0 if self._tracker is None else self._tracker.noise_factor
 
     def close(self) -> None:
         """Finish the sequence that is going on."""
@@ -198,6 +247,10 @@ class FrameStream:
         for numbers, note in ((tracker.bursts, _BURST), (tracker.dark, _DARK)):
             for number in numbers:
                 rows[number].note = note
+        for row in rows.values():
+            # The first frames were measured before the noise of the stream was known.
+            if row.quantities and self._reduction is not None and self._reduction.poisson:
+                row.renoised(tracker.noise_factor)
         self.records.append(SequenceRecord(self._sequence, tracker.axis, tracker.blocks))
         self.processes += [(self._sequence, span) for span in tracker.finish()]
         read = sum(not np.isnan(row.total) for row in rows.values())

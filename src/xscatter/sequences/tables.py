@@ -13,6 +13,7 @@ from scipy.special import ndtr
 from xscatter.core.files import write_text
 from xscatter.core.provenance import run_record
 from xscatter.sequences.events import Event, ProcessSpan
+from xscatter.sequences.quantities.registry import NOTHING, all_quantities
 from xscatter.sequences.stream import FrameRow
 
 PROCESS_COLUMNS = [
@@ -47,29 +48,45 @@ def processes_csv(processes: Sequence[tuple[int, ProcessSpan]]) -> str:
 def frames_csv(rows: Sequence[FrameRow]) -> str:
     """Return the table of frames, one a row."""
     covariates = list(dict.fromkeys(name for row in rows for name in row.covariates))
-    tagged = any(row.tags for row in rows)
+    tags = list(dict.fromkeys(name for row in rows for name in row.probabilities))
+    return frames_header(covariates, tags) + "".join(
+        frames_line(row, covariates, tags) for row in rows
+    )
+
+
+def frames_header(covariates: Sequence[str] = (), tags: Sequence[str] = ()) -> str:
+    """Return the first line of the table of frames."""
     header = [
-        "file", "frame", "time", *covariates, CHANGE, "total", "total_sd", "change_z",
-        *(["tags"] if tagged else []), "note", "index", "sequence",
+        "file", "frame", "time", *covariates, CHANGE, *(f"p({tag})" for tag in tags),
+        *(name + end for name in all_quantities() for end in ("", "_sd")), "change_z",
+        *(["tags"] if tags else []), "note", "index", "sequence",
     ]  # fmt: skip
-    lines = [
-        [
-            row.file,
-            row.frame,
-            _text(row.time),
-            *(_text(row.covariates.get(name)) for name in covariates),
-            f"{float(2 * ndtr(row.z) - 1):.4f}",
-            _text(row.total),
-            _text(math.sqrt(row.total) if row.total > 0 else math.nan),
-            f"{row.z:.2f}",
-            *([";".join(row.tags)] if tagged else []),
-            row.note,
-            row.index,
-            row.sequence,
-        ]
-        for row in rows
+    return _csv(header, [])
+
+
+def frames_line(row: FrameRow, covariates: Sequence[str] = (), tags: Sequence[str] = ()) -> str:
+    """Return one line of the table of frames.
+
+    Args:
+        row: of the frame.
+        covariates: names of their columns.
+        tags: names of the tags that have columns.
+    """
+    line = [
+        row.file,
+        row.frame,
+        _text(row.time),
+        *(_text(row.covariates.get(name)) for name in covariates),
+        f"{float(2 * ndtr(row.z) - 1):.4f}",
+        *(_text(row.probabilities.get(tag), 4) for tag in tags),
+        *(_text(x, 6) for name in all_quantities() for x in row.quantities.get(name, NOTHING)),
+        f"{row.z:.2f}",
+        *([";".join(row.tags)] if tags else []),
+        row.note,
+        row.index,
+        row.sequence,
     ]
-    return _csv(header, lines)
+    return _csv(line, [])
 
 
 def sequence_json(
@@ -78,6 +95,7 @@ def sequence_json(
     processes: Sequence[tuple[int, ProcessSpan]],
     events: Sequence[tuple[int, Event]],
     messages: Sequence[str],
+    units: dict[str, str],
 ) -> str:
     """Return settings, model hashes, processes and events as JSON.
 
@@ -87,6 +105,7 @@ def sequence_json(
         processes: with the number of the sequence of each.
         events: in the order in which a stream reports them.
         messages: about frames that were left out.
+        units: of the quantities in frames.csv, by name.
     """
     value = {
         "models": models,
@@ -97,6 +116,7 @@ def sequence_json(
         ],
         "events": [event.record() | {"sequence": number} for number, event in events],
         "messages": list(messages),
+        "units": {"time": "s", **units},
         "run": run_record(),
     }
     return json.dumps(value, indent=1) + "\n"
@@ -117,8 +137,8 @@ def _plain(span: ProcessSpan) -> dict[str, Any]:
     return {name: getattr(span, name) for name in span.__dataclass_fields__}
 
 
-def _text(value: float | None) -> str:
-    return "" if value is None or math.isnan(value) else f"{value:.10g}"
+def _text(value: float | None, digits: int = 10) -> str:
+    return "" if value is None or math.isnan(value) else f"{value:.{digits}g}"
 
 
 def _csv(header: list[str], rows: Iterable[list[Any]]) -> str:

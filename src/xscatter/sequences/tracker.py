@@ -123,6 +123,16 @@ class Tracker:
         return self._history.blocks
 
     @property
+    def beam(self) -> bool:
+        """Whether the last frame had beam."""
+        return self._without_beam == 0
+
+    @property
+    def noise_factor(self) -> float:
+        """Variance of a quiet frame over that of photons alone, as learnt so far."""
+        return self._scan.noise_factor
+
+    @property
     def scales(self) -> list[float]:
         """Significance of a change at the last frame, at each scale of the scan."""
         return [

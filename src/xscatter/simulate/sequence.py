@@ -10,6 +10,7 @@ from xscatter.simulate.experiment import Experiment
 from xscatter.simulate.homogeneity import HomogeneityTable, totals_contrast, totals_course
 from xscatter.simulate.image import SimulatedImage, simulate_image
 from xscatter.simulate.law_registry import ProcessLaw, all_laws
+from xscatter.simulate.least_error import PHOTONS, Place, least_errors
 from xscatter.simulate.registry import get
 from xscatter.simulate.render import render
 from xscatter.simulate.shadows import shaded
@@ -273,18 +274,15 @@ class Sequence:
     @cached_property
     def quantities(self) -> dict[str, tuple[str, np.ndarray]]:
         """Unit and values (n,) of every parameter that changes, by feature and parameter."""
-        table: dict[str, list[float]] = {"photons": []}
+        table: dict[str, list[float]] = {PHOTONS: []}
         for frame in range(len(self)):
             scene = self.scene(frame)
-            table["photons"].append(scene["photons"])
-            seen: dict[str, int] = {}
-            for entry in scene["features"][len(self.timeline.still) :]:
-                count = seen[entry["feature"]] = seen.get(entry["feature"], 0) + 1
-                name = entry["feature"] + (f"-{count}" if count > 1 else "")
-                table.setdefault(f"{name}.share", []).append(entry["share"])
-                for key, value in entry["parameters"].items():
-                    table.setdefault(f"{name}.{key}", []).append(value)
-        units = {"photons": "counts"}
+            table[PHOTONS].append(scene["photons"])
+            for name, (number, key) in self._places(scene).items():
+                entry = scene["features"][number]
+                value = entry["share"] if key == "share" else entry["parameters"][key]
+                table.setdefault(name, []).append(value)
+        units = {PHOTONS: "counts"}
         for name in table:
             feature, _, key = name.partition(".")
             for parameter in get(feature.split("-")[0]).parameters if key else ():
@@ -294,8 +292,45 @@ class Sequence:
         return {
             name: (units.get(name, ""), values)
             for name, values in arrays.items()
-            if len(values) == len(self) and (name == "photons" or np.ptp(values) > 0)
+            if len(values) == len(self) and (name == PHOTONS or np.ptp(values) > 0)
         }
+
+    def _places(self, scene: dict[str, Any]) -> dict[str, Place]:
+        """Return where the parameters of features that may change are in a scene, by name."""
+        places: dict[str, Place] = {}
+        seen: dict[str, int] = {}
+        for number in range(len(self.timeline.still), len(scene["features"])):
+            entry = scene["features"][number]
+            count = seen[entry["feature"]] = seen.get(entry["feature"], 0) + 1
+            name = entry["feature"] + (f"-{count}" if count > 1 else "")
+            for key in ("share", *entry["parameters"]):
+                places[f"{name}.{key}"] = (number, key)
+        return places
+
+    @cached_property
+    def least_errors(self) -> dict[str, np.ndarray]:
+        """Least error (n,) that an ideal fit of a frame could have, of each of `quantities`."""
+        rows: list[dict[str, float]] = []
+        before: dict[str, Any] = {}
+        for frame in range(len(self)):
+            scene = self.scene(frame)
+            # A beam that drifts by a part of a pixel moves no error.
+            flux, scene = scene["photons"], {**scene, "drift": [0.0, 0.0]}
+            pattern = {**scene, "photons": 0.0, "zingers": 0}
+            if flux <= 0:  # nothing is known without light
+                rows.append(dict.fromkeys(self.quantities, np.inf))
+                continue
+            if pattern != before:
+                wanted = {
+                    name: place
+                    for name, place in self._places(scene).items()
+                    if name in self.quantities
+                }
+                fresh, at, before = least_errors(scene, self.experiment, wanted), flux, pattern
+            # Most of a record is quiet: only the flux differs, and the error of photon noise.
+            ratio = float(np.sqrt(at / flux))
+            rows.append({n: v * (1 / ratio if n == PHOTONS else ratio) for n, v in fresh.items()})
+        return {name: np.array([row[name] for row in rows]) for name in self.quantities}
 
     def settings(self) -> dict[str, Any]:
         """Return the timeline as plain values."""

@@ -53,6 +53,7 @@ def simulate_sequence(study: Study, number: int, path: str | Path) -> None:
             judged,
             spans,
             sequence.quantities,
+            sequence.least_errors,
             sequence.settings(),
         )
 

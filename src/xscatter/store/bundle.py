@@ -19,8 +19,11 @@ from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.views import VIEWS
 
-FORMAT = 1
-"""Version of ``tagger.json``, raised by a change that an earlier xscatter cannot read."""
+FORMAT = 2
+"""Version of ``tagger.json``, raised by a change that an earlier xscatter cannot read.
+
+Without a temporal network a tagger is of format 1.
+"""
 
 DESCRIPTION, CARD, STUDY = "tagger.json", "card.md", "study.yaml"
 
@@ -61,6 +64,39 @@ class BundledNetwork:
 
 
 @dataclass(frozen=True)
+class BundledSequence:
+    """The temporal network of a tagger.
+
+    Attributes:
+        file: its name in the folder.
+        sha256: of that file.
+        state: numbers that it keeps from frame to frame.
+        columns: number of columns of each group of features, in order.
+        networks: by view: SHA-256 of the networks whose logits are among its features.
+        processes: by process: family, slope, offset, threshold, and scores of the test.
+        families: names, in the order of the last outputs.
+        onset_frames: frames in which a process counts as one that has just begun.
+        alarm_threshold: least probability of a report with few false alarms; None: not known.
+        scores: of all processes together in the test.
+    """
+
+    file: str
+    sha256: str
+    state: int
+    columns: dict[str, int]
+    networks: dict[str, str]
+    processes: dict[str, dict[str, Any]]
+    families: list[str]
+    onset_frames: int
+    alarm_threshold: float | None
+    scores: dict[str, Any] = field(default_factory=dict)
+
+    def column(self, name: str) -> np.ndarray:
+        """Return slope, offset or threshold of every process (P,)."""
+        return np.array([one[name] for one in self.processes.values()], np.float64)
+
+
+@dataclass(frozen=True)
 class Bundle:
     """A tagger as its folder describes it.
 
@@ -71,6 +107,7 @@ class Bundle:
         transform: keys of the Fourier-Bessel expansion of the coefficient input.
         networks: by view.
         facts: training, test, study and versions that made it, for the reader.
+        sequence: the temporal network, if there is one.
     """
 
     name: str
@@ -79,13 +116,14 @@ class Bundle:
     transform: dict[str, Any]
     networks: dict[str, BundledNetwork]
     facts: dict[str, Any] = field(default_factory=dict)
+    sequence: BundledSequence | None = None
 
     def write(self, folder: Path, contents: Mapping[str, bytes], card: str, study: str) -> None:
         """Write the folder, completely or not at all; an earlier tagger in it is replaced.
 
         Args:
             folder: where to.
-            contents: the ONNX file of each view.
+            contents: the ONNX file of each view, and of "sequence".
             card: text of the card.
             study: text of the study file.
 
@@ -96,10 +134,14 @@ class Bundle:
             raise UserError(f"{folder}: holds something else than a tagger; choose another with -o")
         with complete_folder(folder) as part:
             for view, content in contents.items():
-                write_bytes(part / self.networks[view].file, content)
+                write_bytes(part / network_file(view), content)
             write_text(part / CARD, card)
             write_text(part / STUDY, study)
-            write_json(part / DESCRIPTION, {"format": FORMAT, **asdict(self)})
+            entries = asdict(self)
+            if self.sequence is None:  # earlier versions read it
+                del entries["sequence"]
+            made = FORMAT if self.sequence else 1
+            write_json(part / DESCRIPTION, {"format": made, **entries})
 
 
 def open_bundle(folder: str | Path) -> tuple[Path, Bundle]:
@@ -120,7 +162,8 @@ def open_bundle(folder: str | Path) -> tuple[Path, Bundle]:
                 f"{path}: is of format {made}, and this xscatter reads up to {FORMAT}; update it"
             )
         networks = {v: BundledNetwork(**one) for v, one in content.pop("networks").items()}
-        bundle = Bundle(**content, networks=networks)
+        own = content.pop("sequence", None)
+        bundle = Bundle(**content, networks=networks, sequence=own and BundledSequence(**own))
         for network in networks.values():
             if list(network.tags) != list(bundle.tags):
                 raise ValueError(f"{network.file} has other tags")
@@ -136,7 +179,7 @@ def open_bundle(folder: str | Path) -> tuple[Path, Bundle]:
     return place, bundle
 
 
-def read_network(folder: Path, network: BundledNetwork) -> bytes:
+def read_network(folder: Path, network: BundledNetwork | BundledSequence) -> bytes:
     """Return the ONNX file of a `network` in `folder`.
 
     Raises:

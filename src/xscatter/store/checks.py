@@ -15,6 +15,7 @@ from xscatter.core.files import file_sha256
 from xscatter.processes import NAMES
 from xscatter.store.coefficients import COEFFICIENTS
 from xscatter.store.experiments import COUNTS_DATASET, LABELS
+from xscatter.store.features import FEATURES
 from xscatter.store.sequences import PROCESS_LABELS, TIME
 
 
@@ -52,6 +53,19 @@ def sequence_problem(
     return shards.problem(path, deep, study_hash=study_hash, sequence=number) or _entries(
         path, wanted
     )
+
+
+def features_problem(path: Path, deep: bool, frames: int, source: Path) -> str | None:
+    """Check the features of a sequence.
+
+    Args:
+        path: the file.
+        deep: compare its content with its checksum, and its source with that in its attributes.
+        frames: number of frames that it must have.
+        source: the sequence.
+    """
+    expected = {"source_sha256": file_sha256(source)} if deep and source.exists() else {}
+    return shards.problem(path, deep, **expected) or _entries(path, {FEATURES: frames})
 
 
 def coefficients_problem(

@@ -16,7 +16,7 @@ import numpy as np
 
 from xscatter.core.shards import new_shard, open_shard, problem
 
-_FEATURES = "entry/features"
+FEATURES = "entry/features"
 _LOGITS = "entry/logits"
 _PROFILE = "entry/profile"
 _TIME = "entry/time"
@@ -31,12 +31,27 @@ class FeatureFile:
     @property
     def features(self) -> np.ndarray:
         """(n, F) float32."""
-        return self._file[_FEATURES][()]
+        return self._file[FEATURES][()]
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Hash of the weights of each network whose logits are among the features, by view."""
+        return json.loads(self._file.attrs["models"])
+
+    @property
+    def source_sha256(self) -> str:
+        """SHA-256 of the file of frames."""
+        return str(self._file.attrs["source_sha256"])
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the content."""
+        return str(self._file.attrs["checksum"])
 
     @property
     def columns(self) -> dict[str, int]:
         """Number of columns of each group, in order."""
-        return json.loads(self._file[_FEATURES].attrs["columns"])
+        return json.loads(self._file[FEATURES].attrs["columns"])
 
     @property
     def logits(self) -> np.ndarray:
@@ -99,8 +114,8 @@ def write_features(
         first += size
     attributes = {"source_sha256": source, "models": json.dumps(models, sort_keys=True)}
     with new_shard(path, **attributes) as file:
-        file[_FEATURES] = features.astype(np.float32)
-        file[_FEATURES].attrs["columns"] = json.dumps(columns)
+        file[FEATURES] = features.astype(np.float32)
+        file[FEATURES].attrs["columns"] = json.dumps(columns)
         file[_LOGITS] = logits.astype(np.float32)
         file[_PROFILE] = features[:, first : first + columns["profile"]].astype(np.float32)
         file[_TIME] = np.asarray(times, np.float64)

@@ -10,6 +10,9 @@ from xscatter.core.errors import UserError
 FACTS = ("tags", "size", "transform", "weights_sha256", "split")
 """Entries of ``training.json`` that later stages read."""
 
+SEQUENCE_FACTS = ("tags", "columns", "networks", "weights_sha256", "split")
+"""The same of a temporal network."""
+
 
 @dataclass(frozen=True)
 class ModelFolder:

@@ -40,6 +40,10 @@ class StudyPaths:
         """Sequence of frames."""
         return self.root / "sequences" / f"{_digits(number)}.h5"
 
+    def features(self, number: int | str) -> Path:
+        """Features of the frames of a sequence, beside it."""
+        return self.root / "sequences" / f"{_digits(number)}.features.h5"
+
     @property
     def batches(self) -> Path:
         """Folder of the record batches."""
@@ -78,6 +82,11 @@ class StudyPaths:
     def scores(self, view: str) -> Path:
         """Scores of every image of the test batch."""
         return self.root / "evaluation" / f"{view}-scores.npz"
+
+    @property
+    def embedder(self) -> Path:
+        """Folder of a tagger of single frames: what the features of sequences are made with."""
+        return self.root / "embedder"
 
     @property
     def tagger(self) -> Path:

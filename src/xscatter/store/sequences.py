@@ -9,7 +9,7 @@ Beside all that an experiment shard has (`store/experiments.py`):
 ``entry/processes/labels``          (P,) uint8; beside it ``detectability`` (D) and ``contrast``
 ``entry/processes/progress``        (n, P) X in [0, 1]; NaN: absent
 ``entry/processes/spans``           (k,) process, begin, end, seen, open
-``entry/quantities/...``            ``names`` (Q,), ``units``, ``values`` (n, Q)
+``entry/quantities/...``            ``names`` (Q,), ``units``, ``values`` (n, Q), ``least_errors``
 ``entry/law``                       JSON: the timeline, enough to make the sequence again
 ==================================  ===============================================================
 """
@@ -106,6 +106,12 @@ class SequenceFile(ExperimentFile):
         return dict(zip(names, zip(units, group["values"][()].T, strict=True), strict=True))
 
     @property
+    def least_errors(self) -> dict[str, np.ndarray]:
+        """Least error (n,) that an ideal fit of a frame could have, of each of the quantities."""
+        errors = self._file[_QUANTITIES]["least_errors"][()]
+        return dict(zip(self.quantities, errors.T, strict=True))
+
+    @property
     def law(self) -> dict[str, Any]:
         """The timeline as it was drawn."""
         return json.loads(self._file[_LAW][()])
@@ -144,6 +150,7 @@ class SequenceWriter(ExperimentWriter):
         judged: Mapping[str, np.ndarray],
         spans: np.ndarray,
         quantities: Columns,
+        least_errors: Mapping[str, np.ndarray],
         law: dict[str, Any],
     ) -> None:
         """Write all that concerns time.
@@ -154,6 +161,7 @@ class SequenceWriter(ExperimentWriter):
             judged: labels, detectability and contrast (P,), progress (n, P), by name.
             spans: (k,) of `SPAN`.
             quantities: unit and values, by name.
+            least_errors: (n,) of each quantity, by name.
             law: the timeline, plain values.
         """
         data = self._entry["data"]
@@ -169,8 +177,11 @@ class SequenceWriter(ExperimentWriter):
         group = self.group("quantities")
         group["names"] = np.array([name.encode() for name in quantities], "S")
         group["units"] = np.array([_unit(unit) for unit, _ in quantities.values()], "S")
-        columns = [values for _, values in quantities.values()]
-        group["values"] = np.array(columns, np.float32).reshape(len(columns), len(times)).T
+        for key, columns in (
+            ("values", [values for _, values in quantities.values()]),
+            ("least_errors", [least_errors[name] for name in quantities]),
+        ):
+            group[key] = np.array(columns, np.float32).reshape(len(columns), len(times)).T
         self._entry["law"] = json.dumps(law).encode()
 
 

@@ -19,6 +19,7 @@ from xscatter.store.checks import (
     batch_problem,
     coefficients_problem,
     experiment_problem,
+    features_problem,
     json_problem,
     network_problem,
     page_problem,
@@ -29,7 +30,7 @@ from xscatter.store.checks import (
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study, load_recorded_study
-from xscatter.views import VIEWS, evaluated
+from xscatter.views import SEQUENCE, VIEWS, evaluated
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,9 @@ def _checks(study: Study, paths: StudyPaths, deep: bool) -> Iterator[_Check]:
         log = paths.log("simulate_sequence", f"{number:05d}")
         wanted = (deep, study.sequence.frames, number, hashed)
         yield _Check(paths.sequence(number), log, sequence_problem, wanted)
+        log = paths.log("embed", f"{number:05d}")
+        frames = (deep, study.sequence.frames, paths.sequence(number))
+        yield _Check(paths.features(number), log, features_problem, frames)
     yield _Check(paths.assignment, paths.log("assign"), json_problem)
     yield _Check(
         paths.records, paths.log("index"), json_problem, ("batches", "fields", "record_length")
@@ -155,23 +159,26 @@ def _checks(study: Study, paths: StudyPaths, deep: bool) -> Iterator[_Check]:
     for name, entry in _batches(paths).items():
         log = paths.log("pack", name.removeprefix("batch-").removesuffix(".bin"))
         yield _Check(paths.batches / name, log, batch_problem, (deep, *entry))
-    for view in VIEWS:
+    sequence = [SEQUENCE.name] if study.sequence.sequences else []
+    for view in [*VIEWS, *sequence]:
         model, log = ModelFolder(paths.model(view)), paths.log("train", view)
         yield _Check(model.network, log, zip_problem)
         for path in (model.training, model.calibration):
             yield _Check(path, log, json_problem)
         for path in (model.history, model.timings):
             yield _Check(path, log, table_problem)
-    for view in evaluated():
+    for view in [*evaluated(), *sequence]:
         yield _Check(paths.evaluation(view), paths.log("test", view), json_problem)
         yield _Check(paths.scores(view), paths.log("test", view), zip_problem)
     yield _Check(paths.report, paths.log("report"), page_problem)
     log = paths.log("bundle")
     yield _Check(paths.tagger / DESCRIPTION, log, json_problem, ("format", "networks"))
-    checksums = _networks(paths)
-    for view in VIEWS:
-        name = network_file(view)
-        yield _Check(paths.tagger / name, log, network_problem, (deep, checksums.get(name)))
+    folders = {paths.tagger: [*VIEWS, *sequence], **({paths.embedder: VIEWS} if sequence else {})}
+    for folder, views in folders.items():
+        checksums = _networks(folder)
+        for view in views:
+            name = network_file(view)
+            yield _Check(folder / name, log, network_problem, (deep, checksums.get(name)))
 
 
 def _batches(paths: StudyPaths) -> dict[str, tuple[int, str]]:
@@ -186,10 +193,11 @@ def _batches(paths: StudyPaths) -> dict[str, tuple[int, str]]:
         return {}
 
 
-def _networks(paths: StudyPaths) -> dict[str, str]:
-    """Return the SHA-256 of every network that the description of the tagger names."""
+def _networks(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every network that the description of a tagger names."""
     try:
-        networks = json.loads((paths.tagger / DESCRIPTION).read_text())["networks"].values()
+        content = json.loads((folder / DESCRIPTION).read_text())
+        networks = [*content["networks"].values(), *filter(None, [content.get("sequence")])]
         return {network["file"]: network["sha256"] for network in networks}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
@@ -210,6 +218,8 @@ def _strangers(study: Study, paths: StudyPaths) -> Iterator[Finding]:
     ):
         folder = name(0).parent
         expected = {name(number).name for number in range(count)}
+        if name == paths.sequence:
+            expected |= {paths.features(number).name for number in range(count)}
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.name not in expected and path.suffix != ".part":
                 yield Finding(path, "stranger: this study does not make it; it is kept")

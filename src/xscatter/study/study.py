@@ -12,11 +12,12 @@ from xscatter.study import networks
 from xscatter.study.pack import Pack
 from xscatter.study.renamed import as_fingerprinted
 from xscatter.study.section import Section
-from xscatter.study.sequence import Sequences
+from xscatter.study.sequence import EPOCH_STEPS, TRAINING, Sequences
 from xscatter.study.simulate import Simulate
 from xscatter.study.train import Train
 from xscatter.study.transform import Transform
 from xscatter.study.walltime import Walltime
+from xscatter.views import SEQUENCE, View
 
 # Increased by every change that makes other images, tags or coefficients from the same study, so
 # that files made before and after are never mixed.
@@ -67,6 +68,22 @@ class Study(Section):
         """Radius of the disk of the expansion, in pixels."""
         return float(self.transform.radius or self.simulate.size)
 
+    def train_of(self, view: View) -> Train:
+        """Return the keys of the training of `view`, those of the temporal network included."""
+        if view == SEQUENCE:
+            own = {**self.sequence.training(), "steps_per_epoch": EPOCH_STEPS}
+            del own["window"]
+            own |= {"schedule": "plateau", "precision": "float32"}
+            return self.train.model_copy(update=own)
+        return self.train.of(view)
+
+    def decides(self, view: View) -> dict[str, Any]:
+        """Return what decides the training of `view` besides its data and parents, to be hashed."""
+        if view == SEQUENCE:
+            own = self.train_of(view).decides(view.name)
+            return own | {"window": self.sequence.window}
+        return self.train.decides(view.name)
+
     def fingerprint(self, stage: Stage) -> str:
         """Return a hash (16 hex digits) of all that decides the files of `stage`.
 
@@ -83,7 +100,7 @@ class Study(Section):
         if stage in ("simulate", "transform", "sequence"):
             del content["simulate"]["experiments"]
         if stage == "sequence":
-            content["sequence"] = self.sequence.model_dump(exclude={"sequences"})
+            content["sequence"] = self.sequence.model_dump(exclude={"sequences", *TRAINING})
         elif stage != "simulate":
             content["transform"] = as_fingerprinted("transform", self.transform.model_dump())
         if stage in ("pack", "train"):

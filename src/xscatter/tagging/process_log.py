@@ -8,21 +8,44 @@ start, and gives the same events, of which those that are in the file already ar
 import csv
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from xscatter.core.errors import UserError
 from xscatter.frames import Frame, Unreadable
 from xscatter.frames.reading import read as read_file
+from xscatter.sequences.events import Event
 from xscatter.sequences.order import frame_number, natural_key
 from xscatter.sequences.reduction import centred
 from xscatter.sequences.state import load_state, save_state
 from xscatter.sequences.stream import FrameStream, Reduced
 from xscatter.sequences.tables import event_line
 from xscatter.sources.source import Item
+from xscatter.tagging.frame_table import FrameTable
 from xscatter.tagging.tagged import Tagged
 from xscatter.tagging.tagger import Ready
+
+
+class Follower(Protocol):
+    """Something that follows a stream and adds events to it, such as advice."""
+
+    def follow(
+        self, stream: FrameStream, reduced: Reduced, events: Sequence[tuple[int, Event]]
+    ) -> list[tuple[int, Event]]:
+        """Return further events of a frame.
+
+        Args:
+            stream: that took it.
+            reduced: the frame.
+            events: that it caused.
+        """
+
+    def state(self) -> dict[str, Any]:
+        """Return plain values and arrays."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
 
 
 class ProcessLog:
@@ -33,6 +56,8 @@ class ProcessLog:
         stream: that finds processes; used if there is no state to resume from.
         table: the journal's file.
         read: returns a frame of an item again, by the name of the item and the number of the frame.
+        advisor: that adds advice, or None.
+        frames: file of a table of the frames with their quantities, or None.
 
     Attributes:
         messages: about frames and sequences; the caller empties it.
@@ -47,6 +72,8 @@ class ProcessLog:
         stream: FrameStream,
         table: Path,
         read: Callable[[str, int], Frame] = read_file,
+        advisor: Follower | None = None,
+        frames: Path | None = None,
     ):
         self.path, self._table, self._read = path, table, read
         self._state = path.with_name(f".{path.name}.state")
@@ -68,16 +95,23 @@ class ProcessLog:
             ) from error
         # Frames of the table whose events were counted, and those events.
         self._taken, self._events = len(rows), written
+        self._advisor, length = advisor, None
         if self._state.exists():
             state = load_state(self._state)
             self._stream = FrameStream.from_state(state["stream"])
             self._taken, self._events = state["taken"], state["events"]
+            if advisor is not None and state["advisor"] is not None:
+                advisor.restore(state["advisor"])
+            if frames is not None:
+                length = state["frames"].get(str(frames.absolute()))
             if state["table"] != str(table.absolute()):
                 self._file.close()
                 raise UserError(
                     f"{path}: belongs to another table than {table}; choose another file with "
                     "--processes, or the table it was made with"
                 )
+        self._frames = None if frames is None else FrameTable(frames, length)
+        self._stream.measure = frames is not None
         # A crash may have cut off rows of the table: these frames are tagged, but not taken, again.
         self._known = max(self._taken - len(rows), 0)
         self._repeated = max(written - self._events, 0)
@@ -97,6 +131,8 @@ class ProcessLog:
         """Write the state and close the file."""
         self._save()
         self._file.close()
+        if self._frames is not None:
+            self._frames.close()
 
     def order(self, items: list[Item], patience: float) -> list[Item]:
         """Return the items that may be taken now, by the numbers in their names.
@@ -172,7 +208,17 @@ class ProcessLog:
             self._stream.messages.append(f"missing frames: {self._last[0]} {gap}")
 
     def _take(self, reduced: Reduced) -> None:
-        for sequence, event in self._stream.take(reduced, _modified(reduced.file)):
+        events = self._stream.take(reduced, _modified(reduced.file))
+        if self._advisor is not None:
+            events += self._advisor.follow(self._stream, reduced, events)
+            self._stream.messages += [
+                f"advice: {event.advice}: {event.why} (probability {event.probability:.2f})"
+                for _, event in events
+                if event.advice
+            ]
+        if self._frames is not None and self._stream.row is not None:
+            self._frames.add(self._stream.row)
+        for sequence, event in events:
             self._events += 1
             if self._repeated:
                 self._repeated -= 1
@@ -181,11 +227,14 @@ class ProcessLog:
         self._taken += 1
 
     def _save(self) -> None:
+        frames = self._frames
         state = {
             "table": str(self._table.absolute()),
             "taken": self._taken,
             "events": self._events,
             "stream": self._stream.state(),
+            "advisor": None if self._advisor is None else self._advisor.state(),
+            "frames": {} if frames is None else {str(frames.path.absolute()): frames.flush()},
         }
         save_state(self._state, state)
 

@@ -27,6 +27,7 @@ class TaggedSequence:
         events: as a stream reports them, each with the number of its sequence.
         messages: about frames that were left out and sequences that begin.
         records: sums of each sequence, for pictures.
+        units: of the quantities of the frames, by name.
     """
 
     frames: list[FrameRow] = field(default_factory=list)
@@ -34,6 +35,7 @@ class TaggedSequence:
     events: list[tuple[int, Event]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     records: list[SequenceRecord] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)
 
 
 class SequenceTagger:
@@ -125,18 +127,27 @@ class SequenceTagger:
         self._collect()
         stream = self.stream
         return TaggedSequence(
-            stream.rows, stream.processes, self._events, self._messages, stream.records
+            stream.rows,
+            stream.processes,
+            self._events,
+            self._messages,
+            stream.records,
+            stream.units,
         )
 
     def _push(
         self, item: Item | Ready, time: float | None, covariates: Mapping[str, float]
     ) -> list[tuple[int, Event]]:
         tags: tuple[str, ...] = ()
+        probabilities: dict[str, float] = {}
         if self.tagger is not None and not isinstance(item, (Profile, Unreadable)):
             ready = item if isinstance(item, Ready) else self.tagger.ready(item)
-            tags = self.tagger.tag([ready])[0].tags
+            tagged = self.tagger.tag([ready])[0]
+            tags = tagged.tags
+            probabilities = dict(zip(self.tagger.tags, tagged.probability.tolist(), strict=False))
         frame = item.frame if isinstance(item, Ready) else item
-        events = self.stream.take(self.stream.reduce(frame), time, covariates, tags)
+        reduced = self.stream.reduce(frame)
+        events = self.stream.take(reduced, time, covariates, tags, probabilities=probabilities)
         if self.stream.record:
             self._events += events
             self._collect()

@@ -76,7 +76,9 @@ def maxima(intensity: np.ndarray, deviation: np.ndarray) -> np.ndarray:
         deviation: (n,) its standard deviations.
     """
     level, noise = smooth(intensity, 3), deviation / np.sqrt(3)
-    places, shape = signal.find_peaks(level, prominence=0, width=(1, len(level) / 6))
+    # A prominence above 0: a plateau has no width.
+    least = np.finfo(float).tiny
+    places, shape = signal.find_peaks(level, prominence=least, width=(1, len(level) / 6))
     kept = (shape["prominences"] >= SIGNIFICANT * noise[places]) & (places >= _EDGE)
     return places[kept]
 

@@ -39,6 +39,11 @@ class Quantity:
         """Return the unit; lengths in reciprocal space are in pixels without a geometry."""
         return self.module.UNIT if in_q or self.module.UNIT != "nm⁻¹" else "pixels"
 
+    @property
+    def of_noise(self) -> bool:
+        """Whether its error grows with the noise of the frame."""
+        return getattr(self.module, "OF_NOISE", True)
+
     def measure(self, rings: Rings) -> Measured:
         """Return the quantity of a frame."""
         if len(rings.kept) < 3 or (getattr(self.module, "NEEDS_Q", False) and not rings.in_q):

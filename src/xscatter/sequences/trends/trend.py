@@ -185,6 +185,25 @@ class Trend:
         """
         x = np.asarray(x, float)
         random = generator(self._seed, Purpose.BOOTSTRAP, 1)
+        curve, scales = self.draw(x, by, random)
+        noise = scales[:, None] * np.median(self.points.single)
+        return _forecast(x, curve, curve + noise * random.standard_normal(curve.shape))
+
+    def draw(
+        self, x: np.ndarray, by: By = "mixed", random: np.random.Generator | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return equally probable curves at the places `x`.
+
+        Args:
+            x: (m,) places.
+            by: as in :meth:`predict`.
+            random: generator; None: that of the seed.
+
+        Returns:
+            Curves (draws, m) and the noise scale (draws,) of each.
+        """
+        x = np.asarray(x, float)
+        random = random or generator(self._seed, Purpose.BOOTSTRAP, 1)
         curves, scales = [], []
         particles = {p.model.law.name: p for p in self._particles} if by != PROCESS else {}
         for name, number in _shares(self.weights(by), CURVES).items():
@@ -196,8 +215,7 @@ class Trend:
             scales.append(drawn[1])
         y, reach = self.points.y, FARTHEST * self.points.range
         curve = np.clip(np.concatenate(curves), y.min() - reach, y.max() + reach)
-        noise = np.concatenate(scales)[:, None] * np.median(self.points.single)
-        return _forecast(x, curve, curve + noise * random.standard_normal(curve.shape))
+        return curve, np.concatenate(scales)
 
     def ahead(self, number: int, by: By = "mixed") -> Forecast:
         """Return the values of the next `number` points at the median distance of points.

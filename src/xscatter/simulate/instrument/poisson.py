@@ -19,8 +19,8 @@ COARSE = 64  # tables of means 0, 64, 128 ... below 4096
 
 
 @cache
-def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Alias tables of all tabulated means.
+def tables() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the alias tables of all tabulated means, made once in a process.
 
     Returns:
         Begin (n + 1,) of each table, its first value (n,), threshold and alias (total,).
@@ -51,17 +51,37 @@ def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _alias(chance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    n = len(chance)
-    scaled = chance * n
+    threshold, other = _pair(chance * len(chance))
+    return np.minimum(threshold * 2.0**32, 2.0**32 - 1).astype(np.uint32), other.astype(np.uint16)
+
+
+@compiled(fastmath=None)
+def _pair(scaled):
+    """Let each value below 1 be filled up by one above; return thresholds and partners."""
+    n = len(scaled)
     threshold, other = np.ones(n), np.arange(n)
-    small = [i for i in range(n) if scaled[i] < 1]
-    large = [i for i in range(n) if scaled[i] >= 1]
-    while small and large:
-        less, more = small.pop(), large.pop()
+    small, large = np.empty(n, np.int64), np.empty(n, np.int64)  # stacks, and their heights
+    few, many = 0, 0
+    for i in range(n):
+        if scaled[i] < 1:
+            small[few] = i
+            few += 1
+        else:
+            large[many] = i
+            many += 1
+    while few and many:
+        few -= 1
+        many -= 1
+        less, more = small[few], large[many]
         threshold[less], other[less] = scaled[less], more
         scaled[more] -= 1 - scaled[less]
-        (small if scaled[more] < 1 else large).append(more)
-    return np.minimum(threshold * 2.0**32, 2.0**32 - 1).astype(np.uint32), other.astype(np.uint16)
+        if scaled[more] < 1:
+            small[few] = more
+            few += 1
+        else:
+            large[many] = more
+            many += 1
+    return threshold, other
 
 
 @compiled
@@ -179,5 +199,5 @@ def poisson_counts(
         out: (rows, cols) uint32, filled.
     """
     state = sequence.generate_state(4, np.uint64)
-    _fill(out, expected, live, largest, state, *_tables())
+    _fill(out, expected, live, largest, state, *tables())
     return out
