@@ -81,7 +81,9 @@ class WriteBack:
         self._tables: dict[tuple[str, str], NodeTable] = {}
         self._refused: set[tuple[str, str]] = set()
         tags = _Lines(journal, partial(self._lines_of_tags, journal))
-        self._files = [(tags, "tags", self._tag_row)]
+        self._files: list[tuple[_Lines, str, Callable[[dict[str, Any]], Row]]] = [
+            (tags, "tags", self._tag_row)
+        ]
         if events is not None:
             self._files.append((_Lines(events, _json_lines), "processes", _event_row))
         self._pause, self._next = 0.0, 0.0
