@@ -174,10 +174,8 @@ class Journal:
             self._write(header)
         # The names of files may contain any end of a line.
         for row in csv.DictReader(io.StringIO(complete.decode(), newline="")):
-            known = row["hash"]
-            if not known:
-                known = GONE if row["note"].endswith(GONE) else _FAILED
-            self._remember(row["file"], int(row["frame"]), known, row["state"])
+            without = GONE if row["note"].endswith(GONE) else _FAILED
+            self._remember(row["file"], int(row["frame"]), row["hash"] or without, row["state"])
 
     def _remember(self, source: str, index: int, content: str, state: str) -> None:
         version = self._version(source, index) + 1
