@@ -20,7 +20,8 @@ COLUMNS = 100
 # a room shows what it depends on.
 LAZY = {
     "tensorflow", "keras", "tensorboard", "sklearn", "matplotlib", "tqdm", "mpi4py", "onnx",
-    "onnxruntime", "tf2onnx", "fabio", "tifffile", "pyFAI", "psutil", "ruptures",
+    "onnxruntime", "tf2onnx", "fabio", "tifffile", "pyFAI", "psutil", "ruptures", "tiled", "httpx",
+    "pyarrow",
 }  # fmt: skip
 EXCEPTIONS = {
     "__init__.py": {"importlib"},  # the public face loads names when they are used

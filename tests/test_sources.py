@@ -132,7 +132,7 @@ def test_a_site_names_its_source_as_an_entry_point(monkeypatch):
 
     monkeypatch.setattr(registry, "entry_points", points)
     assert open_source("beamline:visit42", SourceOptions("*.cbf")) == ("visit42", "*.cbf")
-    with pytest.raises(UserError, match="known are beamline, folder"):
+    with pytest.raises(UserError, match="known are beamline, folder, http, https, tiled"):
         open_source("nothing:here")
 
 

@@ -172,7 +172,7 @@ def test_a_folder_that_vanishes_and_returns(place):
             pass
         folder.rename(folder.with_name("away"))
         assert [next(following), next(following)] == [[], []]
-        assert [line for line in lines if "waiting for it to return" in line] == lines[-1:]
+        assert "next attempt in" in lines[-1]
         folder.with_name("away").rename(folder)
         np.save(folder / "b.npy", frame(40))
         while not next(following):

@@ -46,7 +46,7 @@ def main(frames, table, events, kill_at):
     stream, frames = FrameStream(record=False, namer=namer), events.with_suffix(".csv")
     with (
         closing(Journal(table, tagger.tags)) as journal,
-        closing(ProcessLog(events, stream, table, read, Advisor(), frames, tagger)) as log,
+        closing(ProcessLog(events, stream, table, source.frame, Advisor(), frames, tagger)) as log,
     ):
         for _ in follow.follow(tagger, source, journal, options, lambda line: None, log):
             pass

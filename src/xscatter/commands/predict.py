@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xscatter.frames import Frame, Unreadable
+    from xscatter.sources.source import SourceOptions
     from xscatter.tagging import Tagger
 
 EXAMPLE = """examples:
@@ -39,8 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="file, folder (all files in it), or file.h5::/path/to/dataset",
+        help="file, folder (all files in it), file.h5::/path/to/dataset, or address of a node of a "
+        "Tiled server",
     )
+    add_run(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -54,6 +57,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--html", action="store_true", help="also write a page with each frame and its evidence"
     )
     add_model(parser)
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which frames of a Bluesky run are meant."""
+    parser.add_argument(
+        "--stream",
+        metavar="NAME",
+        help="stream of a Bluesky run on a Tiled server (default: primary, if it has frames)",
+    )
+    parser.add_argument(
+        "--field", metavar="NAME", help="name of the frames in a run (default: the only image)"
+    )
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -120,10 +135,12 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def run(args: argparse.Namespace) -> int:
     from xscatter.core.progress import track
+    from xscatter.sources.source import SourceOptions
     from xscatter.tagging.tables import Tables
     from xscatter.tagging.tree import summary
 
-    names, options = listed(args.files), read_options(args)
+    names, read = listed(args.files), read_options(args)
+    options = SourceOptions(read=read, stream=args.stream, field=args.field, report=_tell)
     tables = Tables(args.output, html=args.html)
     for path in tables.paths.values():
         if path.exists() and not args.force:
@@ -153,43 +170,48 @@ def run(args: argparse.Namespace) -> int:
     return 1 if tables.failed else 0
 
 
+def _tell(line: str) -> None:
+    print(f"xscatter predict: {line}", file=sys.stderr)
+
+
 class _Frames:
     """The frames of all files, and how many there are; a file not yet opened counts as one."""
 
-    def __init__(self, names: list[str], options: dict[str, Any]):
+    def __init__(self, names: list[str], options: "SourceOptions"):
         self._names, self._options, self.total = names, options, len(names)
 
     def __iter__(self) -> "Iterator[Frame | Unreadable]":
         from xscatter.frames import Frame
-        from xscatter.frames.reading import read_each
+        from xscatter.sources.registry import read_address
 
         for name in self._names:
             counted = 1
-            for item in read_each(name, **self._options):
+            for item in read_address(name, self._options):
                 if isinstance(item, Frame) and item.index == 0:
                     self.total += item.frames - counted
                     counted = 0  # the next series of the file was not counted at all
                 yield item
 
 
-def _check_readable(names: list[str], options: dict[str, Any]) -> None:
+def _check_readable(names: list[str], options: "SourceOptions") -> None:
     """Find one frame that can be read before networks are loaded and tables begun.
 
     Raises:
         UserError: there is none, or the mask or the PONI file cannot be read.
     """
     from xscatter.frames import Unreadable
-    from xscatter.frames.reading import check_options, read_each
+    from xscatter.frames.reading import check_options
+    from xscatter.sources.registry import read_address
 
-    check_options(**options)
+    check_options(**options.read)
     errors = []
     for name in names:
         reasons = []
-        for frame in read_each(name, **options):
+        for frame in read_address(name, options):
             if not isinstance(frame, Unreadable):
                 return
             reasons.append(frame.reason)
-        errors.append(reasons[0])
+        errors.append(reasons[0] if reasons else f"{name}: holds no frame")
     for earlier in errors[:-1]:
         print(f"xscatter predict: {earlier}", file=sys.stderr)
     more = f"; none of the {len(names)} files can be read, so nothing is written"

@@ -1,4 +1,4 @@
-"""Tag frames as a detector writes them into a folder, and append the tags to a table.
+"""Tag frames as they are written into a folder or on a Tiled server, and append tags to a table.
 
 A file is read when it has not changed for --settle seconds. A file that is still unreadable after
 --patience seconds is entered as bad. The table (CSV) also records which files are done: if watch is
@@ -9,19 +9,31 @@ few seconds it prints its rate and the number of files that wait.
 import argparse
 import math
 import sys
+import time
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from xscatter.commands.predict import add_model, load_tagger, read_options
+from xscatter.commands.predict import add_model, add_run, load_tagger, read_options
 from xscatter.core.errors import UserError
 
-EXAMPLE = """example:
-  xscatter watch /data/visit42 --pattern '*.cbf' -o visit42-tags.csv"""
+if TYPE_CHECKING:
+    from xscatter.sources.source import Source
+    from xscatter.tagging.write_back import WriteBack
+
+_LAST_ROWS = 30.0  # seconds for which a server is waited for at the end
+
+EXAMPLE = """examples:
+  xscatter watch /data/visit42 --pattern '*.cbf' -o visit42-tags.csv
+  xscatter watch https://server/api/v1/visit42 --field saxs --write-back -o visit42-tags.csv"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "source", metavar="DIR", help="folder to follow, or scheme:address of another source"
+        "source",
+        metavar="DIR",
+        help="folder to follow, address of a node of a Tiled server, or scheme:address of another "
+        "source",
     )
     parser.add_argument(
         "-o",
@@ -33,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--pattern", default="*", help="names of the frames, such as '*.cbf' (default: all)"
+    )
+    add_run(parser)
+    parser.add_argument(
+        "--write-back",
+        action="store_true",
+        help="also write the tags to the Tiled server, into a table beside the frames",
     )
     parser.add_argument("--recursive", action="store_true", help="also search folders in DIR")
     parser.add_argument(
@@ -102,26 +120,38 @@ def seconds(text: str) -> float:
     return value
 
 
-def run(args: argparse.Namespace) -> None:
-    from xscatter.advice.advisor import Advisor
-    from xscatter.frames.reading import check_options
-    from xscatter.sequences.stream import FrameStream
+def run(args: argparse.Namespace) -> int:
     from xscatter.sources.registry import open_source
     from xscatter.sources.source import SourceOptions
-    from xscatter.tagging.follow import FollowOptions, follow
-    from xscatter.tagging.journal import Journal
-    from xscatter.tagging.live import LivePage, check_page
-    from xscatter.tagging.process_log import ProcessLog
-    from xscatter.tagging.temporal import TemporalNamer
-    from xscatter.tagging.tree import summary
+    from xscatter.tagging.live import check_page
 
     read = read_options(args)
     _check_processes(args)
     if args.html:
         check_page(args.html, args.source)
-    source = open_source(
-        args.source, SourceOptions(args.pattern, args.settle, read, args.recursive)
+    following = SourceOptions(
+        args.pattern, args.settle, read, args.recursive, args.stream, args.field, _tell
     )
+    with closing(open_source(args.source, following)) as source:
+        return _watch(args, source, read)
+
+
+def _watch(args: argparse.Namespace, source: "Source", read: dict[str, Any]) -> int:
+    from xscatter.advice.advisor import Advisor
+    from xscatter.frames.reading import check_options
+    from xscatter.sequences.stream import FrameStream
+    from xscatter.sources.tiled import TiledFrames
+    from xscatter.tagging.follow import FollowOptions, follow
+    from xscatter.tagging.journal import Journal
+    from xscatter.tagging.live import LivePage
+    from xscatter.tagging.process_log import ProcessLog
+    from xscatter.tagging.temporal import TemporalNamer
+    from xscatter.tagging.tree import summary
+    from xscatter.tagging.write_back import WriteBack
+
+    server = source if isinstance(source, TiledFrames) else None
+    if args.write_back and server is None:
+        raise UserError(f"{args.source}: is no node of a Tiled server; leave out --write-back")
     check_options(**read)
     tagger = load_tagger(args)
     options = FollowOptions(args.patience, args.every, args.once, args.view, args.threads)
@@ -139,7 +169,7 @@ def run(args: argparse.Namespace) -> None:
                         args.processes,
                         stream,
                         args.output,
-                        read,
+                        source.frame,
                         advisor,
                         args.frames,
                         tagger,
@@ -147,6 +177,9 @@ def run(args: argparse.Namespace) -> None:
                     )
                 )
             )
+        back = None
+        if args.write_back and server is not None:
+            back = WriteBack(server, args.output, tagger, args.processes, _tell)
         page = LivePage(args.html, tagger, f"watch {args.source}") if args.html else None
         for rows in follow(tagger, source, journal, options, _print, log, page):
             for tagged in rows:
@@ -158,9 +191,23 @@ def run(args: argparse.Namespace) -> None:
                 log.told()
             if rows:
                 sys.stdout.flush()
+            if back is not None:
+                back.update()
             if args.until and advisor is not None and advisor.finished:
                 _print("watch: finished")
-                return
+                break
+    return 0 if back is None else _finish(back)
+
+
+def _finish(back: "WriteBack") -> int:
+    """Write the last rows back, and wait for a server that is away, but not for ever."""
+    end = time.monotonic() + _LAST_ROWS
+    while not back.update():
+        if time.monotonic() > end:
+            _tell("some tags are not written back; run the same command again")
+            return 1
+        time.sleep(0.1)
+    return 0
 
 
 def _check_processes(args: argparse.Namespace) -> None:
@@ -173,6 +220,10 @@ def _check_processes(args: argparse.Namespace) -> None:
             raise UserError(
                 f"{path}: is in the folder that is followed; choose a file outside of it"
             )
+
+
+def _tell(line: str) -> None:
+    _print(f"watch: {line}")
 
 
 def _print(line: str) -> None:

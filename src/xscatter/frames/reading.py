@@ -1,7 +1,7 @@
 """Read detector frames of any format into counts, mask and geometry."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -115,28 +115,40 @@ def read_each(
         given = _mask(mask)
         with formats.opened(source) as readers:
             for reader in readers:
-                yield from _each(reader, given, poni, center)
+                yield from read_from(reader, mask=given, poni=poni, center=center)
     except UserError as error:
         yield Unreadable(source, 0, str(error))
 
 
-def _each(
+def read_from(
     reader: Reader,
-    mask: np.ndarray | None,
-    poni: str | Path | None,
-    center: tuple[float, float] | None,
+    numbers: Iterable[int] | None = None,
+    *,
+    mask: str | Path | np.ndarray | None = None,
+    poni: str | Path | None = None,
+    center: tuple[float, float] | None = None,
 ) -> Iterator[Frame | Unreadable]:
-    for index in range(reader.count):
+    """Yield frames of a reader; where one cannot be read, yield why in its place.
+
+    Args:
+        reader: of a file, or of what else holds frames.
+        numbers: of the frames; None: all of them.
+        mask: see :func:`read`, also for the other arguments.
+        poni: PONI file with the geometry.
+        center: beam centre (row, column) in pixels.
+    """
+    given = _mask(mask)
+    for index in range(reader.count) if numbers is None else numbers:
         # Whatever is wrong with one frame, the others are read.
         try:
-            frame = _complete(reader, index, mask, poni, center)
+            frame = _complete(reader, index, given, poni, center)
         except UserError as error:
             yield Unreadable(reader.source, index, str(error))
         except Exception as error:  # every library has its own kinds of errors
             yield Unreadable(reader.source, index, formats.explained(reader.source, error))
         else:
             yield frame
-    if reader.rest:
+    if reader.rest and numbers is None:
         yield Unreadable(reader.source, reader.count, reader.rest)
 
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from xscatter.frames import Frame, Unreadable
 from xscatter.frames.links import linked_files
-from xscatter.frames.reading import read_each
+from xscatter.frames.reading import read, read_each
 from xscatter.sources.source import AwayError, Batch, Item, Memory, Source, SourceOptions
 
 SCHEME = "folder"
@@ -170,6 +170,15 @@ class Folder:
         """Yield the frames of a file."""
         return read_each(item.name, **self.read)
 
+    def frame(self, name: str, index: int) -> Frame:
+        """Read one frame of a file again.
+
+        Args:
+            name: of the file.
+            index: number of the frame.
+        """
+        return read(name, index, **self.read)
+
     def done(self, item: Item) -> bool:
         """Remember in which state a file was done; return False if that is no longer its state."""
         if self._state(item.name) != item.version:
@@ -177,6 +186,9 @@ class Folder:
         self._waiting.pop(item.name, None)
         self._recent[item.name] = (str(item.version), time.monotonic())
         return True
+
+    def close(self) -> None:
+        """Do nothing: a folder holds no connection."""
 
     def again(self, item: Item) -> bool:
         """Wait for a file as if it had just changed; return False if it was removed."""

@@ -2,12 +2,16 @@
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
+from contextlib import closing
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
 from xscatter import sources
 from xscatter.core.errors import UserError
+from xscatter.frames import Frame, Unreadable
+from xscatter.frames.reading import read_each
 from xscatter.sources.source import Source, SourceOptions
 
 ENTRY_POINTS = "xscatter.sources"
@@ -18,7 +22,8 @@ def open_source(address: str | Path, options: SourceOptions | None = None) -> So
     """Open the source at `address`.
 
     Args:
-        address: ``scheme:rest``, such as ``folder:/data/visit42``; without a scheme, a folder.
+        address: ``scheme:rest``, such as ``folder:/data/visit42``, or a URL; without a scheme, a
+            folder.
         options: how to follow it.
 
     Raises:
@@ -30,7 +35,7 @@ def open_source(address: str | Path, options: SourceOptions | None = None) -> So
     if colon:
         module = known.get(scheme) or _module_of_a_site(scheme)
         if module:
-            return module.connect(rest, options)
+            return module.connect(text if is_url(text) else rest, options)
         if scheme.isidentifier() and not Path(text).exists():
             names = ", ".join(sorted({*known, *entry_points(group=ENTRY_POINTS).names}))
             raise UserError(
@@ -39,13 +44,57 @@ def open_source(address: str | Path, options: SourceOptions | None = None) -> So
     return known[DEFAULT].connect(text, options)
 
 
+def read_address(
+    address: str | Path, options: SourceOptions | None = None
+) -> Iterator[Frame | Unreadable]:
+    """Yield every frame of a file, or of all that a server has at an address.
+
+    Args:
+        address: name of a file, or the address of a source that is no folder.
+        options: how to read it.
+
+    Raises:
+        UserError: the server cannot be reached.
+    """
+    options = options or SourceOptions()
+    scheme, colon, _ = str(address).partition(":")
+    if not colon or scheme == DEFAULT or scheme not in _modules() or Path(address).exists():
+        yield from read_each(address, **options.read)
+        return
+    with closing(open_source(address, options)) as source:
+        changing = 1
+        while changing:
+            items, changing = source.wait()
+            for item in items:
+                yield from source.frames(item)
+                if not source.done(item) and not changing:
+                    source.wait()  # says why
+                    raise UserError(f"{item.name}: changed while it was read; run it again")
+
+
+def is_url(text: str) -> bool:
+    """Whether an address is that of a server, and no file's.
+
+    Example:
+        >>> is_url("https://server/api/v1/scan"), is_url("scan.h5::/entry/data")
+        (True, False)
+    """
+    scheme, colon, rest = text.partition("://")
+    return bool(colon) and scheme.isalpha() and bool(rest)
+
+
 def _modules() -> dict[str, ModuleType]:
     """The files of this folder that are sources, by scheme."""
     modules = [
         importlib.import_module(f"{sources.__name__}.{info.name}")
         for info in pkgutil.iter_modules(sources.__path__)
     ]
-    return {module.SCHEME: module for module in modules if hasattr(module, "SCHEME")}
+    schemes = {module: getattr(module, "SCHEME", ()) for module in modules}
+    return {
+        word: module
+        for module, words in schemes.items()
+        for word in ((words,) if isinstance(words, str) else words)
+    }
 
 
 def _module_of_a_site(scheme: str) -> ModuleType | None:

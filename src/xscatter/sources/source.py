@@ -10,16 +10,17 @@ A service that follows a source uses it in this order::
             if not source.done(item):       # it changed while it was read
                 source.again(item)
 
-To add a source, write one file with a constant ``SCHEME``, the word before the colon of its
-addresses, and a function ``connect(address, options)`` that returns an object of this protocol (it
-need not inherit from :class:`Source`). The file is in this folder, or in a package of a site that
-names it as an entry point, and nothing else changes::
+To add a source, write one file with a constant ``SCHEME``, the word (or a tuple of words) before
+the colon of its addresses, and a function ``connect(address, options)`` that returns an object of
+this protocol (it need not inherit from :class:`Source`). Its address is what follows the colon; a
+URL (``https://…``) is passed with its scheme. The file is in this folder, or in a package of a site
+that names it as an entry point, and nothing else changes::
 
     [project.entry-points."xscatter.sources"]
     beamline = "our_package.beamline_source"    # xscatter watch beamline:visit42
 """
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -37,11 +38,13 @@ class Item:
         modified: when it last changed, in seconds since 1970 by the clock of this machine.
         version: differs when the item has changed, such as size and time of a file; its text is
             remembered over restarts.
+        part: numbers of the frames that are handed out; None: all that the item has.
     """
 
     name: str
     modified: float = 0.0
     version: Hashable = None
+    part: range | None = None
 
 
 class Batch(NamedTuple):
@@ -66,6 +69,12 @@ class Memory(Protocol):
     def state(self, name: str) -> str | None:
         """Text of the `version` of this item when it was done; None: it is not."""
 
+    def count(self, name: str) -> int:
+        """Number of frames, from the first on, that are done in this version of the item."""
+
+    def hashes(self, name: str) -> Mapping[int, str]:
+        """Hash of each frame of this item, by its number, as it was tagged last."""
+
 
 @dataclass(frozen=True)
 class SourceOptions:
@@ -77,12 +86,18 @@ class SourceOptions:
             better sign.
         read: options of :func:`xscatter.frames.read`.
         recursive: also search the folders in a folder.
+        stream: of a Bluesky run, which has the frames; None: the only one that has any.
+        field: name of the frames in a run; None: the only field that is an image.
+        report: takes lines about items that are left out.
     """
 
     pattern: str = "*"
     settle: float = 1.0
     read: Mapping[str, Any] = field(default_factory=dict)
     recursive: bool = False
+    stream: str | None = None
+    field: str | None = None
+    report: Callable[[str], None] = print
 
 
 class AwayError(UserError):
@@ -109,8 +124,22 @@ class Source(Protocol):
         name of the item, and its `index` counts from 0.
         """
 
+    def frame(self, name: str, index: int) -> Frame:
+        """Read one frame of an item again.
+
+        Args:
+            name: of the item, or the `source` of the frame.
+            index: number of the frame.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+
     def done(self, item: Item) -> bool:
         """Accept that `item` is done; return False if it has changed since it was handed out."""
+
+    def close(self) -> None:
+        """End connections, if there are any."""
 
     def again(self, item: Item) -> bool:
         """Hand out `item` again later; return False if it no longer exists."""

@@ -16,7 +16,8 @@ from xscatter.tagging.process_log import ProcessLog
 from xscatter.tagging.tagger import Ready, Tagged, Tagger
 
 _PAUSE = 0.2  # seconds between two looks while frames wait for the ones before them
-_AWAY = 1.0  # seconds between two looks for a source that has vanished
+_AWAY = 0.5  # seconds until the first look for a source that has vanished; then twice as long
+_LONGEST_AWAY = 60.0
 TOGETHER = 64  # items between two additions to the table
 
 
@@ -72,8 +73,7 @@ def follow(
         except AwayError as error:
             if options.once:
                 raise
-            progress.away(error)
-            time.sleep(_AWAY)
+            time.sleep(progress.away(error))
             yield []
             continue
         progress.returned()
@@ -134,7 +134,7 @@ def _tagged(
             retried += source.again(item)
         else:
             # A file that has changed since has some of its rows in the table.
-            rows.extend(journal.lacking(item.name, tagged_frames))
+            rows.extend(journal.lacking(item.name, tagged_frames, item.part))
             states[item.name] = str(item.version or "")
     return rows, states, retried
 
@@ -158,7 +158,7 @@ class _Progress:
         self._every, self._report = every, report
         self._begin = self._reported = time.monotonic()
         self._tagged = self._failed = self._recent = 0
-        self._away = False
+        self._pause = 0.0
 
     def count(self, rows: list[Tagged]) -> None:
         failed = sum(tagged.failed for tagged in rows)
@@ -166,15 +166,17 @@ class _Progress:
         self._failed += failed
         self._recent += len(rows)
 
-    def away(self, error: AwayError) -> None:
-        """Report once that the source has vanished."""
-        if not self._away:
-            self._report(f"watch: {error}; waiting for it to return")
-        self._away = True
+    def away(self, error: AwayError) -> float:
+        """Report that the source cannot be reached; return the seconds until the next attempt."""
+        self._pause = min(2 * self._pause, _LONGEST_AWAY) if self._pause else _AWAY
+        self._report(f"watch: {error}; next attempt in {self._pause:.2g} s")
+        return self._pause
 
     def returned(self) -> None:
-        """Report the next time that the source vanishes."""
-        self._away = False
+        """Report that the source can be reached again, if it could not."""
+        if self._pause:
+            self._report("watch: the source is back")
+        self._pause = 0.0
 
     def tell(self, backlog: int, changing: int) -> None:
         """Report, if it is time."""

@@ -53,6 +53,7 @@ class Journal:
         self._sources: dict[str, list[str]] = {}  # by item, where they have other names
         self._hashes: dict[str, dict[int, str]] = {}  # by source and frame, of the current rows
         self._versions: dict[tuple[str, int], int] = {}  # those above 1
+        self._counts: dict[str, int] = {}  # by source: see `count`
         self._part = path.with_name(f".{path.name}.adding")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,17 +75,34 @@ class Journal:
         """Return the state in which the item `name` was read last; None if it never was."""
         return self._states.get(table.printable(name))
 
-    def lacking(self, name: str, frames: Sequence[Tagged]) -> list[Tagged]:
-        """Return those `frames` of the item `name` whose row is missing or no longer true.
+    def count(self, name: str) -> int:
+        """Return how many frames, from the first on, have rows of the item's present state."""
+        return self._counts.get(table.printable(name), 0)
+
+    def hashes(self, name: str) -> Mapping[int, str]:
+        """Return the hash of each frame of the item `name` that is still there, by its number."""
+        known = self._hashes.get(table.printable(name), {})
+        return {index: content for index, content in known.items() if content != GONE}
+
+    def lacking(
+        self, name: str, frames: Sequence[Tagged], part: range | None = None
+    ) -> list[Tagged]:
+        """Return those `frames` of an item whose row is missing or no longer true.
 
         A frame of the table that is not among `frames` any more gets a row that says so.
+
+        Args:
+            name: of the item.
+            frames: of it, as they were read.
+            part: numbers of the frames that were asked for; None: all.
         """
         item = table.printable(name)
         rows = [tagged for tagged in frames if _hash(tagged) != self._known(tagged)]
         there = {(table.printable(tagged.source), tagged.index) for tagged in frames}
         for source in self._sources.get(item, [item]):
-            for index, known in self._hashes.get(source, {}).items():
-                if known != GONE and (source, index) not in there:
+            hashes = self._hashes.get(source, {})
+            for index in list(hashes) if part is None else part:
+                if hashes.get(index, GONE) != GONE and (source, index) not in there:
                     note = f"{source}: frame {index} {GONE}"
                     rows.append(Tagged(source, index, note=note, failed=True))
         return rows
@@ -108,11 +126,17 @@ class Journal:
             lines.append(table.csv_line(row, table.WATCHED))
         if lines:
             self._write("".join(lines).encode())
+        for name, state in states.items():
+            self._enter(table.printable(name), state)
         for tagged in frames:
             state = states.get(item_of(tagged.source, states), "")
             self._remember(table.printable(tagged.source), tagged.index, _hash(tagged), state)
-        # An item that only got a new time has no new rows.
-        self._states.update({table.printable(name): state for name, state in states.items()})
+
+    def _enter(self, item: str, state: str) -> None:
+        """Note the state of an item, also of one that only got a new time and has no new rows."""
+        if self._states.get(item) != state:
+            self._states[item] = state
+            self._counts.pop(item, None)
 
     def _version(self, source: str, index: int) -> int:
         """Number of rows of a frame."""
@@ -160,7 +184,9 @@ class Journal:
         item = item_of(source)
         if item != source and source not in self._sources.setdefault(item, []):
             self._sources[item].append(source)
-        self._states[item] = state
+        self._enter(item, state)
+        count = self._counts.get(source, 0)
+        self._counts[source] = count + (index == count)
         # Rows of one file may come in several pieces.
         self._hashes.setdefault(source, {})[index] = content
 

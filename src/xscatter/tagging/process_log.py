@@ -8,14 +8,14 @@ start, and gives the same events, of which those that are in the file already ar
 import csv
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from xscatter.core.errors import UserError
 from xscatter.frames import Frame, Unreadable
-from xscatter.frames.reading import read
+from xscatter.frames.reading import read as read_file
 from xscatter.sequences.events import Event
 from xscatter.sequences.order import frame_number, natural_key
 from xscatter.sequences.reduction import centred
@@ -57,7 +57,7 @@ class ProcessLog:
         path: file of events, one line of JSON each.
         stream: that finds processes; used if there is no state to resume from.
         table: the journal's file.
-        options: `mask`, `poni` and `center` with which frames are read.
+        read: returns a frame of an item again, by the name of the item and the number of the frame.
         advisor: that adds advice, or None.
         frames: file of a table of the frames with their quantities, or None.
         tagger: that tags the frames; needed where the stream has a network that names processes.
@@ -75,7 +75,7 @@ class ProcessLog:
         path: Path,
         stream: FrameStream,
         table: Path,
-        options: Mapping[str, Any] | None = None,
+        read: Callable[[str, int], Frame] = read_file,
         advisor: Follower | None = None,
         frames: Path | None = None,
         tagger: Tagger | None = None,
@@ -83,7 +83,7 @@ class ProcessLog:
     ):
         # Frames that are read again need their tags where processes are named by them.
         self._tagger, self._view = None if stream.namer is None else tagger, view
-        self.path, self._table, self._options = path, table, dict(options or {})
+        self.path, self._table, self._read = path, table, read
         self._state = path.with_name(f".{path.name}.state")
         self._stream = stream
         self._seen: dict[tuple[str, int], Reduced] = {}
@@ -152,8 +152,11 @@ class ProcessLog:
     def order(self, items: list[Item], patience: float) -> list[Item]:
         """Return the items that may be taken now, by the numbers in their names.
 
-        An item waits for those with the numbers before it until it is `patience` seconds old.
+        An item waits for those with the numbers before it until it is `patience` seconds old. Parts
+        of an array come in its order.
         """
+        if any(item.part is not None for item in items):
+            return items
         ready: list[Item] = []
         last = self._last
         for item in sorted(items, key=lambda item: natural_key(item.name)):
@@ -203,7 +206,7 @@ class ProcessLog:
             item: Frame | Unreadable = Unreadable(name, index, row["note"])
             if row["center_from"]:
                 try:
-                    item = read(name, index, **self._options)
+                    item = self._read(name, index)
                 except UserError as error:
                     item = Unreadable(name, index, f"{error}; its events are lost")
             if self._tagger is None:

@@ -1,0 +1,242 @@
+"""People before a Tiled server: wrong addresses and keys, secrets, and tags that go back."""
+
+import contextlib
+import http.server
+import json
+import re
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tiled.server", reason="the test extra installs tiled")
+
+from tiled_server import TiledServer, free_port
+from toy_tiled import constant_tagger, follow_once, patch, rows, stack
+from xscatter.cli import main
+from xscatter.sources.registry import open_source
+from xscatter.sources.tiled import client
+from xscatter.tagging.write_back import WriteBack, column
+
+# Of the package websockets, about how the package tiled uses it.
+pytestmark = pytest.mark.filterwarnings("ignore:connect.. must be used:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    one = TiledServer(tmp_path_factory.mktemp("tiled"), "public")
+    yield one
+    one.stop()
+
+
+@pytest.fixture(scope="module")
+def catalog(server):
+    one = server.client()
+    one.write_array(stack(3), key="frames")
+    one.write_array(np.ones((5, 7)), key="small")
+    yield one
+    one.context.http_client.close()
+
+
+@pytest.fixture
+def key(server, monkeypatch):
+    monkeypatch.setenv("TILED_API_KEY", server.key)
+
+
+def refused(capsys, *words):
+    """The line with which a command ends with status 2."""
+    assert main([*words]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    return lines[-1]
+
+
+@contextlib.contextmanager
+def served(handler, context=None):
+    """A server that is no Tiled."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as one:
+        if context:
+            one.socket = context.wrap_socket(one.socket, server_side=True)
+        threading.Thread(target=one.serve_forever, daemon=True).start()
+        yield one.server_address[1]
+        one.shutdown()
+
+
+class Nonsense(http.server.BaseHTTPRequestHandler):
+    """Answers with a page."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>")
+
+    def log_message(self, *_):
+        pass
+
+
+def test_bad_addresses_get_one_clear_line(server, catalog, tmp_path, capsys, monkeypatch):
+    table = ["-o", str(tmp_path / "tags.csv"), "--once"]
+
+    def line(address, *more):
+        return refused(capsys, "watch", address, *table, *more)
+
+    assert "no server can be reached there" in line(f"http://127.0.0.1:{free_port()}/api/v1/a")
+    assert "there is no such node" in line(f"{server.url}/nowhere")
+    assert "is an array of float64, 5x7, no image" in line(f"{server.url}/small")
+    assert "no such profile" in line("tiled:nobody/frames")
+    with served(Nonsense) as port:
+        assert "not as a Tiled server does" in line(f"http://127.0.0.1:{port}/api/v1/a")
+    monkeypatch.setattr(client, "_CONNECT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert "does not answer" in line(f"http://127.0.0.1:{silent.getsockname()[1]}/api/v1/a")
+    assert "no node of a Tiled server" in line(str(tmp_path), "--write-back")
+    assert refused(capsys, "predict", f"{server.url}/small", "-o", str(tmp_path)).startswith(
+        "xscatter predict: "
+    )
+    monkeypatch.setenv("TILED_API_KEY", "not-the-key")
+    assert "refuses the key, or asks for one (status 401)" in line(f"{server.url}/frames")
+
+
+def test_a_certificate_that_nobody_trusts(tmp_path, capsys):
+    files = [str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")]
+    made = subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            "/CN=127.0.0.1",
+            "-keyout",
+            files[0],
+            "-out",
+            files[1],
+        ],
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip("needs openssl")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files[1], files[0])
+    with served(Nonsense, context) as port:
+        address = f"https://127.0.0.1:{port}/api/v1/a"
+        line = refused(capsys, "watch", address, "-o", str(tmp_path / "t.csv"), "--once")
+    assert "its certificate is not trusted" in line
+
+
+def test_without_the_package_one_line_says_what_to_install(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(__import__("sys").modules, "tiled.client.constructors", None)
+    line = refused(capsys, "predict", "https://server/api/v1/a", "-o", str(tmp_path))
+    assert "pip install 'xscatter[tiled]'" in line
+
+
+def test_the_key_is_never_written(server, catalog, key, tmp_path, capsys):
+    address = f"{server.url}/frames"
+    table = ["-o", str(tmp_path / "tags.csv"), "--once", "-v", "--processes"]
+    words = [*table, str(tmp_path / "events.jsonl")]
+    assert main(["watch", address, *words, "--write-back"]) == 0
+    assert main(["predict", address, "-o", str(tmp_path / "out"), "--html"]) == 0
+    for bad in (f"{address}?api_key={server.key}", address.replace("//", f"//me:{server.key}@")):
+        assert main(["watch", bad, *words]) == 2
+        assert main(["predict", bad, "-o", str(tmp_path / "other")]) == 2
+    assert main(["watch", f"{server.url}/nowhere", *words]) == 2
+    printed = capsys.readouterr()
+    assert "do not put a key into the address" in printed.err
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) > 6
+    for text in (printed.out.encode(), printed.err.encode(), *written):
+        assert server.key.encode() not in text
+        assert server.key[:11].encode() not in text
+    stored = json.dumps(catalog["frames_tags"].item, default=str)
+    assert server.key not in stored
+
+
+def test_tags_are_written_beside_the_frames_once(server, catalog, key, tmp_path):
+    table, tagger, lines = tmp_path / "tags.csv", constant_tagger(), []
+    array = catalog.write_array(stack(5), key="kept")
+    address = f"{server.url}/kept"
+    follow_once(address, table)
+    with contextlib.closing(open_source(address)) as source:
+
+        def written_back():
+            back = WriteBack(source, table, tagger, report=lines.append)
+            assert back.update()
+            return back
+
+        written_back()
+        kept = catalog["kept_tags"]
+        assert kept.metadata["networks"] == {"image": "0" * 64}
+        assert kept.metadata["columns"] == {"p_4_fold_ring": "4-fold ring"}
+        stored = kept.read()
+        assert sorted(stored["frame"]) == [0, 1, 2, 3, 4]
+        assert set(stored["tags"]) == {"4-fold ring"}
+        assert set(stored["p_4_fold_ring"]) == {0.5}
+        assert abs(stored["time"].max() - time.time()) < 600
+        assert {str(row["hash"]) for row in rows(table)} == set(stored["hash"])
+        # Nothing new; then new rows whose answer is lost; then a crash before it was noted.
+        written_back()
+        patch(array, stack(2, seed=2))
+        follow_once(address, table)
+        state = tmp_path / ".tags.csv.written-back"
+        before = state.read_text()
+        request = source.server.request
+        failed = []
+
+        def lossy(method, *words, **more):
+            answer = request(method, *words, **more)
+            if method == "PATCH" and not failed:
+                failed.append(True)
+                raise client.AwayError("the answer is lost")
+            return answer
+
+        source.server.request = lossy
+        back = WriteBack(source, table, tagger, report=lines.append)
+        assert not back.update()
+        assert lines[-1] == "the answer is lost; tags are written back later"
+        while not back.update():
+            time.sleep(0.05)
+        state.write_text(before)
+        written_back()
+        assert sorted(catalog["kept_tags"].read()["frame"]) == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_processes_are_written_back(server, catalog, key, tmp_path):
+    y, x = np.mgrid[:64, :64] - 31.5
+    halo = 20 * np.exp(-(((np.hypot(y, x) - 18) / 6) ** 2))
+    new = 60 * np.exp(-(((np.hypot(y, x) - 25) / 2) ** 2))
+    random = np.random.default_rng(0)
+    frames = [random.poisson(1 + halo + (new if n >= 15 else 0)) for n in range(30)]
+    catalog.write_array(np.stack(frames).astype(np.int32), key="melts")
+    events = tmp_path / "events.jsonl"
+    words = ["-o", str(tmp_path / "tags.csv"), "--once", "--processes", str(events)]
+    command = ["watch", f"{server.url}/melts", *words, "--write-back", "--center", "31.5", "31.5"]
+    for _ in range(2):
+        assert main(command) == 0
+    local = [json.loads(line) for line in events.read_text().splitlines()]
+    stored = catalog["melts_processes"].read()
+    assert list(stored["kind"]) == [event["kind"] for event in local]
+    assert list(stored["begin_low"]) == [event["begin"][0] for event in local]
+    assert "onset" in set(stored["kind"])
+
+
+def test_who_may_not_write_is_told_so(server, catalog, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("TILED_API_KEY", raising=False)
+    address, table = f"{server.url}/frames", str(tmp_path / "tags.csv")
+    # A table of another test may be there; a new array has none.
+    catalog.write_array(stack(1), key="readable")
+    line = refused(capsys, "watch", f"{server.url}/readable", "-o", table, "--once", "--write-back")
+    assert re.search(r"readable_tags: cannot be written \(.*\); leave out --write-back", line)
+    assert main(["watch", address, "-o", table, "--once"]) == 0
+    assert len(rows(tmp_path / "tags.csv")) == 3
+
+
+def test_columns_have_names_that_databases_allow():
+    assert column("halo: isotropic") == "p_halo_isotropic"
+    with contextlib.suppress(UnicodeError):
+        assert column("4-fold ring").isidentifier()
