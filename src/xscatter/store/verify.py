@@ -164,8 +164,7 @@ def _checks(study: Study, paths: StudyPaths, deep: bool) -> Iterator[_Check]:
     for name in (CARD, STUDY):
         yield _Check(paths.tagger / name, log, text_problem, (deep,))
     for folder, views in folders.items():
-        keys = ("format", "networks")
-        yield _Check(folder / DESCRIPTION, log, json_problem, (deep, *keys))
+        yield _Check(folder / DESCRIPTION, log, json_problem, (deep, "format", "networks"))
         checksums = _networks(folder)
         for view in views:
             name = network_file(view)
