@@ -13,14 +13,10 @@ from xscatter.sequences.trends.data import TrendPoints
 from xscatter.sequences.trends.law import TrendLaw
 
 LEVEL_SPREAD = 3.0  # prior sd of a level about the mean, in standard deviations of the values
-# Prior sd of a change, in units of the range of the values: a mixture with a long tail. A process
-# that is seen at a moment like any other has a part of its change behind it that is uniform in
-# [0, 1], so that the whole often is several times what was seen.
-CHANGE_SPREADS = np.array([0.8, 2.0, 4.0])
-SPREAD_WEIGHTS = np.array([0.45, 0.35, 0.2])
-# Early in a process the range is that of the noise, and tells little of the change: it is expected
-# to be of the order of so many standard deviations of one value. Chosen on simulated curves.
-LEAST_CHANGE = 25.0
+# Prior sd of a change, in units of the range of the values. Most of a process may be yet to come,
+# so that a change may be several times what was seen.
+CHANGE_SPREADS = np.array([1.5, 5.0])
+SPREAD_WEIGHTS = np.array([0.8, 0.2])
 
 
 class TrendModel:
@@ -35,8 +31,7 @@ class TrendModel:
     def __init__(self, law: TrendLaw, points: TrendPoints):
         self.law, self.points, self.domain = law, points, points.domain
         self._sigma = points.noise[:, None]
-        size = max(points.range, LEAST_CHANGE * float(np.median(points.single)))
-        self._spreads = np.tile(CHANGE_SPREADS[:, None] * size, law.module.LINEAR)
+        self._spreads = np.tile(CHANGE_SPREADS[:, None] * points.range, law.module.LINEAR)
         if law.has_level:
             self._center = float(points.y.mean())
             self._spreads[:, 0] = LEVEL_SPREAD * float(points.y.std())
