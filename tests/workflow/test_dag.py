@@ -273,8 +273,9 @@ def test_the_profile_names_rules_of_the_workflow_and_every_training(tmp_path):
     named = yaml.safe_load((PROFILE / "config.yaml").read_text())["set-resources"]
     assert set(named) <= rules
     trainings = {rule for rule in rules if "train" in rule}
+    on_cpu = {"resolution_train", "train_sequence"}
     assert trainings <= set(named)
-    assert {rule: named[rule]["gpu"] for rule in trainings - {"resolution_train"}} == dict.fromkeys(
+    assert {rule: named[rule]["gpu"] for rule in trainings - on_cpu} == dict.fromkeys(
         ("train_leg", "train_image", "train_coefficient", "train_joint"), 1
     )
 
