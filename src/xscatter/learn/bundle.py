@@ -117,8 +117,8 @@ def _exported(folder: ModelFolder) -> bytes:
     }
     expected = np.asarray(in_float32(model)(inputs, training=False))
     difference = np.abs(Network(content).logits(inputs) - expected).max()
-    # Inputs that no record has may give logits of any size, which float32 rounds.
-    if not difference <= AGREEMENT * max(1.0, np.abs(expected).max() / 20):
+    # Noise without a pattern, which no record is, is where float32 rounds most: tenfold.
+    if not difference <= 10 * AGREEMENT * max(1.0, np.abs(expected).max() / 20):
         raise RuntimeError(f"{folder.network}: its logits differ by {difference:.1e} in ONNX")
     return content
 
