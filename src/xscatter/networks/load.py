@@ -8,7 +8,7 @@ from xscatter.core.errors import UserError
 from xscatter.networks.build import builder
 from xscatter.networks.quiet import import_tensorflow
 from xscatter.store.models import ModelFolder
-from xscatter.views import VIEWS
+from xscatter.views import SEQUENCE, VIEWS
 
 
 def weights_sha256(model: Any) -> str:
@@ -30,7 +30,7 @@ def load_model(folder: ModelFolder) -> Any:
     import_tensorflow()
     import keras
 
-    for view in VIEWS.values():
+    for view in (*VIEWS.values(), SEQUENCE):
         builder(view)  # the modules of the builders register their layers with Keras
     path, again = folder.network, f"train --view {folder.view} again"
     if not path.exists():
