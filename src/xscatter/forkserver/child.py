@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from xscatter import cli
 from xscatter.core import compiled
 
-# What the commands import when they run, and functions that find or tabulate something once.
+# Modules that the commands import when they run, each with a function that fills a table once.
 _LAZY = {
     "simulate": {
         "xscatter.simulate.limits": "",

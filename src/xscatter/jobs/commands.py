@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-# What Snakemake puts before a command of bash, the launcher of a single MPI rank, the command. No
-# character in it may mean anything to a shell.
+# A command as Snakemake writes it: options of bash, the launcher of a single MPI rank, xscatter. No
+# character of its arguments may mean anything to a shell.
 _PLAIN = re.compile(
     r"(?:set -euo pipefail;)?\s*(?:(?:[\w./=-]+ )+-n 1 )?"
     r"xscatter (?P<arguments>(?:simulate|transform|pack) [\w@%+:,./ -]+?)"

@@ -9,6 +9,7 @@ import numpy as np
 
 from xscatter import processes
 from xscatter.core.errors import UserError
+from xscatter.learn.agreement import check_logits, check_thresholds
 from xscatter.networks.export import to_onnx_stream
 from xscatter.networks.load import load_model
 from xscatter.networks.run import SequenceNetwork
@@ -19,7 +20,6 @@ from xscatter.store.models import SEQUENCE_FACTS, ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.views import SEQUENCE
 
-AGREEMENT = 1e-3  # largest difference of a logit between Keras and ONNX, frame by frame
 _FRAMES = 40  # on which both are compared
 _FAMILY = {one.name: one.family for one in processes.PROCESSES}
 
@@ -47,12 +47,7 @@ def bundled_sequence(
         )
     fitted, tested = calibration.load(folder.calibration), _evaluation(paths)
     thresholds = {name: own["threshold"] for name, own in tested["each"].items()}
-    # Thresholds are fitted after each training, so others belong to another one.
-    if thresholds != dict(zip(fitted.tags, fitted.threshold, strict=True)):
-        raise UserError(
-            f"{paths.evaluation(SEQUENCE.name)}: is of an earlier training; score the view again "
-            "with `xscatter test`"
-        )
+    check_thresholds(paths.evaluation(SEQUENCE.name), thresholds, fitted)
     content, state = _exported(folder)
     known = ("precision", "recall", "average_precision", "interval", "positives")
     entries = {
@@ -107,7 +102,5 @@ def _exported(folder: ModelFolder) -> tuple[bytes, int]:
     for frame in features:
         some, state = network.push(frame[None], state)
         logits.append(some[0])
-    difference = np.abs(np.array(logits) - expected).max()
-    if not difference <= AGREEMENT * max(1.0, np.abs(expected).max() / 20):
-        raise RuntimeError(f"{folder.network}: its logits differ by {difference:.1e} in ONNX")
+    check_logits(folder.network, np.array(logits), expected)
     return content, len(state)

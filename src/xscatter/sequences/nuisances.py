@@ -104,7 +104,7 @@ def steadied(test: Sums, reference: Sums, allowed: np.ndarray | None = None) -> 
     if allowed is not None:
         most = np.sqrt(allowed) * norms[moves]
         limited = np.clip(amounts[moves], -most, most)
-        # What moves may not explain, flux and level have to try again.
+        # Moves are limited, so flux and level are fitted again to the rest.
         others = [0, -1]
         back = products[np.ix_(others, others)] + _RIDGE * np.eye(2)
         amounts[others] += np.linalg.solve(

@@ -142,7 +142,7 @@ def _smear_profiles(rendered: Sequence[RenderedComponent], experiment: Experimen
 def _scaled_components(scene: dict[str, Any], experiment: Experiment) -> list[RenderedComponent]:
     """Return the components of all features of `scene`, scaled to their shares of the photons."""
     rendered: list[RenderedComponent] = []
-    # What a phosphor spreads far is missing from the pattern.
+    # The pattern lacks the light that a phosphor spreads far.
     photons = scene["photons"] * (1 - experiment.setup.detector.tail)
     # Photons are counted beside the beamstop: what it hides would take them all at low q.
     outside = experiment.q > 1.2 * experiment.stop_radius * experiment.q_per_pixel

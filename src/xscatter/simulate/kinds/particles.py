@@ -129,7 +129,7 @@ def particle_difference(
     root = np.sqrt(weights)
     basis = orthonormal(smooth * root)
     target = truth * root
-    # What the background alone leaves is more than any difference.
+    # No difference is larger than the residual of the background alone.
     if np.linalg.norm(target - (basis @ target) @ basis) < DETECTABLE:
         return NONE
     row, start = _best(table, truth, root, basis)
