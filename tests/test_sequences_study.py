@@ -1,6 +1,8 @@
 """A small study from simulated sequences to a tagger that has a temporal network."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -63,6 +65,17 @@ def test_the_evaluation_has_the_network_and_what_it_is_compared_with(paths):
     assert set(figures["each"]) == set(NAMES)
     with np.load(paths.scores("sequence")) as scores:
         assert len(scores["active"]) == figures["frames"] == 16 * figures["sequences"]
+
+
+def test_a_process_that_trained_nothing_reads_the_network(paths):
+    """Keras reads a layer only where its module was imported before."""
+    read = "import sys, pathlib; from xscatter.networks.load import load_model; "
+    read += "from xscatter.store.models import ModelFolder; "
+    read += "print(load_model(ModelFolder(pathlib.Path(sys.argv[1]))).count_params())"
+    command = [sys.executable, "-c", read, str(paths.model("sequence"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0
 
 
 @pytest.mark.floats
