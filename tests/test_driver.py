@@ -126,13 +126,13 @@ def test_who_works_on_a_study_is_told(folder):
 
 def test_jobs_keep_the_study_that_they_were_submitted_with(folder):
     results = Path("results/a")
-    first = driver.submitted({"name": "a", "seed": 1}, results)
-    second = driver.submitted({"name": "a", "seed": 2}, results)
-    assert first != second == driver.submitted({"seed": 2, "name": "a"}, results)
-    assert first.is_absolute()
+    first = driver.submit({"name": "a", "seed": 1}, results)
+    second = driver.submit({"name": "a", "seed": 2}, results)
+    assert first != second == driver.submit({"seed": 2, "name": "a"}, results)
+    assert first == driver.submitted_name({"seed": 1, "name": "a"}, results)
     assert yaml.safe_load(first.read_text()) == {"name": "a", "seed": 1}
     second.write_text("damaged")
-    again = driver.submitted({"name": "a", "seed": 2}, results)
+    again = driver.submit({"name": "a", "seed": 2}, results)
     assert yaml.safe_load(again.read_text()) == {"name": "a", "seed": 2}
 
 

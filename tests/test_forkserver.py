@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from snakemake.benchmark import BenchmarkRecord
 from xscatter.cli import main
 from xscatter.core.shards import problem
 from xscatter.forkserver import task
-from xscatter.jobs import commands, local
+from xscatter.jobs import commands, driver, local
+from xscatter.study import dump_study, parse_study
 
 STUDY = {"name": "short", "simulate": {"experiments": 4, "images": 2, "size": 64}}
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -202,3 +204,30 @@ def test_a_job_without_its_input_or_its_output_has_failed(folder, monkeypatch):
     place = folder / "refused"
     assert task._run(describe(0, input=["nowhere.h5"]), place) == 1
     assert task._run(describe(0, output=["elsewhere.h5"]), place) == 1
+
+
+def test_a_job_does_what_it_was_submitted_for(folder, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    results = folder / "results/short"
+    submitted = driver.submit(STUDY, results)
+    other = {**STUDY, "name": "other", "seed": 5}
+    shards = [folder / name / "experiments/00000.h5" for name in ("results/other", results)]
+    # While it waits, the user gives the study file another name, that of a finished study.
+    (folder / "study.yaml").write_text(yaml.safe_dump(other))
+    assert main(["simulate", "study.yaml", "--experiments", "0"]) == 0
+    finished = shards[0].read_bytes()
+    arguments = ["simulate", str(submitted), "-o", str(results), "--experiments", "0"]
+    job = describe(0, arguments=arguments, output=[str(shards[1])])
+    refused = folder / "refused"
+    assert task._run(job, refused) == 0
+    assert problem(shards[1], study="short") is None
+    assert shards[0].read_bytes() == finished
+    # Or the study of the same name gets another seed, and is made again before the job runs.
+    shutil.rmtree(results / "experiments")
+    (results / "study.yaml").write_text(dump_study(parse_study({**STUDY, "seed": 5})))
+    assert main(["simulate", str(results / "study.yaml"), "-o", str(results)]) == 0
+    newer = shards[1].read_bytes()
+    assert task._run(job, refused) == 2
+    assert "seed is 5 there, 2017 here" in refused.read_text()
+    assert main(arguments) == 2
+    assert shards[1].read_bytes() == newer

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 
 from xscatter.core.errors import UserError
@@ -46,12 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
-    wanted = next((word for word in arguments if not word.startswith("-")), "")
+    wanted = _verb(arguments)
     verbose = "-v" in arguments or "--verbose" in arguments
     try:
-        args, unknown = _parser(wanted).parse_known_args(arguments)
-        if unknown:
-            raise UserError(_unknown(unknown[0], args))
+        args = parsed(arguments)
         return args.run(args) or 0
     except UserError as error:
         _tell_scheduler(f"{error}")
@@ -65,6 +64,22 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(
             wanted, f"{type(error).__name__}: {error} (run with -v for the traceback)", 1, verbose
         )
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the arguments of one verb; its function is `run`.
+
+    Raises:
+        UserError: one is unknown.
+    """
+    args, unknown = _parser(_verb(arguments)).parse_known_args(arguments)
+    if unknown:
+        raise UserError(_unknown(unknown[0], args))
+    return args
+
+
+def _verb(arguments: Sequence[str]) -> str:
+    return next((word for word in arguments if not word.startswith("-")), "")
 
 
 def _parser(wanted: str) -> argparse.ArgumentParser:

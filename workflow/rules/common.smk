@@ -6,6 +6,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from xscatter.commands.arguments import belongs
 from xscatter.core.errors import UserError
 from xscatter.jobs import cost, driver, graphs, local, spelling
 from xscatter.records import assign
@@ -41,8 +42,13 @@ try:
         COST.check()
         EXPERIMENTS = range(STUDY.simulate.experiments)
         SEQUENCES = range(STUDY.sequence.sequences)
-        # Arguments of every command: the study, and where its files are.
+        # Arguments of every command: the study as it is now, by a name of its own, and where its
+        # files are. They are no parameter: another walltime makes no other file.
+        STUDY_AND_FOLDER = f"{driver.submitted_name(config, PATHS.root)} -o {PATHS.root}"
+        # The parameter of rules that have no other; what earlier versions made stays valid.
         HERE = f"{PATHS.study} -o {PATHS.root}"
+        if not workflow.is_main_process:
+            belongs(driver.submitted_name(config, PATHS.root), STUDY, PATHS)
     if workflow.is_main_process:
         local.use_forks()
         graphs.skip_unprinted(workflow.output_settings)
@@ -56,7 +62,7 @@ try:
         driver.start(results, looks_only)
         if not looks_only:
             # Jobs read the study that they were submitted with, not the user's file again.
-            workflow.config_settings.configfiles = [driver.submitted(config, results)]
+            workflow.config_settings.configfiles = [driver.submit(config, results).absolute()]
             workflow.config_settings.config_args = []
         if not (looks_only or IS_COMPARISON):
             driver.settle_times(PATHS)

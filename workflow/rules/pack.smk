@@ -18,7 +18,7 @@ rule assign:
     message:
         "assign the images of {STUDY.simulate.experiments} experiments to batches"
     shell:
-        "xscatter pack {params.here} --assign > {log} 2>&1"
+        "xscatter pack {STUDY_AND_FOLDER} --assign > {log} 2>&1"
 
 
 # Batches of experiments that were added later are jobs of this rule, too; the old batches stay, and
@@ -44,7 +44,7 @@ rule pack:
     message:
         "pack batch {wildcards.batch}"
     shell:
-        "xscatter pack {params.here} --batch {wildcards.batch} > {log} 2>&1"
+        "xscatter pack {STUDY_AND_FOLDER} --batch {wildcards.batch} > {log} 2>&1"
 
 
 rule index:
@@ -65,4 +65,4 @@ rule index:
     message:
         "index the batches"
     shell:
-        "xscatter pack {params.here} --index > {log} 2>&1"
+        "xscatter pack {STUDY_AND_FOLDER} --index > {log} 2>&1"

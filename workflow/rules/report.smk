@@ -15,4 +15,4 @@ rule report:
     message:
         "write the report"
     shell:
-        "xscatter report {params.here} > {log} 2>&1"
+        "xscatter report {STUDY_AND_FOLDER} > {log} 2>&1"

@@ -16,7 +16,7 @@ rule simulate_sequence:
         fingerprint=STUDY.fingerprint("sequence"),
         here=HERE,
     shell:
-        "xscatter simulate {params.here} --sequences {wildcards.number} > {log} 2>&1"
+        "xscatter simulate {STUDY_AND_FOLDER} --sequences {wildcards.number} > {log} 2>&1"
 
 
 # The features of frames hold what the networks of single frames say, so that these come first, as a
@@ -90,7 +90,7 @@ rule train_sequence:
     message:
         "train the temporal network"
     shell:
-        "xscatter train {params.here} --view sequence --continue >> {log} 2>&1"
+        "xscatter train {STUDY_AND_FOLDER} --view sequence --continue >> {log} 2>&1"
 
 
 rule test_sequence:
@@ -113,4 +113,4 @@ rule test_sequence:
     message:
         "test the temporal network"
     shell:
-        "xscatter test {params.here} --view sequence > {log} 2>&1"
+        "xscatter test {STUDY_AND_FOLDER} --view sequence > {log} 2>&1"

@@ -14,4 +14,4 @@ rule simulate:
         fingerprint=STUDY.fingerprint("simulate"),
         here=HERE,
     shell:
-        "xscatter simulate {params.here} --experiments {wildcards.number} > {log} 2>&1"
+        "xscatter simulate {STUDY_AND_FOLDER} --experiments {wildcards.number} > {log} 2>&1"

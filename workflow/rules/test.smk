@@ -18,7 +18,7 @@ rule test:
     message:
         "test the {wildcards.view} network on batch {STUDY.pack.test_batch}"
     shell:
-        "xscatter test {params.here} --view {wildcards.view} > {log} 2>&1"
+        "xscatter test {STUDY_AND_FOLDER} --view {wildcards.view} > {log} 2>&1"
 
 
 # The mean of the single views' logits: the baseline that the joint network must beat.
@@ -42,4 +42,4 @@ rule test_mean:
     message:
         "test the mean of the image and coefficient logits"
     shell:
-        "xscatter test {params.here} --view mean > {log} 2>&1"
+        "xscatter test {STUDY_AND_FOLDER} --view mean > {log} 2>&1"

@@ -29,7 +29,7 @@ rule train_leg:
         "train the {wildcards.view} network, leg {wildcards.leg}"
     shell:
         # The minutes are no parameter: another walltime does not make another training.
-        "xscatter train {params.here} --view {wildcards.view} --continue"
+        "xscatter train {STUDY_AND_FOLDER} --view {wildcards.view} --continue"
         " --leg-minutes {COST.leg_minutes} --leg-file {output} >> {log} 2>&1"
 
 
@@ -62,4 +62,4 @@ for view in VIEWS:
         message:
             "train the {params.view} network"
         shell:
-            "xscatter train {params.here} --view {params.view} --continue >> {log} 2>&1"
+            "xscatter train {STUDY_AND_FOLDER} --view {params.view} --continue >> {log} 2>&1"

@@ -19,4 +19,4 @@ rule transform:
         here=HERE,
     shell:
         "{resources.mpi} -n {resources.tasks}"
-        " xscatter transform {params.here} --experiments {wildcards.number} > {log} 2>&1"
+        " xscatter transform {STUDY_AND_FOLDER} --experiments {wildcards.number} > {log} 2>&1"

@@ -9,6 +9,7 @@ from xscatter.store.paths import StudyPaths
 
 if TYPE_CHECKING:
     from xscatter.study import Study  # verbs that need none start faster
+    from xscatter.study.study import Stage
 
 
 def add_study(parser: argparse.ArgumentParser) -> None:
@@ -56,8 +57,11 @@ def keep_study(given: Path, study: "Study", paths: StudyPaths) -> None:
 def belongs(given: Path, study: "Study", paths: StudyPaths) -> bool:
     """Return whether the study.yaml of the results is `study`.
 
+    A job of the workflow is given the study as it was when it was submitted. Where the results are
+    of another study by now, it must not touch them.
+
     Args:
-        given: The study file that the user gave.
+        given: The study file that the user gave, or that a job was submitted with.
         study: Its content.
         paths: Files of the study.
 
@@ -77,6 +81,14 @@ def belongs(given: Path, study: "Study", paths: StudyPaths) -> bool:
     there = load_recorded_study(paths.study)
     if there == study:
         return True
+    if given.resolve().parent == paths.submitted.resolve():
+        stages: tuple[Stage, ...] = ("simulate", "transform", "sequence")
+        if all(there.fingerprint(stage) == study.fingerprint(stage) for stage in stages):
+            return True
+        raise UserError(
+            f"{paths.root}: the study was changed after this job was submitted "
+            f"({_difference(there, study)}); run the same command again"
+        )
     if there.fingerprint("simulate") != study.fingerprint("simulate"):
         raise UserError(
             f"{paths.root}: has the results of another study ({_difference(there, study)}); "
@@ -93,12 +105,16 @@ def belongs(given: Path, study: "Study", paths: StudyPaths) -> bool:
 def _difference(there: "Study", here: "Study") -> str:
     """Return the first key that decides the images and differs, with both values."""
     pairs = [("seed", there.seed, here.seed)]
-    for section in ("simulate", "transform"):
+    for section in ("simulate", "transform", "sequence"):
         before, after = (getattr(study, section).model_dump() for study in (there, here))
         pairs += [
-            (f"{section}.{key}", before[key], after[key]) for key in before if key != "experiments"
+            (f"{section}.{key}", before[key], after[key])
+            for key in before
+            if key not in ("experiments", "sequences")
         ]
-    key, before, after = next(pair for pair in pairs if pair[1] != pair[2])
+    # What differs may be the content of a file that has the same name in both.
+    different = (pair for pair in pairs if pair[1] != pair[2])
+    key, before, after = next(different, ("simulate.mask", "another file", "not the same"))
     return f"{key} is {before} there, {after} here"
 
 

@@ -13,6 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from xscatter import cli
+from xscatter.commands.arguments import belongs, read_study
+from xscatter.core.errors import UserError
 from xscatter.forkserver import child
 
 _MEASURES = [
@@ -83,6 +86,14 @@ def _run(job: dict[str, Any], refused: Path) -> int:
     os.chdir(job["folder"])
     command = " ".join(["xscatter", *job["arguments"]])
     print(f"{command} > {job['log']} 2>&1", flush=True)
+    try:
+        args = cli.parsed(job["arguments"])
+        belongs(args.study, *read_study(args))
+    except UserError as error:
+        # Before anything is touched: the files may be those of another study.
+        print(error, file=sys.stderr)
+        refused.write_text(str(error))
+        return 2
     for path in job["output"]:
         with contextlib.suppress(FileNotFoundError):
             os.remove(path)

@@ -203,7 +203,7 @@ def settle_times(paths: StudyPaths) -> None:
         )
 
 
-def submitted(config: Mapping[str, object], results: Path) -> Path:
+def submit(config: Mapping[str, object], results: Path) -> Path:
     """Write the study as it is now, and return the file that jobs submitted now shall read.
 
     The user may change the study file while they wait: a job does what it was submitted for.
@@ -212,9 +212,22 @@ def submitted(config: Mapping[str, object], results: Path) -> Path:
         config: all keys, with those of the command line.
         results: folder of the study.
     """
-    text = yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=True)
-    name = hashlib.sha256(text.encode()).hexdigest()[:16]
-    path = results.absolute() / ".studies" / f"{name}.yaml"
+    path, text = submitted_name(config, results), _text(config)
     if not path.exists() or path.read_bytes() != text.encode():
         write_text(path, text)
     return path
+
+
+def submitted_name(config: Mapping[str, object], results: Path) -> Path:
+    """Return the name of the file that :func:`submit` writes: every change has another one.
+
+    Args:
+        config: all keys, with those of the command line.
+        results: folder of the study.
+    """
+    name = hashlib.sha256(_text(config).encode()).hexdigest()[:16]
+    return StudyPaths(results).submitted / f"{name}.yaml"
+
+
+def _text(config: Mapping[str, object]) -> str:
+    return yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=True)

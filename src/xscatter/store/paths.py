@@ -27,6 +27,11 @@ class StudyPaths:
         return self.root / "study.yaml"
 
     @property
+    def submitted(self) -> Path:
+        """Folder of the studies that jobs read, each as it was when they were submitted."""
+        return self.root / ".studies"
+
+    @property
     def plan(self) -> Path:
         """Figures that a pilot measured."""
         return self.root / "plan.json"
