@@ -170,7 +170,7 @@ class Witness:
         while not self.ended.wait(0.1):
             for path in self.study.results.glob("*/*.h5"):
                 with suppress(OSError):
-                    self.files[path.name].add(path.stat().st_ino)
+                    self.files[f"{path.parent.name}/{path.name}"].add(path.stat().st_ino)
             for mark in self.study.folder.glob(".snakemake/slurm-array/*/*/*.exit"):
                 if mark not in self.ends:
                     with suppress(OSError, ValueError, StopIteration):

@@ -231,7 +231,10 @@ def full_disk(study, driver, chance):
 
 def read_only(study, driver, chance):
     """Make the disk read-only for a while."""
-    subprocess.run(["mount", "-o", "remount,ro", str(study.disk)], check=False)
+    command = ["mount", "-o", "remount,ro", str(study.disk)]
+    # It is refused as long as a file is open for writing.
+    while subprocess.run(command, capture_output=True).returncode and driver.poll() is None:
+        time.sleep(0.05)
     time.sleep(12)
     subprocess.run(["mount", "-o", "remount,rw", str(study.disk)], check=False)
 
@@ -254,6 +257,8 @@ def disturb(study, chance):
     if accident in DISKS:
         # That of the results, or that of the working folder, where Snakemake and Slurm write, too.
         study.disk = chance.choice([study.results.parent, study.folder])
+        if accident is read_only:  # Snakemake's log is open in the other one
+            study.disk = study.results.parent
         study.disk.mkdir(exist_ok=True)
         size = "size=24m"
         subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(study.disk)], check=True)

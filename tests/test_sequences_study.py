@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
 
@@ -109,3 +110,39 @@ def test_stale_and_missing_features_are_named(paths):
     with pytest.raises(UserError, match=r"is not of 00003\.h5 as it is now"):
         open_sequences_of(study, paths)
     paths.features(3).write_bytes(held)
+
+
+def flip(path, dataset):
+    """Flip a bit of what a dataset holds; return the content as it was."""
+    content = path.read_bytes()
+    with h5py.File(path) as file:
+        data = file[dataset]
+        place = data.id.get_chunk_info(0).byte_offset + 40 if data.chunks else data.id.get_offset()
+    damaged = bytearray(content)
+    damaged[place + 1] ^= 1
+    path.write_bytes(damaged)
+    return content
+
+
+def test_damaged_sequences_and_features_are_never_learnt_from(paths, tmp_path, capsys):
+    from xscatter.learn.sequences import open_sequences_of
+    from xscatter.study import load_study
+
+    study = load_study(paths.root.parent / "toy.yaml")
+    for path, dataset in (
+        (paths.sequence(2), "entry/processes/progress"),
+        (paths.sequence(2), "entry/data/counts"),
+        (paths.features(2), "entry/features"),
+    ):
+        whole = flip(path, dataset)
+        with pytest.raises(UserError, match=rf"{path.name}: corrupt: .* its checksum"):
+            open_sequences_of(study, paths)
+        if path == paths.sequence(2):
+            assert main(["embed", str(path), "-o", str(tmp_path)]) == 2
+            assert "does not match its checksum" in capsys.readouterr().err
+        else:  # made again
+            command = ["embed", str(paths.sequence(2)), "--model", str(paths.embedder)]
+            assert main(command) == 0
+            assert path.read_bytes() == whole
+        path.write_bytes(whole)
+    open_sequences_of(study, paths)

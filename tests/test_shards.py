@@ -1,17 +1,20 @@
 """Files are whole or absent, and what is damaged is told."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import h5py
 import hdf5plugin
 import numpy as np
 import pytest
 
-from xscatter.core import files, shards
+from xscatter.core import apart, files, shards
 from xscatter.core.errors import UserError
 
 
@@ -66,6 +69,66 @@ def test_flipped_bytes_of_the_data_are_found(tmp_path):
     whole[chunk.byte_offset + chunk.size // 2] ^= 0xFF
     path.write_bytes(whole)
     assert "corrupt" in shards.problem(path)
+
+
+@dataclass
+class FlippedBit:
+    """One bit of a file, flipped: what it says of itself, or else what is read."""
+
+    content: bytes
+    place: Path
+    bit: int
+    size = 0
+
+    def run(self):
+        damaged = bytearray(self.content)
+        damaged[self.bit // 8] ^= 1 << self.bit % 8
+        self.place.write_bytes(damaged)
+        return self.bit, shards.problem(self.place) or values(self.place)
+
+    def gave_up(self, why):
+        return self.bit, f"corrupt: the library {why}"
+
+
+def values(path):
+    """Whatever can be read of a shard, as plain values."""
+    read = {}
+
+    def add(name, item):
+        read[name] = {key: np.asarray(value).tolist() for key, value in item.attrs.items()}
+        if isinstance(item, h5py.Dataset):
+            read[name]["data"] = np.asarray(item[()]).tolist()
+
+    with shards.read_file(path) as file:
+        add("/", file["/"])
+        file.visititems(add)
+    for mark in ("checksum", "layout", "complete"):
+        read["/"].pop(mark, None)
+    return read
+
+
+def test_a_flipped_bit_is_refused_or_changes_nothing_that_is_read(tmp_path):
+    path = tmp_path / "a.h5"
+    with shards.new_shard(path, study_hash="abc", experiment=3) as file:
+        data = np.random.default_rng(0).poisson(3, (2, 16, 16)).astype("u4")
+        data = file.create_dataset("counts", data=data, chunks=(1, 16, 16), **hdf5plugin.Zstd())
+        data.attrs["saturation_value"] = 9
+        mask = np.eye(16, dtype=bool)
+        file.create_dataset("mask", data=mask, chunks=(16, 16), **hdf5plugin.Bitshuffle())
+        file["detectability"] = np.linspace(0, 1, 20, dtype="f4")
+        file["names"] = ["ring", "halo"]
+    content, right = path.read_bytes(), values(path)
+    # The descriptions of filters and chunks, where most harm is done, and bits of all the rest.
+    places = [found.start() for found in re.finditer(rb"TREE\x01|bitshuffle|Zstandard", content)]
+    assert len(places) >= 4
+    near = {bit for place in places for bit in range(8 * (place - 24), 8 * (place + 64), 3)}
+    far = np.random.default_rng(1).choice(8 * len(content), 600, replace=False)
+    bits = sorted(near | set(map(int, far)))
+    refused = 0
+    for _, (bit, told) in apart.each([FlippedBit(content, tmp_path / "b.h5", b) for b in bits]):
+        refused += isinstance(told, str)
+        assert isinstance(told, str) or told == right, bit
+    assert 100 < refused < len(bits)
 
 
 def test_failed_writing_leaves_the_old_file_and_nothing_else(tmp_path):

@@ -13,9 +13,13 @@ from typing import Optional
 from snakemake_executor_plugin_slurm import ExecutorSettings as OfficialSettings
 from snakemake_executor_plugin_slurm import common_settings
 
+from . import home
 from .executor import Executor
 
 __all__ = ["Executor", "ExecutorSettings", "common_settings"]
+
+# Every `snakemake` imports its executors, whichever it will use, before it makes its cache.
+home.settle()
 
 
 def _setting(default: object, text: str) -> object:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -70,3 +71,33 @@ def test_a_wrong_key_is_told_with_the_file_of_the_study(tmp_path):
     refused = snakemake(tmp_path, "-n")
     assert refused.returncode != 0
     assert "small.yaml: simulate.imges is not a key of a study" in refused.stdout
+
+
+def test_a_home_that_cannot_be_written_stops_nothing(tmp_path):
+    study = {"name": "small", "simulate": {"experiments": 4, "images": 2, "size": 32}}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(study))
+    np.save(tmp_path / "frame.npy", np.random.default_rng(0).poisson(5, (64, 64)).astype("i4"))
+    # Below a file: root, too, cannot make it.
+    own = {"HOME": "/dev/null/home", "TMPDIR": str(tmp_path)}
+    names = ("XDG_CACHE_HOME", "NUMBA_CACHE_DIR", "MPLCONFIGDIR", "KERAS_HOME")
+    environment = {k: v for k, v in os.environ.items() if k not in names} | own
+
+    def run(*command):
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    snakefile = ("-s", str(ROOT / "Snakefile"), "--configfile", "small.yaml")
+    target = "results/small/experiments/00000.h5"
+    told = run("snakemake", *snakefile, "--cores", "1", target)
+    assert "/dev/null/home/.cache cannot be written; XDG_CACHE_HOME is " in told
+    assert (tmp_path / target).exists()
+    run("snakemake", *snakefile, "--profile", str(ROOT / "profiles/slurm"), "-n")
+    run("xscatter", "predict", "frame.npy")
+    assert (tmp_path / "tags/tags.csv").exists()

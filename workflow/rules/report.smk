@@ -1,6 +1,7 @@
 rule report:
     input:
         evaluations=[PATHS.evaluation(view) for view in evaluated()],
+        sequence=[PATHS.evaluation(SEQUENCE.name)] if SEQUENCES else [],
     output:
         report(PATHS.report, caption="../report/report.rst", category="Report"),
     log:

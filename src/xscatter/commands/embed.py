@@ -33,8 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from xscatter.core.errors import UserError
     from xscatter.core.files import file_sha256
     from xscatter.core.progress import track
+    from xscatter.core.shards import damage
     from xscatter.store.features import are_features_of, features_path
     from xscatter.tagging.embed import embed
     from xscatter.tagging.tagger import Tagger
@@ -51,6 +53,10 @@ def run(args: argparse.Namespace) -> None:
         source = file_sha256(name.partition("::")[0]) if Path(name).exists() else ""
         if source and are_features_of(path, source, models):
             continue
+        if source and (wrong := damage(name)):
+            raise UserError(
+                f"{name}: {wrong}; run `xscatter verify --delete-bad`, then make it again"
+            )
         for message in embed(name, path, source, tagger, read_options(args)):
             print(f"xscatter embed: {message}", file=sys.stderr)
         made += 1

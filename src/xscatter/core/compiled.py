@@ -6,13 +6,14 @@ reading a cache runs what it holds, so a cache that others could write is never 
 """
 
 import os
-import stat
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from xscatter.core.files import private_folder
 
 _functions: list[Any] = []
 
@@ -25,23 +26,10 @@ def _use_writable_cache() -> bool:
     home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
     temporary = Path(tempfile.gettempdir())
     for folder in (home / "xscatter" / "numba", temporary / f"xscatter-numba-{os.getuid()}"):
-        if _private(folder):
+        if private_folder(folder):
             os.environ["NUMBA_CACHE_DIR"] = str(folder)
             return True
     return False
-
-
-def _private(folder: Path) -> bool:
-    """Make `folder` if needed; return whether it is ours, no link, and writable by us alone."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        status = folder.lstat()
-    except OSError:
-        return False
-    ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
-    # Neither group nor others may write.
-    return ours and not status.st_mode & 0o022 and os.access(folder, os.W_OK)
 
 
 def compiled(

@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -184,6 +185,19 @@ def write_bytes(path: str | Path, content: bytes, sealed: bool = False) -> None:
     """
     with complete_file(path, sealed) as part:
         part.write_bytes(content)
+
+
+def private_folder(folder: Path) -> bool:
+    """Make `folder` if needed; return whether it is ours, no link, and writable by us alone."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+    except OSError:
+        return False
+    ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    # Neither group nor others may write.
+    return ours and not status.st_mode & 0o022 and os.access(folder, os.W_OK)
 
 
 def file_sha256(path: str | Path) -> str:

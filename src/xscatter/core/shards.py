@@ -1,7 +1,9 @@
 """HDF5 shards that are complete or absent: the mark of completeness is written last.
 
-A shard carries two root attributes, written last: ``checksum``, the SHA-256 over all its
-datasets (chunks as stored, so that checking never decompresses) and attributes, and ``complete``.
+A shard carries three root attributes, written last: ``checksum``, the SHA-256 over all its
+datasets (chunks as stored, so that checking never decompresses) and attributes, ``layout``, the
+SHA-256 over how they are stored (types, chunks, filters), and ``complete``. Together they decide
+whatever can be read: other bytes of an HDF5 file are unused.
 """
 
 import hashlib
@@ -18,7 +20,7 @@ import numpy as np
 from xscatter.core.errors import UserError
 from xscatter.core.files import NO_SPACE, complete_file
 
-_MARKS = ("checksum", "complete")
+_MARKS = ("checksum", "layout", "complete")
 
 
 @contextmanager
@@ -27,7 +29,7 @@ def new_shard(path: str | Path, **attributes: object) -> Iterator[h5py.File]:
 
     Args:
         path: name of the shard; until the end, nothing has it.
-        attributes: attributes of the root; ``checksum`` and ``complete`` are added last.
+        attributes: attributes of the root; those of a complete shard are added last.
     """
     with complete_file(path) as part:
         with (
@@ -42,6 +44,7 @@ def new_shard(path: str | Path, **attributes: object) -> Iterator[h5py.File]:
             _able_to_close(file),
         ):
             file.attrs["checksum"] = checksum(file)
+            file.attrs["layout"] = _layout(file)
             _settle(file)
             file.attrs["complete"] = True
 
@@ -130,6 +133,27 @@ def _add_data(digest, data: h5py.Dataset) -> None:
         digest.update(data.id.read_direct_chunk(offset)[1])
 
 
+def _layout(file: h5py.File) -> str:
+    """Return the SHA-256 (lower-case hex) of how `file` is stored.
+
+    A filter or a chunk that is described wrongly makes other values of the right bytes.
+    """
+    parts: list[Any] = []
+
+    def add(name: str, item: h5py.HLObject) -> None:
+        if isinstance(item, h5py.Dataset):
+            made = item.id.get_create_plist()
+            filters = [made.get_filter(number)[:3] for number in range(made.get_nfilters())]
+            masks: list[int] = []
+            if item.chunks:
+                item.id.chunk_iter(lambda chunk: masks.append(chunk.filter_mask))
+            fill = np.asarray(item.fillvalue).tolist()
+            parts.append([name, str(item.dtype), item.shape, item.chunks, filters, masks, fill])
+
+    file.visititems(add)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
 def read_file(path: str | Path) -> h5py.File:
     """Open an HDF5 file for reading, without a lock.
 
@@ -159,19 +183,40 @@ def problem(path: str | Path, deep: bool = True, **expected: object) -> str | No
                     return f"foreign: its {key} is {file.attrs.get(key)!r}, not {value!r}"
             if deep and checksum(file) != file.attrs["checksum"]:
                 return "corrupt: its content does not match its checksum"
+            # Files of earlier versions do not have it.
+            if deep and "layout" in file.attrs and _layout(file) != file.attrs["layout"]:
+                return "corrupt: the description of its datasets is damaged"
     except Exception as error:  # h5py raises many kinds of errors for damaged files
         return f"corrupt: HDF5 cannot read it ({str(error).splitlines()[0][:120]})"
     return None
 
 
+def damage(path: str | Path) -> str | None:
+    """Return what is wrong with `path` if it is a shard; None: nothing, or it is no file of ours.
+
+    For commands that read files of other programs, too.
+    """
+    try:
+        with read_file(path) as file:
+            own = bool({"study_hash", *_MARKS} & {*file.attrs})
+    except Exception:  # who reads its frames says what is wrong
+        return None
+    return problem(path) if own else None
+
+
 @contextmanager
-def open_shard(path: str | Path, **expected: object) -> Iterator[h5py.File]:
+def open_shard(path: str | Path, deep: bool = False, **expected: object) -> Iterator[h5py.File]:
     """Open a complete shard for reading.
+
+    Args:
+        path: the shard.
+        deep: compare the content with the checksum first, which reads all of it.
+        expected: attributes of the root and the values that they must have.
 
     Raises:
         UserError: it is missing, partial, corrupt or of another study.
     """
-    wrong = problem(path, deep=False, **expected)
+    wrong = problem(path, deep, **expected)
     if wrong == "missing":
         raise UserError(f"{path}: missing; check its name, or make it first")
     if wrong:

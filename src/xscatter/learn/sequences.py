@@ -14,6 +14,7 @@ from xscatter.core.progress import track as progress
 from xscatter.core.seeds import Purpose, generator
 from xscatter.learn.tracks import UNKNOWN, FeatureColumns, Track, changed
 from xscatter.records.assign import tested
+from xscatter.records.check import intact
 from xscatter.store.features import open_features
 from xscatter.store.paths import StudyPaths
 from xscatter.store.sequences import open_sequence
@@ -281,6 +282,7 @@ def _read(
         labels, spans, course = file.process_labels, file.spans, file.progress
         strength, contrast = file.process_detectability, file.process_contrast
         checksum = file.checksum
+    intact(path, checksum)
     again = f"run `xscatter embed {path}` with the networks of the study"
     if not beside.exists():
         raise UserError(f"{beside}: missing; {again}")

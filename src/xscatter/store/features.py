@@ -76,7 +76,7 @@ def features_path(source: str | Path) -> Path:
 
 
 def are_features_of(path: str | Path, source: str, models: dict[str, str]) -> bool:
-    """Return whether `path` is complete, and made from this source by these networks.
+    """Return whether `path` is complete and undamaged, from this source by these networks.
 
     Args:
         path: the feature file.
@@ -84,7 +84,7 @@ def are_features_of(path: str | Path, source: str, models: dict[str, str]) -> bo
         models: hash of the weights of each network, by view.
     """
     expected = {"source_sha256": source, "models": json.dumps(models, sort_keys=True)}
-    return problem(path, deep=False, **expected) is None
+    return problem(path, **expected) is None
 
 
 def write_features(
@@ -123,7 +123,7 @@ def write_features(
 
 @contextmanager
 def open_features(path: str | Path, **expected: object) -> Iterator[FeatureFile]:
-    """Open a complete feature file for reading.
+    """Open a complete feature file for reading; its content is compared with its checksum.
 
     Args:
         path: the file.
@@ -132,5 +132,5 @@ def open_features(path: str | Path, **expected: object) -> Iterator[FeatureFile]
     Raises:
         UserError: it is missing, incomplete or damaged.
     """
-    with open_shard(path, **expected) as file:
+    with open_shard(path, deep=True, **expected) as file:
         yield FeatureFile(file)
