@@ -3,12 +3,14 @@ rule bundle:
     input:
         models=[ModelFolder(PATHS.model(view)).network for view in VIEWS],
         evaluations=[PATHS.evaluation(view) for view in VIEWS],
-        sequence=[
-            ModelFolder(PATHS.model(SEQUENCE.name)).network,
-            PATHS.evaluation(SEQUENCE.name),
-        ]
-        if SEQUENCES
-        else [],
+        sequence=(
+            [
+                ModelFolder(PATHS.model(SEQUENCE.name)).network,
+                PATHS.evaluation(SEQUENCE.name),
+            ]
+            if SEQUENCES
+            else []
+        ),
     output:
         description=PATHS.tagger / bundle.DESCRIPTION,
         card=PATHS.tagger / bundle.CARD,
