@@ -14,7 +14,7 @@ from xscatter.store import bundle
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import ResolutionPaths, study_paths
 from xscatter.study import parse_study
-from xscatter.views import SEQUENCE, VIEWS, averaged, evaluated
+from xscatter.views import SEQUENCE, VIEWS, answering, averaged, evaluated
 
 graphs.tune()
 
@@ -41,6 +41,7 @@ try:
         COST.check()
         EXPERIMENTS = range(STUDY.simulate.experiments)
         SEQUENCES = range(STUDY.sequence.sequences)
+        ANSWERING = answering(VIEWS)  # networks of a tagger
         # Arguments of every command: the study, and where its files are.
         HERE = f"{PATHS.study} -o {PATHS.root}"
     if workflow.is_main_process:
