@@ -149,7 +149,7 @@ def network():
     from xscatter.study import Train
 
     keras.utils.set_random_seed(3)
-    return sequence_network({"features": (None, F)}, P, Train(width=0.3), profile=64)
+    return sequence_network({"features": (None, F)}, P, Train(width=0.3), profile=64, orders=3)
 
 
 def test_a_later_frame_changes_no_earlier_answer(network):
