@@ -30,7 +30,9 @@ class QuietNoise:
         self.outer = np.zeros((size, size))
         self.windows = {scale: [0.0, 0.0] for scale in SCALES}
         self._floor = floor
-        self._known: tuple[int, float, float] | None = None  # of what was learnt so far
+        # Of what was learnt so far, until more is.
+        self._known: tuple[int, float, float] | None = None
+        self._beyond: float | None = None
 
     def state(self) -> dict[str, Any]:
         """Return all that is needed to go on, as plain values and arrays."""
@@ -52,7 +54,7 @@ class QuietNoise:
 
     def add(self, residuals: np.ndarray) -> None:
         """Learn from a quiet frame."""
-        self._known = None
+        self._known = self._beyond = None
         if self.number >= _FORGET:
             # A stream may change its noise in a day.
             self.number, self.fourth, self.outer = (
@@ -104,7 +106,7 @@ class QuietNoise:
             free = float(size if self._floor else max(size / 8, 1))
         else:
             free = trace**2 / max((squared - self.fourth) / pairs, trace**2 / size)
-        free = float(np.clip(free, 1, size))
+        free = min(max(free, 1.0), size)  # a clip of NumPy is slow on single numbers
         windows = number if scale == 1 else _PRIOR + self.windows[scale][0]
         # That photons are the least noise is known before any frame.
         return free, max(windows, 1) * free + (_FEW if self._floor else 0)
@@ -114,7 +116,9 @@ class QuietNoise:
 
         It is 1 for a change that is not larger than what the stream does all the time.
         """
-        if self._floor and (square - 1) / scale < WANDERS * self.beyond():
+        if self._beyond is None:
+            self._beyond = self.beyond()
+        if self._floor and (square - 1) / scale < WANDERS * self._beyond:
             return 1.0
         free, known = self.freedom(scale)
         ratio = square / max(self.factor(scale), 1e-300)
