@@ -7,7 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from xscatter.core.errors import UserError
-from xscatter.jobs import cost, driver, graphs, local, spelling
+from xscatter.jobs import budget, cost, driver, graphs, local, spelling
 from xscatter.records import assign
 from xscatter.resolution.description import parse_resolution
 from xscatter.store import bundle
@@ -60,6 +60,9 @@ try:
             workflow.config_settings.configfiles = [driver.submitted(config, results)]
             workflow.config_settings.config_args = []
         if not (looks_only or IS_COMPARISON):
+            # Told before anything runs, not when the disk is full.
+            if lack := budget.lack_of_space(COST, PATHS.root):
+                print(f"warning: {lack}", file=sys.stderr)
             driver.settle_times(PATHS)
             assign.keep_copies(PATHS)
 except UserError as error:
