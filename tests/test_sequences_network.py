@@ -125,8 +125,6 @@ def test_a_detector_further_away_sees_all_rings_further_out():
     assert np.argmax(far.features[-1, GROUPS["profile"]]) == pytest.approx(20.5 * 1.25 - 0.5, abs=1)
     z = GROUPS["change z"]
     assert np.array_equal(far.features[:, z], there.features[:, z])
-        far.features[:, GROUPS["change z"]], there.features[:, GROUPS["change z"]]
-    )
     assert np.array_equal(zoomed(there, 1.0, GROUPS).features, there.features)
     assert np.array_equal(far.active, there.active)
 
