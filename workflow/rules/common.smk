@@ -8,14 +8,14 @@ from snakemake.exceptions import WorkflowError
 
 from xscatter.commands.arguments import belongs
 from xscatter.core.errors import UserError
-from xscatter.jobs import cost, driver, graphs, local, spelling
+from xscatter.jobs import budget, cost, driver, graphs, local, spelling
 from xscatter.records import assign
 from xscatter.resolution.description import parse_resolution
 from xscatter.store import bundle
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import ResolutionPaths, study_paths
 from xscatter.study import parse_study
-from xscatter.views import SEQUENCE, VIEWS, averaged, evaluated
+from xscatter.views import SEQUENCE, VIEWS, answering, averaged, evaluated
 
 graphs.tune()
 
@@ -42,6 +42,7 @@ try:
         COST.check()
         EXPERIMENTS = range(STUDY.simulate.experiments)
         SEQUENCES = range(STUDY.sequence.sequences)
+        ANSWERING = answering(VIEWS)  # networks of a tagger
         # Arguments of every command: the study as it is now, by a name of its own, and where its
         # files are. They are no parameter: another walltime makes no other file.
         STUDY_AND_FOLDER = f"{driver.submitted_name(config, PATHS.root)} -o {PATHS.root}"
@@ -65,6 +66,9 @@ try:
             workflow.config_settings.configfiles = [driver.submit(config, results).absolute()]
             workflow.config_settings.config_args = []
         if not (looks_only or IS_COMPARISON):
+            # Told before anything runs, not when the disk is full.
+            if lack := budget.lack_of_space(COST, PATHS.root):
+                print(f"warning: {lack}", file=sys.stderr)
             driver.settle_times(PATHS)
             assign.keep_copies(PATHS)
 except UserError as error:
