@@ -44,7 +44,7 @@ try:
         SEQUENCES = range(STUDY.sequence.sequences)
         ANSWERING = answering(VIEWS)  # networks of a tagger
         # Arguments of every command: the study as it is now, by a name of its own, and where its
-        # files are. They are no parameter: another walltime makes no other file.
+        # files are. They are a resource, and no parameter: another walltime makes no other file.
         STUDY_AND_FOLDER = f"{driver.submitted_name(config, PATHS.root)} -o {PATHS.root}"
         # The parameter of rules that have no other; what earlier versions made stays valid.
         HERE = f"{PATHS.study} -o {PATHS.root}"

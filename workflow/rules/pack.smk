@@ -12,13 +12,14 @@ rule assign:
     resources:
         runtime=runtime("assign"),
         mem_mb=memory("assign"),
+        study=STUDY_AND_FOLDER,
     params:
         fingerprint=STUDY.fingerprint("pack"),
         here=HERE,
     message:
         "assign the images of {STUDY.simulate.experiments} experiments to batches"
     shell:
-        "xscatter pack {STUDY_AND_FOLDER} --assign > {log} 2>&1"
+        "xscatter pack {resources.study} --assign > {log} 2>&1"
 
 
 # Batches of experiments that were added later are jobs of this rule, too; the old batches stay, and
@@ -39,12 +40,13 @@ rule pack:
     resources:
         runtime=runtime("pack"),
         mem_mb=memory("pack"),
+        study=STUDY_AND_FOLDER,
     params:
         here=HERE,
     message:
         "pack batch {wildcards.batch}"
     shell:
-        "xscatter pack {STUDY_AND_FOLDER} --batch {wildcards.batch} > {log} 2>&1"
+        "xscatter pack {resources.study} --batch {wildcards.batch} > {log} 2>&1"
 
 
 rule index:
@@ -60,9 +62,10 @@ rule index:
     resources:
         runtime=runtime("index"),
         mem_mb=memory("index"),
+        study=STUDY_AND_FOLDER,
     params:
         here=HERE,
     message:
         "index the batches"
     shell:
-        "xscatter pack {STUDY_AND_FOLDER} --index > {log} 2>&1"
+        "xscatter pack {resources.study} --index > {log} 2>&1"

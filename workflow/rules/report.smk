@@ -11,9 +11,10 @@ rule report:
     resources:
         runtime=runtime("report"),
         mem_mb=memory("report"),
+        study=STUDY_AND_FOLDER,
     params:
         here=HERE,
     message:
         "write the report"
     shell:
-        "xscatter report {STUDY_AND_FOLDER} > {log} 2>&1"
+        "xscatter report {resources.study} > {log} 2>&1"

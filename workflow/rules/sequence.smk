@@ -12,11 +12,12 @@ rule simulate_sequence:
         mem_mb=memory("sequence"),
         job_seconds=COST.safe_seconds("sequence"),
         limit_minutes=COST.limit,
+        study=STUDY_AND_FOLDER,
     params:
         fingerprint=STUDY.fingerprint("sequence"),
         here=HERE,
     shell:
-        "xscatter simulate {STUDY_AND_FOLDER} --sequences {wildcards.number} > {log} 2>&1"
+        "xscatter simulate {resources.study} --sequences {wildcards.number} > {log} 2>&1"
 
 
 # The features of frames hold what the networks of single frames say, so that these come first, as a
@@ -84,13 +85,14 @@ rule train_sequence:
     resources:
         runtime=runtime("train_sequence"),
         mem_mb=memory("train_sequence"),
+        study=STUDY_AND_FOLDER,
     params:
         training=STUDY.decides(SEQUENCE),
         here=HERE,
     message:
         "train the temporal network"
     shell:
-        "xscatter train {STUDY_AND_FOLDER} --view sequence --continue >> {log} 2>&1"
+        "xscatter train {resources.study} --view sequence --continue >> {log} 2>&1"
 
 
 rule test_sequence:
@@ -108,9 +110,10 @@ rule test_sequence:
     resources:
         runtime=runtime("test_sequence"),
         mem_mb=memory("test_sequence"),
+        study=STUDY_AND_FOLDER,
     params:
         here=HERE,
     message:
         "test the temporal network"
     shell:
-        "xscatter test {STUDY_AND_FOLDER} --view sequence > {log} 2>&1"
+        "xscatter test {resources.study} --view sequence > {log} 2>&1"

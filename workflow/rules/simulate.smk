@@ -10,8 +10,9 @@ rule simulate:
         mem_mb=memory("simulate"),
         job_seconds=COST.safe_seconds("simulate"),
         limit_minutes=COST.limit,
+        study=STUDY_AND_FOLDER,
     params:
         fingerprint=STUDY.fingerprint("simulate"),
         here=HERE,
     shell:
-        "xscatter simulate {STUDY_AND_FOLDER} --experiments {wildcards.number} > {log} 2>&1"
+        "xscatter simulate {resources.study} --experiments {wildcards.number} > {log} 2>&1"

@@ -13,12 +13,13 @@ rule test:
     resources:
         runtime=runtime("test"),
         mem_mb=memory("test"),
+        study=STUDY_AND_FOLDER,
     params:
         here=HERE,
     message:
         "test the {wildcards.view} network on batch {STUDY.pack.test_batch}"
     shell:
-        "xscatter test {STUDY_AND_FOLDER} --view {wildcards.view} > {log} 2>&1"
+        "xscatter test {resources.study} --view {wildcards.view} > {log} 2>&1"
 
 
 # The mean of the single views' logits: the baseline that the joint network must beat.
@@ -37,9 +38,10 @@ rule test_mean:
     resources:
         runtime=runtime("test"),
         mem_mb=memory("test"),
+        study=STUDY_AND_FOLDER,
     params:
         here=HERE,
     message:
         "test the mean of the image and coefficient logits"
     shell:
-        "xscatter test {STUDY_AND_FOLDER} --view mean > {log} 2>&1"
+        "xscatter test {resources.study} --view mean > {log} 2>&1"

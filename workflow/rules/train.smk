@@ -24,13 +24,14 @@ rule train_leg:
         mem_mb=memory("train"),
         # No parameter: another walltime does not make another training.
         leg_minutes=str(COST.leg_minutes),
+        study=STUDY_AND_FOLDER,
     params:
         training=lambda wildcards: STUDY.train.decides(wildcards.view),
         here=HERE,
     message:
         "train the {wildcards.view} network, leg {wildcards.leg}"
     shell:
-        "xscatter train {STUDY_AND_FOLDER} --view {wildcards.view} --continue"
+        "xscatter train {resources.study} --view {wildcards.view} --continue"
         " --leg-minutes {resources.leg_minutes} --leg-file {output} >> {log} 2>&1"
 
 
@@ -56,6 +57,7 @@ for view in VIEWS:
         resources:
             runtime=runtime("train"),
             mem_mb=memory("train"),
+            study=STUDY_AND_FOLDER,
         params:
             view=view,
             training=STUDY.train.decides(view),
@@ -63,4 +65,4 @@ for view in VIEWS:
         message:
             "train the {params.view} network"
         shell:
-            "xscatter train {STUDY_AND_FOLDER} --view {params.view} --continue >> {log} 2>&1"
+            "xscatter train {resources.study} --view {params.view} --continue >> {log} 2>&1"

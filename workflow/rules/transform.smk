@@ -14,9 +14,10 @@ rule transform:
         limit_minutes=COST.limit,
         tasks=COST.ranks,
         mpi="mpiexec",
+        study=STUDY_AND_FOLDER,
     params:
         fingerprint=STUDY.fingerprint("transform"),
         here=HERE,
     shell:
         "{resources.mpi} -n {resources.tasks}"
-        " xscatter transform {STUDY_AND_FOLDER} --experiments {wildcards.number} > {log} 2>&1"
+        " xscatter transform {resources.study} --experiments {wildcards.number} > {log} 2>&1"

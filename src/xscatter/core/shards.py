@@ -205,7 +205,7 @@ def damage(path: str | Path) -> str | None:
 
 
 @contextmanager
-def open_shard(path: str | Path, deep: bool = False, **expected: object) -> Iterator[h5py.File]:
+def open_shard(path: str | Path, deep: bool = False, /, **expected: object) -> Iterator[h5py.File]:
     """Open a complete shard for reading.
 
     Args:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -83,7 +84,10 @@ def are_features_of(path: str | Path, source: str, models: dict[str, str]) -> bo
         source: SHA-256 of the file of frames.
         models: hash of the weights of each network, by view.
     """
-    expected = {"source_sha256": source, "models": json.dumps(models, sort_keys=True)}
+    expected: dict[str, Any] = {
+        "source_sha256": source,
+        "models": json.dumps(models, sort_keys=True),
+    }
     return problem(path, **expected) is None
 
 
@@ -132,5 +136,5 @@ def open_features(path: str | Path, **expected: object) -> Iterator[FeatureFile]
     Raises:
         UserError: it is missing, incomplete or damaged.
     """
-    with open_shard(path, deep=True, **expected) as file:
+    with open_shard(path, True, **expected) as file:
         yield FeatureFile(file)
