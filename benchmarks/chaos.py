@@ -57,7 +57,7 @@ TOLD = {"timings.csv", "report.html"}
 DATA = ("experiments", "coefficients", "batches", "sequences")
 UNTIL = ("index", "simulate_sequence")  # the rules that make these
 LINES = 4  # most times that the command is typed
-SILENCE = 120  # seconds without a word of the driver; trainings alone take as long
+SILENCE = 120  # seconds without a word of the driver; a training alone may take as long
 
 
 class Study:
@@ -71,7 +71,7 @@ class Study:
         seed: of the accident.
     """
 
-    def __init__(self, folder, cluster=None, until=(), limit=900, seed=0):
+    def __init__(self, folder, cluster=None, until=(), limit=3600, seed=0):
         self.folder, self.cluster, self.until, self.limit = folder, cluster, until, limit
         self.seed = seed
         self.results = folder / "results" / STUDY["name"]
@@ -236,7 +236,7 @@ def run(seed, kind, folder, whole, cluster):
         problems.append("differ: " + " ".join(wrong))
     if again := witness.twice(name.partition(" ")[0] in DEADLY) if witness else []:
         problems.append("made twice: " + " ".join(again))
-    if study.silence > SILENCE:
+    if study.until and study.silence > SILENCE:
         problems.append("silent")
     if kind == "damage" and not problems and study.verify() != 0:
         problems.append("verify is not content")
@@ -277,7 +277,7 @@ def main():
         first, _, last = part.partition("-")
         seeds += range(int(first), int(last or first) + 1)
     folder = args.output.resolve()
-    whole = Study(folder / "whole", limit=3600)
+    whole = Study(folder / "whole")
     if not (folder / "whole.done").exists():
         status = whole.finish(whole.start())
         assert status == 0, f"the undisturbed run failed: see {whole.log}"

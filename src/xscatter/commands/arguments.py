@@ -72,11 +72,12 @@ def belongs(given: Path, study: "Study", paths: StudyPaths) -> bool:
         UserError: See :func:`keep_study`.
     """
     from xscatter.jobs import driver
-    from xscatter.study import load_recorded_study
+    from xscatter.study import dump_study, load_recorded_study
 
     if not paths.study.exists():
         return False
-    if given.samefile(paths.study):
+    # The usual case of a job, which need not read the study a second time.
+    if given.samefile(paths.study) or paths.study.read_text() == dump_study(study):
         return True
     there = load_recorded_study(paths.study)
     if there == study:
