@@ -1,5 +1,6 @@
 """Photons of a frame on rings and sectors, and what several quantities read off them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +27,7 @@ class Rings:
             is taken from the scatter of neighbouring rings, and grows as the root of the intensity.
         ring_range: where in `q` the ring is that is followed; None: the strongest anywhere, which
             may be another ring in another frame.
+        follow: gives the ring of this frame, as :class:`RingFollower` does; None: the strongest.
     """
 
     counts: np.ndarray
@@ -35,6 +37,7 @@ class Rings:
     noise_factor: float = 1.0
     poisson: bool = True
     ring_range: tuple[float, float] | None = None
+    follow: Callable[["Rings"], RingPeak | None] | None = None
 
     @cached_property
     def kept(self) -> np.ndarray:
@@ -108,7 +111,12 @@ class Rings:
 
     @cached_property
     def peak(self) -> RingPeak | None:
-        """The strongest ring of the pattern, None if there is none."""
+        """The ring whose quantities are measured, None if there is none."""
+        return self.strongest if self.follow is None else self.follow(self)
+
+    @cached_property
+    def strongest(self) -> RingPeak | None:
+        """The strongest ring of this frame, None if there is none."""
         low, high = self.ring_range or (-np.inf, np.inf)
         places = self.places[self.maxima]
         chosen = (places >= low) & (places <= high)
@@ -135,8 +143,8 @@ class Rings:
         """Return which kept rings are within `reach` widths of the strongest peak."""
         if self.peak is None:
             return np.zeros(len(self.places), bool)
-        distance = np.abs(self.places - self.peak.position)
-        return distance <= reach * self.peak.width
+        position, width = self.peak.guide
+        return np.abs(self.places - position) <= reach * width
 
 
 def ring_q(geometry: Geometry, radii: np.ndarray) -> np.ndarray:
