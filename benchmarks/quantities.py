@@ -114,7 +114,8 @@ def main():
         spread = np.subtract(*np.quantile(values, [0.84, 0.16])) / 2
         print(
             f"{name:18s} 50 % holds {inside[0]:.2f}, 90 % holds {inside[1]:.2f}, z "
-            f"{np.median(values):+.2f} ± {spread:.2f}, a value in {np.mean(seen[name]):.2f} of {len(seen[name])}"
+            f"{np.median(values):+.2f} ± {spread:.2f}, a value in {np.mean(seen[name]):.2f} "
+            f"of {len(seen[name])}"
         )
 
 

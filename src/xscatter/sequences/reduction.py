@@ -1,6 +1,6 @@
 """Reduction of the frames of a sequence to sums, in the one geometry of its first frame."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -121,10 +121,11 @@ class Reduction:
             in_q=self.axis.unit == _IN_Q,
             noise_factor=noise_factor if sums.poisson else 1.0,
             poisson=sums.poisson,
-            follow=None if follower is None else follower.peak,
         )
         if self.grid is not None and self.grid.center is None:
             return {_TOTAL: all_quantities()[_TOTAL].measure(rings)}
+        if follower is not None:
+            rings = replace(rings, followed=follower.take(rings))
         return measure_quantities(rings)
 
     def units(self) -> dict[str, str]:

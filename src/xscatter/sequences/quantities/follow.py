@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from xscatter.sequences.quantities.peak import RingPeak, fit_ring
-from xscatter.sequences.quantities.rings import Rings
+from xscatter.sequences.quantities.rings import Followed, Rings
 
 FRAMES = 16  # that are summed, each with less weight than the one after it
-_AGAIN = 8  # frames after which the choice is looked at again
+_AGAIN = 16  # frames after which the choice is looked at again
 _MOVED = 0.25  # of a width: then the fit needs other surroundings
 _WIDER = 0.2  # change of the logarithm of the width, likewise
 _KEPT = 0.6  # of the strength of the strongest ring, from which the old one is kept
@@ -26,6 +26,7 @@ class RingFollower:
 
     def __init__(self) -> None:
         self._ring: RingPeak | None = None
+        self._knee: float | None = None
         self._counts = self._live = np.zeros((0, 0))
         self._seen = self._next = 0
 
@@ -34,6 +35,7 @@ class RingFollower:
         ring = self._ring
         return {
             "ring": None if ring is None else ring._asdict(),
+            "knee": self._knee,
             "counts": self._counts,
             "live": self._live,
             "seen": self._seen,
@@ -46,12 +48,13 @@ class RingFollower:
         one = cls()
         if state["ring"] is not None:
             one._ring = RingPeak(**state["ring"])
+        one._knee = state["knee"]
         one._counts, one._live = state["counts"], state["live"]
         one._seen, one._next = state["seen"], state["next"]
         return one
 
-    def peak(self, rings: Rings) -> RingPeak | None:
-        """Take the next frame and return its ring; None if it shows none."""
+    def take(self, rings: Rings) -> Followed:
+        """Take the next frame, and return what is to be measured in it."""
         counts, live = np.asarray(rings.counts, float), np.asarray(rings.live, float)
         if self._seen and counts.shape == self._counts.shape:
             self._counts = self._counts * (1 - 1 / FRAMES) + counts
@@ -60,18 +63,24 @@ class RingFollower:
         else:
             self._begin(counts, live)
         if self._seen >= self._next or self._ring is None:
-            self._choose(rings)
+            with np.errstate(all="ignore"):
+                self._choose(rings)
+        return Followed(self._peak(rings), self._knee)
+
+    def _peak(self, rings: Rings) -> RingPeak | None:
+        """Return the ring of this frame; None if it shows none."""
         if self._ring is None:
             return None
-        peak = fit_ring(rings.places, rings.intensity, rings.deviation, self._ring)
-        if peak is not None and not self._lost(peak):
-            return peak
-        own = rings.strongest
+        with np.errstate(all="ignore"):
+            peak = fit_ring(rings.places, rings.intensity, rings.deviation, self._ring)
+            if peak is not None and not self._lost(peak):
+                return peak
+            own = rings.strongest
         if own is None:
             return None
         # The pattern has changed at once: what was before it is of no use any more.
-        self._begin(counts, live)
-        self._ring, self._next = own, 2
+        self._begin(np.asarray(rings.counts, float), np.asarray(rings.live, float))
+        self._ring, self._knee, self._next = own, None, 2
         return own
 
     def _begin(self, counts: np.ndarray, live: np.ndarray) -> None:
@@ -81,6 +90,10 @@ class RingFollower:
         """Look at the sum of the last frames, and keep the ring unless it has changed."""
         self._next = self._seen + min(max(self._seen // 2, 1), _AGAIN)
         summed = Rings(self._counts, self._live, rings.q, rings.in_q, poisson=rings.poisson)
+        law = summed.guinier
+        # A law that the last frames do not have any more is left to each frame.
+        if law is None or self._knee is None or abs(np.log(law.knee / self._knee)) > _WIDER:
+            self._knee = None if law is None else law.knee
         new, old = summed.strongest, self._ring
         if new is None or old is None:
             self._ring = new or old

@@ -8,7 +8,7 @@ from scipy import signal
 SIGNIFICANT = 5.0  # of a peak's height, in standard deviations
 FWHM = 2 * np.sqrt(2 * np.log(2))
 _STEPS = 30
-_SMALL = 1e-3  # gain of a step, in squares of the noise, at which a fit is done
+_SMALL = 3e-3  # gain of a step, in squares of the noise, at which a fit is done
 _WINDOWS = 4  # times that a window is fitted, each as wide as the last fit tells
 _REACH = 1.6  # of a width, to both sides: what is fitted
 _EDGE = 6  # first points, where the edge of a beamstop looks like the rise to a ring
@@ -27,6 +27,7 @@ class RingPeak(NamedTuple):
         width: full width at half maximum.
         height: above what lies beneath.
         base: what lies beneath, at the position.
+        base_sd: its standard deviation.
         covariance: (3, 3).
         window: first and last place that were fitted.
         guide: position and width that say which places are at the ring; those of the first frame
@@ -37,6 +38,7 @@ class RingPeak(NamedTuple):
     width: float
     height: float
     base: float
+    base_sd: float
     covariance: np.ndarray
     window: tuple[float, float]
     guide: tuple[float, float]
@@ -86,8 +88,8 @@ def maxima(intensity: np.ndarray, deviation: np.ndarray) -> np.ndarray:
         deviation: (n,) its standard deviations.
     """
     level, noise = smooth(intensity, 3), deviation / np.sqrt(3)
-    # A prominence above 0: a plateau has no width.
-    least = np.finfo(float).tiny
+    # A prominence above rounding: a plateau has no width.
+    least = 1e-9 * float(np.abs(level).max()) + np.finfo(float).tiny
     places, shape = signal.find_peaks(level, prominence=least, width=(1, len(level) / 6))
     kept = (shape["prominences"] >= SIGNIFICANT * noise[places]) & (places >= _EDGE)
     return places[kept]
@@ -136,7 +138,7 @@ def fit_ring(
     if window.sum() < _FEWEST:
         return None
     shape = q[window], intensity[window], deviation[window]
-    peak = _fitted(*shape, ring.position, ring.width, float(np.ptp(shape[1])))
+    peak = _fitted(*shape, ring.position, ring.width)
     return None if peak is None else peak._replace(guide=ring.guide)
 
 
@@ -154,7 +156,7 @@ def _peak_at(top: int, q, intensity, deviation, places) -> RingPeak | None:
     if len(after):
         last = top + int(np.argmin(intensity[top : after[0] + 1]))
     left, right = max(left, first), min(right, last)
-    position, width, height = q[top], max(q[right] - q[left], q[1] - q[0]), net[top]
+    position, width = q[top], max(q[right] - q[left], q[1] - q[0])
     peak, used = None, None
     for _ in range(_WINDOWS):
         # The window follows the width of the fit, which is far less noisy than where the profile
@@ -168,9 +170,9 @@ def _peak_at(top: int, q, intensity, deviation, places) -> RingPeak | None:
             break
         used = low, high
         window = slice(low, high)
-        fit = _fitted(q[window], intensity[window], deviation[window], position, width, height)
+        fit = _fitted(q[window], intensity[window], deviation[window], position, width)
         if fit is not None:
-            peak, (position, width, height) = fit, fit[:3]
+            peak, (position, width) = fit, fit[:2]
         elif peak is not None:
             break
         else:
@@ -178,14 +180,16 @@ def _peak_at(top: int, q, intensity, deviation, places) -> RingPeak | None:
     return peak
 
 
-def _fitted(q, intensity, deviation, position, width, height) -> RingPeak | None:
+def _fitted(q, intensity, deviation, position, width) -> RingPeak | None:
     """Fit a Gaussian on a line or parabola by Levenberg-Marquardt steps from a first guess."""
     middle, spacing = q[len(q) // 2], float(q[-1] - q[0]) / (len(q) - 1)
     unit = max(width / FWHM, 0.5 * spacing)
     x, place = (q - middle) / unit, (position - middle) / unit
-    ends = (intensity[0] + intensity[-1]) / 2
     beneath = np.stack([np.ones_like(x), x, x * x][: 3 if len(x) >= _CURVED else 2], 1)
-    p = np.array([place, 0.0, max(height, 1e-30), ends, *[0.0] * (beneath.shape[1] - 1)])
+    # The best height and smooth curve at the first position and width.
+    start = np.column_stack([np.exp(-((x - place) ** 2) / 2), beneath]) / deviation[:, None]
+    linear = np.linalg.lstsq(start, intensity / deviation, rcond=None)[0]
+    p = np.array([place, 0.0, max(linear[0], 1e-30), *linear[1:]])
     limit = float(np.ptp(x))
 
     def model(p):
@@ -219,11 +223,13 @@ def _fitted(q, intensity, deviation, position, width, height) -> RingPeak | None
     else:
         return None
     inside = x[0] <= p[0] <= x[-1] and spacing / unit * 0.2 < np.exp(p[1]) < limit
-    under = float(p[0] ** np.arange(beneath.shape[1]) @ p[3:])
+    powers = p[0] ** np.arange(beneath.shape[1])
+    under = float(powers @ p[3:])
     if not inside or p[2] <= 0 or under < -_BELOW_ZERO * p[2]:
         return None
     # Photons alone: a peak of another shape misfits in the same way in every frame.
-    covariance = np.linalg.pinv(rows.T @ rows)[:3, :3]
+    every = np.linalg.pinv(rows.T @ rows)
+    covariance = every[:3, :3]
     if p[2] < SIGNIFICANT * np.sqrt(covariance[2, 2]):
         return None
     # From the fit's numbers to position, full width and height.
@@ -233,6 +239,7 @@ def _fitted(q, intensity, deviation, position, width, height) -> RingPeak | None
         float(scale[1]),
         float(p[2]),
         under,
+        float(np.sqrt(powers @ every[3:, 3:] @ powers)),
         covariance * scale[:, None] * scale,
         (float(q[0]), float(q[-1])),
         (float(middle + unit * p[0]), float(scale[1])),

@@ -1,15 +1,27 @@
 """Photons of a frame on rings and sectors, and what several quantities read off them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from xscatter.geometry import Geometry
-from xscatter.sequences.quantities.guinier import Guinier, guinier_law
+from xscatter.sequences.quantities.guinier import Guinier, guinier_again, guinier_law
 from xscatter.sequences.quantities.peak import RingPeak, above_baseline, maxima, strongest_peak
 from xscatter.sequences.quantities.twofold import Twofold, twofold
+
+
+class Followed(NamedTuple):
+    """What the frames before this one have chosen for it.
+
+    Attributes:
+        peak: the ring of this frame; None if it shows none.
+        knee: radius that says how far the Guinier law reaches; None: the frame says it itself.
+    """
+
+    peak: RingPeak | None
+    knee: float | None
 
 
 @dataclass(frozen=True)
@@ -27,7 +39,8 @@ class Rings:
             is taken from the scatter of neighbouring rings, and grows as the root of the intensity.
         ring_range: where in `q` the ring is that is followed; None: the strongest anywhere, which
             may be another ring in another frame.
-        follow: gives the ring of this frame, as :class:`RingFollower` does; None: the strongest.
+        followed: which ring and which range is measured, from the frames before this one; None:
+            this frame chooses alone.
     """
 
     counts: np.ndarray
@@ -37,7 +50,7 @@ class Rings:
     noise_factor: float = 1.0
     poisson: bool = True
     ring_range: tuple[float, float] | None = None
-    follow: Callable[["Rings"], RingPeak | None] | None = None
+    followed: Followed | None = None
 
     @cached_property
     def kept(self) -> np.ndarray:
@@ -112,7 +125,7 @@ class Rings:
     @cached_property
     def peak(self) -> RingPeak | None:
         """The ring whose quantities are measured, None if there is none."""
-        return self.strongest if self.follow is None else self.follow(self)
+        return self.strongest if self.followed is None else self.followed.peak
 
     @cached_property
     def strongest(self) -> RingPeak | None:
@@ -128,7 +141,9 @@ class Rings:
         """The Guinier law at low q, None where there is no knee or no q."""
         if not self.in_q:
             return None
-        return guinier_law(self.places, self.intensity, self.deviation, self.lit)
+        profile = self.places, self.intensity, self.deviation, self.lit
+        knee = None if self.followed is None else self.followed.knee
+        return guinier_law(*profile) if knee is None else guinier_again(*profile, knee)
 
     @cached_property
     def twofold(self) -> Twofold | None:
