@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xscatter.advice.course import ChangeRecord, Course
+from xscatter.advice.course import ChangeRecord
 from xscatter.core.errors import UserError
 from xscatter.sequences.polar import Sums
 from xscatter.sequences.trends.trend import fit_trend
@@ -21,9 +21,8 @@ CERTAIN = 0.95  # probability that less is to come: the upper bound of the 90 % 
 # 5 % of false alarms: 1.645 + 1.282.
 POWER = 2.93
 LAWS = ("linear", "exponential", "power", "avrami", "logistic")
-_FEWEST = 3  # last frames that are looked at, where they have the power to show a change
-_MOST = 6  # last frames that are looked at otherwise, and
-_SHARE = 0.2  # of the frames since the process began
+_FEWEST = 6  # last frames that are looked at
+_SHARE = 0.2  # of the frames since the process began, which are looked at
 _MOVING = 0.1  # part of the change so far, within the last frames, above which no law is fitted
 
 
@@ -76,7 +75,7 @@ class FinishRule:
         """
         if self.begin is None:
             self.begin = begin
-        self._next = detected + 2
+        self._next = detected + _FEWEST // 2
 
     def reset(self) -> None:
         """The process is over: wait for the next one."""
@@ -96,25 +95,36 @@ class FinishRule:
         if self.begin is None or number < self._next:
             return None
         elapsed = number - self.begin + 1
-        factor = noise_factor if sums.poisson else 0.0
-        last = None
-        for window in _windows(elapsed):
-            last = self._last_frames(number, window, factor) or last
-            if last is not None and last.sd * POWER <= LITTLE:
-                break
-        if last is None:
+        window = max(_FEWEST, round(_SHARE * elapsed))
+        since = number - window + 1
+        if since < self.begin:
             return None
-        if last.sd * POWER > LITTLE:
-            if not settled or last.moved > 4 * last.sd:
+        factor = noise_factor if sums.poisson else 0.0
+        course = self._record.course(self.begin, since, factor)
+        if course is None:
+            return None
+        late = course.frame >= since + window / 2
+        early = (course.frame >= since) & ~late
+        if late.sum() < 2 or early.sum() < 2:
+            return None
+        (one, one_sd), (two, two_sd) = (_mean(course.place[h], course.sd[h]) for h in (early, late))
+        error = float(np.hypot(one_sd, two_sd))
+        if abs(two - one) > _MOVING + 2 * error:
+            return None
+        if self._record.moves(self.begin, since, factor, LITTLE):
+            return None
+        sd = error / 2  # of the mean of both halves
+        if sd * POWER > LITTLE:
+            if not settled or abs(two - one) > 2 * error:
                 return None
-            more = float((last.sd * POWER / LITTLE) ** 2)
+            more = float((sd * POWER / LITTLE) ** 2)
             why = (
                 f"the change seems to be over, but {LITTLE:.0%} of it would not be seen in the "
                 f"last {window} frames; that takes {more:.2g} times the photons"
             )
             return Judgement(False, 0.0, more, why)
         self._next = number + max(1, window // 4)
-        probability = self._over(last.course, number, elapsed)
+        probability = self._over(course, number, elapsed)
         if probability < CERTAIN:
             return None
         why = (
@@ -122,32 +132,6 @@ class FinishRule:
             f"the last {window} frames would show it"
         )
         return Judgement(True, probability, 1.0, why)
-
-    def _last_frames(self, number: int, window: int, factor: float) -> "_LastFrames | None":
-        """Return how still the last frames are; None if they are not, or not to be measured.
-
-        Args:
-            number: of the last frame.
-            window: how many are looked at; their first half is compared with their second.
-            factor: of the noise, 0 for what are no photons.
-        """
-        assert self.begin is not None
-        since = number - window + 1
-        course = self._record.course(self.begin, since, factor) if since >= self.begin else None
-        if course is None:
-            return None
-        late = course.frame >= since + window / 2
-        early = (course.frame >= since) & ~late
-        if not late.any() or not early.any():
-            return None
-        (one, one_sd), (two, two_sd) = (_mean(course.place[h], course.sd[h]) for h in (early, late))
-        error = float(np.hypot(one_sd, two_sd))
-        moved = abs(two - one)
-        if moved > _MOVING + 2 * error:
-            return None
-        if self._record.moves(self.begin, since, factor, LITTLE):
-            return None
-        return _LastFrames(course, moved, error / 2)
 
     def _over(self, course, number: int, elapsed: int) -> float:
         """Return the probability that little is to come, as long as the process took so far."""
@@ -158,29 +142,6 @@ class FinishRule:
         curves, _ = trend.draw(np.array([number, number + elapsed], float), "law")
         # The change so far is 1 by the scale of the course.
         return float(np.mean(np.abs(curves[:, 1] - curves[:, 0]) < LITTLE))
-
-
-class _LastFrames(NamedTuple):
-    """How still the last frames are.
-
-    Attributes:
-        course: of the change, 1 in these frames.
-        moved: distance between the means of their halves.
-        sd: standard deviation of their mean.
-    """
-
-    course: Course
-    moved: float
-    sd: float
-
-
-def _windows(elapsed: int) -> list[int]:
-    """Return the numbers of last frames to look at: as few as show what may still come."""
-    longest = max(_MOST, round(_SHARE * elapsed))
-    windows = [_FEWEST]
-    while windows[-1] < longest:
-        windows.append(min(2 * windows[-1], longest))
-    return windows
 
 
 def _mean(values: np.ndarray, sd: np.ndarray) -> tuple[float, float]:
