@@ -22,7 +22,7 @@ from scipy import special
 
 from xscatter import Study
 from xscatter.frames import BeamGeometry, from_array
-from xscatter.sequences.polar import Sums
+from xscatter.sequences.polar import SECTORS, Sums
 from xscatter.sequences.quantities import RingFollower
 from xscatter.sequences.reduction import Reduction
 from xscatter.simulate.render import render
@@ -76,7 +76,10 @@ def main():
         arguments.patterns, arguments.size, arguments.photons, arguments.seed
     ):
         grid = reduction.grid
-        counts = grid._count(expected)
+        cells = grid.rings * SECTORS
+        # One more cell holds what is never usable.
+        counts = np.bincount(grid._cell.ravel(), expected.ravel(), cells + 1)[:-1]
+        counts = counts.reshape(grid.rings, SECTORS)
         still, follower = Sums(counts, grid.live > 0), RingFollower()
         for frame in range(arguments.first + arguments.frames):
             noisy = Sums(random.poisson(counts).astype(float), grid.live > 0)

@@ -13,7 +13,7 @@ from xscatter.sequences.quantities.twofold import Twofold, twofold
 
 
 class Followed(NamedTuple):
-    """What the frames before this one have chosen for it.
+    """The ring and range that the frames before this one have chosen for it.
 
     Attributes:
         peak: the ring of this frame; None if it shows none.
