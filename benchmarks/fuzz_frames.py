@@ -4,16 +4,18 @@
 
 A mutation cuts a file, overwrites bytes, repeats or removes a piece, or clears one. Every file is
 read in a child process. Counted are: processes that died, errors that reading did not explain,
-files that took more than 20 seconds, and silent wrong readings: frames whose pixels differ from
-those of the undamaged file though nothing was reported. Formats without any check sum cannot know
-that a byte of their pixels has changed: for these only frames with a damaged length count, that is
-differences in more pixels than the bytes that were overwritten could hold.
+files that took more than 20 seconds of processor time, and silent wrong readings: frames whose
+pixels differ from those of the undamaged file though nothing was reported. Formats without any
+check sum cannot know that a byte of their pixels has changed: for these only frames with a damaged
+length count, that is differences in more pixels than the bytes that were overwritten could hold.
 """
 
 import argparse
 import bz2
 import gzip
 import multiprocessing
+import resource
+import signal
 import tempfile
 import warnings
 from collections import Counter
@@ -151,6 +153,8 @@ def mutated(content, random):
 def read(path, send):
     """Send the frames of a file, or why they cannot be read."""
     warnings.simplefilter("ignore")
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         frames = [
             frame.reason
@@ -170,9 +174,12 @@ def judged(path, wanted, written, kind):
     child.start()
     send.close()
     try:
-        answer = receive.recv() if receive.poll(SECONDS) else "took too long"
+        answer = receive.recv() if receive.poll(30 * SECONDS) else "took too long"
     except EOFError:
         answer = None
+        child.join()
+        if child.exitcode in (-signal.SIGXCPU, -signal.SIGKILL):
+            answer = "took too long"
     child.kill()
     child.join()
     if answer is None:
