@@ -340,6 +340,7 @@ def test_a_leg_asks_for_what_the_last_job_of_its_training_asks(tmp_path):
     assert Counter(rule for rule, _ in jobs) == {rule: 1 for rule in TRAIN if "train" in rule} | {
         "train_leg": 6
     }
-    assert len({asked for _, asked in jobs}) == 1
+    # When a leg stops itself is nothing that Slurm is asked for.
+    assert len({re.sub(r", leg_minutes=[\d.]+", "", asked) for _, asked in jobs}) == 1
     assert "gpu=1" in jobs[0][1]
     assert "runtime=480" in jobs[0][1]

@@ -22,15 +22,16 @@ rule train_leg:
     resources:
         runtime=runtime("train"),
         mem_mb=memory("train"),
+        # No parameter: another walltime does not make another training.
+        leg_minutes=str(COST.leg_minutes),
     params:
         training=lambda wildcards: STUDY.train.decides(wildcards.view),
         here=HERE,
     message:
         "train the {wildcards.view} network, leg {wildcards.leg}"
     shell:
-        # The minutes are no parameter: another walltime does not make another training.
         "xscatter train {params.here} --view {wildcards.view} --continue"
-        " --leg-minutes {COST.leg_minutes} --leg-file {output} >> {log} 2>&1"
+        " --leg-minutes {resources.leg_minutes} --leg-file {output} >> {log} 2>&1"
 
 
 for view in VIEWS:
