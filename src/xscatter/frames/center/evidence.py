@@ -18,7 +18,7 @@ _TURN = np.linspace(0, 2 * np.pi, 8, endpoint=False)
 _AROUND = np.stack([np.sin(_TURN), np.cos(_TURN)], 1)
 
 
-class Evidence:
+class CenterEvidence:
     """Three ways to judge a beam centre: gradients, profiles, and half a turn.
 
     Args:
@@ -82,7 +82,7 @@ def terms(evidence: np.ndarray, means: np.ndarray, scales: np.ndarray) -> np.nda
     about a beam are alike after half a turn, and no profile explains them.
 
     Args:
-        evidence: (..., numbers) of :meth:`Evidence.of`.
+        evidence: (..., numbers) of :meth:`CenterEvidence.of`.
         means: (numbers,) of the frames of the fit.
         scales: (numbers,) their standard deviations.
     """

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xscatter.frames.center.evidence import Evidence, confidence
+from xscatter.frames.center.evidence import CenterEvidence, confidence
 from xscatter.frames.center.gradients import significant_gradients
 from xscatter.frames.center.profile import RadialProfile
 from xscatter.frames.center.reduced import reduced, rescaled, without_pedestal
@@ -86,7 +86,7 @@ def candidates(counts: np.ndarray, mask: np.ndarray) -> list[CenterEstimate]:
     places = [profile.refined(max(starts, key=profile.explained))] if starts else []
     if half_turn.best is not None:
         places.append(rescaled(half_turn.best, step, fine_step))
-    evidence = Evidence(
+    evidence = CenterEvidence(
         gradients, half_turn, profile, (step, fine_step), (max(level.shape), max(fine.shape))
     )
     estimates = []
