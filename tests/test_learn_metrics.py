@@ -110,6 +110,14 @@ def test_a_tag_that_was_not_learnt_is_not_given_to_every_image():
     assert (found.probability(logits)[:, 0] >= found.threshold[0]).mean() < 0.01
 
 
+def test_no_name_is_given_below_the_least_threshold():
+    random = np.random.default_rng(5)
+    labels = (random.random((200, 1)) < 0.2).astype(float)
+    logits = labels + random.normal(size=(200, 1))
+    usual, sure = calibrated(labels, logits), calibration.fit(["x"], labels, logits, least=0.5)
+    assert usual.threshold[0] < 0.5 == sure.threshold[0]
+
+
 def test_a_rare_tag_keeps_the_common_temperature_and_half():
     labels, logits = overconfident(500, 3)
     labels[:, 0] = 0

@@ -25,6 +25,7 @@ class View:
         learning_rate: Key of the first learning rate.
         epochs: Key of the number of epochs; where it is null, `max_epochs` holds.
         optional: Fields that the network takes, too, where records have them.
+        least_threshold: Probability below which no tag is ever given; None: as usual.
     """
 
     name: str
@@ -36,6 +37,7 @@ class View:
     learning_rate: str = "learning_rate"
     epochs: str = "max_epochs"
     optional: tuple[str, ...] = ()
+    least_threshold: float | None = None
 
     @property
     def needs_center(self) -> bool:
@@ -88,6 +90,9 @@ SEQUENCE = View(
     seed_key=3,
     parents=("joint",),
     keys=frozenset({"learning_rate"}),
+    # Of most processes a validation set has so few that the best F1 is chance; a change without a
+    # name is better than one with a wrong one.
+    least_threshold=0.5,
 )
 """The view of frames in time; its keys are in the study's section `sequence`."""
 

@@ -16,6 +16,7 @@ from xscatter.networks.save import save_model
 from xscatter.scores import calibration
 from xscatter.store.models import ModelFolder
 from xscatter.study import Train
+from xscatter.views import trained
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,12 @@ def write(folder: ModelFolder, finished: Finished) -> None:
     folder.training.unlink(missing_ok=True)
     for left in folder.path.glob(".model.keras.*"):  # by a process that was killed while it wrote
         left.unlink()
-    fitted = calibration.fit(finished.tags, finished.validation_labels, finished.validation_logits)
+    fitted = calibration.fit(
+        finished.tags,
+        finished.validation_labels,
+        finished.validation_logits,
+        trained()[finished.view].least_threshold or calibration.LEAST_THRESHOLD,
+    )
     fitted.save(folder.calibration)
     write_table(folder.history, finished.progress.history)
     write_table(folder.timings, finished.progress.timings)

@@ -70,7 +70,9 @@ def load(path: str | Path) -> Calibration:
         raise UserError(f"{path}: no calibration ({error}); train the view again") from error
 
 
-def fit(tags: list[str], labels: np.ndarray, logits: np.ndarray) -> Calibration:
+def fit(
+    tags: list[str], labels: np.ndarray, logits: np.ndarray, least: float = LEAST_THRESHOLD
+) -> Calibration:
     """Fit to `labels` (n, T), 0 or 1, and `logits` (n, T) of the validation set.
 
     A tag with fewer than five positives or negatives gets the common temperature and the
@@ -80,6 +82,7 @@ def fit(tags: list[str], labels: np.ndarray, logits: np.ndarray) -> Calibration:
         tags: names, T.
         labels: of the validation set.
         logits: of the network with its best weights.
+        least: smallest threshold.
     """
     logits, groups = np.asarray(logits, np.float64), columns_of_groups(tags)
     temperature = _temperature(labels, logits, groups)
@@ -94,7 +97,7 @@ def fit(tags: list[str], labels: np.ndarray, logits: np.ndarray) -> Calibration:
     probability = sigmoid(single_logits(logits * slope + offset, groups))
     threshold = np.full(len(tags), 0.5)
     for t in fitted:
-        threshold[t] = _best_threshold(labels[:, t], probability[:, t])
+        threshold[t] = _best_threshold(labels[:, t], probability[:, t], least)
     names = [[tags[column] for column in group] for group in groups]
     return Calibration(
         tags, slope.tolist(), offset.tolist(), threshold.tolist(), float(temperature), names
@@ -167,10 +170,10 @@ def _platt_of_group(
     return float(p[0]), p[1:] * free
 
 
-def _best_threshold(y: np.ndarray, probability: np.ndarray) -> float:
+def _best_threshold(y: np.ndarray, probability: np.ndarray, least: float) -> float:
     """Return the threshold of the best F1, halfway to the next lower probability.
 
-    It is at least `LEAST_THRESHOLD`.
+    It is at least `least`.
     """
     order = np.argsort(-probability, kind="stable")
     p = probability[order]
@@ -181,4 +184,4 @@ def _best_threshold(y: np.ndarray, probability: np.ndarray) -> float:
     best = int(np.argmax(f1))
     # Halfway, so that rounding of a probability does not change the decision.
     below = p[best + 1] if best + 1 < len(p) else p[best]
-    return float(np.clip((p[best] + below) / 2, LEAST_THRESHOLD, 0.99))
+    return float(np.clip((p[best] + below) / 2, least, 0.99))
