@@ -73,7 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--html", action="store_true", help="also write a page with pictures")
     parser.add_argument(
-        "--model", type=Path, metavar="DIR", help="also tag each frame with these networks"
+        "--names",
+        action="store_true",
+        help="also tag each frame and name the processes, with the tagger that comes with xscatter",
+    )
+    parser.add_argument(
+        "--model", type=Path, metavar="DIR", help="the same with the networks of another tagger"
     )
     add_reading(parser)
 
@@ -104,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
         more = f" and {len(gaps) - _GAPS} more gaps" if len(gaps) > _GAPS else ""
         _print(f"missing frames: {', '.join(gaps[:_GAPS])}{more}")
     tagger = SequenceTagger(
-        Tagger.load(args.model) if args.model else None, args.at_rest, args.new_after
+        Tagger.load(args.model) if args.names or args.model else None, args.at_rest, args.new_after
     )
     failed = read = 0
     shown: Iterator[str] = track(names, "sequence", end=False)

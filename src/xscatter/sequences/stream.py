@@ -15,7 +15,7 @@ from xscatter.sequences.noise import SCALES
 from xscatter.sequences.page import SequenceRecord
 from xscatter.sequences.polar import Sums
 from xscatter.sequences.profiles import Profile
-from xscatter.sequences.quantities import Measured, all_quantities
+from xscatter.sequences.quantities import Measured, RingFollower, all_quantities
 from xscatter.sequences.reduction import Item, Reduction
 from xscatter.sequences.tracker import Step, Tracker
 
@@ -157,6 +157,7 @@ class FrameStream:
         self.messages: list[str] = []
         self._reduction: Reduction | None = None  # of the frame that was reduced last
         self._tracker: Tracker | None = None
+        self._follower = RingFollower()
         self._sequence = -1
         self._time: float | None = None
         self._steps: list[float] = []
@@ -170,6 +171,7 @@ class FrameStream:
             "measure": self.measure,
             "reduction": None if reduction is None else reduction.state(),
             "tracker": None if tracker is None else tracker.state(),
+            "follower": self._follower.state(),
             "namer": None if self.namer is None else self.namer.state(),
             "sequence": self._sequence,
             "time": self._time,
@@ -195,6 +197,7 @@ class FrameStream:
             stream._reduction = Reduction.from_state(state["reduction"])
             if state["tracker"] is not None:
                 stream._tracker = Tracker.from_state(stream._reduction.axis, state["tracker"])
+        stream._follower = RingFollower.from_state(state["follower"])
         stream._sequence, stream._time = state["sequence"], state["time"]
         stream._steps = state["steps"]
         return stream
@@ -236,6 +239,7 @@ class FrameStream:
             self.close()
         if self._tracker is None and reduced.reduction is not None:
             self._tracker = Tracker(reduced.reduction.axis, self.at_rest, self.record)
+            self._follower = RingFollower()
             self._sequence += 1
             if self.namer is not None and reduced.reduction.grid is not None:
                 self.namer.start(reduced.reduction.grid.live)
@@ -271,7 +275,9 @@ class FrameStream:
         assert reduced.reduction is not None
         assert reduced.sums is not None
         row.noise_factor = self._tracker.noise_factor if reduced.sums.poisson else 1.0
-        row.quantities = reduced.reduction.quantities(reduced.sums, row.noise_factor)
+        row.quantities = reduced.reduction.quantities(
+            reduced.sums, row.noise_factor, self._follower
+        )
         self.units = reduced.reduction.units()
 
     @property
