@@ -20,7 +20,8 @@ from toy_tiled import constant_tagger, follow_once, patch, rows, stack
 from xscatter.cli import main
 from xscatter.sources.registry import open_source
 from xscatter.sources.tiled import client
-from xscatter.tagging.write_back import WriteBack, column
+from xscatter.tagging.local_tables import column
+from xscatter.tagging.write_back import WriteBack
 
 # Of the package websockets, about how the package tiled uses it.
 pytestmark = pytest.mark.filterwarnings("ignore:connect.. must be used:DeprecationWarning")
@@ -198,7 +199,7 @@ def test_tags_are_written_beside_the_frames_once(server, catalog, key, tmp_path)
         source.server.request = lossy
         back = WriteBack(source, table, tagger, report=lines.append)
         assert not back.update()
-        assert lines[-1] == "the answer is lost; tags are written back later"
+        assert lines[-1] == "the answer is lost; rows are written back later"
         while not back.update():
             time.sleep(0.05)
         state.write_text(before)
@@ -206,16 +207,34 @@ def test_tags_are_written_beside_the_frames_once(server, catalog, key, tmp_path)
         assert sorted(catalog["kept_tags"].read()["frame"]) == [0, 1, 2, 3, 4, 5, 6]
 
 
-def test_processes_are_written_back(server, catalog, key, tmp_path):
+@pytest.fixture(scope="module")
+def melting(catalog):
+    """A ring that appears at frame 15, with times and a geometry in the metadata."""
     y, x = np.mgrid[:64, :64] - 31.5
     halo = 20 * np.exp(-(((np.hypot(y, x) - 18) / 6) ** 2))
     new = 60 * np.exp(-(((np.hypot(y, x) - 25) / 2) ** 2))
     random = np.random.default_rng(0)
     frames = [random.poisson(1 + halo + (new if n >= 15 else 0)) for n in range(30)]
-    catalog.write_array(np.stack(frames).astype(np.int32), key="melts")
-    events = tmp_path / "events.jsonl"
+    metadata = {"beam_center_x": 31.5, "beam_center_y": 31.5, "time": [3.0 * n for n in range(30)]}
+    metadata |= {"incident_wavelength": 1e-10, "incident_wavelength_units": "m"}
+    metadata |= {"detector_distance": 1.0, "x_pixel_size": 1e-4}
+    stacked = np.stack(frames).astype(np.int32)
+    return catalog.write_array(stacked, key="melts", metadata=metadata)
+
+
+def same(stored, local, name, of=None):
+    """Whether a column holds what a local table does."""
+    here = [row[of or name] for row in local]
+    there = ["" if value != value else f"{value:.6g}" for value in stored[name]]
+    return there == [f"{float(value):.6g}" if value else "" for value in here]
+
+
+def test_processes_and_quantities_of_a_watch_are_written_back(
+    server, catalog, melting, key, tmp_path
+):
+    events, frames = tmp_path / "events.jsonl", tmp_path / "frames.csv"
     words = ["-o", str(tmp_path / "tags.csv"), "--once", "--processes", str(events)]
-    command = ["watch", f"{server.url}/melts", *words, "--write-back", "--center", "31.5", "31.5"]
+    command = ["watch", f"{server.url}/melts", *words, "--frames", str(frames), "--write-back"]
     for _ in range(2):
         assert main(command) == 0
     local = [json.loads(line) for line in events.read_text().splitlines()]
@@ -223,6 +242,61 @@ def test_processes_are_written_back(server, catalog, key, tmp_path):
     assert list(stored["kind"]) == [event["kind"] for event in local]
     assert list(stored["begin_low"]) == [event["begin"][0] for event in local]
     assert "onset" in set(stored["kind"])
+    local, stored = rows(frames), catalog["melts_quantities"].read()
+    assert list(stored["frame"]) == list(stored["frame_in_sequence"]) == list(range(30))
+    for name in ("time", "peak_position", "peak_position_sd", "peak_width", "spacing_sd"):
+        assert same(stored, local, name)
+    assert list(stored["time"]) == [3.0 * n for n in range(30)]
+    assert set(stored["q_unit"]) == {"nm⁻¹"}
+    units = catalog["melts_quantities"].metadata["units"]
+    assert (units["peak_width"], units["spacing"]) == ("nm⁻¹", "nm")
+    # The state is lost: the server knows which rows it has.
+    (tmp_path / ".frames.csv.written-back").unlink()
+    (tmp_path / ".events.jsonl.written-back").write_text("0")
+    assert main(command) == 0
+    assert len(catalog["melts_quantities"].read()) == 30
+    assert len(catalog["melts_processes"].read()) == len(set(events.read_text().splitlines()))
+
+
+def test_a_sequence_on_a_server_is_written_back(server, catalog, melting, key, tmp_path):
+    catalog.write_array(melting.read(), key="again", metadata=dict(melting.metadata))
+    command = ["sequence", f"{server.url}/again", "-o", str(tmp_path), "--write-back"]
+    assert main(command) == 0
+    assert main([*command, "--force", "--time", "header"]) == 0
+    local, stored = rows(tmp_path / "frames.csv"), catalog["again_quantities"].read()
+    assert list(stored["frame"]) == list(range(30))
+    assert same(stored, local, "peak_position")
+    assert [float(row["time"]) for row in local] == [3.0 * n for n in range(30)]
+    (process,) = rows(tmp_path / "processes.csv")
+    assert abs(int(process["begin"]) - 15) <= 1
+    assert "onset" in set(catalog["again_processes"].read()["kind"])
+
+
+def test_predict_writes_tags_back(server, catalog, key, tmp_path, capsys):
+    array = catalog.write_array(stack(5), key="predicted")
+    command = ["predict", f"{server.url}/predicted", "-o", str(tmp_path), "--force", "--write-back"]
+    for _ in range(2):
+        assert main(command) == 0
+    stored = catalog["predicted_tags"].read()
+    assert list(stored["frame"]) == [0, 1, 2, 3, 4]
+    assert list(stored["tags"]) == [row["tags"] for row in rows(tmp_path / "tags.csv")]
+    first = list(stored["hash"])
+    # Frames that were overwritten have a row of the next version, also when they come back.
+    for number, seed in enumerate((9, 0), 2):
+        array.write(np.concatenate([stack(5)[:4], stack(5, seed=seed)[4:]]))
+        assert main(command) == 0
+        stored = catalog["predicted_tags"].read()
+        assert list(stored["frame"])[5:] == [4] * (number - 1)
+        assert stored["version"].iloc[-1] == number
+    assert stored["hash"].iloc[-1] == first[4]
+    # A watch with a table of its own has nothing to add to what is there.
+    tags = ["-o", str(tmp_path / "watched.csv"), "--once", "--write-back"]
+    assert main(["watch", f"{server.url}/predicted", *tags]) == 0
+    assert len(catalog["predicted_tags"].read()) in (7, 8)
+    np.save(tmp_path / "a.npy", stack(1)[0])
+    words = ["-o", str(tmp_path / "other"), "--write-back"]
+    assert "is no node" in refused(capsys, "predict", str(tmp_path / "a.npy"), *words)
+    assert "one node at a time" in refused(capsys, "predict", *[command[1]] * 2, *words)
 
 
 def test_who_may_not_write_is_told_so(server, catalog, tmp_path, capsys, monkeypatch):

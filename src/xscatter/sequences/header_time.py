@@ -1,14 +1,12 @@
 """The time of a frame as its HDF5 file tells it: a dataset of times beside the frames."""
 
 from pathlib import Path
-from typing import Any
 
 import h5py
-import numpy as np
 
 from xscatter.core.errors import UserError
+from xscatter.frames.hdf5 import times_in
 
-_NAMES = ("time", "timestamp", "timestamps", "frame_time", "start_time")
 _MARK = b"\x89HDF\r\n\x1a\n"
 
 
@@ -30,21 +28,9 @@ def header_time(source: str, index: int) -> float:
         if not known:
             raise UserError(f"{path}: only HDF5 files tell their times; {fix}")
         with h5py.File(path, "r", locking=False) as file:
-            times = _times(file)
+            times = times_in(file)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
     if times is None or index >= len(times):
         raise UserError(f"{path}: holds no time of frame {index}; {fix}")
     return float(times[index])
-
-
-def _times(file: h5py.File) -> np.ndarray | None:
-    series: list[np.ndarray] = []
-
-    def visit(name: str, item: Any) -> None:
-        named = isinstance(item, h5py.Dataset) and name.rpartition("/")[2] in _NAMES
-        if named and item.ndim <= 1 and item.dtype.kind in "iuf":
-            series.append(np.atleast_1d(item[()]))
-
-    file.visititems(visit)
-    return max(series, key=len, default=None)
