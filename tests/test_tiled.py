@@ -204,6 +204,9 @@ def test_the_only_image_of_a_run_is_found_and_others_are_listed(server, catalog,
     run_with(catalog, "two", {"saxs": stack(3), "waxs": stack(2)})
     with pytest.raises(UserError, match="frames: primary/saxs, primary/waxs; choose with --stream"):
         follow_once(f"{server.url}/two", tmp_path / "two.csv")
+    catalog["two"].update_metadata({**catalog["two"].metadata, "stop": {"exit_status": "success"}})
+    with pytest.raises(UserError, match="there are primary/saxs, primary/waxs"):
+        follow_once(f"{server.url}/two", tmp_path / "two.csv", field="maxs")
     follow_once(f"{server.url}/two", tmp_path / "two.csv", stream="primary", field="waxs")
     assert sorted(current(tmp_path / "two.csv")) == [("waxs", 0), ("waxs", 1)]
 

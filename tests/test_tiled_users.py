@@ -94,11 +94,13 @@ def test_bad_addresses_get_one_clear_line(server, catalog, tmp_path, capsys, mon
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert "does not answer" in line(f"http://127.0.0.1:{silent.getsockname()[1]}/api/v1/a")
     assert "no node of a Tiled server" in line(str(tmp_path), "--write-back")
-    assert refused(capsys, "predict", f"{server.url}/small", "-o", str(tmp_path)).startswith(
-        "xscatter predict: "
-    )
+    for verb in ("predict", "sequence"):
+        bad = refused(capsys, verb, f"{server.url}/small", "-o", str(tmp_path / "out"))
+        assert bad.startswith(f"xscatter {verb}: ")
+        assert "no image" in bad
     monkeypatch.setenv("TILED_API_KEY", "not-the-key")
     assert "refuses the key, or asks for one (status 401)" in line(f"{server.url}/frames")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_certificate_that_nobody_trusts(tmp_path, capsys):
@@ -140,22 +142,27 @@ def test_without_the_package_one_line_says_what_to_install(monkeypatch, tmp_path
 def test_the_key_is_never_written(server, catalog, key, tmp_path, capsys):
     address = f"{server.url}/frames"
     table = ["-o", str(tmp_path / "tags.csv"), "--once", "-v", "--processes"]
-    words = [*table, str(tmp_path / "events.jsonl")]
+    words = [*table, str(tmp_path / "events.jsonl"), "--frames", str(tmp_path / "frames.csv")]
+    words += ["--html", str(tmp_path / "live.html")]
     assert main(["watch", address, *words, "--write-back"]) == 0
-    assert main(["predict", address, "-o", str(tmp_path / "out"), "--html"]) == 0
+    for verb in ("predict", "sequence"):
+        out = ["-o", str(tmp_path / verb), "--html"]
+        assert main([verb, address, *out, "--write-back"]) == 0
     for bad in (f"{address}?api_key={server.key}", address.replace("//", f"//me:{server.key}@")):
         assert main(["watch", bad, *words]) == 2
-        assert main(["predict", bad, "-o", str(tmp_path / "other")]) == 2
+        for verb in ("predict", "sequence"):
+            assert main([verb, bad, "-o", str(tmp_path / "other")]) == 2
     assert main(["watch", f"{server.url}/nowhere", *words]) == 2
     printed = capsys.readouterr()
     assert "do not put a key into the address" in printed.err
     written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(written) > 6
+    assert len(written) > 12
     for text in (printed.out.encode(), printed.err.encode(), *written):
         assert server.key.encode() not in text
         assert server.key[:11].encode() not in text
-    stored = json.dumps(catalog["frames_tags"].item, default=str)
-    assert server.key not in stored
+    for ending in ("tags", "quantities", "processes"):
+        table = catalog[f"frames_{ending}"]
+        assert server.key not in json.dumps(table.item, default=str) + table.read().to_csv()
 
 
 def test_tags_are_written_beside_the_frames_once(server, catalog, key, tmp_path):
@@ -204,6 +211,12 @@ def test_tags_are_written_beside_the_frames_once(server, catalog, key, tmp_path)
             time.sleep(0.05)
         state.write_text(before)
         written_back()
+        # A table that was begun anew, beside the note about the one before it.
+        array = catalog.write_array(stack(2, seed=3), key="anew")
+        follow_once(f"{server.url}/anew", tmp_path / "new.csv")
+        (tmp_path / "new.csv").replace(table)
+        written_back()
+        assert list(catalog["anew_tags"].read()["frame"]) == [0, 1]
         assert sorted(catalog["kept_tags"].read()["frame"]) == [0, 1, 2, 3, 4, 5, 6]
 
 
@@ -305,7 +318,13 @@ def test_who_may_not_write_is_told_so(server, catalog, tmp_path, capsys, monkeyp
     # A table of another test may be there; a new array has none.
     catalog.write_array(stack(1), key="readable")
     line = refused(capsys, "watch", f"{server.url}/readable", "-o", table, "--once", "--write-back")
-    assert re.search(r"readable_tags: cannot be written \(.*\); leave out --write-back", line)
+    pattern = r"readable_{}: cannot be written \(.*\); leave out --write-back"
+    assert re.search(pattern.format("tags"), line)
+    for verb, ending in (("predict", "tags"), ("sequence", "processes")):
+        out = str(tmp_path / verb)
+        line = refused(capsys, verb, f"{server.url}/readable", "-o", out, "--write-back")
+        assert re.search(pattern.format(ending), line)
+        assert not list(tmp_path.glob(f"{verb}/*"))
     assert main(["watch", address, "-o", table, "--once"]) == 0
     assert len(rows(tmp_path / "tags.csv")) == 3
 

@@ -164,7 +164,8 @@ def run(args: argparse.Namespace) -> int:
         back = None
         if args.write_back:
             server = stack.enter_context(opened_server(args.files, options))
-            back = stack.enter_context(closing(TagsBack(server, tagger, _tell)))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            back = stack.enter_context(closing(TagsBack(server, tagger, folder, _tell)))
         stack.enter_context(tables.written(tagger))
         frames = _Frames(names, options)
         shown = track(frames, "predict", lambda: frames.total, end=False)

@@ -18,8 +18,9 @@ import math
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from xscatter.commands.predict import add_reading, add_run, listed, opened_server, read_options
@@ -126,7 +127,8 @@ def run(args: argparse.Namespace) -> int:
         back = None
         if args.write_back:
             server = stack.enter_context(opened_server(args.files, options))
-            back = stack.enter_context(closing(SequenceBack(server, _print)))
+            folder = Path(stack.enter_context(TemporaryDirectory()))
+            back = SequenceBack(server, folder, _print)
         shown: Iterator[str] = track(names, "sequence", end=False)
         for number, item in enumerate(read_items(shown, options)):
             values = covariates.of(item.source, number) if covariates else {}

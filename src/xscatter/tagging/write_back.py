@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
+from zlib import crc32
 
 from xscatter.core.errors import UserError
 from xscatter.core.files import write_text
@@ -161,15 +161,17 @@ class TagsBack:
     Args:
         source: the server's frames.
         tagger: that tags them.
+        folder: of the journal: an empty one.
         report: where lines about failures go.
 
     Raises:
         UserError: the user may not write beside the array.
     """
 
-    def __init__(self, source: TiledFrames, tagger: Tagger, report: Callable[[str], None]):
-        self._folder = TemporaryDirectory()
-        path = Path(self._folder.name) / "tags.csv"
+    def __init__(
+        self, source: TiledFrames, tagger: Tagger, folder: Path, report: Callable[[str], None]
+    ):
+        path = folder / "tags.csv"
         self._back = WriteBack(source, path, tagger, renumber=True, report=report)
         self._journal = Journal(path, tagger.tags)
 
@@ -189,9 +191,8 @@ class TagsBack:
         return self._back.finish()
 
     def close(self) -> None:
-        """Remove the journal."""
+        """Close the journal."""
         self._journal.close()
-        self._folder.cleanup()
 
 
 class SequenceBack:
@@ -199,15 +200,14 @@ class SequenceBack:
 
     Args:
         source: the server's frames.
+        folder: of the files: an empty one.
         report: where lines about failures go.
 
     Raises:
         UserError: the user may not write beside the array.
     """
 
-    def __init__(self, source: TiledFrames, report: Callable[[str], None]):
-        self._folder = TemporaryDirectory()
-        folder = Path(self._folder.name)
+    def __init__(self, source: TiledFrames, folder: Path, report: Callable[[str], None]):
         self._events, self._frames = folder / "events.jsonl", folder / "frames.csv"
         self._back = WriteBack(source, events=self._events, quantities=self._frames, report=report)
 
@@ -217,10 +217,6 @@ class SequenceBack:
         write_text(self._frames, frames_csv(result.frames))
         return self._back.finish()
 
-    def close(self) -> None:
-        """Remove the files."""
-        self._folder.cleanup()
-
 
 class _Lines:
     """A file of lines that grows, and how much of it was written back."""
@@ -228,25 +224,37 @@ class _Lines:
     def __init__(self, path: Path):
         self._path = path
         self._state = path.with_name(f".{path.name}.written-back")
-        self._kept = int(self._state.read_text()) if self._state.exists() else 0
+        # Bytes that were written back, and their check sum: a file that was begun anew has another.
+        self._kept = self._resumed()
         self._read = self._kept
+
+    def _resumed(self) -> tuple[int, int]:
+        if not (self._state.exists() and self._path.exists()):
+            return 0, 0
+        size, _, known = self._state.read_text().partition(" ")
+        rest, crc = int(size), 0
+        with open(self._path, "rb") as file:
+            while rest and (piece := file.read(min(_PIECE, rest))):
+                rest, crc = rest - len(piece), crc32(piece, crc)
+        return (int(size), crc) if f"{crc}" == known and not rest else (0, 0)
 
     def new(self) -> Iterator[tuple[str, int]]:
         """Yield complete lines that were not written back, in pieces, and how many are headers."""
         self._read = self._kept
         while self._path.exists():
             with open(self._path, "rb") as file:
-                if self._read > file.seek(0, 2):
-                    self._read = 0  # it was begun again
-                file.seek(self._read)
+                if self._read[0] > file.seek(0, 2):
+                    self._read = 0, 0
+                file.seek(self._read[0])
                 piece = file.read(_PIECE)
             end = piece.rfind(b"\n") + 1
             if not end:
                 return
-            first, self._read = self._read, self._read + end
+            first, crc = self._read
+            self._read = first + end, crc32(piece[:end], crc)
             yield piece[:end].decode(), int(first == 0 and self._path.suffix == ".csv")
 
     def keep(self) -> None:
         """Note that all that :meth:`new` has yielded was written back."""
         self._kept = self._read
-        write_text(self._state, f"{self._kept}")
+        write_text(self._state, "{} {}".format(*self._kept))
