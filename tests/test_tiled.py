@@ -333,6 +333,9 @@ def test_the_address_says_which_node(server):
         "/api/v1/a/b": ("a", "b"),
         "/prefix/api/v1/array/full/a": ("a",),
         "/ui/browse/a/b/": ("a", "b"),
+        "/api/v1/table": ("table",),
+        "/api/v1/search": (),
+        "/api/v1/metadata/metadata": ("metadata",),
     }.items():
         api, path = client._divided(words)
         assert path == parts

@@ -78,6 +78,15 @@ class Nonsense(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Half(Nonsense):
+    """Says that it is a Tiled, and fails to answer anything else."""
+
+    def do_GET(self):
+        self.send_response(200 if self.path.endswith("/v1/") else 500)
+        self.end_headers()
+        self.wfile.write(b'{"api_version": 0}')
+
+
 def test_bad_addresses_get_one_clear_line(server, catalog, tmp_path, capsys, monkeypatch):
     table = ["-o", str(tmp_path / "tags.csv"), "--once"]
 
@@ -86,10 +95,18 @@ def test_bad_addresses_get_one_clear_line(server, catalog, tmp_path, capsys, mon
 
     assert "no server can be reached there" in line(f"http://127.0.0.1:{free_port()}/api/v1/a")
     assert "there is no such node" in line(f"{server.url}/nowhere")
+    for address in ("http://", "https:a", "http:///a", "http://host:port/a", "http://[::1/api/v1"):
+        assert "is no address such as https://server/api/v1/path" in line(address)
     assert "is an array of float64, 5x7, no image" in line(f"{server.url}/small")
     assert "no such profile" in line("tiled:nobody/frames")
     with served(Nonsense) as port:
         assert "not as a Tiled server does" in line(f"http://127.0.0.1:{port}/api/v1/a")
+    with served(Half) as port:
+        address = f"http://127.0.0.1:{port}/api/v1/a"
+        assert main(["watch", address, *table]) == 2
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == 1
+        assert "status 500; wait, or ask who runs it" in said[0]
     monkeypatch.setattr(client, "_CONNECT", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert "does not answer" in line(f"http://127.0.0.1:{silent.getsockname()[1]}/api/v1/a")

@@ -140,7 +140,8 @@ def run(args: argparse.Namespace) -> int:
         for message in result.messages:
             _print(message)
         if not read:
-            raise UserError(f"none of the {len(names)} files can be read, so nothing is written")
+            why = f"none of the {len(names)} files can be read" if failed else "no frame is there"
+            raise UserError(f"{', '.join(args.files[:3])}: {why}, so nothing is written")
         _write(args, tagger, result)
         kept = back is None or back.write(result)
     for sequence, span in result.processes:

@@ -17,6 +17,7 @@ from xscatter.sources.source import Source, SourceOptions
 
 ENTRY_POINTS = "xscatter.sources"
 DEFAULT = "folder"
+_URLS = ("http", "https")
 
 
 def open_source(address: str | Path, options: SourceOptions | None = None) -> Source:
@@ -36,7 +37,7 @@ def open_source(address: str | Path, options: SourceOptions | None = None) -> So
     if colon:
         module = known.get(scheme) or _module_of_a_site(scheme)
         if module:
-            return module.connect(text if is_url(text) else rest, options)
+            return module.connect(text if scheme in _URLS or is_url(text) else rest, options)
         if scheme.isidentifier() and not Path(text).exists():
             names = ", ".join(sorted({*known, *entry_points(group=ENTRY_POINTS).names}))
             raise UserError(
