@@ -15,6 +15,8 @@ import pytest
 
 pytest.importorskip("tiled.server", reason="the test extra installs tiled")
 
+import httpx
+
 from tiled_server import TiledServer, free_port
 from toy_tiled import constant_tagger, follow_once, patch, rows, stack
 from xscatter.cli import main
@@ -81,10 +83,13 @@ class Nonsense(http.server.BaseHTTPRequestHandler):
 class Half(Nonsense):
     """Says that it is a Tiled, and fails to answer anything else."""
 
+    root = b""
+
     def do_GET(self):
-        self.send_response(200 if self.path.endswith("/v1/") else 500)
+        self.send_response(200 if self.path.rstrip("/").endswith("/v1") else 500)
+        self.send_header("Content-Type", "application/json")
         self.end_headers()
-        self.wfile.write(b'{"api_version": 0}')
+        self.wfile.write(self.root)
 
 
 def test_bad_addresses_get_one_clear_line(server, catalog, tmp_path, capsys, monkeypatch):
@@ -101,7 +106,9 @@ def test_bad_addresses_get_one_clear_line(server, catalog, tmp_path, capsys, mon
     assert "no such profile" in line("tiled:nobody/frames")
     with served(Nonsense) as port:
         assert "not as a Tiled server does" in line(f"http://127.0.0.1:{port}/api/v1/a")
+    Half.root = httpx.get(f"{server.url}/").content
     with served(Half) as port:
+        Half.root = Half.root.replace(str(server.port).encode(), str(port).encode())
         address = f"http://127.0.0.1:{port}/api/v1/a"
         assert main(["watch", address, *table]) == 2
         said = capsys.readouterr().err.splitlines()
