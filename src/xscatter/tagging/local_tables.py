@@ -19,7 +19,7 @@ Line = dict[str, Any]
 
 
 class LocalTable(Protocol):
-    """How the lines of a local file become rows on a server.
+    """The lines of a local file as rows on a server.
 
     Attributes:
         ending: of the name of the server's table.
@@ -27,8 +27,8 @@ class LocalTable(Protocol):
         key: columns that together tell a row from every other.
     """
 
-    ending: ClassVar[str]
-    key: ClassVar[tuple[str, ...]]
+    ending: str
+    key: tuple[str, ...]
     columns: dict[str, type]
 
     def lines(self, text: str) -> list[Line]:
@@ -54,7 +54,7 @@ class TagLines:
     """
 
     ending = "tags"
-    key = ("frame", "version", "hash", "model")
+    key: tuple[str, ...] = ("frame", "version", "hash", "model")
     _FIXED: ClassVar[dict[str, type]] = {
         "frame": int,
         "time": float,
@@ -73,7 +73,7 @@ class TagLines:
     def __init__(self, path: Path, tagger: Tagger):
         self._path, self._tagger = path, tagger
         self._names = {f"p({tag})": column(tag) for tag in tagger.tags}
-        self.columns = self._FIXED | dict.fromkeys(self._names.values(), float)
+        self.columns: dict[str, type] = self._FIXED | dict.fromkeys(self._names.values(), float)
 
     def lines(self, text: str) -> list[Line]:
         """Return the values of each line."""
@@ -100,10 +100,10 @@ class EventLines:
     """The events of processes, from a file of JSON lines."""
 
     ending = "processes"
-    key = ("hash",)
+    key: tuple[str, ...] = ("hash",)
 
     def __init__(self) -> None:
-        self.columns = {
+        self.columns: dict[str, type] = {
             "sequence": int,
             "frame": int,
             "kind": str,
@@ -141,12 +141,12 @@ class QuantityLines:
     """
 
     ending = "quantities"
-    key = ("frame", "hash")
+    key: tuple[str, ...] = ("frame", "hash")
 
     def __init__(self, path: Path):
         self._path = path
         self._measured = [name + end for name in all_quantities() for end in ("", "_sd")]
-        self.columns = {
+        self.columns: dict[str, type] = {
             "frame": int,
             "sequence": int,
             "frame_in_sequence": int,
