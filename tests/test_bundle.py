@@ -56,7 +56,7 @@ def test_the_folder_holds_all_that_a_contract_names(study):
     assert list(content["tags"]) == TAGS
     assert content["tags"]["ring"].startswith("A ring")
     assert content["transform"]["angular_orders"] == 4
-    assert set(content["networks"]) == {"image", "coefficient", "joint"}
+    assert set(content["networks"]) == {"image", "joint"}
     for view, network in content["networks"].items():
         assert network["file"] == f"{view}.onnx"
         assert network["sha256"] == file_sha256(folder / network["file"])
@@ -88,7 +88,7 @@ def test_a_tagger_is_found_by_its_folder_the_study_and_its_models(study, tagger)
     for folder in (study, study / "models", study / "tagger", tagger):
         loaded = Tagger.load(folder)
         assert (loaded.name, loaded.tags) == ("toy", TAGS)
-        assert set(loaded.views) == {"image", "coefficient", "joint"}
+        assert set(loaded.views) == {"image", "joint"}
 
 
 def test_the_shipped_tagger_is_small_and_its_card_names_its_networks():

@@ -17,6 +17,7 @@ from xscatter.learn.tracks import (
     summed,
     thinned,
     with_gap,
+    zoomed,
 )
 from xscatter.sequences.features import columns
 from xscatter.store.models import ModelFolder
@@ -115,6 +116,19 @@ def test_every_second_frame_is_the_same_process_faster():
     assert fast.features[1:, GROUPS["log step"]] == pytest.approx(2 + np.log(2), rel=1e-5)
 
 
+def test_a_detector_further_away_sees_all_rings_further_out():
+    there = track()
+    far = zoomed(there, 1.25, GROUPS)
+    x = there.features[-1, 20] - there.features[-1, 10]
+    assert x > 1.5
+    # The middle of bin 20 is at radius 20.5.
+    assert np.argmax(far.features[-1, GROUPS["profile"]]) == pytest.approx(20.5 * 1.25 - 0.5, abs=1)
+    z = GROUPS["change z"]
+    assert np.array_equal(far.features[:, z], there.features[:, z])
+    assert np.array_equal(zoomed(there, 1.0, GROUPS).features, there.features)
+    assert np.array_equal(far.active, there.active)
+
+
 def test_summed_frames_have_twice_the_light_and_the_mean_pattern():
     there, both = track(), summed(track(), 2, GROUPS)
     assert len(both) == 20
@@ -149,7 +163,7 @@ def network():
     from xscatter.study import Train
 
     keras.utils.set_random_seed(3)
-    return sequence_network({"features": (None, F)}, P, Train(width=0.3), profile=64)
+    return sequence_network({"features": (None, F)}, P, Train(width=0.3), profile=64, orders=3)
 
 
 def test_a_later_frame_changes_no_earlier_answer(network):

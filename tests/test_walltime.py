@@ -163,7 +163,10 @@ def test_plan_adds_up(tmp_path, capsys):
         ({}, None),
     ],
 )
-def test_plan_says_how_many_legs_a_long_training_takes(walltime, remedy, tmp_path, capsys):
+def test_plan_says_how_many_legs_a_long_training_takes(
+    walltime, remedy, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(budget.shutil, "disk_usage", lambda _: SimpleNamespace(free=2**50))
     long = study(simulate={"size": 1000, "images": 200, "experiments": 250}, walltime=walltime)
     path = tmp_path / "study.yaml"
     path.write_text(dump_study(long))
@@ -187,6 +190,23 @@ def test_plan_says_how_many_legs_a_long_training_takes(walltime, remedy, tmp_pat
         )
         == ""
     )
+
+
+def test_plan_tells_of_a_disk_that_is_too_small_for_the_rest(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "study.yaml"
+    path.write_text(dump_study(study(simulate={"size": 1000, "images": 20, "experiments": 50})))
+    price, root = cost.of(load_study(path)), tmp_path / "results"
+    needed = 2**30 * sum(row.disk_gib for row in budget.rows(price))
+    monkeypatch.setattr(budget.shutil, "disk_usage", lambda _: SimpleNamespace(free=0.9 * needed))
+    assert main(["plan", str(path), "-o", str(root)]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"about {needed / 2**30:.1f} GiB will be written" in line
+    assert "make room" in line
+    # What is there already needs no more room.
+    root.mkdir()
+    with open(root / "half", "wb") as half:
+        half.truncate(int(0.2 * needed))
+    assert budget.lack_of_space(price, root) == ""
 
 
 def test_one_job_for_all_experiments_asks_for_the_time_of_all():

@@ -4,6 +4,7 @@ To add a view of frames, add an entry to the table: records, training, test, rep
 and taggers read it. The view `sequence` is of frames in time, and stands alone.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -110,6 +111,19 @@ def averaged() -> tuple[str, ...]:
 def by_inputs() -> tuple[View, ...]:
     """Return all views, those with most inputs first: the order in which a tagger prefers them."""
     return tuple(sorted(VIEWS.values(), key=lambda view: -len(view.fields)))
+
+
+def answering(names: Iterable[str]) -> tuple[str, ...]:
+    """Return which of these networks a tagger asks if nobody chooses, in its order.
+
+    They are the one with most inputs, and the first that needs no beam centre.
+
+    Args:
+        names: of views that are trained.
+    """
+    some = [view for view in by_inputs() if view.name in set(names)]
+    without = next((n for n, view in enumerate(some) if not view.needs_center), 0)
+    return tuple(view.name for n, view in enumerate(some) if n in (0, without))
 
 
 def title(name: str) -> str:

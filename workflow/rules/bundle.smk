@@ -1,8 +1,8 @@
 # The tagger: what `xscatter predict --model results/<study>` uses.
 rule bundle:
     input:
-        models=[ModelFolder(PATHS.model(view)).network for view in VIEWS],
-        evaluations=[PATHS.evaluation(view) for view in VIEWS],
+        models=[ModelFolder(PATHS.model(view)).network for view in ANSWERING],
+        evaluations=[PATHS.evaluation(view) for view in ANSWERING],
         sequence=(
             [
                 ModelFolder(PATHS.model(SEQUENCE.name)).network,
@@ -17,7 +17,7 @@ rule bundle:
         study=PATHS.tagger / bundle.STUDY,
         networks=[
             PATHS.tagger / bundle.network_file(view)
-            for view in [*VIEWS, *([SEQUENCE.name] if SEQUENCES else [])]
+            for view in [*ANSWERING, *([SEQUENCE.name] if SEQUENCES else [])]
         ],
     log:
         PATHS.log("bundle"),

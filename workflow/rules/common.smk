@@ -7,14 +7,14 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from xscatter.core.errors import UserError
-from xscatter.jobs import cost, driver, graphs, local, spelling
+from xscatter.jobs import budget, cost, driver, graphs, local, spelling
 from xscatter.records import assign
 from xscatter.resolution.description import parse_resolution
 from xscatter.store import bundle
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import ResolutionPaths, study_paths
 from xscatter.study import parse_study
-from xscatter.views import SEQUENCE, VIEWS, averaged, evaluated
+from xscatter.views import SEQUENCE, VIEWS, answering, averaged, evaluated
 
 graphs.tune()
 
@@ -41,6 +41,7 @@ try:
         COST.check()
         EXPERIMENTS = range(STUDY.simulate.experiments)
         SEQUENCES = range(STUDY.sequence.sequences)
+        ANSWERING = answering(VIEWS)  # networks of a tagger
         # Arguments of every command: the study, and where its files are.
         HERE = f"{PATHS.study} -o {PATHS.root}"
     if workflow.is_main_process:
@@ -59,6 +60,9 @@ try:
             workflow.config_settings.configfiles = [driver.submitted(config, results)]
             workflow.config_settings.config_args = []
         if not (looks_only or IS_COMPARISON):
+            # Told before anything runs, not when the disk is full.
+            if lack := budget.lack_of_space(COST, PATHS.root):
+                print(f"warning: {lack}", file=sys.stderr)
             driver.settle_times(PATHS)
             assign.keep_copies(PATHS)
 except UserError as error:

@@ -23,11 +23,11 @@ rule simulate_sequence:
 # tagger of their own: the tagger of the study has the temporal network, too.
 rule embedder:
     input:
-        models=[ModelFolder(PATHS.model(view)).network for view in VIEWS],
-        evaluations=[PATHS.evaluation(view) for view in VIEWS],
+        models=[ModelFolder(PATHS.model(view)).network for view in ANSWERING],
+        evaluations=[PATHS.evaluation(view) for view in ANSWERING],
     output:
         description=PATHS.embedder / bundle.DESCRIPTION,
-        networks=[PATHS.embedder / bundle.network_file(view) for view in VIEWS],
+        networks=[PATHS.embedder / bundle.network_file(view) for view in ANSWERING],
     log:
         PATHS.log("embedder"),
     benchmark:
@@ -37,7 +37,7 @@ rule embedder:
         mem_mb=memory("bundle"),
     params:
         root=PATHS.root,
-        views=" ".join(VIEWS),
+        views=" ".join(ANSWERING),
     message:
         "make the tagger of single frames"
     shell:

@@ -11,7 +11,7 @@ from xscatter.views import trained
 
 EXAMPLE = """examples:
   xscatter bundle results/demo
-  xscatter bundle results/tagger-128 -o my-tagger --view image joint
+  xscatter bundle results/tagger-128 -o my-tagger
 """
 
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--view",
         nargs="+",
         choices=tuple(trained()),
-        help="networks to take (default: all that are trained)",
+        help="networks to take (default: image, joint and sequence, where they are trained)",
     )
 
 

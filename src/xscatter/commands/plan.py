@@ -46,8 +46,7 @@ def run(args: argparse.Namespace) -> None:
         write_json(paths.plan, {"measured": measured, **provenance.run_record()})
     price = cost.of(study, paths.plan)
     price.check()
-    warning = budget.warning(price)
-    if warning:
+    for warning in filter(None, (budget.warning(price), budget.lack_of_space(price, paths.root))):
         print(f"xscatter plan: warning: {warning}", file=sys.stderr)
     if args.json:
         print(

@@ -1,6 +1,7 @@
 """The jobs of a study, their time and their cost, before anything is submitted."""
 
 import math
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -133,6 +134,30 @@ def warning(cost: Cost) -> str:
         f"a training takes about {expected / 60:.1f} h, more than its {walltime.training_legs} x "
         f"{cost.training_minutes / 60:.3g} h of walltime; set walltime.training_legs: "
         f"{math.ceil(minutes / cost.leg_minutes)}, or raise walltime.{key}"
+    )
+
+
+def lack_of_space(cost: Cost, root: Path) -> str:
+    """Return what to report if the disk has no room for what the study still makes; else nothing.
+
+    Args:
+        cost: cost of the study.
+        root: folder of the study, which need not exist yet.
+    """
+    needed = sum(_disk(cost).values())
+    there = next(
+        folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists()
+    )
+    free = shutil.disk_usage(there).free
+    if needed <= free:
+        return ""
+    needed -= sum(path.lstat().st_size for path in root.rglob("*"))  # what is made already
+    if needed <= free:
+        return ""
+    return (
+        f"{root}: about {needed / GIB:.1f} GiB will be written, and the disk of {there} has "
+        f"{free / GIB:.1f} GiB left; make room, make results/ a link to a larger disk, or "
+        "lower simulate.experiments"
     )
 
 

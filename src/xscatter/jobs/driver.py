@@ -28,7 +28,7 @@ from xscatter.store import bundle
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study
-from xscatter.views import SEQUENCE, VIEWS, evaluated
+from xscatter.views import SEQUENCE, VIEWS, answering, evaluated
 
 _NAME = ".driver.json"
 _held: dict[Path, lease.Lease] = {}
@@ -141,10 +141,10 @@ def _results(study: Study, paths: StudyPaths) -> Iterator[Path]:
     for view in [*evaluated(), *sequence]:
         yield from (paths.evaluation(view), paths.scores(view))
     yield from (paths.tagger / name for name in (bundle.DESCRIPTION, bundle.CARD, bundle.STUDY))
-    yield from (paths.tagger / bundle.network_file(view) for view in [*VIEWS, *sequence])
+    yield from (paths.tagger / bundle.network_file(view) for view in [*answering(VIEWS), *sequence])
     if sequence:
         yield paths.embedder / bundle.DESCRIPTION
-        yield from (paths.embedder / bundle.network_file(view) for view in VIEWS)
+        yield from (paths.embedder / bundle.network_file(view) for view in answering(VIEWS))
         yield from (paths.features(number) for number in range(study.sequence.sequences))
 
 

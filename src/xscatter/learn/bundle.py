@@ -26,7 +26,7 @@ from xscatter.store.paths import StudyPaths
 from xscatter.store.verify import study_of_results
 from xscatter.study import PHYSICS, Study, dump_study
 from xscatter.tags import INDEX, TAGS
-from xscatter.views import SEQUENCE, VIEWS
+from xscatter.views import SEQUENCE, VIEWS, answering
 
 
 def make_tagger(
@@ -40,7 +40,8 @@ def make_tagger(
     Args:
         results: folder of the study; its networks are trained and tested.
         folder: where to; None: ``tagger`` in `results`.
-        views: of the networks to take; None: all that are trained, the temporal one included.
+        views: of the networks to take; None: those that a tagger asks if nobody chooses, and the
+            temporal one.
         say: takes one line with the result.
 
     Raises:
@@ -49,10 +50,12 @@ def make_tagger(
     """
     study, paths = study_of_results(results), StudyPaths(results)
     folder = folder or paths.tagger
-    chosen = [*VIEWS, SEQUENCE.name] if views is None else list(views)
-    models = {view: ModelFolder(paths.model(view)) for view in chosen if view != SEQUENCE.name}
     if views is None:
-        models = {view: model for view, model in models.items() if model.network.exists()}
+        ready = [view for view in VIEWS if ModelFolder(paths.model(view)).network.exists()]
+        chosen = [*answering(ready), SEQUENCE.name]
+    else:
+        chosen = list(views)
+    models = {view: ModelFolder(paths.model(view)) for view in chosen if view != SEQUENCE.name}
     if not models:
         raise UserError(f"{results}: has no trained network; train it first")
     facts = _facts(models)

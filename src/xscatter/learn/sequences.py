@@ -140,8 +140,10 @@ class SequenceSubset:
         from xscatter.networks.sequence import sequence_network
 
         size = self.sequences[0].track.features.shape[1]
-        profile = self.columns.sizes["profile"]
-        model = sequence_network({"features": (None, size)}, P, train, profile=profile)
+        sizes = self.columns.sizes
+        shapes = {"features": (None, size)}
+        orders = sum(name.startswith("order ") for name in sizes)
+        model = sequence_network(shapes, P, train, profile=sizes["profile"], orders=orders)
         frames = np.concatenate([one.track.features for one in self.sequences])
         # Enough to know mean and deviation, and spread over all sequences.
         model.get_layer("feature_channels").adapt(frames[:: max(1, len(frames) // 20_000)][None])

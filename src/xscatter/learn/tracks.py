@@ -17,6 +17,7 @@ _INSTRUMENT = np.array([one.family == "instrument" for one in processes.PROCESSE
 # and goes.
 _SYMMETRIC = _INSTRUMENT & (np.array(processes.NAMES) != "flux step")
 _LEAST_CHANGE = 0.3  # of X within a record, below which a process in it cannot be judged
+_ZOOM = 0.3  # largest logarithm of a change of all radii
 UNKNOWN = -1.0  # target of what cannot be judged
 
 
@@ -190,6 +191,25 @@ def with_gap(track: Track, first: int, length: int, columns: FeatureColumns) -> 
     return replace(without, features=features)
 
 
+def zoomed(track: Track, factor: float, columns: FeatureColumns) -> Track:
+    """Return the track as a detector `factor` times as far away sees it: all rings further out.
+
+    Args:
+        track: of a sequence.
+        factor: of the radii; beyond the last radius its value is kept.
+        columns: of its features.
+    """
+    features = track.features.copy()
+    for name, size in columns.sizes.items():
+        if name == "profile" or name.startswith("order "):
+            place = np.clip((np.arange(size) + 0.5) / factor - 0.5, 0, size - 1)
+            lower = np.minimum(place.astype(int), size - 2)
+            part = (place - lower).astype(np.float32)
+            radial = track.features[:, columns[name]]
+            features[:, columns[name]] = (1 - part) * radial[:, lower] + part * radial[:, lower + 1]
+    return replace(track, features=features)
+
+
 def changed(
     track: Track, window: int, random: np.random.Generator, columns: FeatureColumns
 ) -> Track:
@@ -201,12 +221,14 @@ def changed(
         random: of this step.
         columns: of its features.
     """
-    draw = random.random(6)
+    draw = random.random(7)
     if draw[0] < 0.3 and len(track) >= 24:
         make = summed if draw[1] < 0.5 else thinned
         track = make(track, 2, columns)
     if draw[2] < 0.5:
         track = reversed_in_time(track, columns) or track
+    if draw[6] < 0.5:
+        track = zoomed(track, float(np.exp(random.uniform(-_ZOOM, _ZOOM))), columns)
     if draw[3] < 0.1 and len(track) > 16:
         first, length = int(random.integers(1, len(track) - 6)), int(random.integers(1, 6))
         track = with_gap(track, first, length, columns)

@@ -30,6 +30,9 @@ class QuietNoise:
         self.outer = np.zeros((size, size))
         self.windows = {scale: [0.0, 0.0] for scale in SCALES}
         self._floor = floor
+        # Of what was learnt so far, until more is.
+        self._known: tuple[int, float, float] | None = None
+        self._beyond: float | None = None
 
     def state(self) -> dict[str, Any]:
         """Return all that is needed to go on, as plain values and arrays."""
@@ -51,6 +54,7 @@ class QuietNoise:
 
     def add(self, residuals: np.ndarray) -> None:
         """Learn from a quiet frame."""
+        self._known = self._beyond = None
         if self.number >= _FORGET:
             # A stream may change its noise in a day.
             self.number, self.fourth, self.outer = (
@@ -70,7 +74,8 @@ class QuietNoise:
 
     def factor(self, scale: int = 1) -> float:
         """Return the mean square of quiet residuals at `scale`."""
-        single = max(float(np.trace(self.outer)) / max(self.number, 1) / self._size(), self._floor)
+        size, trace, _ = self._learnt()
+        single = max(trace / max(self.number, 1) / size, self._floor)
         if scale == 1:
             return single
         number, total = self.windows[scale]
@@ -93,15 +98,15 @@ class QuietNoise:
         Correlated residuals count as fewer (Satterthwaite 1946): (tr S)²/tr S² of their covariance
         S, where tr S² comes from products of different frames, which is free of their noise.
         """
-        size, number = self._size(), self.number
-        trace = float(np.trace(self.outer)) / max(number, 1)
+        number = self.number
+        size, trace, squared = self._learnt()
+        trace /= max(number, 1)
         pairs = number * (number - 1)
         if pairs < 6 or trace <= 0:
             free = float(size if self._floor else max(size / 8, 1))
         else:
-            squared = (float((self.outer**2).sum()) - self.fourth) / pairs
-            free = trace**2 / max(squared, trace**2 / size)
-        free = float(np.clip(free, 1, size))
+            free = trace**2 / max((squared - self.fourth) / pairs, trace**2 / size)
+        free = min(max(free, 1.0), size)  # a clip of NumPy is slow on single numbers
         windows = number if scale == 1 else _PRIOR + self.windows[scale][0]
         # That photons are the least noise is known before any frame.
         return free, max(windows, 1) * free + (_FEW if self._floor else 0)
@@ -111,12 +116,19 @@ class QuietNoise:
 
         It is 1 for a change that is not larger than what the stream does all the time.
         """
-        if self._floor and (square - 1) / scale < WANDERS * self.beyond():
+        if self._beyond is None:
+            self._beyond = self.beyond()
+        if self._floor and (square - 1) / scale < WANDERS * self._beyond:
             return 1.0
         free, known = self.freedom(scale)
         ratio = square / max(self.factor(scale), 1e-300)
         return float(fdtrc(free, known, ratio))
 
-    def _size(self) -> int:
-        # Rings without pixels have no residual.
-        return max(int(np.count_nonzero(np.diag(self.outer))), 1)
+    def _learnt(self) -> tuple[int, float, float]:
+        """Return the number of residuals, and the traces of their products and its square."""
+        if self._known is None:
+            diagonal = np.diag(self.outer)
+            # Rings without pixels have no residual.
+            size = max(int(np.count_nonzero(diagonal)), 1)
+            self._known = size, float(diagonal.sum()), float((self.outer**2).sum())
+        return self._known

@@ -97,7 +97,7 @@ def steadied(test: Sums, reference: Sums, allowed: np.ndarray | None = None) -> 
     amounts = inverse @ (forms @ change)
     for _ in range(_REPEATS):
         rest = change - amounts @ forms
-        limit = _FAR * max(1.0, 1.4826 * float(np.median(np.abs(rest))))
+        limit = _FAR * max(1.0, 1.4826 * _ranked(np.abs(rest), 0.5))
         amounts = amounts + inverse @ (forms @ np.clip(rest, -limit, limit))
     moves = slice(1, 1 + _MOVES)
     squares = (amounts[moves] ** 2 - np.diag(inverse)[moves]) / norms[moves] ** 2
@@ -121,6 +121,12 @@ def steadied(test: Sums, reference: Sums, allowed: np.ndarray | None = None) -> 
     return Steadied(steady, squares)
 
 
+def _ranked(values: np.ndarray, part: float) -> float:
+    """Return the value below which a part of the values is; faster than a quantile of NumPy."""
+    rank = int(part * (len(values) - 1))
+    return float(np.partition(values, rank)[rank])
+
+
 def _level(test: Sums, reference: Sums, usable: np.ndarray) -> float:
     """Return the most by which a level that does not follow the flux can differ, counts a pixel.
 
@@ -129,7 +135,7 @@ def _level(test: Sums, reference: Sums, usable: np.ndarray) -> float:
     assert reference.nuisances is not None
     counts, pixels = reference.counts[usable], reference.nuisances[-1][usable]
     total = float(counts.sum())
-    darkest = float(np.quantile(counts / np.maximum(pixels, 1e-300), _DARKEST))
+    darkest = _ranked(counts / np.maximum(pixels, 1e-300), _DARKEST)
     ratio = float(test.counts[usable].sum()) / total * reference.frames / test.frames
     rest = 1 - min(darkest * float(pixels.sum()) / total, _MOSTLY)
     # A level is fitted in units of what it would be at the flux of the test.

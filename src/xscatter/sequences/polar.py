@@ -5,12 +5,12 @@ size of the detector. A cell that lost a pixel, because it is saturated or hot i
 marked, and left out of comparisons with frames that have it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from xscatter.core.compiled import compiled
 from xscatter.frames import Frame
 from xscatter.frames.photons import in_photons
 
@@ -86,9 +86,8 @@ class PolarGrid:
         cell = ring.clip(0, self.rings - 1) * SECTORS + turn.astype(np.int32) % SECTORS
         # Pixels that are never usable are collected in one more cell, which is dropped.
         self._cell = np.where(mask, self.rings * SECTORS, cell).astype(np.int32)
-        self._live = self._count(None)
-        # Neighbours in which the slope of a pixel is seen: pixels at a gap have one.
-        self._pairs = [~mask[1:] & ~mask[:-1], ~mask[:, 1:] & ~mask[:, :-1]]
+        live_pixels = np.bincount(self._cell.ravel(), minlength=self.rings * SECTORS + 1)[:-1]
+        self._live = live_pixels.reshape(self.rings, SECTORS).astype(np.float64)
 
     @property
     def radii(self) -> np.ndarray:
@@ -108,28 +107,43 @@ class PolarGrid:
         if lost.any():
             cells = np.unique(self._cell[lost])
             usable.reshape(-1)[cells] = False
-        moved = [self._count(slope) for slope in self._slopes(values)]
-        return Sums(self._count(values), usable, nuisances=np.stack([*moved, self._live]))
+        moves_and_counts = np.zeros((3, self.rings * SECTORS + 1))
+        _collect(values.astype(np.float32, copy=False), self.mask, self._cell, moves_and_counts)
+        cells = moves_and_counts[:, :-1].reshape(3, self.rings, SECTORS)
+        return Sums(cells[2], usable, nuisances=np.stack([*cells[:2], self._live]))
 
-    def _slopes(self, values: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the slopes (rows, cols) of an image along its rows and columns."""
-        values = values.astype(np.float32, copy=False)
-        for axis, pairs in enumerate(self._pairs):
-            step = np.diff(values, axis=axis) * pairs
-            slope, number = np.zeros(values.shape, np.float32), np.zeros(values.shape, np.float32)
-            upper, lower = np.s_[1:], np.s_[:-1]
-            if axis:
-                upper, lower = np.s_[:, 1:], np.s_[:, :-1]  # type: ignore[assignment]
-            slope[upper] += step
-            slope[lower] += step
-            number[upper] += pairs
-            number[lower] += pairs
-            yield slope / np.maximum(number, 1)
 
-    def _count(self, values: np.ndarray | None) -> np.ndarray:
-        weights = None if values is None else values.ravel()
-        counts = np.bincount(self._cell.ravel(), weights, self.rings * SECTORS + 1)[:-1]
-        return counts.reshape(self.rings, SECTORS).astype(np.float64)
+@compiled
+def _collect(values: np.ndarray, mask: np.ndarray, cell: np.ndarray, sums: np.ndarray) -> None:
+    """Add the slopes along rows and columns, and the counts, of all pixels to the sums of cells.
+
+    The slope of a pixel is the mean of the differences to its usable neighbours on either side.
+
+    Args:
+        values: (rows, cols) counts.
+        mask: (rows, cols) bool, True = not usable.
+        cell: (rows, cols) of each pixel.
+        sums: (3, cells), which are changed.
+    """
+    rows, cols = values.shape
+    for i in range(rows):
+        for j in range(cols):
+            if mask[i, j]:
+                continue
+            here, place = values[i, j], cell[i, j]
+            step, number = np.float32(0), 0
+            if i > 0 and not mask[i - 1, j]:
+                step, number = step + (here - values[i - 1, j]), number + 1
+            if i + 1 < rows and not mask[i + 1, j]:
+                step, number = step + (values[i + 1, j] - here), number + 1
+            sums[0, place] += step / max(number, 1)
+            step, number = np.float32(0), 0
+            if j > 0 and not mask[i, j - 1]:
+                step, number = step + (here - values[i, j - 1]), number + 1
+            if j + 1 < cols and not mask[i, j + 1]:
+                step, number = step + (values[i, j + 1] - here), number + 1
+            sums[1, place] += step / max(number, 1)
+            sums[2, place] += here
 
 
 def profile_sums(values: np.ndarray, poisson: bool | None = None) -> Sums:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from xscatter.core.compiled import compiled
 from xscatter.sequences.polar import BINS, SECTORS, binned
 
 ORDERS = (1, 2, 4, 6)  # angular orders; the first one is a moving beam
@@ -54,14 +55,13 @@ def residuals(
         poisson: False: the values are no counts; no ring is left out for having few.
         weights: (rings,) pixels or points in each; None: as many in each.
     """
-    a, b = np.where(usable, test, 0.0), np.where(usable, reference, 0.0)
-    below = b.sum()
-    if below <= 0:
+    rings_of = np.zeros((4, len(test)))
+    cells_of = np.zeros((2, GROUPS, SECTORS))
+    angular = test.shape[1] == SECTORS
+    if not _collect(test, reference, usable, rings_of, cells_of if angular else cells_of[:, :0]):
         return {name: np.zeros(size) for name, size in sizes(test.shape).items()}
-    ratio = a.sum() / below
-    expected = ratio * b
-    variance = np.maximum(expected, 0) * (1 + max(ratio, 0))
-    change, spread = (a - expected).sum(axis=1), variance.sum(axis=1)
+    counts, total, spread, ratio = (*rings_of[:3], rings_of[3, 0])
+    change = counts - total
     rings = binned(spread)
     # Values that are no counts may be near zero: they get a floor instead of being left out.
     floor = _LEAST_COUNTS * (1 + ratio) if poisson else 0.01 * float(rings.mean())
@@ -73,24 +73,68 @@ def residuals(
         radial = difference / np.sqrt(np.maximum(rings, floor) + 1e-300)
     if weights is None:
         weights = np.ones(len(change))
-    templates = shapes(expected.sum(axis=1), weights, test.shape[1] == SECTORS)
+    templates = shapes(total, weights, angular)
     few = spread < (floor if poisson else 1e-300)
     error = np.sqrt(np.where(few, 1, np.maximum(spread, 0 if poisson else floor / len(spread))))
     templates = np.where(few, 0, templates / error)
     norms = np.maximum(np.linalg.norm(templates, axis=1), 1e-300)
     moved, wider = (templates @ np.where(few, 0, change / error) / norms)[:, None]
     channels = {RADIAL: radial, POSITION: moved, WIDTH: wider}
-    if test.shape[1] != SECTORS:
+    if not angular:
         return channels
-    # Within a ring: what its own total does is the business of the radial channel.
-    total = expected.sum(axis=1)
-    share = np.where(total > 0, a.sum(axis=1) / np.where(total > 0, total, 1), 0)[:, None]
-    turned = (a - expected * share).reshape(GROUPS, -1, SECTORS).sum(axis=1)
-    cells = np.maximum(expected * share * (1 + ratio), 0).reshape(GROUPS, -1, SECTORS).sum(axis=1)
+    turned, cells = cells_of
     variance = cells @ WAVES**2
     known = variance >= floor
-    angular = np.where(known, (turned @ WAVES) / np.sqrt(np.where(known, variance, 1)), 0)
-    return channels | {ANGULAR: angular.ravel()}
+    waves = np.where(known, (turned @ WAVES) / np.sqrt(np.where(known, variance, 1)), 0)
+    return channels | {ANGULAR: waves.ravel()}
+
+
+@compiled(fastmath=None)
+def _collect(
+    test: np.ndarray,
+    reference: np.ndarray,
+    usable: np.ndarray,
+    rings: np.ndarray,
+    cells: np.ndarray,
+) -> bool:
+    """Sum the usable cells by rings, and by sectors of groups of rings; False: no reference.
+
+    Args:
+        test: (rings, sectors).
+        reference: (rings, sectors).
+        usable: (rings, sectors) bool.
+        rings: (4, rings) results: counts, expected counts, their variance; ratio of the totals.
+        cells: (2, groups, sectors) results: counts beyond those of the ring, and their variance;
+            without sectors, none.
+    """
+    above, below = 0.0, 0.0
+    for r in range(test.shape[0]):
+        for s in range(test.shape[1]):
+            if usable[r, s]:
+                above += test[r, s]
+                below += reference[r, s]
+    if below <= 0:
+        return False
+    ratio = above / below
+    rings[3] = ratio
+    height = test.shape[0] // max(cells.shape[1], 1)
+    for r in range(test.shape[0]):
+        for s in range(test.shape[1]):
+            if usable[r, s]:
+                expected = ratio * reference[r, s]
+                rings[0, r] += test[r, s]
+                rings[1, r] += expected
+                rings[2, r] += max(expected, 0.0) * (1 + max(ratio, 0.0))
+        if not cells.shape[1]:
+            continue
+        # Within a ring: what its own total does is the business of the radial channel.
+        share = rings[0, r] / rings[1, r] if rings[1, r] > 0 else 0.0
+        for s in range(test.shape[1]):
+            if usable[r, s]:
+                expected = ratio * reference[r, s] * share
+                cells[0, r // height, s] += test[r, s] - expected
+                cells[1, r // height, s] += max(expected * (1 + ratio), 0.0)
+    return True
 
 
 def mean_square(values: np.ndarray) -> float:

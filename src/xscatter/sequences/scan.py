@@ -230,7 +230,9 @@ class Scan:
             frame.steady, frame.moves = steady.counts, steady.squares
         # The fit is linear, so sums of frames need none of their own.
         counts = np.sum([one.steady for one in tested], axis=0)
-        values = compared(_sum(tested), self._reference, self._weights, counts)
+        usable = np.logical_and.reduce([one.sums.usable for one in tested])
+        window = Sums(counts, usable, all(one.sums.poisson for one in tested))
+        values = compared(window, self._reference, self._weights, counts)
         for name, some in values.items():
             frame.squares[name, scale] = mean_square(some)
         if scale == 1:

@@ -32,7 +32,7 @@ from xscatter.store.checks import (
 from xscatter.store.models import ModelFolder
 from xscatter.store.paths import StudyPaths
 from xscatter.study import Study, load_recorded_study
-from xscatter.views import SEQUENCE, VIEWS, evaluated
+from xscatter.views import SEQUENCE, VIEWS, answering, evaluated
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,9 @@ def _checks(study: Study, paths: StudyPaths, deep: bool) -> Iterator[_Check]:
         yield _Check(paths.scores(view), paths.log("test", view), zip_problem, (deep,))
     yield _Check(paths.report, paths.log("report"), page_problem, (deep,))
     log = paths.log("bundle")
-    folders = {paths.tagger: [*VIEWS, *sequence], **({paths.embedder: VIEWS} if sequence else {})}
+    folders = {paths.tagger: [*answering(VIEWS), *sequence]}
+    if sequence:
+        folders[paths.embedder] = [*answering(VIEWS)]
     for name in (CARD, STUDY):
         yield _Check(paths.tagger / name, log, text_problem, (deep,))
     for folder, views in folders.items():
