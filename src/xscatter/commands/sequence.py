@@ -197,10 +197,10 @@ def _times(given: str | None, covariates: "Covariates | None") -> Any:
 def _header(item: "Item", number: int) -> float:
     """The time of a frame as its metadata or its file tell it."""
     from xscatter.sequences.header_time import header_time
-    from xscatter.sources.registry import is_source
+    from xscatter.sources.registry import is_url
 
     known = getattr(item, "time", None)
-    if known is None and is_source(item.source):
+    if known is None and is_url(item.source):
         raise UserError(
             f"{item.source}: its metadata hold no time of frame {item.index}; use a CSV table with "
             "a column time"
