@@ -32,6 +32,26 @@ _CORNER = 0.2  # of the sides: few beams are there, and all places in mm on smal
 _MASK_BITS = 0xFFFF  # NXmx: the higher ones say more about a pixel than whether it can be used
 
 
+_TIMES = ("time", "timestamp", "timestamps", "frame_time", "start_time")
+
+
+def times_in(file: h5py.File) -> np.ndarray | None:
+    """Return the longest series of times in a file, in seconds; None: it has none.
+
+    Args:
+        file: the open file.
+    """
+    series: list[np.ndarray] = []
+
+    def visit(name: str, item: Any) -> None:
+        named = isinstance(item, h5py.Dataset) and name.rpartition("/")[2] in _TIMES
+        if named and item.ndim <= 1 and item.dtype.kind in "iuf":
+            series.append(np.atleast_1d(item[()]))
+
+    file.visititems(visit)
+    return max(series, key=len, default=None)
+
+
 class FrameFacts:
     """Facts that a file holds about the frames of one dataset.
 

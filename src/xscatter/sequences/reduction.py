@@ -16,6 +16,7 @@ from xscatter.sequences.quantities import (
     Rings,
     all_quantities,
     measure_quantities,
+    units_on,
 )
 
 Item = Frame | Profile | Unreadable
@@ -130,11 +131,12 @@ class Reduction:
 
     def units(self) -> dict[str, str]:
         """Return the unit of each quantity; lengths in q have that of the axis of the rings."""
-        in_q = self.axis.unit == _IN_Q
-        return {
-            name: self.axis.unit if not in_q and one.unit() == "nm⁻¹" else one.unit()
-            for name, one in all_quantities().items()
-        }
+        return units_on(self.unit)
+
+    @property
+    def unit(self) -> str:
+        """Unit of positions and widths: nm⁻¹, or that of the axis without a geometry."""
+        return "nm⁻¹" if self.axis.unit == _IN_Q else self.axis.unit
 
     def differs(self, item: Frame | Profile) -> str:
         """Return why an item cannot belong to the sequence; "" if it can."""

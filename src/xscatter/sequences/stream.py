@@ -45,6 +45,7 @@ class FrameRow:
         probabilities: of all tags, and of each process that is named in the sequence, by name.
         quantities: by name, with the error of each.
         noise_factor: with which these errors were made.
+        unit: of the axis of the rings, in which some quantities are; "": nothing was measured.
     """
 
     file: str
@@ -60,6 +61,7 @@ class FrameRow:
     probabilities: Mapping[str, float] = field(default_factory=dict)
     quantities: dict[str, Measured] = field(default_factory=dict)
     noise_factor: float = 1.0
+    unit: str = ""
 
     def renoised(self, factor: float) -> None:
         """Give the quantities the errors of another noise factor."""
@@ -83,6 +85,7 @@ class Reduced:
         reduction: that made the sums.
         center: row and column in parts of the sides, and confidence.
         logits: (T,) of the networks that tag frames; None: there are none.
+        time: when it was measured, in seconds, if the frame itself tells; None: it does not.
     """
 
     file: str
@@ -93,6 +96,7 @@ class Reduced:
     reduction: Reduction | None = None
     center: tuple[float, float, float] = (0.5, 0.5, 0.0)
     logits: np.ndarray | None = None
+    time: float | None = None
 
 
 class Namer(Protocol):
@@ -210,11 +214,11 @@ class FrameStream:
         if self._reduction is None or why:
             self._reduction = Reduction.of(item)
         sums = self._reduction.sums(item)
-        place = (0.5, 0.5, 0.0)
+        place, time = (0.5, 0.5, 0.0), None if isinstance(item, Profile) else item.time
         if not isinstance(item, Profile) and item.center is not None:
             (row, col), (rows, cols) = item.center, item.shape
             place = ((row + 0.5) / rows, (col + 0.5) / cols, item.confidence)
-        return Reduced(item.source, item.index, sums, why, "", self._reduction, place)
+        return Reduced(item.source, item.index, sums, why, "", self._reduction, place, time=time)
 
     def take(
         self,
@@ -278,6 +282,7 @@ class FrameStream:
         row.quantities = reduced.reduction.quantities(
             reduced.sums, row.noise_factor, self._follower
         )
+        row.unit = reduced.reduction.unit
         self.units = reduced.reduction.units()
 
     @property

@@ -6,7 +6,20 @@ finds them and measures all. Errors follow from the photons, times the noise of 
 """
 
 from xscatter.sequences.quantities.follow import RingFollower
-from xscatter.sequences.quantities.registry import Measured, all_quantities, measure_quantities
+from xscatter.sequences.quantities.registry import (
+    Measured,
+    all_quantities,
+    measure_quantities,
+    units_on,
+)
 from xscatter.sequences.quantities.rings import Rings, ring_q
 
-__all__ = ["Measured", "RingFollower", "Rings", "all_quantities", "measure_quantities", "ring_q"]
+__all__ = [
+    "Measured",
+    "RingFollower",
+    "Rings",
+    "all_quantities",
+    "measure_quantities",
+    "ring_q",
+    "units_on",
+]
