@@ -4,16 +4,18 @@
 
 A mutation cuts a file, overwrites bytes, repeats or removes a piece, or clears one. Every file is
 read in a child process. Counted are: processes that died, errors that reading did not explain,
-files that took more than 20 seconds, and silent wrong readings: frames whose pixels differ from
-those of the undamaged file though nothing was reported. Formats without any check sum cannot know
-that a byte of their pixels has changed: for these only frames with a damaged length count, that is
-differences in more pixels than the bytes that were overwritten could hold.
+files that took more than 20 seconds of processor time, and silent wrong readings: frames whose
+pixels differ from those of the undamaged file though nothing was reported. Formats without any
+check sum cannot know that a byte of their pixels has changed: for these only frames with a damaged
+length count, that is differences in more pixels than the bytes that were overwritten could hold.
 """
 
 import argparse
 import bz2
 import gzip
 import multiprocessing
+import resource
+import signal
 import tempfile
 import warnings
 from collections import Counter
@@ -24,6 +26,7 @@ import h5py
 import hdf5plugin
 import numpy as np
 import tifffile
+from PIL import Image
 
 from xscatter.frames import Unreadable
 from xscatter.frames.reading import read_each
@@ -85,7 +88,12 @@ def tiff(**options):
     return write
 
 
-EDF = fabio_file(fabio.edfimage.EdfImage)
+def lzw(path):
+    pages = [Image.fromarray(scene(n).astype(np.uint16)) for n in range(3)]
+    pages[0].save(path, compression="tiff_lzw", save_all=True, append_images=pages[1:])
+
+
+EDF, CBF = fabio_file(fabio.edfimage.EdfImage), fabio_file(fabio.cbfimage.CbfImage)
 KINDS = {
     "h5-lz4": (".h5", lambda p: hdf5(p, hdf5plugin.Bitshuffle(cname="lz4"))),
     "h5-zstd": (".h5", lambda p: hdf5(p, hdf5plugin.Bitshuffle(cname="zstd"))),
@@ -93,21 +101,27 @@ KINDS = {
     "h5-gzip": (".h5", lambda p: hdf5(p, {"compression": "gzip"}, (1, 48, 80))),
     "h5-blosc": (".h5", lambda p: hdf5(p, hdf5plugin.Blosc())),
     "h5-none": (".h5", lambda p: hdf5(p, {})),
-    "cbf": (".cbf", fabio_file(fabio.cbfimage.CbfImage)),
+    "h5-fletcher": (".h5", lambda p: hdf5(p, {"compression": "lzf", "fletcher32": True})),
+    "cbf": (".cbf", CBF),
+    "cbf.gz": (".cbf.gz", packed(CBF, gzip.compress)),
     "edf": (".edf", EDF),
     "edf.gz": (".edf.gz", packed(EDF, gzip.compress)),
     "edf.bz2": (".edf.bz2", packed(EDF, bz2.compress)),
     "mar345": (".mar1200", mar345),
+    "mccd": (".mccd", fabio_file(fabio.marccdimage.MarccdImage)),
+    "bruker100": (".sfrm", fabio_file(fabio.bruker100image.Bruker100Image)),
+    "adsc": (".img", fabio_file(fabio.adscimage.AdscImage)),
     "npy": (".npy", lambda p: np.save(p, np.stack([scene(n) for n in range(3)]))),
     "tif": (".tif", fabio_file(fabio.tifimage.TifImage)),
     "tif-pages": (".tif", tiff()),
     "tif-deflate": (".tif", tiff(compression="zlib", predictor=True)),
+    "tif-lzw": (".tif", lzw),
     "tif-tiles": (".tif", tiff(tile=(32, 32), bigtiff=True)),
 }
 # A changed byte of the pixels cannot be known in these.
 UNCHECKED = {
     "h5-none", "h5-lz4", "h5-plain-lz4", "h5-blosc", "h5-zstd", "edf", "mar345", "npy", "tif",
-    "tif-pages", "tif-tiles",
+    "tif-pages", "tif-tiles", "tif-lzw", "mccd", "bruker100", "adsc",
 }  # fmt: skip
 
 
@@ -139,9 +153,13 @@ def mutated(content, random):
 def read(path, send):
     """Send the frames of a file, or why they cannot be read."""
     warnings.simplefilter("ignore")
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         frames = [
-            frame.reason if isinstance(frame, Unreadable) else (frame.counts, frame.mask)
+            frame.reason
+            if isinstance(frame, Unreadable)
+            else (frame.counts, frame.mask, frame.index)
             for frame in read_each(path)
         ]
         send.send(frames)
@@ -156,9 +174,12 @@ def judged(path, wanted, written, kind):
     child.start()
     send.close()
     try:
-        answer = receive.recv() if receive.poll(SECONDS) else "took too long"
+        answer = receive.recv() if receive.poll(30 * SECONDS) else "took too long"
     except EOFError:
         answer = None
+        child.join()
+        if child.exitcode in (-signal.SIGXCPU, -signal.SIGKILL):
+            answer = "took too long"
     child.kill()
     child.join()
     if answer is None:
@@ -167,22 +188,27 @@ def judged(path, wanted, written, kind):
         return f"not explained: {answer!r}" if isinstance(answer, BaseException) else answer
     reported = any(isinstance(frame, str) for frame in answer)
     good = [frame for frame in answer if not isinstance(frame, str)]
-    # Every frame that is read must be one of the file; lost ones must be reported.
-    wrong = len(good) < len(wanted) and not reported
-    for counts, mask in good:
-        best = min(different(counts, mask, other) for other in wanted)
+    # Where nothing is reported, all frames must be there, each the one of its number.
+    wrong = len(good) != len(wanted) and not reported
+    for counts, mask, index in good:
+        others = wanted if reported or wrong else [wanted[index]]
         # Eight pixels, or their bits, share the bytes of compressed blocks; on an image plate each
-        # pixel is the difference to those before.
+        # pixel is the difference to those before, and in LZW the codes stand for what was before.
         allowed = 9 * written + 8192 * (written > 0 and kind.startswith("h5"))
-        allowed = np.inf if kind == "mar345" and written else allowed
-        wrong |= best > (allowed if kind in UNCHECKED else 0)
+        allowed = np.inf if kind in ("mar345", "tif-lzw") and written else allowed
+        allowed = allowed if kind in UNCHECKED else 0
+        # The mask of the HDF5 files is a dataset without a check sum.
+        of_mask = max(allowed, 9 * written * kind.startswith("h5"))
+        wrong |= all(differs(counts, mask, other, allowed, of_mask) for other in others)
     return "silently wrong" if wrong else ("reported" if reported else "right")
 
 
-def different(counts, mask, other):
-    if counts.shape != other.shape:
-        return np.inf
-    return np.count_nonzero((counts != other) & ~mask)
+def differs(counts, mask, other, allowed, of_mask):
+    """Whether a frame differs from the undamaged `other` in more pixels than the damage can."""
+    if counts.shape != other.counts.shape:
+        return True
+    changed = (counts != other.counts) & ~mask & ~other.mask
+    return np.count_nonzero(changed) > allowed or np.count_nonzero(mask != other.mask) > of_mask
 
 
 def main():
@@ -200,9 +226,9 @@ def main():
             suffix, write = KINDS[kind]
             path = Path(name) / f"whole{suffix}"
             write(path)
-            wanted = [frame.counts for frame in read_each(path)]
+            wanted = list(read_each(path))
             content, results = path.read_bytes(), Counter()
-            for number in range(arguments.number // len(arguments.kind)):
+            for number in range(-(-arguments.number // len(arguments.kind))):
                 random = np.random.default_rng([arguments.seed, number])
                 damaged, written = mutated(content, random)
                 broken = Path(name) / f"{kind}-{number}{suffix}"

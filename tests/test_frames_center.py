@@ -161,3 +161,33 @@ def test_a_pedestal_is_told_from_photons():
     assert pedestal(camera, mask) == pytest.approx(1003 - 1.5**2 * 2 - 9, abs=3)
     mask[:] = True
     assert pedestal(camera, mask) == 0
+
+
+@pytest.mark.parametrize("beam", [(260, 150), (340, 150), (250, 220)])
+def test_the_band_of_a_horizon_gives_no_confident_centre(beam):
+    """Grazing incidence: a film above its horizon, Yoneda band and specular rod."""
+    y, x = np.mgrid[:300, :300]
+    horizon = min(beam[0] - 20, 270)
+    up, aside = np.maximum(horizon - y, 0), np.abs(x - beam[1])
+    band = 80 * np.exp(-(((up - 10) / 8) ** 2) - aside / 90)
+    film = 20 * np.exp(-up / 60 - aside / 50) + 60 * np.exp(-up / 80 - aside / 3)
+    counts = np.random.default_rng(2).poisson(0.3 + (y < horizon) * (band + film))
+    estimate = find_center(counts)
+    if np.hypot(*np.subtract(estimate.center, beam)) > 3:
+        assert estimate.confidence < 0.5
+
+
+def test_confidence_is_the_fraction_of_centres_that_are_right():
+    """Also in windows of frames whose beam is outside on one side or on two, and with pedestals."""
+    random, rows = np.random.default_rng(7), []
+    for _ in range(40):
+        center = random.uniform(-220, 520, 2)
+        radii = np.sort(random.uniform(40, 400, 3))
+        counts = scene(center, rings=radii, level=10 ** random.uniform(-0.5, 1.5), core=30)
+        pedestal = random.choice([0, 400])
+        counts = counts + pedestal + np.rint(random.normal(0, 2, counts.shape)) * (pedestal > 0)
+        estimate = find_center(counts.astype(int))
+        rows.append((np.hypot(*np.subtract(estimate.center, center)) < 3, estimate.confidence))
+    right, said = np.array(rows).T
+    assert (said >= 0.9).sum() >= 5
+    assert right[said >= 0.9].mean() >= 0.9

@@ -54,6 +54,12 @@ CENTERS = [
     ((3.526e-3, 5.375e-3), None, 172e-6, (31.25, 20.5)),
     ((3.526, 5.375), "mm", None, None),  # the size of a pixel is not known
     ((20.5, 31.25), "furlong", 172e-6, None),
+    # Without a unit: near a corner in pixels, and on the detector in millimetres: it may be both.
+    ((3.526, 5.375), None, 172e-6, None),
+    ((60.0, 31.25), None, 2e-3, None),
+    ((8.5, 5.375), None, 100e-6, (5.375, 8.5)),  # 85 columns of 45 would be in millimetres
+    ((3.5, 31.25), None, 172e-6, (31.25, 3.5)),
+    ((3.5, 5.25), None, 5e-3, (5.25, 3.5)),
     ((np.nan, np.nan), None, None, None),
     ((np.inf, 3.0), None, None, None),
     ((1e12, 30.0), None, None, None),
@@ -74,6 +80,14 @@ def test_a_beam_centre_of_nexus_has_a_unit_or_is_none(given, unit, pitch, wanted
     frame = frames.read(nexus(tmp_path / "a.nxs", counts, facts, units))
     assert frame.center == (None if wanted is None else pytest.approx(wanted))
     assert frame.center_from == (None if wanted is None else "header")
+
+
+def test_a_beam_centre_of_two_numbers_has_a_unit_too(counts, tmp_path):
+    facts, units = {"beam_center": [5.375, 3.526], "x_pixel_size": 172e-6}, {"x_pixel_size": "m"}
+    path = nexus(tmp_path / "a.nxs", counts, facts, units | {"beam_center": "mm"})
+    assert frames.read(path).center == pytest.approx((31.25, 20.5))
+    path = nexus(tmp_path / "b.nxs", counts, facts, units | {"beam_center": "pixel"})
+    assert frames.read(path).center == pytest.approx((5.375, 3.526))
 
 
 def test_each_frame_has_its_own_centre_arm_and_mask(counts, tmp_path):

@@ -306,3 +306,19 @@ def test_frames_that_share_a_chunk_share_its_damage(frames_a_chunk, tmp_path, st
     whole[info.byte_offset : info.byte_offset + 40] = bytes(40)
     path.write_bytes(whole)
     check(path, stack, range(frames_a_chunk))
+
+
+def test_a_heap_of_texts_that_was_blotted_out_is_refused(tmp_path):
+    """HDF5 itself would step through it for ever."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        data = file.create_group("entry/data")
+        data.attrs["signal"] = "data"
+        data["data"] = np.ones((3, 40, 50), np.uint16)
+    assert len(list(frames.read_all(path))) == 3
+    content = bytearray(path.read_bytes())
+    begin = content.index(b"GCOL")
+    content[begin + 16 : begin + 600] = bytes(584)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="is damaged, or still being written"):
+        frames.read(path)

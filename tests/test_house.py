@@ -21,7 +21,7 @@ COLUMNS = 100
 LAZY = {
     "tensorflow", "keras", "tensorboard", "sklearn", "matplotlib", "tqdm", "mpi4py", "onnx",
     "onnxruntime", "tf2onnx", "fabio", "tifffile", "pyFAI", "psutil", "ruptures", "tiled", "httpx",
-    "pyarrow",
+    "pyarrow", "stamina",
 }  # fmt: skip
 EXCEPTIONS = {
     "__init__.py": {"importlib"},  # the public face loads names when they are used

@@ -1,12 +1,19 @@
 """Quantities of a frame: their values against the drawn ones, and their errors against scatter."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from xscatter import Geometry
-from xscatter.sequences.quantities import Rings, all_quantities, measure_quantities, ring_q
+from xscatter.sequences.quantities import (
+    RingFollower,
+    Rings,
+    all_quantities,
+    measure_quantities,
+    ring_q,
+)
 from xscatter.sequences.quantities.peak import baseline
 
 RINGS, SECTORS = 256, 24
@@ -58,6 +65,49 @@ def test_errors_are_those_of_the_photons(photons):
         # halo under the ring is no parabola.
         assert abs(z.mean()) < (0.5 if photons < 1e6 else 1.5), name
         assert 0.75 < z.std() < 1.3, name
+
+
+def ring_at(place, size, width=0.08):
+    return size * np.exp(-((Q - place) ** 2) / 2 / width**2)[:, None] * PIXELS
+
+
+def followed(patterns, seed=2, restart=None):
+    """The ring's position and error in each frame of a stream, or NaN."""
+    random, follower, rows = np.random.default_rng(seed), RingFollower(), []
+    for number, expected in enumerate(patterns):
+        if number == restart:
+            follower = RingFollower.from_state(follower.state())
+        rings = Rings(random.poisson(expected), PIXELS, Q)
+        rings = replace(rings, followed=follower.take(rings))
+        rows.append(measure_quantities(rings)["peak_position"])
+    return np.array(rows)
+
+
+def test_one_ring_of_two_equal_ones_is_followed():
+    """Alone, each frame takes the ring that its noise makes the stronger one."""
+    two = 0.3 * (0.5 * PIXELS + ring_at(1.4, 1.51) + ring_at(2.4, 1.0))
+    alone = series(two, 40)["peak_position"][:, 0]
+    assert min((alone > 1.9).sum(), (alone < 1.9).sum()) > 4
+    table = followed([two] * 60)[4:]
+    assert np.ptp(table[:, 0]) < 0.1
+    z = (table[:, 0] - (1.4 if table[0, 0] < 1.9 else 2.4)) / table[:, 1]
+    assert 0.75 < z.std() < 1.3
+
+
+def test_a_ring_that_moves_is_followed_and_one_that_goes_is_left():
+    places = 1.4 + 0.01 * np.arange(60)
+    moving = [0.5 * PIXELS + ring_at(place, 2.0) + ring_at(2.6, 1.0) for place in places]
+    table = followed(moving)
+    assert np.abs((table[:, 0] - places) / table[:, 1]).max() < 5
+    gone = [0.5 * PIXELS + ring_at(1.4, 2.0)] * 20 + [0.5 * PIXELS + ring_at(2.6, 2.0)] * 20
+    table = followed(gone)
+    assert np.abs(table[:20, 0] - 1.4).max() < 0.1
+    assert np.abs(table[22:, 0] - 2.6).max() < 0.1
+
+
+def test_a_follower_goes_on_from_its_state():
+    moving = [0.5 * PIXELS + ring_at(1.4 + 0.02 * n, 2.0) for n in range(30)]
+    assert (followed(moving) == followed(moving, restart=17)).all()
 
 
 def test_rings_are_counted():

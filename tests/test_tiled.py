@@ -6,6 +6,7 @@ import threading
 import time
 from contextlib import closing
 
+import h5py
 import numpy as np
 import pytest
 
@@ -204,8 +205,55 @@ def test_the_only_image_of_a_run_is_found_and_others_are_listed(server, catalog,
     run_with(catalog, "two", {"saxs": stack(3), "waxs": stack(2)})
     with pytest.raises(UserError, match="frames: primary/saxs, primary/waxs; choose with --stream"):
         follow_once(f"{server.url}/two", tmp_path / "two.csv")
+    catalog["two"].update_metadata({**catalog["two"].metadata, "stop": {"exit_status": "success"}})
+    with pytest.raises(UserError, match="there are primary/saxs, primary/waxs"):
+        follow_once(f"{server.url}/two", tmp_path / "two.csv", field="maxs")
     follow_once(f"{server.url}/two", tmp_path / "two.csv", stream="primary", field="waxs")
     assert sorted(current(tmp_path / "two.csv")) == [("waxs", 0), ("waxs", 1)]
+
+
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning:tiled", "ignore:The order of arg:DeprecationWarning"
+)
+def test_a_run_of_blueskys_own_writer_keeps_its_columns(server, catalog, tmp_path):
+    """Frames in a file, numbers in a table whose columns are those of the stream."""
+    TiledWriter = pytest.importorskip("bluesky.callbacks.tiled_writer").TiledWriter
+    compose_run = pytest.importorskip("event_model").compose_run
+    path, write = server.folder / "data" / "frames.h5", TiledWriter(catalog)
+    with h5py.File(path, "w") as file:
+        file["entry/data"] = stack(6)
+    run = compose_run(metadata={"sample": "polymer"})
+    write("start", run.start_doc)
+    saxs = {"dtype": "array", "shape": [1, 40, 48], "dtype_numpy": "<u2", "source": "a"}
+    heat = {"dtype": "number", "shape": [], "dtype_numpy": "<f8", "source": "b"}
+    keys = {"saxs": {**saxs, "external": "STREAM:"}, "heat": heat}
+    described = run.compose_descriptor(name="primary", data_keys=keys)
+    write("descriptor", described.descriptor_doc)
+    resource = run.compose_stream_resource(
+        mimetype="application/x-hdf5",
+        uri=f"file://localhost{path}",
+        data_key="saxs",
+        parameters={"dataset": "/entry/data", "chunk_shape": (1, 40, 48)},
+    )
+    write("stream_resource", resource.stream_resource_doc)
+    spans = {"indices": {"start": 0, "stop": 6}, "seq_nums": {"start": 1, "stop": 7}}
+    datum = resource.compose_stream_datum(**spans, descriptor=described.descriptor_doc)
+    write("stream_datum", datum)
+    for n in range(6):
+        event = described.compose_event(
+            data={"heat": 20.0}, timestamps={"heat": 0.0}, seq_num=n + 1
+        )
+        write("event", {**event, "time": 1000.0 + 5 * n})
+    write("stop", run.compose_stop())
+    uid, out = run.start_doc["uid"], tmp_path / "out"
+    columns = set(catalog[uid]["primary"])
+    assert main(["sequence", f"{server.url}/{uid}", "-o", str(out), "--write-back"]) == 0
+    assert [float(row["time"]) for row in rows(out / "frames.csv")] == [
+        1000.0 + 5 * n for n in range(6)
+    ]
+    assert list(catalog[uid, "primary_saxs_quantities"].read()["frame"]) == list(range(6))
+    assert set(catalog[uid]["primary"]) == columns
+    assert list(catalog[uid]["primary"]["time"].read()) == [1000.0 + 5 * n for n in range(6)]
 
 
 def test_each_new_run_of_a_container_is_followed(server, catalog, tmp_path):
@@ -285,6 +333,9 @@ def test_the_address_says_which_node(server):
         "/api/v1/a/b": ("a", "b"),
         "/prefix/api/v1/array/full/a": ("a",),
         "/ui/browse/a/b/": ("a", "b"),
+        "/api/v1/table": ("table",),
+        "/api/v1/search": (),
+        "/api/v1/metadata/metadata": ("metadata",),
     }.items():
         api, path = client._divided(words)
         assert path == parts

@@ -6,13 +6,15 @@ the test set. With --html, OUT/tags.html shows each frame and highlights the evi
 of more than 50 frames it is an index of the pages in OUT/tags-pages.
 A file that cannot be read is reported, and the others are tagged.
 
-Exit status 0: every file was tagged; 1: some files could not be read, the others are tagged and the
-tables are written; 2: no file could be read or an argument is wrong, and nothing is written.
+Exit status 0: every file was tagged; 1: some files could not be read, or some rows not be written
+back: the others are tagged and the tables are written; 2: no file could be read or an argument is
+wrong, and nothing is written.
 """
 
 import argparse
 import sys
 import tempfile
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from xscatter.frames import Frame, Unreadable
     from xscatter.sources.source import SourceOptions
+    from xscatter.sources.tiled import TiledFrames
     from xscatter.tagging import Tagger
 
 EXAMPLE = """examples:
@@ -53,6 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of the tables (default: tags)",
     )
     parser.add_argument("--force", action="store_true", help="overwrite the tables in OUT")
+    parser.add_argument(
+        "--write-back",
+        action="store_true",
+        help="also write the tags to the Tiled server, into a table beside the frames",
+    )
     parser.add_argument(
         "--html", action="store_true", help="also write a page with each frame and its evidence"
     )
@@ -138,6 +146,7 @@ def run(args: argparse.Namespace) -> int:
     from xscatter.sources.source import SourceOptions
     from xscatter.tagging.tables import Tables
     from xscatter.tagging.tree import summary
+    from xscatter.tagging.write_back import TagsBack
 
     names, read = listed(args.files), read_options(args)
     options = SourceOptions(read=read, stream=args.stream, field=args.field, report=_tell)
@@ -151,23 +160,57 @@ def run(args: argparse.Namespace) -> int:
     _check_writable(args.output)
     tagger = load_tagger(args)
     lines: list[str] = []
-    with tables.written(tagger):
+    with ExitStack() as stack:
+        back = None
+        if args.write_back:
+            server = stack.enter_context(opened_server(args.files, options))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            back = stack.enter_context(closing(TagsBack(server, tagger, folder, _tell)))
+        stack.enter_context(tables.written(tagger))
         frames = _Frames(names, options)
         shown = track(frames, "predict", lambda: frames.total, end=False)
         for batch in tagger.batches(shown, args.view, args.threads):
-            for item, tagged in zip(batch, tagger.tag(batch, args.view), strict=True):
+            answers = tagger.tag(batch, args.view)
+            for item, tagged in zip(batch, answers, strict=True):
                 tables.add(item, tagged)
                 if tagged.failed:
                     print(f"xscatter predict: {tagged.note}", file=sys.stderr)
                 elif len(lines) <= _SHOWN:
                     lines.append(f"{tagged.source} [{tagged.index}]: {summary(tagger, tagged)}")
+            if back is not None:
+                back.add(batch, answers)
+        kept = back is None or back.finish()
     # The tags of many frames are for the table, those of a few are also for the terminal.
     if len(lines) <= _SHOWN:
         print(*lines, sep="\n")
     some = f"{tables.tagged} frame{'s' * (tables.tagged != 1)}"
     paths = ", ".join(map(str, tables.paths.values()))
     print(f"{some} tagged, {tables.failed} could not be read; {paths}")
-    return 1 if tables.failed else 0
+    return 1 if tables.failed or not kept else 0
+
+
+@contextmanager
+def opened_server(words: list[str], options: "SourceOptions") -> "Iterator[TiledFrames]":
+    """Open the node of a Tiled server to which rows are written back.
+
+    Args:
+        words: names of what is read: the node alone.
+        options: how it is read.
+
+    Raises:
+        UserError: it is no such node, or not alone.
+    """
+    from xscatter.sources.registry import is_source, open_source
+    from xscatter.sources.tiled import TiledFrames
+
+    other = next((word for word in words if not is_source(word)), None)
+    if other is not None:
+        raise UserError(f"{other}: is no node of a Tiled server; leave out --write-back")
+    if len(words) > 1:
+        raise UserError(f"{words[1]}: --write-back takes one node at a time; name one")
+    with closing(open_source(words[0], options)) as source:
+        assert isinstance(source, TiledFrames)
+        yield source
 
 
 def _tell(line: str) -> None:

@@ -9,7 +9,6 @@ few seconds it prints its rate and the number of files that wait.
 import argparse
 import math
 import sys
-import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +18,6 @@ from xscatter.core.errors import UserError
 
 if TYPE_CHECKING:
     from xscatter.sources.source import Source
-    from xscatter.tagging.write_back import WriteBack
-
-_LAST_ROWS = 30.0  # seconds for which a server is waited for at the end
 
 EXAMPLE = """examples:
   xscatter watch /data/visit42 --pattern '*.cbf' -o visit42-tags.csv
@@ -50,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write-back",
         action="store_true",
-        help="also write the tags to the Tiled server, into a table beside the frames",
+        help="also write tags, processes and quantities to the Tiled server, into tables beside "
+        "the frames",
     )
     parser.add_argument("--recursive", action="store_true", help="also search folders in DIR")
     parser.add_argument(
@@ -179,7 +176,7 @@ def _watch(args: argparse.Namespace, source: "Source", read: dict[str, Any]) -> 
             )
         back = None
         if args.write_back and server is not None:
-            back = WriteBack(server, args.output, tagger, args.processes, _tell)
+            back = WriteBack(server, args.output, tagger, args.processes, args.frames, report=_tell)
         page = LivePage(args.html, tagger, f"watch {args.source}") if args.html else None
         for rows in follow(tagger, source, journal, options, _print, log, page):
             for tagged in rows:
@@ -196,18 +193,7 @@ def _watch(args: argparse.Namespace, source: "Source", read: dict[str, Any]) -> 
             if args.until and advisor is not None and advisor.finished:
                 _print("watch: finished")
                 break
-    return 0 if back is None else _finish(back)
-
-
-def _finish(back: "WriteBack") -> int:
-    """Write the last rows back, and wait for a server that is away, but not for ever."""
-    end = time.monotonic() + _LAST_ROWS
-    while not back.update():
-        if time.monotonic() > end:
-            _tell("some tags are not written back; run the same command again")
-            return 1
-        time.sleep(0.1)
-    return 0
+    return 0 if back is None or back.finish() else 1
 
 
 def _check_processes(args: argparse.Namespace) -> None:

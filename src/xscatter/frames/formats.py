@@ -146,6 +146,8 @@ def _npy(path: Path, content: BinaryIO | None) -> Reader:
 
 def _fabio(path: Path, stream: BinaryIO, stack: ExitStack) -> Reader:
     logging.getLogger("fabio").setLevel(logging.CRITICAL)
+    # It prints a line for every packed TIFF.
+    fabio.fabioimage.print = lambda *_: None  # type: ignore[attr-defined]
     start = stream.read(8)
     # fabio never stops looking for the pixels in a CBF file that ends before them.
     content = b""

@@ -52,6 +52,7 @@ class Frame:
         frames: number of frames in the file.
         unit: value of one photon in `counts`, 1 where they are counts; None: not known, so that
             :func:`xscatter.frames.photons.photon_unit` has to find it.
+        time: when it was measured, in seconds, as metadata beside it tell; None: not known.
 
     Example:
         >>> import numpy as np
@@ -74,6 +75,7 @@ class Frame:
     index: int = 0
     frames: int = 1
     unit: float | None = None
+    time: float | None = None
 
     @property
     def center(self) -> tuple[float, float] | None:

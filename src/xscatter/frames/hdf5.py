@@ -28,7 +28,28 @@ _UNITS = {
 _DEGREES = {"": 1.0, "deg": 1.0, "degree": 1.0, "rad": 180 / math.pi, "radian": 180 / math.pi}
 _ARM = ("two_theta", "twotheta", "two_theta_start", "detector_2theta", "det_2theta", "tth")
 _PIXEL = ("", "pixel", "px", "none", "1", "dimensionless")
+_CORNER = 0.2  # of the sides: few beams are there, and all places in mm on small pixels
 _MASK_BITS = 0xFFFF  # NXmx: the higher ones say more about a pixel than whether it can be used
+
+
+_TIMES = ("time", "timestamp", "timestamps", "frame_time", "start_time")
+
+
+def times_in(file: h5py.File) -> np.ndarray | None:
+    """Return the longest series of times in a file, in seconds; None: it has none.
+
+    Args:
+        file: the open file.
+    """
+    series: list[np.ndarray] = []
+
+    def visit(name: str, item: Any) -> None:
+        named = isinstance(item, h5py.Dataset) and name.rpartition("/")[2] in _TIMES
+        if named and item.ndim <= 1 and item.dtype.kind in "iuf":
+            series.append(np.atleast_1d(item[()]))
+
+    file.visititems(visit)
+    return max(series, key=len, default=None)
 
 
 class FrameFacts:
@@ -59,11 +80,12 @@ class FrameFacts:
         self._center = self._origin_of_q()
         beam = self._near("beam_center")
         if self._center is None and beam is not None and beam.size == 2:
-            row, col = map(float, np.ravel(beam[()]))
-            self._center = (row, col)
-        self._rows, self._cols = (
-            _pixels(self._near(f"beam_center_{axis}"), self._pitch) for axis in "yx"
-        )
+            place = _pixels(beam, self._pitch)
+            self._center = None if place is None else (float(place[0]), float(place[1]))
+        axes = [self._near(f"beam_center_{axis}") for axis in "yx"]
+        self._rows, self._cols = (_pixels(item, self._pitch) for item in axes)
+        if all(item is not None and not _unit(item) for item in axes) and self._is_in_doubt():
+            self._rows = self._cols = None
         self._turned = _degrees(self._near(*_ARM))
 
     def mask(self, number: int) -> np.ndarray | None:
@@ -80,6 +102,20 @@ class FrameFacts:
         if self._turned is not None and abs(self._own(self._turned, number)) > MOST_TURNED:
             center = None
         return BeamGeometry(self._wavelength, self._distance, self._pitch, center)
+
+    def _is_in_doubt(self) -> bool:
+        """Whether a place without a unit may well be in millimetres.
+
+        As pixels it is outside the frame or in its first corner, as millimetres on the detector.
+        """
+        if self._rows is None or self._cols is None or not self._pitch:
+            return False
+        sides = np.array(self._data.shape[-2:])
+        place = np.array([np.median(self._rows), np.median(self._cols)])
+        corner = (place < _CORNER * sides).all() and self._pitch < 1e-3
+        outside = (place > sides).any()
+        on_detector = ((place > 0) & (place * 1e-3 / self._pitch < sides)).all()
+        return bool((corner or outside) and on_detector)
 
     def _own(self, values: np.ndarray, number: int) -> float:
         """The value of a frame, where there is one for each, or one for all."""

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 
 from xscatter.core.errors import UserError
+from xscatter.frames.heaps import check_heaps
 from xscatter.frames.lz4 import BITSHUFFLE, LZ4, is_sound
 
 NEVER = "never written; the scan was stopped, or is still running"
@@ -21,8 +22,9 @@ def open_file(path: Any, swmr: bool = False) -> h5py.File:
     """Open an HDF5 file so that whoever writes it is not disturbed, as far as it is written.
 
     Raises:
-        UserError: it is being written in a way that nobody may read meanwhile.
+        UserError: it is being written in a way that nobody may read meanwhile, or damaged.
     """
+    check_heaps(path)
     try:
         # A lock would make the writer fail, and some file systems have none.
         return h5py.File(path, "r", locking=False, swmr=swmr, rdcc_nbytes=_CACHE)

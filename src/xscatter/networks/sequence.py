@@ -154,6 +154,13 @@ class RadialChanges(Remembering):
         return (*shape[:-1], shape[-1] + 2 * self.units)
 
     def step(self, x, state, training=None):
+        """Return the outputs and the next state, see :meth:`Remembering.step`.
+
+        Args:
+            x: values (n, T, C).
+            state: (n, S).
+            training: whether channels are left out.
+        """
         frames, functions = tf.shape(x)[1], 1 + self.orders
         coarse = self.profile // 2
         orders = x[..., self.profile : self.profile + self.orders * coarse]
@@ -199,6 +206,13 @@ class MemoryBlock(Remembering):
         return (*shape[:-1], self.units)
 
     def step(self, x, state, training=None):
+        """Return the outputs and the next state, see :meth:`Remembering.step`.
+
+        Args:
+            x: values (n, T, C).
+            state: (n, S).
+            training: whether channels are left out.
+        """
         channels, scales = x.shape[-1], len(MEMORIES)
         averages, later = _averages(x, state)
         # The differences are changes; the values themselves are the state of the sample.

@@ -2,14 +2,13 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 
 from xscatter.core.errors import UserError
+from xscatter.frames.hdf5 import times_in
 
-_NAMES = ("time", "timestamp", "timestamps", "frame_time", "start_time")
 _MARK = b"\x89HDF\r\n\x1a\n"
 
 
@@ -53,16 +52,4 @@ def _told(path: Path, mtime_ns: int, size: int) -> np.ndarray | None:
         if stream.read(8) != _MARK:
             raise ValueError(path)
     with h5py.File(path, "r", locking=False) as file:
-        return _times(file)
-
-
-def _times(file: h5py.File) -> np.ndarray | None:
-    series: list[np.ndarray] = []
-
-    def visit(name: str, item: Any) -> None:
-        named = isinstance(item, h5py.Dataset) and name.rpartition("/")[2] in _NAMES
-        if named and item.ndim <= 1 and item.dtype.kind in "iuf":
-            series.append(np.atleast_1d(item[()]))
-
-    file.visititems(visit)
-    return max(series, key=len, default=None)
+        return times_in(file)

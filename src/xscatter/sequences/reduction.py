@@ -1,6 +1,6 @@
 """Reduction of the frames of a sequence to sums, in the one geometry of its first frame."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,14 @@ from xscatter.geometry import Geometry
 from xscatter.sequences.evidence import Axis
 from xscatter.sequences.polar import PolarGrid, Sums, pieces_of, profile_sums
 from xscatter.sequences.profiles import Profile
-from xscatter.sequences.quantities import Measured, Rings, all_quantities, measure_quantities
+from xscatter.sequences.quantities import (
+    Measured,
+    RingFollower,
+    Rings,
+    all_quantities,
+    measure_quantities,
+    units_on,
+)
 
 Item = Frame | Profile | Unreadable
 _CONFIDENT = 0.5  # least confidence of a beam centre that is estimated
@@ -97,12 +104,15 @@ class Reduction:
         assert self.grid is not None
         return self.grid.sums(item)
 
-    def quantities(self, sums: Sums, noise_factor: float) -> dict[str, Measured]:
+    def quantities(
+        self, sums: Sums, noise_factor: float, follower: RingFollower | None = None
+    ) -> dict[str, Measured]:
         """Return the quantities of a frame of this sequence; without a centre, the total alone.
 
         Args:
             sums: of the frame.
             noise_factor: variance of a quiet frame of this stream over that of photons alone.
+            follower: has seen the frames before; None: the frame is measured for itself.
         """
         pixels = self.axis.weights[:, None] if self.grid is None else self.grid.live
         rings = Rings(
@@ -115,15 +125,18 @@ class Reduction:
         )
         if self.grid is not None and self.grid.center is None:
             return {_TOTAL: all_quantities()[_TOTAL].measure(rings)}
+        if follower is not None:
+            rings = replace(rings, followed=follower.take(rings))
         return measure_quantities(rings)
 
     def units(self) -> dict[str, str]:
         """Return the unit of each quantity; lengths in q have that of the axis of the rings."""
-        in_q = self.axis.unit == _IN_Q
-        return {
-            name: self.axis.unit if not in_q and one.unit() == "nm⁻¹" else one.unit()
-            for name, one in all_quantities().items()
-        }
+        return units_on(self.unit)
+
+    @property
+    def unit(self) -> str:
+        """Unit of positions and widths: nm⁻¹, or that of the axis without a geometry."""
+        return "nm⁻¹" if self.axis.unit == _IN_Q else self.axis.unit
 
     def differs(self, item: Frame | Profile) -> str:
         """Return why an item cannot belong to the sequence; "" if it can."""

@@ -10,7 +10,7 @@ import numpy as np
 from xscatter.core.errors import UserError
 from xscatter.core.files import complete_file
 
-VERSION = 2
+VERSION = 3
 _TREE = "tree"
 
 

@@ -15,7 +15,7 @@ from xscatter.sequences.noise import SCALES
 from xscatter.sequences.page import SequenceRecord
 from xscatter.sequences.polar import Sums
 from xscatter.sequences.profiles import Profile
-from xscatter.sequences.quantities import Measured, all_quantities
+from xscatter.sequences.quantities import Measured, RingFollower, all_quantities
 from xscatter.sequences.reduction import Item, Reduction
 from xscatter.sequences.tracker import Step, Tracker
 
@@ -45,6 +45,7 @@ class FrameRow:
         probabilities: of all tags, and of each process that is named in the sequence, by name.
         quantities: by name, with the error of each.
         noise_factor: with which these errors were made.
+        unit: of the axis of the rings, in which some quantities are; "": nothing was measured.
     """
 
     file: str
@@ -60,6 +61,7 @@ class FrameRow:
     probabilities: Mapping[str, float] = field(default_factory=dict)
     quantities: dict[str, Measured] = field(default_factory=dict)
     noise_factor: float = 1.0
+    unit: str = ""
 
     def renoised(self, factor: float) -> None:
         """Give the quantities the errors of another noise factor."""
@@ -83,6 +85,7 @@ class Reduced:
         reduction: that made the sums.
         center: row and column in parts of the sides, and confidence.
         logits: (T,) of the networks that tag frames; None: there are none.
+        time: when it was measured, in seconds, if the frame itself tells; None: it does not.
     """
 
     file: str
@@ -93,6 +96,7 @@ class Reduced:
     reduction: Reduction | None = None
     center: tuple[float, float, float] = (0.5, 0.5, 0.0)
     logits: np.ndarray | None = None
+    time: float | None = None
 
 
 class Namer(Protocol):
@@ -157,6 +161,7 @@ class FrameStream:
         self.messages: list[str] = []
         self._reduction: Reduction | None = None  # of the frame that was reduced last
         self._tracker: Tracker | None = None
+        self._follower = RingFollower()
         self._sequence = -1
         self._time: float | None = None
         self._steps: list[float] = []
@@ -170,6 +175,7 @@ class FrameStream:
             "measure": self.measure,
             "reduction": None if reduction is None else reduction.state(),
             "tracker": None if tracker is None else tracker.state(),
+            "follower": self._follower.state(),
             "namer": None if self.namer is None else self.namer.state(),
             "sequence": self._sequence,
             "time": self._time,
@@ -195,6 +201,7 @@ class FrameStream:
             stream._reduction = Reduction.from_state(state["reduction"])
             if state["tracker"] is not None:
                 stream._tracker = Tracker.from_state(stream._reduction.axis, state["tracker"])
+        stream._follower = RingFollower.from_state(state["follower"])
         stream._sequence, stream._time = state["sequence"], state["time"]
         stream._steps = state["steps"]
         return stream
@@ -207,11 +214,11 @@ class FrameStream:
         if self._reduction is None or why:
             self._reduction = Reduction.of(item)
         sums = self._reduction.sums(item)
-        place = (0.5, 0.5, 0.0)
+        place, time = (0.5, 0.5, 0.0), None if isinstance(item, Profile) else item.time
         if not isinstance(item, Profile) and item.center is not None:
             (row, col), (rows, cols) = item.center, item.shape
             place = ((row + 0.5) / rows, (col + 0.5) / cols, item.confidence)
-        return Reduced(item.source, item.index, sums, why, "", self._reduction, place)
+        return Reduced(item.source, item.index, sums, why, "", self._reduction, place, time=time)
 
     def take(
         self,
@@ -236,6 +243,7 @@ class FrameStream:
             self.close()
         if self._tracker is None and reduced.reduction is not None:
             self._tracker = Tracker(reduced.reduction.axis, self.at_rest, self.record)
+            self._follower = RingFollower()
             self._sequence += 1
             if self.namer is not None and reduced.reduction.grid is not None:
                 self.namer.start(reduced.reduction.grid.live)
@@ -271,7 +279,10 @@ class FrameStream:
         assert reduced.reduction is not None
         assert reduced.sums is not None
         row.noise_factor = self._tracker.noise_factor if reduced.sums.poisson else 1.0
-        row.quantities = reduced.reduction.quantities(reduced.sums, row.noise_factor)
+        row.quantities = reduced.reduction.quantities(
+            reduced.sums, row.noise_factor, self._follower
+        )
+        row.unit = reduced.reduction.unit
         self.units = reduced.reduction.units()
 
     @property

@@ -59,7 +59,7 @@ def frames_header(covariates: Sequence[str] = (), tags: Sequence[str] = ()) -> s
     header = [
         "file", "frame", "time", *covariates, CHANGE, *(f"p({tag})" for tag in tags),
         *(name + end for name in all_quantities() for end in ("", "_sd")), "change_z",
-        *(["tags"] if tags else []), "note", "index", "sequence",
+        *(["tags"] if tags else []), "note", "index", "sequence", "q_unit",
     ]  # fmt: skip
     return _csv(header, [])
 
@@ -85,6 +85,7 @@ def frames_line(row: FrameRow, covariates: Sequence[str] = (), tags: Sequence[st
         row.note,
         row.index,
         row.sequence,
+        row.unit,
     ]
     return _csv(line, [])
 

@@ -6,6 +6,7 @@ read as such a file is. A text in the metadata may also be a PONI file.
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 
 from xscatter.frames import Frame, Unreadable
 from xscatter.frames.frame import Raw, Reader
-from xscatter.frames.hdf5 import FrameFacts
+from xscatter.frames.hdf5 import FrameFacts, times_in
 from xscatter.frames.reading import read_from
 
 _DEEPEST = 8  # values in values
@@ -32,10 +33,15 @@ class DescribedFrames:
         name: of what they belong to, for tables and messages.
         shape: (n, rows, cols) of all of them.
         metadata: about them; what is in the first ones goes before the others.
+        times: of each of them, in seconds; None: as the metadata tell.
     """
 
     def __init__(
-        self, name: str, shape: tuple[int, int, int], metadata: Sequence[Mapping[str, Any]]
+        self,
+        name: str,
+        shape: tuple[int, int, int],
+        metadata: Sequence[Mapping[str, Any]],
+        times: np.ndarray | None = None,
     ):
         self._name, self._count = name, shape[0]
         texts = chain.from_iterable(_texts(values, 0) for values in metadata)
@@ -46,6 +52,9 @@ class DescribedFrames:
         entry = self._file.create_group("entry")
         for number, values in enumerate(metadata):
             _copy(values, entry.create_group(f"{number:02d}"), 0)
+        times = times_in(self._file) if times is None else times
+        # A single time of many frames is that of a run, not of its first frame.
+        self._times = None if times is None or len(times) < self._count else times
         beside = entry["00"] if metadata else entry
         frames = beside.create_dataset(_FRAMES, shape, np.uint8, chunks=(1, *shape[1:]))
         self._facts = FrameFacts(self._file, frames, Path(name))
@@ -67,6 +76,14 @@ class DescribedFrames:
             return Raw(data[number - block.start], mask, facts.saturation, geometry)
 
         reader = Reader(self._name, self._count, raw)
+        for frame in self._read(reader, block, options):
+            if self._times is not None and isinstance(frame, Frame):
+                frame = replace(frame, time=float(self._times[frame.index]))
+            yield frame
+
+    def _read(
+        self, reader: Reader, block: range, options: Mapping[str, Any]
+    ) -> Iterator[Frame | Unreadable]:
         if self._poni is None or options.get("poni") is not None:
             yield from read_from(reader, block, **options)
             return

@@ -2,8 +2,9 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +17,7 @@ from xscatter.sources.source import Source, SourceOptions
 
 ENTRY_POINTS = "xscatter.sources"
 DEFAULT = "folder"
+_URLS = ("http", "https")
 
 
 def open_source(address: str | Path, options: SourceOptions | None = None) -> Source:
@@ -35,7 +37,7 @@ def open_source(address: str | Path, options: SourceOptions | None = None) -> So
     if colon:
         module = known.get(scheme) or _module_of_a_site(scheme)
         if module:
-            return module.connect(text if is_url(text) else rest, options)
+            return module.connect(text if scheme in _URLS or is_url(text) else rest, options)
         if scheme.isidentifier() and not Path(text).exists():
             names = ", ".join(sorted({*known, *entry_points(group=ENTRY_POINTS).names}))
             raise UserError(
@@ -57,19 +59,31 @@ def read_address(
         UserError: the server cannot be reached.
     """
     options = options or SourceOptions()
-    scheme, colon, _ = str(address).partition(":")
-    if not colon or scheme == DEFAULT or scheme not in _modules() or Path(address).exists():
+    if not is_source(address):
         yield from read_each(address, **options.read)
         return
-    with closing(open_source(address, options)) as source:
+    # One item after the other: of a container, the frames of a run follow one another.
+    with closing(open_source(address, replace(options, together=None))) as source:
+        given, versions = dict[str, int](), dict[str, Hashable]()
         changing = 1
         while changing:
             items, changing = source.wait()
             for item in items:
-                yield from source.frames(item)
-                if not source.done(item) and not changing:
-                    source.wait()  # says why
+                if versions.setdefault(item.name, item.version) != item.version:
                     raise UserError(f"{item.name}: changed while it was read; run it again")
+                for frame in source.frames(item):
+                    # After a failure an item comes again from its beginning.
+                    if frame.index >= given.get(item.name, 0):
+                        given[item.name] = frame.index + 1
+                        yield frame
+                changing += not source.done(item)
+
+
+def is_source(address: str | Path) -> bool:
+    """Whether an address is that of a source other than a folder, and no file's."""
+    scheme, colon, _ = str(address).partition(":")
+    known = bool(colon) and scheme != DEFAULT and scheme in _modules()
+    return known and not Path(address).exists()
 
 
 def is_url(text: str) -> bool:

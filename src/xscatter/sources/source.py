@@ -89,6 +89,7 @@ class SourceOptions:
         stream: of a Bluesky run, which has the frames; None: the only one that has any.
         field: name of the frames in a run; None: the only field that is an image.
         report: takes lines about items that are left out.
+        together: most frames of an item that are handed out at once; None: all.
     """
 
     pattern: str = "*"
@@ -98,6 +99,7 @@ class SourceOptions:
     stream: str | None = None
     field: str | None = None
     report: Callable[[str], None] = print
+    together: int | None = 64  # as many rows reach the table at once
 
 
 class AwayError(UserError):

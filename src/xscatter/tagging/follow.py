@@ -122,7 +122,7 @@ def _tagged(
         for ready, tagged in zip(batch, tagger.tag(batch, options.view), strict=True):
             for one in watchers:
                 one.see(ready, tagged)
-            tagged = replace(tagged, content=_content(ready))
+            tagged = replace(tagged, content=content_of(ready))
             by_item[item_of(tagged.source, by_item)].append(tagged)
     rows, states, retried = list[Tagged](), dict[str, str](), 0
     for item in items:
@@ -139,8 +139,8 @@ def _tagged(
     return rows, states, retried
 
 
-def _content(ready: Ready | Unreadable) -> str:
-    """Hash of what was read of a frame; "" if it could not be."""
+def content_of(ready: Ready | Unreadable) -> str:
+    """Return the hash of what was read of a frame; "" if it could not be."""
     if isinstance(ready, Unreadable):
         return ""
     frame = ready.frame

@@ -23,7 +23,7 @@ from xscatter.tagging.resample import Grid, merged, spread
 from xscatter.transform.counts import COUNTS_TRANSFORMS
 from xscatter.transform.plans import build_plan
 
-_TOGETHER = 2**25  # pixels in memory at the same time, of about seven bytes
+_TOGETHER = 2**24  # pixels in memory at the same time, of about seven bytes
 T = TypeVar("T")
 
 

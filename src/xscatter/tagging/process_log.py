@@ -7,10 +7,10 @@ start, and gives the same events, of which those that are in the file already ar
 
 import csv
 import os
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from time import time as now
 from typing import Any, Protocol
 
 from xscatter.core.errors import UserError
@@ -167,7 +167,7 @@ class ProcessLog:
                 and last[0] == here[0]
                 and here[1] > last[1] + self._step
             )
-            if gap and time.time() - item.modified < patience:
+            if gap and now() - item.modified < patience:
                 break
             ready.append(item)
             last = here
@@ -232,7 +232,8 @@ class ProcessLog:
             self._stream.messages.append(f"missing frames: {self._last[0]} {gap}")
 
     def _take(self, reduced: Reduced) -> None:
-        events = self._stream.take(reduced, _modified(reduced.file))
+        time = _modified(reduced.file) if reduced.time is None else reduced.time
+        events = self._stream.take(reduced, time)
         if self._advisor is not None:
             events += self._advisor.follow(self._stream, reduced, events)
             self._stream.messages += [

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from xscatter.frames import Unreadable
-from xscatter.frames.reading import read_each
 from xscatter.sequences.events import Event, ProcessSpan
 from xscatter.sequences.page import SequenceRecord
 from xscatter.sequences.profiles import Profile, is_profile, read_profiles
 from xscatter.sequences.reduction import Item
 from xscatter.sequences.stream import FrameRow, FrameStream
+from xscatter.sources.registry import is_source, read_address
+from xscatter.sources.source import SourceOptions
 from xscatter.tagging.tagger import Ready, Tagger
 from xscatter.tagging.temporal import TemporalNamer, logits_of
 
@@ -95,7 +96,7 @@ class SequenceTagger:
 
         Args:
             item: a frame, a profile, or why it could not be read.
-            time: in seconds.
+            time: in seconds; None: as the frame tells, if it does.
             covariates: values of what is controlled, by name.
         """
         return [event for _, event in self._push(item, time, covariates)]
@@ -110,12 +111,12 @@ class SequenceTagger:
         """Take all frames of a sequence, in order, and return all about them.
 
         Args:
-            items: frames, profiles, or names of files (all frames of each).
+            items: frames, profiles, or names of files or addresses (all frames of each).
             times: of each frame, in seconds.
             covariates: of each frame, by name.
             options: `mask`, `poni` and `center` for files; see :func:`xscatter.frames.read`.
         """
-        for number, item in enumerate(read_items(items, **options)):
+        for number, item in enumerate(read_items(items, SourceOptions(read=options))):
             self._push(
                 item,
                 times[number] if times else None,
@@ -150,6 +151,7 @@ class SequenceTagger:
             probabilities = dict(zip(self.tagger.tags, tagged.probability.tolist(), strict=False))
         frame = item.frame if isinstance(item, Ready) else item
         reduced = replace(self.stream.reduce(frame), logits=logits)
+        time = reduced.time if time is None else time
         events = self.stream.take(reduced, time, covariates, tags, probabilities)
         if self.stream.record:
             self._events += events
@@ -161,8 +163,10 @@ class SequenceTagger:
         self.stream.messages = []
 
 
-def read_items(items: Iterable[Item | str | Path], **options: Any) -> Iterator[Item]:
-    """Yield frames and profiles; names of files give all that is in them.
+def read_items(
+    items: Iterable[Item | str | Path], options: SourceOptions | None = None
+) -> Iterator[Item]:
+    """Yield frames and profiles; names of files and addresses give all that is in them.
 
     Args:
         items: frames, profiles or names.
@@ -171,7 +175,7 @@ def read_items(items: Iterable[Item | str | Path], **options: Any) -> Iterator[I
     for one in items:
         if not isinstance(one, (str, Path)):
             yield one
-        elif is_profile(str(one)):
+        elif not is_source(one) and is_profile(str(one)):
             yield from read_profiles(str(one))
         else:
-            yield from read_each(one, **options)
+            yield from read_address(one, options)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xscatter.frames.center.gradients import Gradients, significant_gradients
+from xscatter.frames.center.evidence import CenterEvidence, confidence
+from xscatter.frames.center.gradients import significant_gradients
 from xscatter.frames.center.profile import RadialProfile
 from xscatter.frames.center.reduced import reduced, rescaled, without_pedestal
 from xscatter.frames.center.symmetry import HalfTurn
@@ -18,10 +19,6 @@ _LEAST_GRADIENTS = 30
 _NONE_POINT, _MANY_POINT = 0.25, 0.6
 _SURE = 0.95  # confidence of an estimate that overrules a header
 _APART = 0.05  # of the longer side: a header is no more accurate than this
-
-# Logistic regression of "within 1 % of the longer side" on `_evidence`, on simulated frames:
-# samples, standards, spots alone, and blanks (`benchmarks/beam_center.py --fit`).
-_WEIGHTS = (-15.9, 0.77, 4.57, 1.78, -0.90, 3.03)
 
 
 @dataclass(frozen=True)
@@ -60,14 +57,24 @@ def find_center(counts: np.ndarray, mask: np.ndarray | None = None) -> CenterEst
         ([60, 70], True)
     """
     mask = np.zeros(counts.shape, bool) if mask is None else mask
-    # The noise of t is known only where the counts are photons.
-    counts = without_pedestal(in_photons(counts, mask), mask)
     # Confidence 0: any candidate with evidence replaces it.
     best = CenterEstimate(((counts.shape[0] - 1) / 2, (counts.shape[1] - 1) / 2), 0.0)
+    return max(candidates(counts, mask), key=lambda one: one.confidence, default=best)
+
+
+def candidates(counts: np.ndarray, mask: np.ndarray) -> list[CenterEstimate]:
+    """Return the places that may be the beam centre, none in a frame without evidence.
+
+    Args:
+        counts: (rows, cols), in photons or any other unit.
+        mask: (rows, cols) bool, True = not usable.
+    """
+    # The noise of t is known only where the counts are photons.
+    counts = without_pedestal(in_photons(counts, mask), mask)
     level, live, step = reduced(counts, mask, _VOTING)
     gradients = significant_gradients(level, live)
     if len(gradients) < _LEAST_GRADIENTS:
-        return best
+        return []
     fine, fine_live, fine_step = reduced(counts, mask, _FITTING)
     profile = RadialProfile(fine, fine_live)
     half_turn = HalfTurn(level, live)
@@ -79,16 +86,15 @@ def find_center(counts: np.ndarray, mask: np.ndarray | None = None) -> CenterEst
     places = [profile.refined(max(starts, key=profile.explained))] if starts else []
     if half_turn.best is not None:
         places.append(rescaled(half_turn.best, step, fine_step))
+    evidence = CenterEvidence(
+        gradients, half_turn, profile, (step, fine_step), (max(level.shape), max(fine.shape))
+    )
+    estimates = []
     for place in places:
-        coarse = rescaled(place, fine_step, step)
-        evidence = _evidence(gradients, coarse, profile.explained(place), half_turn.at(coarse))
-        logit = _WEIGHTS[0] + float(np.dot(_WEIGHTS[1:], evidence))
-        # Clipped, because the exponential would overflow; it changes no decision.
-        confidence = float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
-        if confidence > best.confidence:
-            row, col = rescaled(place, fine_step, 1.0)
-            best = CenterEstimate((float(row), float(col)), confidence, evidence)
-    return best
+        numbers = evidence.of(place)
+        row, col = rescaled(place, fine_step, 1.0)
+        estimates.append(CenterEstimate((float(row), float(col)), confidence(numbers), numbers))
+    return estimates
 
 
 def contradiction(
@@ -126,30 +132,3 @@ def contradiction(
     apart = np.hypot(*np.subtract(estimate.center, center)) > _APART * max(counts.shape)
     seen = gradients.aligned(rescaled(np.array(estimate.center), 1.0, step)) > _MANY_POINT
     return estimate if apart and seen and estimate.confidence >= _SURE else None
-
-
-def _evidence(
-    gradients: Gradients, place: np.ndarray, explained: float, likeness: float
-) -> tuple[float, ...]:
-    """The numbers that tell whether `place` is the beam centre.
-
-    Log of the variance that radial profiles explain, which is small where there are spots alone;
-    fraction of the gradients that point to the centre; log of their number; log of the uncertainty
-    of the crossing; likeness after half a turn.
-    """
-    points, lines, weight = gradients.points, gradients.lines, gradients.weight
-    offset = points - place
-    distance = np.hypot(*offset.T)
-    # Distance of the place from the line of each gradient: the cross product.
-    across = np.abs(offset[:, 0] * lines[:, 1] - offset[:, 1] * lines[:, 0])
-    # Very near the centre any direction points to it.
-    far = distance > 3
-    voters, radial = float(np.log(len(points))), float(np.log(max(explained, 0) + 0.02))
-    if far.sum() < 10:
-        return (radial, 0.0, voters, 5.0, likeness)
-    aligned = float(np.mean(across[far] / distance[far] < 0.2))  # 0.128 by chance
-    allowed = np.hypot(1.0, distance / weight) * (1 + across / 2)
-    normal = np.stack([lines[:, 1], -lines[:, 0]], 1) / allowed[:, None]
-    # The smallest eigenvalue: how well the least certain direction is determined.
-    spread = np.linalg.eigvalsh(normal.T @ normal)[0]
-    return (radial, aligned, voters, float(0.5 * np.log(10 / max(spread, 1e-6))), likeness)

@@ -33,12 +33,20 @@ class Gradients:
 
     def aligned(self, place: np.ndarray) -> float:
         """Return the fraction of the gradients that point to `place` or away from it."""
+        pointing, far = self._pointing(place)
+        return float(pointing.sum() / far.sum()) if far.any() else 0.0
+
+    def pointing(self, place: np.ndarray) -> np.ndarray:
+        """Return which (n,) of the gradients point to `place` or away from it."""
+        return self._pointing(place)[0]
+
+    def _pointing(self, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         offset = self.points - place
         distance = np.hypot(*offset.T)
         across = np.abs(offset[:, 0] * self.lines[:, 1] - offset[:, 1] * self.lines[:, 0])
         # Very near the centre any direction points to it.
         far = distance > 3
-        return float(np.mean(across[far] / distance[far] < 0.2)) if far.any() else 0.0
+        return far & (across < 0.2 * distance), far
 
     def voted(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         """Return up to five places through which most gradients point, for an image of `shape`."""

@@ -75,7 +75,8 @@ def pedestal(counts: np.ndarray, mask: np.ndarray) -> float:
 def without_pedestal(counts: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return `counts` less their :func:`pedestal`; below 0 where noise takes them there."""
     constant = pedestal(counts, mask)
-    return counts - np.float32(constant) if constant else counts
+    # As float32: a difference of 32-bit integers would be as float64, of twice the memory.
+    return np.subtract(counts, constant, dtype=np.float32) if constant else counts
 
 
 def rescaled(place: np.ndarray, old: float, new: float) -> np.ndarray:

@@ -5,7 +5,21 @@ depend on the size of the detector. A quantity is one file of the package ``kind
 finds them and measures all. Errors follow from the photons, times the noise of the stream.
 """
 
-from xscatter.sequences.quantities.registry import Measured, all_quantities, measure_quantities
+from xscatter.sequences.quantities.follow import RingFollower
+from xscatter.sequences.quantities.registry import (
+    Measured,
+    all_quantities,
+    measure_quantities,
+    units_on,
+)
 from xscatter.sequences.quantities.rings import Rings, ring_q
 
-__all__ = ["Measured", "Rings", "all_quantities", "measure_quantities", "ring_q"]
+__all__ = [
+    "Measured",
+    "RingFollower",
+    "Rings",
+    "all_quantities",
+    "measure_quantities",
+    "ring_q",
+    "units_on",
+]

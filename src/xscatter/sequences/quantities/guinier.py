@@ -10,12 +10,21 @@ _ROUNDS = 8
 
 
 class Guinier(NamedTuple):
-    """Radius of gyration and intensity at q = 0, with their standard deviations."""
+    """Radius of gyration and intensity at q = 0, with their standard deviations.
+
+    Attributes:
+        radius: of gyration.
+        radius_sd: its standard deviation.
+        intensity: at q = 0.
+        intensity_sd: its standard deviation.
+        knee: radius that says how far the law reaches.
+    """
 
     radius: float
     radius_sd: float
     intensity: float
     intensity_sd: float
+    knee: float
 
 
 def weighted_line(x: np.ndarray, y: np.ndarray, weight: np.ndarray):
@@ -43,15 +52,11 @@ def guinier_law(
         deviation: (n,) its standard deviations.
         lit: (n,) which rings have enough photons for a logarithm.
     """
-    start = max(_FEWEST, len(q) // 12)
-    number = start
+    number = max(_FEWEST, len(q) // 12)
     for _ in range(_ROUNDS):
-        used = lit[:number]
-        if used.sum() < _FEWEST:
+        if not _enough(number, lit):
             return None
-        height = intensity[:number][used]
-        weight = (height / deviation[:number][used]) ** 2
-        offset, slope, covariance = weighted_line(q[:number][used] ** 2, np.log(height), weight)
+        offset, slope, covariance = _line(number, q, intensity, deviation, lit)
         if slope >= 0 or covariance[1, 1] > (slope / 3) ** 2:
             if number >= len(q) // 2:
                 return None
@@ -67,6 +72,40 @@ def guinier_law(
     else:
         if slope >= 0 or covariance[1, 1] > (slope / 3) ** 2:
             return None
-    size = np.exp(offset)
+    return _law(offset, slope, covariance, np.sqrt(-3 * slope))
+
+
+def guinier_again(
+    q: np.ndarray, intensity: np.ndarray, deviation: np.ndarray, lit: np.ndarray, knee: float
+) -> Guinier | None:
+    """Return the Guinier law over the range that is known; None where the profile does not fall.
+
+    Args:
+        q: (n,) places.
+        intensity: (n,) profile.
+        deviation: (n,) its standard deviations.
+        lit: (n,) which rings have enough photons for a logarithm.
+        knee: radius that says how far the law reaches.
+    """
+    number = int(np.searchsorted(q, REACH / knee))
+    if not _enough(number, lit):
+        return None
+    offset, slope, covariance = _line(number, q, intensity, deviation, lit)
+    return None if slope >= 0 else _law(offset, slope, covariance, knee)
+
+
+def _enough(number: int, lit: np.ndarray) -> bool:
+    return bool(lit[:number].sum() >= _FEWEST)
+
+
+def _line(number: int, q, intensity, deviation, lit):
+    used = lit[:number]
+    height = intensity[:number][used]
+    weight = (height / deviation[:number][used]) ** 2
+    return weighted_line(q[:number][used] ** 2, np.log(height), weight)
+
+
+def _law(offset, slope, covariance, knee) -> Guinier:
+    radius, size = np.sqrt(-3 * slope), np.exp(offset)
     sds = np.sqrt(np.diag(covariance))
-    return Guinier(radius, sds[1] * 1.5 / radius, size, size * sds[0])
+    return Guinier(radius, sds[1] * 1.5 / radius, size, size * sds[0], knee)

@@ -7,9 +7,14 @@ from scipy import signal
 
 SIGNIFICANT = 5.0  # of a peak's height, in standard deviations
 FWHM = 2 * np.sqrt(2 * np.log(2))
-_STEPS = 12
+_STEPS = 30
+_SMALL = 3e-3  # gain of a step, in squares of the noise, at which a fit is done
+_WINDOWS = 4  # times that a window is fitted, each as wide as the last fit tells
+_REACH = 1.6  # of a width, to both sides: what is fitted
 _EDGE = 6  # first points, where the edge of a beamstop looks like the rise to a ring
 _TRIES = 3  # maxima that are fitted, the strongest first, until one is a peak
+_BELOW_ZERO = 0.1  # of a height, that a smooth curve may be below 0: light is not negative
+_STUCK = 1e6  # damping at which no step is worth while: this is the minimum
 _FEWEST = 7  # points of a fit
 _CURVED = 14  # points from which what lies beneath is a parabola, and not a straight line
 
@@ -22,14 +27,21 @@ class RingPeak(NamedTuple):
         width: full width at half maximum.
         height: above what lies beneath.
         base: what lies beneath, at the position.
+        base_sd: its standard deviation.
         covariance: (3, 3).
+        window: first and last place that were fitted.
+        guide: position and width that say which places are at the ring; those of the first frame
+            in which it was fitted, so that noise does not choose.
     """
 
     position: float
     width: float
     height: float
     base: float
+    base_sd: float
     covariance: np.ndarray
+    window: tuple[float, float]
+    guide: tuple[float, float]
 
 
 def baseline(intensity: np.ndarray, reach: int) -> np.ndarray:
@@ -76,8 +88,8 @@ def maxima(intensity: np.ndarray, deviation: np.ndarray) -> np.ndarray:
         deviation: (n,) its standard deviations.
     """
     level, noise = smooth(intensity, 3), deviation / np.sqrt(3)
-    # A prominence above 0: a plateau has no width.
-    least = np.finfo(float).tiny
+    # A prominence above rounding: a plateau has no width.
+    least = 1e-9 * float(np.abs(level).max()) + np.finfo(float).tiny
     places, shape = signal.find_peaks(level, prominence=least, width=(1, len(level) / 6))
     kept = (shape["prominences"] >= SIGNIFICANT * noise[places]) & (places >= _EDGE)
     return places[kept]
@@ -111,36 +123,73 @@ def strongest_peak(
     return None
 
 
+def fit_ring(
+    q: np.ndarray, intensity: np.ndarray, deviation: np.ndarray, ring: RingPeak
+) -> RingPeak | None:
+    """Return a ring that was fitted in another frame, fitted again at the same places.
+
+    Args:
+        q: (n,) places.
+        intensity: (n,) profile.
+        deviation: (n,) its standard deviations.
+        ring: of the other frame.
+    """
+    window = (q >= ring.window[0]) & (q <= ring.window[1])
+    if window.sum() < _FEWEST:
+        return None
+    shape = q[window], intensity[window], deviation[window]
+    peak = _fitted(*shape, ring.position, ring.width)
+    return None if peak is None else peak._replace(guide=ring.guide)
+
+
 def _peak_at(top: int, q, intensity, deviation, places) -> RingPeak | None:
     """Return the fitted peak about the maximum `top`; None if it is none."""
     net = above_baseline(intensity, deviation) * deviation
     below = net < net[top] / 2
     left = top - int(np.argmax(below[top::-1])) if below[: top + 1].any() else 0
     right = top + int(np.argmax(below[top:])) if below[top:].any() else len(q) - 1
-    reach = max(right - left, 3)
     # As far as the neighbouring rings allow: to the valleys between them and this one.
     before, after = places[places < top], places[places > top]
-    low, high = max(top - round(1.6 * reach), 0), min(top + round(1.6 * reach) + 1, len(q))
+    first, last = 0, len(q) - 1
     if len(before):
-        low = max(low, before[-1] + int(np.argmin(intensity[before[-1] : top])))
+        first = before[-1] + int(np.argmin(intensity[before[-1] : top]))
     if len(after):
-        high = min(high, top + int(np.argmin(intensity[top : after[0] + 1])) + 1)
-    while high - low < _FEWEST:
-        low, high = max(low - 1, 0), min(high + 1, len(q))
-    window = slice(low, high)
-    return _fitted(
-        q[window], intensity[window], deviation[window], q[top], q[right] - q[left], net[top]
-    )
+        last = top + int(np.argmin(intensity[top : after[0] + 1]))
+    left, right = max(left, first), min(right, last)
+    position, width = q[top], max(q[right] - q[left], q[1] - q[0])
+    peak, used = None, None
+    for _ in range(_WINDOWS):
+        # The window follows the width of the fit, which is far less noisy than where the profile
+        # falls to half: what lies beneath would otherwise shift the fit by another amount in every
+        # frame.
+        low, high = np.searchsorted(q, [position - _REACH * width, position + _REACH * width])
+        low, high = max(int(low), first), min(int(high), last + 1)
+        while high - low < _FEWEST:
+            low, high = max(low - 1, 0), min(high + 1, len(q))
+        if (low, high) == used:
+            break
+        used = low, high
+        window = slice(low, high)
+        fit = _fitted(q[window], intensity[window], deviation[window], position, width)
+        if fit is not None:
+            peak, (position, width) = fit, fit[:2]
+        elif peak is not None:
+            break
+        else:
+            width /= 2  # too much is beside the ring for one smooth curve
+    return peak
 
 
-def _fitted(q, intensity, deviation, position, width, height) -> RingPeak | None:
+def _fitted(q, intensity, deviation, position, width) -> RingPeak | None:
     """Fit a Gaussian on a line or parabola by Levenberg-Marquardt steps from a first guess."""
     middle, spacing = q[len(q) // 2], float(q[-1] - q[0]) / (len(q) - 1)
     unit = max(width / FWHM, 0.5 * spacing)
     x, place = (q - middle) / unit, (position - middle) / unit
-    ends = (intensity[0] + intensity[-1]) / 2
     beneath = np.stack([np.ones_like(x), x, x * x][: 3 if len(x) >= _CURVED else 2], 1)
-    p = np.array([place, 0.0, max(height, 1e-30), ends, *[0.0] * (beneath.shape[1] - 1)])
+    # The best height and smooth curve at the first position and width.
+    start = np.column_stack([np.exp(-((x - place) ** 2) / 2), beneath]) / deviation[:, None]
+    linear = np.linalg.lstsq(start, intensity / deviation, rcond=None)[0]
+    p = np.array([place, 0.0, max(linear[0], 1e-30), *linear[1:]])
     limit = float(np.ptp(x))
 
     def model(p):
@@ -163,17 +212,24 @@ def _fitted(q, intensity, deviation, position, width, height) -> RingPeak | None
         new_rest, new_rows = model(trial)
         new_squares = new_rest @ new_rest
         if new_squares <= squares:
-            small = squares - new_squares < 1e-4
+            small = squares - new_squares < _SMALL
             p, rest, rows, squares, damping = trial, new_rest, new_rows, new_squares, damping / 5
-            if small:
+            if small or not (x[0] <= p[0] <= x[-1] and np.exp(p[1]) < limit):
                 break
         else:
             damping *= 8
+            if damping > _STUCK:
+                break
+    else:
+        return None
     inside = x[0] <= p[0] <= x[-1] and spacing / unit * 0.2 < np.exp(p[1]) < limit
-    if not inside or p[2] <= 0:
+    powers = p[0] ** np.arange(beneath.shape[1])
+    under = float(powers @ p[3:])
+    if not inside or p[2] <= 0 or under < -_BELOW_ZERO * p[2]:
         return None
     # Photons alone: a peak of another shape misfits in the same way in every frame.
-    covariance = np.linalg.pinv(rows.T @ rows)[:3, :3]
+    every = np.linalg.pinv(rows.T @ rows)
+    covariance = every[:3, :3]
     if p[2] < SIGNIFICANT * np.sqrt(covariance[2, 2]):
         return None
     # From the fit's numbers to position, full width and height.
@@ -182,6 +238,9 @@ def _fitted(q, intensity, deviation, position, width, height) -> RingPeak | None
         float(middle + unit * p[0]),
         float(scale[1]),
         float(p[2]),
-        float(p[0] ** np.arange(beneath.shape[1]) @ p[3:]),
+        under,
+        float(np.sqrt(powers @ every[3:, 3:] @ powers)),
         covariance * scale[:, None] * scale,
+        (float(q[0]), float(q[-1])),
+        (float(middle + unit * p[0]), float(scale[1])),
     )

@@ -68,6 +68,20 @@ def all_quantities() -> dict[str, Quantity]:
     }
 
 
+def units_on(axis: str) -> dict[str, str]:
+    """Return the unit of each quantity, by name; lengths in q have that of the axis of the rings.
+
+    Args:
+        axis: unit of the axis, such as "nm⁻¹", or "pixels" without a geometry.
+
+    Example:
+        >>> units_on("pixels")["peak_position"], units_on("nm⁻¹")["spacing"]
+        ('pixels', 'nm')
+    """
+    units = {name: one.unit() for name, one in all_quantities().items()}
+    return {name: axis if unit == "nm⁻¹" else unit for name, unit in units.items()}
+
+
 def measure_quantities(rings: Rings) -> dict[str, Measured]:
     """Return all quantities of a frame with their standard deviations."""
     with np.errstate(all="ignore"):

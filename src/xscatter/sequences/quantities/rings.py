@@ -2,13 +2,26 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from xscatter.geometry import Geometry
-from xscatter.sequences.quantities.guinier import Guinier, guinier_law
+from xscatter.sequences.quantities.guinier import Guinier, guinier_again, guinier_law
 from xscatter.sequences.quantities.peak import RingPeak, above_baseline, maxima, strongest_peak
 from xscatter.sequences.quantities.twofold import Twofold, twofold
+
+
+class Followed(NamedTuple):
+    """The ring and range that the frames before this one have chosen for it.
+
+    Attributes:
+        peak: the ring of this frame; None if it shows none.
+        knee: radius that says how far the Guinier law reaches; None: the frame says it itself.
+    """
+
+    peak: RingPeak | None
+    knee: float | None
 
 
 @dataclass(frozen=True)
@@ -26,6 +39,8 @@ class Rings:
             is taken from the scatter of neighbouring rings, and grows as the root of the intensity.
         ring_range: where in `q` the ring is that is followed; None: the strongest anywhere, which
             may be another ring in another frame.
+        followed: which ring and which range is measured, from the frames before this one; None:
+            this frame chooses alone.
     """
 
     counts: np.ndarray
@@ -35,6 +50,7 @@ class Rings:
     noise_factor: float = 1.0
     poisson: bool = True
     ring_range: tuple[float, float] | None = None
+    followed: Followed | None = None
 
     @cached_property
     def kept(self) -> np.ndarray:
@@ -108,7 +124,12 @@ class Rings:
 
     @cached_property
     def peak(self) -> RingPeak | None:
-        """The strongest ring of the pattern, None if there is none."""
+        """The ring whose quantities are measured, None if there is none."""
+        return self.strongest if self.followed is None else self.followed.peak
+
+    @cached_property
+    def strongest(self) -> RingPeak | None:
+        """The strongest ring of this frame, None if there is none."""
         low, high = self.ring_range or (-np.inf, np.inf)
         places = self.places[self.maxima]
         chosen = (places >= low) & (places <= high)
@@ -120,7 +141,9 @@ class Rings:
         """The Guinier law at low q, None where there is no knee or no q."""
         if not self.in_q:
             return None
-        return guinier_law(self.places, self.intensity, self.deviation, self.lit)
+        profile = self.places, self.intensity, self.deviation, self.lit
+        knee = None if self.followed is None else self.followed.knee
+        return guinier_law(*profile) if knee is None else guinier_again(*profile, knee)
 
     @cached_property
     def twofold(self) -> Twofold | None:
@@ -135,8 +158,8 @@ class Rings:
         """Return which kept rings are within `reach` widths of the strongest peak."""
         if self.peak is None:
             return np.zeros(len(self.places), bool)
-        distance = np.abs(self.places - self.peak.position)
-        return distance <= reach * self.peak.width
+        position, width = self.peak.guide
+        return np.abs(self.places - position) <= reach * width
 
 
 def ring_q(geometry: Geometry, radii: np.ndarray) -> np.ndarray:

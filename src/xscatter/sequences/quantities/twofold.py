@@ -8,7 +8,7 @@ from xscatter.sequences.quantities.peak import RingPeak
 
 
 class Twofold(NamedTuple):
-    """Means over the photons of a ring, their error, and the relative one of the ring's height."""
+    """Means over the photons of a ring, their error, and the relative one of the ring's photons."""
 
     cosine: float
     sine: float
@@ -42,11 +42,13 @@ def twofold(
     variance = counts.mean() * live / live.mean() + 0.5
     normal = np.linalg.pinv(table.T @ (table / variance[:, None]))
     mean, cosine, sine = normal @ (table.T @ (counts / variance))
-    spread = normal * noise_factor
+    # What is photons' noise in each sector: in spots there is more than in the mean.
+    noise = np.maximum(counts, 0.5) / variance**2
+    spread = normal @ (table.T @ (table * noise[:, None])) @ normal * noise_factor
     net = mean - peak.base
     if net <= 0:
         return None
-    height = np.sqrt(peak.covariance[2, 2]) / peak.height
+    height = np.sqrt(peak.base_sd**2 + spread[0, 0]) / net
     # Intensity mean + a cos 2χ + b sin 2χ gives ⟨cos 2χ⟩ = a / 2 of the mean.
     sd = np.sqrt((spread[1, 1] + spread[2, 2]) / 2) / (2 * net)
     return Twofold(cosine / (2 * net), sine / (2 * net), sd, float(height))

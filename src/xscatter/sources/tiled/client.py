@@ -6,6 +6,7 @@ known to hold no key.
 """
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from xscatter.sources.source import AwayError
 
 API = "/api/v1"
 _PAGE = 100  # nodes of one answer
-_KINDS = {"metadata": 1, "search": 1, "array": 2, "container": 2, "table": 2, "node": 2}
+# Routes of the interface before the path of a node, in links that people copy.
+_ROUTES = re.compile(r"^(metadata|search|(array|container|table|node)/(full|block|partition))(/|$)")
 _BYTE_ORDERS = {"little": "<", "big": ">", "not_applicable": "|"}
 _CONNECT = 10.0  # seconds in which a server must answer at first
 _MISSING = (404, 410)
@@ -212,6 +214,7 @@ def open_server(address: str) -> tuple[Server, tuple[str, ...]]:
         UserError: the package tiled is missing, the address holds a key, or there is no connection.
     """
     try:
+        import stamina
         from tiled.client.constructors import from_context, from_profile
         from tiled.client.context import Context
         from tiled.profiles import load_profiles
@@ -219,7 +222,7 @@ def open_server(address: str) -> tuple[Server, tuple[str, ...]]:
         raise UserError(
             f"tiled: {error.name} is not installed; run pip install 'xscatter[tiled]'"
         ) from error
-    if "://" not in address:
+    if address.partition(":")[0] not in ("http", "https"):
         name, _, rest = address.partition("/")
         if name not in load_profiles():
             known = ", ".join(load_profiles()) or "there are none"
@@ -229,8 +232,15 @@ def open_server(address: str) -> tuple[Server, tuple[str, ...]]:
         except Exception as error:  # each package below tiled has its own
             raise UserError(explained(error, f"tiled:{name}")) from None
         return Server(root.context), (*root.path_parts, *filter(None, rest.split("/")))
-    url = urlsplit(address)
-    where = f"{url.scheme}://{url.hostname}{f':{url.port}' if url.port else ''}{url.path}"
+    try:
+        url = urlsplit(address)
+        where = f"{url.scheme}://{url.hostname}{f':{url.port}' if url.port else ''}{url.path}"
+    except ValueError:
+        url, where = urlsplit(""), ""
+    if not url.hostname:
+        # Whatever else it is, it may hold a key.
+        shown = re.sub("//.*@", "//", address.partition("?")[0])
+        raise UserError(f"{shown}: is no address such as https://server/api/v1/path")
     if url.username or url.password or "api_key" in parse_qs(url.query):
         raise UserError(
             f"{where}: do not put a key into the address, where others can read it; {_KEY}"
@@ -238,16 +248,21 @@ def open_server(address: str) -> tuple[Server, tuple[str, ...]]:
     api, path = _divided(url.path)
     api = f"{url.scheme}://{url.netloc}{api}/"
     _check_server(api, where)
+    # The package would try again for most of a minute, and print so.
+    stamina.set_active(False)
     try:
         context = Context(api)
     except Exception as error:
         raise UserError(explained(error, where)) from None
-    server = Server(context)
-    try:
-        from_context(context, node_path_parts=[])  # logs in, where it has to
-    except Exception as error:
-        server.close()
-        raise UserError(explained(error, where)) from None
+    else:
+        server = Server(context)
+        try:
+            from_context(context, node_path_parts=[])  # logs in, where it has to
+        except Exception as error:
+            server.close()
+            raise UserError(explained(error, where)) from None
+    finally:
+        stamina.set_active(True)
     return server, path
 
 
@@ -256,10 +271,9 @@ def _divided(path: str) -> tuple[str, tuple[str, ...]]:
     before, api, after = path.partition(API)
     if not api:
         before, _, after = path.rpartition("/ui/browse") if "/ui/browse" in path else ("", "", path)
-    parts = [unquote(part) for part in after.split("/") if part]
-    if api and parts:
-        parts = parts[_KINDS.get(parts[0], 0) :]
-    return before.rstrip("/") + API, tuple(parts)
+    if api:
+        after = _ROUTES.sub("", after.strip("/"))
+    return before.rstrip("/") + API, tuple(unquote(part) for part in after.split("/") if part)
 
 
 def _check_server(api: str, where: str) -> None:
@@ -309,12 +323,14 @@ def explained(error: Exception, where: str) -> str:
             f"{where}: its certificate is not trusted; name the file of your site's authority in "
             "SSL_CERT_FILE"
         )
+    if isinstance(error, UnicodeError):
+        return f"{where}: a key has no such letters; {_KEY}"
     if "API key" in words or "Login" in kind or "Prompt" in kind or "Auth" in kind:
         return f"{where}: the server asks for a key or a login; {_KEY}"
     if "Timeout" in kind:
         return f"{where}: the server does not answer; check the address, or try again later"
     if kind == "ConnectError":
         return f"{where}: no server can be reached there; check the address and the network"
-    if isinstance(error, (ValueError, KeyError)):
+    if isinstance(error, (ValueError, KeyError, TypeError, AttributeError)):
         return f"{where}: {_NO_TILED}"
     return f"{where}: the connection failed ({kind}); check the address and the network"

@@ -5,6 +5,7 @@ is quiet. The journal of the service tells what is done. After a restart the las
 is read again: if it differs, the array was overwritten meanwhile, and all are.
 """
 
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,6 @@ from xscatter.sources.tiled.client import MissingNodeError, Node, Server, open_s
 from xscatter.sources.tiled.nodes import Catalog
 from xscatter.sources.tiled.pixels import ArrayPixels
 
-PART = 64  # frames that are handed out together: as many rows reach the table at once
 _POLL = 0.5  # seconds between two looks
 _POLL_CONNECTED = 5.0  # the same where the server rings
 _STORED = 0.03  # seconds between two looks for frames that were announced, and are not stored yet
@@ -49,6 +49,7 @@ class _Followed:
     Attributes:
         node: as it was seen last.
         pixels: that reads it.
+        together: most frames that are handed out at once.
         known: number of frames that the table knows, of this array or of one before it.
         done: number of frames, from the first on, that are done.
         again: parts of these that have to be read again, and from when on.
@@ -61,6 +62,7 @@ class _Followed:
 
     node: Node
     pixels: ArrayPixels
+    together: int
     known: int = 0
     done: int = 0
     again: list[tuple[float, range]] = field(default_factory=list)
@@ -92,13 +94,13 @@ class _Followed:
         if self.again and self.again[0][0] <= now:
             return self.again[0][1], True
         if self.done < self.end:
-            return range(self.done, min(self.done + PART, self.end)), False
+            return range(self.done, min(self.done + self.together, self.end)), False
         return None
 
     def read_again(self, first: int, last: int, due: float = 0.0) -> None:
         """Hand out frames that are done once more, from a time on."""
-        for begin in range(first, min(last, self.done), PART):
-            part = range(begin, min(begin + PART, last, self.done))
+        for begin in range(first, min(last, self.done), self.together):
+            part = range(begin, min(begin + self.together, last, self.done))
             self.again = [one for one in self.again if one[1] != part] + [(due, part)]
 
 
@@ -151,7 +153,7 @@ class TiledFrames:
             if part is not None:
                 items.append(Item(name, 0.0, followed.version, part[0]))
                 self._out[name] = part[1]
-            after = followed.done + PART if part and not part[1] else followed.done
+            after = part[0].stop if part and not part[1] else followed.done
             changing += bool(followed.again or followed.checked is not None or after < followed.end)
         return Batch(items, changing)
 
@@ -309,7 +311,8 @@ class TiledFrames:
     def _new(self, name: str, node: Node) -> _Followed:
         """An array that is followed from now on, with what is done of it."""
         pixels = ArrayPixels(self.server, node, self._options.read)
-        followed = _Followed(node, pixels, changed=time.monotonic())
+        together = self._options.together or sys.maxsize
+        followed = _Followed(node, pixels, together, changed=time.monotonic())
         hashes = self._memory.hashes(name) if self._memory else {}
         if self._memory and hashes:
             followed.known = max(hashes) + 1

@@ -52,7 +52,7 @@ class Catalog:
                 raise unclear(where, self.root, some)
             if not some and "stop" in self.root.metadata:
                 every = images(server, self.root)
-                raise unclear(where, self.root, every) if every else no_image(where, self.root)
+                raise other_fields(where, self.root, every) if every else no_image(where, self.root)
             self._open[path] = 0.0
 
     def look(self, rung: set[tuple[str, ...]]) -> list[Node]:
@@ -171,11 +171,28 @@ def unclear(where: str, run: Node, candidates: list[Node]) -> UserError:
         run: the container.
         candidates: its images.
     """
-    names = ", ".join("/".join(node.path[len(run.path) :]) for node in candidates)
     return UserError(
-        f"{where}: it is not clear which field holds the frames: {names}; choose with --stream and "
-        "--field"
+        f"{where}: it is not clear which field holds the frames: {_names(run, candidates)}; choose "
+        "with --stream and --field"
     )
+
+
+def other_fields(where: str, run: Node, candidates: list[Node]) -> UserError:
+    """Return the error of a run without the stream or the field that was asked for.
+
+    Args:
+        where: its address.
+        run: the container.
+        candidates: its images.
+    """
+    return UserError(
+        f"{where}: no frames have the names of --stream and --field; there are "
+        f"{_names(run, candidates)}"
+    )
+
+
+def _names(run: Node, candidates: list[Node]) -> str:
+    return ", ".join("/".join(node.path[len(run.path) :]) for node in candidates)
 
 
 def no_image(where: str, node: Node) -> UserError:

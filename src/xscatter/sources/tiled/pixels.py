@@ -8,10 +8,12 @@ import numpy as np
 from xscatter.frames import Frame, Unreadable
 from xscatter.sources.metadata import DescribedFrames
 from xscatter.sources.source import AwayError
-from xscatter.sources.tiled.client import Node, Server
+from xscatter.sources.tiled.client import MissingNodeError, Node, Server
+from xscatter.sources.tiled.tables import read_columns
 
 _FETCHED = 16  # frames of one request, if they are no larger than
 _BYTES = 2**25
+_EVENTS = "internal"  # the table in which Bluesky's writer keeps numbers of events
 
 
 class ArrayPixels:
@@ -85,5 +87,16 @@ class ArrayPixels:
         if self._around is None:
             ends = range(len(node.path) - 1, 0, -1)
             self._around = [server.node(node.path[:end]).metadata for end in ends]
+        # Of a run that has ended: before, the table of its events may lack some, or not be there.
+        times = self._event_times() if any(one.get("stop") for one in self._around) else None
         shape = (node.count, node.shape[-2], node.shape[-1])
-        return DescribedFrames(server.name(node.path), shape, [node.metadata, *self._around])
+        return DescribedFrames(server.name(node.path), shape, [node.metadata, *self._around], times)
+
+    def _event_times(self) -> np.ndarray | None:
+        """Times of the events of a Bluesky run, from the table beside the array; None: no table."""
+        path = (*self._node.path[:-1], _EVENTS)
+        try:
+            rows = read_columns(self._server, path, ["time"])
+        except MissingNodeError:
+            return None
+        return np.array([row["time"] for row in rows], float)

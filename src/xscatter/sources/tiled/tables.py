@@ -8,14 +8,38 @@ from xscatter.sources.source import AwayError
 from xscatter.sources.tiled.client import MissingNodeError, Server, explained, refusal
 
 _ARROW = "application/vnd.apache.arrow.file"
+_COMPOSITE = "composite"  # a container that shows the columns of its tables as its own arrays
 Row = dict[str, Any]
+
+
+def read_columns(server: Server, path: tuple[str, ...], columns: Sequence[str]) -> list[Row]:
+    """Return columns of a table, row by row.
+
+    Args:
+        server: with the table.
+        path: of the table.
+        columns: names.
+
+    Raises:
+        AwayError: the server does not send them, or has no such table or column.
+    """
+    import pyarrow
+
+    query, headers = {"column": list(columns)}, {"Accept": _ARROW}
+    content = server.request("GET", "table/full", path, query, headers).content
+    try:
+        return pyarrow.ipc.open_file(pyarrow.BufferReader(content)).read_all().to_pylist()
+    except pyarrow.ArrowException:
+        raise AwayError(f"{server.name(path)}: sends no table; try again later") from None
 
 
 class NodeTable:
     """A table that grows, in the container of an array.
 
     The name of the table is that of the array with an ending, such as ``frames_tags``. It is made
-    when the first rows are written.
+    when the first rows are written. A stream of a Bluesky run shows the columns of its tables as
+    its own data, and hides data of the same name: the table is then in the run, and called
+    ``primary_frames_tags``.
 
     Args:
         server: with the array.
@@ -33,8 +57,8 @@ class NodeTable:
         columns: Mapping[str, type],
         key: Sequence[str],
     ):
-        self._server, self._parent = server, beside[:-1]
-        self._path = (*self._parent, f"{beside[-1]}_{ending}")
+        self._server, self._ending, self._beside = server, ending, beside
+        self._parent = beside[:-1]
         self._columns, self._key = dict(columns), list(key)
         self._there = False
         self._written: set[tuple[Any, ...]] | None = None  # None: the server has to tell
@@ -43,6 +67,15 @@ class NodeTable:
     def name(self) -> str:
         """Address of the table."""
         return self._server.name(self._path)
+
+    @property
+    def _path(self) -> tuple[str, ...]:
+        name = "_".join([*self._beside[len(self._parent) :], self._ending])
+        return (*self._parent, name)
+
+    def key_rows(self) -> list[Row]:
+        """Return the columns of the key of all rows, in their order; the table has been made."""
+        return read_columns(self._server, self._path, self._key)
 
     def add(self, rows: Sequence[Row], metadata: Callable[[], Mapping[str, Any]]) -> None:
         """Append those rows that the table does not hold yet.
@@ -58,12 +91,16 @@ class NodeTable:
         if not self._there:
             self.make(metadata)
         if self._written is None:
-            self._written = self._keys()
+            self._written = {self._key_of(row) for row in self.key_rows()}
         some = [row for row in rows if self._key_of(row) not in self._written]
         if not some:
             return
         self._written = None  # until the server has said that it has them
-        self._request("PATCH", "table/partition", {"partition": 0}, self._packed(some))
+        headers = {"Accept": "application/json, " + _ARROW, "Content-Type": _ARROW}
+        query = {"partition": 0}
+        self._server.request(
+            "PATCH", "table/partition", self._path, query, headers, self._packed(some)
+        )
         # Only the last rows can be written twice: after a failure the server is asked for all.
         self._written = {self._key_of(row) for row in some}
 
@@ -79,13 +116,13 @@ class NodeTable:
         """
         from tiled.client.constructors import from_context
 
+        while self._parent and _COMPOSITE in self._server.node(self._parent).specs:
+            self._parent = self._parent[:-1]
         try:
             self._server.node(self._path)
         except MissingNodeError:
             try:
                 container = from_context(self._server.context, node_path_parts=list(self._parent))
-                # A run is often a composite, which takes tables through its base alone.
-                container = getattr(container, "base", container)
                 container.create_appendable_table(
                     self._schema(), key=self._path[-1], metadata=dict(metadata())
                 )
@@ -117,20 +154,5 @@ class NodeTable:
             writer.write_table(table)
         return bytes(sink.getvalue())
 
-    def _keys(self) -> set[tuple[Any, ...]]:
-        import pyarrow
-
-        content = self._request("GET", "table/full", {"column": self._key})
-        table = pyarrow.ipc.open_file(pyarrow.BufferReader(content)).read_all()
-        return {self._key_of(row) for row in table.to_pylist()}
-
     def _key_of(self, row: Row) -> tuple[Any, ...]:
         return tuple(row[name] for name in self._key)
-
-    def _request(
-        self, method: str, route: str, query: dict[str, Any], content: bytes | None = None
-    ) -> bytes:
-        headers = {"Accept": "application/json, " + _ARROW, "Content-Type": _ARROW}
-        if method == "GET":
-            headers = {"Accept": _ARROW}
-        return self._server.request(method, route, self._path, query, headers, content).content

@@ -12,7 +12,7 @@ def measure(rings):
     """Return the exponent; None where the profile is no power law of q over a factor of 2."""
     q = rings.places
     knee = rings.guinier
-    low = q[0] if knee is None else 3 / knee.radius
+    low = q[0] if knee is None else 3 / knee.knee
     # Beyond four times the lowest q the background is often all that is left.
     used = (q > 0) & (q >= low) & (q <= 4 * low) & rings.lit & ~rings.near_peak(1.5)
     if used.sum() < 6 or q[used][-1] < 2 * q[used][0]:

@@ -20,6 +20,7 @@ def measure(rings):
     rest = total - area
     if rest <= 0:
         return None
-    # ratio = area / (total − area), and the area's noise is part of the total's.
-    error = np.hypot(total / rest**2 * np.sqrt(variance), area / rest**2 * rings.total_deviation)
-    return area / rest, error
+    # ratio = area / (total − area); photons of the ring are in both.
+    shared = area * rings.noise_factor if rings.poisson else 0.0
+    both = total**2 * variance + area**2 * rings.total_deviation**2 - 2 * total * area * shared
+    return area / rest, np.sqrt(max(both, 0.0)) / rest**2
