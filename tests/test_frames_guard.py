@@ -112,7 +112,7 @@ def test_strips_have_tags_and_an_estimate(shape, tagger):
 
 def test_large_frames_are_taken_few_at_a_time():
     frame = from_array(counts((64, 64)))
-    large = Frame(*(np.broadcast_to(a, (8192, 2048)) for a in (frame.counts[:1, :1],) * 3))
+    large = Frame(*(np.broadcast_to(a, (4096, 2048)) for a in (frame.counts[:1, :1],) * 3))
     assert len(prepare.taken(iter([large] * 9), 8)) == 2
     assert len(prepare.taken(iter([frame] * 9), 8)) == 8
     assert prepare.taken(iter([]), 8) == []
