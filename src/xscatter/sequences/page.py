@@ -123,9 +123,11 @@ def _draw(record: SequenceRecord, spans: list[ProcessSpan]) -> bytes:
     )
     profiles.set(xlabel=f"{axis.name} {f'({axis.unit})' if axis.unit else ''}", title="profile")
     middle = [0.5 * (block.first + block.last) for block in blocks]
-    total.plot([block.sums.total / block.frames for block in blocks], middle, linewidth=1)
+    totals = [block.sums.total / block.frames for block in blocks]
+    total.plot(totals, middle, linewidth=1)
     total.set(xlabel="counts", title="total")
-    total.set_xlim(left=0)
+    # A constant total is no line on the border.
+    total.set_xlim(0, 1.15 * max([*totals, 1e-300]))
     total.locator_params(axis="x", nbins=2)
     total.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4))
     for place, span in enumerate(spans):
