@@ -1,6 +1,7 @@
 """The folder of a tagger: how it is made from a study, and what is refused."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -205,8 +206,10 @@ def test_a_tagger_cannot_be_made_without_what_training_needs(study, tmp_path, pa
     command = [sys.executable, "-c", code, package, "bundle", str(study), "-o", str(tmp_path / "a")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"xscatter bundle: {package} is not installed; ")
-    assert len(done.stderr.splitlines()) == 1
+    # TensorFlow's libraries may log a line of their own on a busy machine.
+    log = re.compile(r"WARNING: All log messages before absl|I\d{4} [\d:.]+ ")
+    (line,) = [line for line in done.stderr.splitlines() if not log.match(line)]
+    assert line.startswith(f"xscatter bundle: {package} is not installed; ")
     assert not (tmp_path / "a").exists()
 
 
