@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import h5py
 import pytest
@@ -20,7 +21,9 @@ from xscatter.jobs import commands, driver, local
 from xscatter.study import dump_study, parse_study
 
 STUDY = {"name": "short", "simulate": {"experiments": 4, "images": 2, "size": 64}}
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+# As in the workflow: the commands beside this Python come first.
+_PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": _PATH}
 
 
 @pytest.fixture

@@ -155,7 +155,8 @@ def test_sequences_are_jobs_of_their_own_and_change_no_other_file(finished):
     content["sequence"] = {"sequences": 3, "frames": 10}
     more = folder / "sequences.yaml"
     more.write_text(yaml.safe_dump(content))
-    jobs = {"simulate_sequence": 3, "embed": 3, "bundle": 1, "all": 1} | IN_TIME
+    # The report shows the sequences, too.
+    jobs = {"simulate_sequence": 3, "embed": 3, "report": 1, "bundle": 1, "all": 1} | IN_TIME
     assert planned(folder, more) == jobs
 
 
