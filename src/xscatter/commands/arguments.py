@@ -113,7 +113,7 @@ def _difference(there: "Study", here: "Study") -> str:
             for key in before
             if key not in ("experiments", "sequences")
         ]
-    # What differs may be the content of a file that has the same name in both.
+    # If all values are the same, a file of the same name has other content.
     different = (pair for pair in pairs if pair[1] != pair[2])
     key, before, after = next(different, ("simulate.mask", "another file", "not the same"))
     return f"{key} is {before} there, {after} here"

@@ -9,8 +9,7 @@ Writes OUT/processes.csv (one row a process), OUT/frames.csv (one row a frame) a
 OUT/sequence.json; with --html a page with pictures.
 
 Exit status 0: done; 1: some files could not be read or some rows not be written back, the others
-are in the tables; 2: no file could
-be read or an argument is wrong, and nothing is written.
+are in the tables; 2: no file could be read or an argument is wrong, and nothing is written.
 """
 
 import argparse

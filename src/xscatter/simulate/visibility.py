@@ -45,7 +45,7 @@ def _altered_sum(expected, where, factor, dark):
     total = 0.0
     for n in range(len(where)):
         counts = np.float64(expected[where[n]])
-        # What would be counted without the obstacle: the dark passes through no obstacle.
+        # Counts without the obstacle, which dims the light but not the dark counts.
         without = max(counts - dark, 0.0) / factor[n] + dark
         total += (counts - without) ** 2 / max(counts, without)
     return total

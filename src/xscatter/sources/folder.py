@@ -242,7 +242,7 @@ class Folder:
         looked, paths = self._links.get(name, (None, ()))
         state = FileState.of(name, paths)
         if state != looked:
-            # What it links to may have changed with it.
+            # Its links may have changed, too.
             paths = linked_files(name)
             state = FileState.of(name, paths)
             if state is not None:

@@ -42,7 +42,7 @@ def twofold(
     variance = counts.mean() * live / live.mean() + 0.5
     normal = np.linalg.pinv(table.T @ (table / variance[:, None]))
     mean, cosine, sine = normal @ (table.T @ (counts / variance))
-    # What is photons' noise in each sector: in spots there is more than in the mean.
+    # Photon noise of each sector: bright spots have more of it than the mean has.
     noise = np.maximum(counts, 0.5) / variance**2
     spread = normal @ (table.T @ (table * noise[:, None])) @ normal * noise_factor
     net = mean - peak.base

@@ -173,7 +173,7 @@ class TiledFrames:
                     yield from pixels.frames(block, data)
                     read = block.stop
         except AwayError as error:
-            # What was read of this part is read again, soon or when the server is back.
+            # The whole part is read again, soon or when the server is back.
             followed.failures += 1
             if followed.failures < _ATTEMPTS:
                 followed.due = time.monotonic() + 2.0 ** (followed.failures - 2)
